@@ -1,0 +1,110 @@
+"""Every error llmterm raises on purpose.
+
+LlmtermError
+├── UsageError                 exit code 2: the command line
+│   └── ConfigError            the configuration file, a setting, a missing key
+├── ProviderError              exit code 3: the model's side
+│   ├── AuthError              the key was refused (401, 403)
+│   ├── ModelNotFoundError     no such model, or no such address (404)
+│   ├── RequestRefusedError    the request itself was refused (other 4xx)
+│   ├── RateLimitError         too many requests (429); `retry_after` in seconds where it is known
+│   ├── ServerError            a failure on the provider's side (5xx, or an error inside the stream)
+│   ├── ConnectError           nothing answers at that address
+│   ├── NetworkError           the connection broke in the middle of an answer
+│   ├── StreamTimeoutError     connect, chunk or stream time ran out; `timer` says which
+│   ├── ProtocolError          the answer is not what this wire should say
+│   ├── LimitError             a limit of `StreamLimits` was reached
+│   └── LocalModelError        the embedded model cannot be loaded or run
+├── SessionError               exit code 4: the store, or a session in it
+└── TurnStateError             exit code 1: a transition that the turn's table does not have; a bug of the caller
+
+Messages say what happened and where; `hint` says what to do next. No error carries a key or a header.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Timer = Literal["connect", "chunk", "stream"]
+
+
+class LlmtermError(Exception):
+    """Base of all errors that are part of the contract; `str()` is one line fit for people."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class UsageError(LlmtermError):
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    pass
+
+
+class ProviderError(LlmtermError):
+    exit_code = 3
+
+
+class AuthError(ProviderError):
+    pass
+
+
+class ModelNotFoundError(ProviderError):
+    pass
+
+
+class RequestRefusedError(ProviderError):
+    pass
+
+
+class RateLimitError(ProviderError):
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class ServerError(ProviderError):
+    pass
+
+
+class ConnectError(ProviderError):
+    pass
+
+
+class NetworkError(ProviderError):
+    pass
+
+
+class StreamTimeoutError(ProviderError):
+    def __init__(self, message: str, *, timer: Timer, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.timer = timer
+
+
+class ProtocolError(ProviderError):
+    pass
+
+
+class LimitError(ProviderError):
+    pass
+
+
+class LocalModelError(ProviderError):
+    pass
+
+
+class SessionError(LlmtermError):
+    exit_code = 4
+
+
+class TurnStateError(LlmtermError):
+    pass

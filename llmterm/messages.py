@@ -1,0 +1,255 @@
+"""The values that everything else speaks in: messages, segments, stream events, requests, replies, snapshots.
+
+All are frozen. Equal content means equal value; identity (a row, an id) belongs to the store. Text is measured
+in characters (code points), time in milliseconds where a name ends in `_ms` and in seconds elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Literal, Self, TypeAlias, assert_never
+
+Role: TypeAlias = Literal["system", "user", "assistant"]
+Status: TypeAlias = Literal["complete", "interrupted"]
+Mode: TypeAlias = Literal["fresh", "prefill", "instruct"]
+
+
+class EndReason(StrEnum):
+    """Why a stream, and with it a segment, ended. The first five are the provider's word, the rest are ours."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    STOP_SEQUENCE = "stop_sequence"
+    REFUSAL = "refusal"
+    OTHER = "other"
+    PAUSE = "pause"
+    MARKER = "marker"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    LIMIT = "limit"
+    ERROR = "error"
+    CANCEL = "cancel"
+    CRASH = "crash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the provider counted them, or, where `estimated`, as this program guessed them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    first_token_ms: int | None = None
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """The part `text[start:end]` of an answer: which model wrote it, how it was asked for, and how it ended.
+
+    `guidance` is what the user typed while the answer was paused just before this segment.
+    """
+
+    provider: str
+    model: str
+    mode: Mode
+    start: int
+    end: int
+    end_reason: EndReason
+    usage: Usage = field(default_factory=Usage)
+    timing: Timing = field(default_factory=Timing)
+    guidance: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message of a conversation. `provider_data` is opaque and must be sent back as it came."""
+
+    role: Role
+    text: str = ""
+    thinking: str = ""
+    status: Status = "complete"
+    segments: tuple[Segment, ...] = ()
+    provider_data: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More of the answer's text. `chunks` counts the wire's chunks it was put together from."""
+
+    text: str
+    chunks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    """More of what the model thinks before it answers."""
+
+    text: str
+    chunks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """Tokens so far; cumulative, so the last one counts."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of a stream, exactly once, unless the stream raises one of our errors instead."""
+
+    reason: EndReason
+
+
+StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What may be asked of a model besides the messages; `None` leaves it to the provider."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """All that a provider may look at. Resuming an answer is nothing but making another one of these."""
+
+    model: str
+    messages: tuple[Message, ...]
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLimits:
+    """How a stream may behave. Times in seconds; `None` is no limit.
+
+    `connect_timeout`: until the connection stands. `chunk_timeout`: between two reads of the socket, and until the
+    first. `stream_timeout`: in total. `max_chunks`: of text, in one segment. `buffer_size`: chunks that may wait
+    for a slow reader before the socket is left alone. `max_event_bytes`: the largest single event.
+    """
+
+    connect_timeout: float = 10.0
+    chunk_timeout: float | None = 30.0
+    stream_timeout: float | None = None
+    max_chunks: int | None = None
+    buffer_size: int = 1024
+    max_event_bytes: int = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rope:
+    """Text that grows at its end: a pure value with an append that does not copy all of it.
+
+    The parts at least halve in length from each to the next, so there are O(log n) of them, and a character is
+    copied O(log n) times while n are appended one by one.
+    """
+
+    parts: tuple[str, ...] = ()
+
+    def add(self, text: str) -> Rope:
+        if not text:
+            return self
+        parts = self.parts
+        keep = len(parts)
+        size = len(text)
+        while keep and len(parts[keep - 1]) < 2 * size:
+            keep -= 1
+            size += len(parts[keep])
+        if keep == len(parts):
+            return Rope((*parts, text))
+        return Rope((*parts[:keep], "".join((*parts[keep:], text))))
+
+    def __str__(self) -> str:
+        return "".join(self.parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rope) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer as received so far, over all its segments; `add` is a pure reducer over stream events."""
+
+    body: Rope = field(default_factory=Rope)
+    thoughts: Rope = field(default_factory=Rope)
+    segments: tuple[Segment, ...] = ()
+    usage: Usage | None = None
+    finish: EndReason | None = None
+    chunks: int = 0
+
+    @property
+    def text(self) -> str:
+        return str(self.body)
+
+    @property
+    def thinking(self) -> str:
+        return str(self.thoughts)
+
+    def add(self, event: StreamEvent) -> Reply:
+        """Take one event in. `usage`, `finish` and `chunks` are those of the segment being written."""
+        match event:
+            case TextDelta(text, chunks):
+                # Spelled out: dataclasses.replace costs five times as much, and this runs once a read.
+                return Reply(
+                    body=self.body.add(text),
+                    thoughts=self.thoughts,
+                    segments=self.segments,
+                    usage=self.usage,
+                    finish=self.finish,
+                    chunks=self.chunks + chunks,
+                )
+            case ThinkingDelta(text, chunks):
+                return replace(self, thoughts=self.thoughts.add(text), chunks=self.chunks + chunks)
+            case UsageReport(usage):
+                return replace(self, usage=usage)
+            case Finished(reason):
+                return replace(self, finish=reason)
+            case _:
+                assert_never(event)
+
+    def close(self, segment: Segment) -> Reply:
+        """End the segment being written; the next one starts with fresh figures."""
+        return replace(self, segments=(*self.segments, segment), usage=None, finish=None, chunks=0)
+
+    def message(self, status: Status) -> Message:
+        """Return the answer as one message."""
+        return Message(
+            role="assistant", text=self.text, thinking=self.thinking, status=status, segments=self.segments
+        )
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Return the reply that `message` is the record of, ready to be continued."""
+        return cls(
+            body=Rope().add(message.text), thoughts=Rope().add(message.thinking), segments=message.segments
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """An answer at rest: enough to continue it later, in another process, with another model.
+
+    `request` is the question as first asked, without any instruction to continue.
+    """
+
+    request: Request
+    reply: Reply
+    reason: EndReason
