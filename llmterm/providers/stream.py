@@ -1,0 +1,82 @@
+"""Joins a wire to the transport: frames in, events out.
+
+It sees to what is the same for every wire: text deltas that arrive together become one, the last reason to finish
+counts, `Finished` comes exactly once and at the very end, and a body that stops without a word is a broken connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from llmterm.errors import NetworkError, ProviderError
+from llmterm.framing import Frame
+from llmterm.messages import EndReason, Finished, StreamEvent, TextDelta
+from llmterm.transport import FrameStream
+
+_DONE = "[DONE]"
+
+
+class WireStream:
+    """An `EventStream` over the frames of one response."""
+
+    def __init__(self, who: str, frames: FrameStream, parse: Callable[[Frame], Iterable[StreamEvent]]) -> None:
+        self._who = who
+        self._frames = frames
+        self._parse = parse
+        self._finish: EndReason | None = None
+        self._error: ProviderError | None = None
+        self._over = False
+
+    async def read(self) -> Sequence[StreamEvent]:
+        while not self._over:
+            if self._error is not None:
+                self._over = True
+                raise self._error
+            frames = await self._frames.read()
+            events = self._events(frames) if frames else self._end()
+            if events:
+                return events
+        return ()
+
+    async def aclose(self) -> None:
+        if self._over:
+            await self._frames.drain()
+        await self._frames.aclose()
+
+    def _events(self, frames: list[Frame]) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        texts: list[str] = []
+        for frame in frames:
+            if frame.data == _DONE:
+                self._over = True
+                break
+            try:
+                for event in self._parse(frame):
+                    if isinstance(event, TextDelta):
+                        texts.append(event.text)
+                        continue
+                    _merge(events, texts)
+                    if isinstance(event, Finished):
+                        self._finish = event.reason
+                    else:
+                        events.append(event)
+            except ProviderError as error:
+                # What came before the failure was received: it goes out first.
+                self._error = error
+                break
+        _merge(events, texts)
+        if self._over:
+            events.append(Finished(self._finish or EndReason.STOP))
+        return events
+
+    def _end(self) -> list[StreamEvent]:
+        self._over = True
+        if self._finish is None:
+            raise NetworkError(f"{self._who}: the answer broke off without an end")
+        return [Finished(self._finish)]
+
+
+def _merge(events: list[StreamEvent], texts: list[str]) -> None:
+    if texts:
+        events.append(TextDelta("".join(texts), len(texts)))
+        texts.clear()

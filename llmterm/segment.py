@@ -1,0 +1,95 @@
+"""A segment while it is being written: its seam with what was there before, its marker, its figures.
+
+Pure but for the clock it is given. Text goes through `join` before it counts as part of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llmterm.marker import MarkerScanner
+from llmterm.messages import EndReason, Mode, Reply, Request, Segment, Timing, Usage
+from llmterm.seam import WhitespaceSeam
+
+# A rough size of a token, for the figures of a segment that was cut before its usage came.
+_CHARACTERS_PER_TOKEN = 4
+
+
+class OpenSegment:
+    """The part of an answer that `request` asked for, from the end of `reply` on."""
+
+    def __init__(
+        self,
+        request: Request,
+        reply: Reply,
+        *,
+        provider: str,
+        mode: Mode,
+        guidance: str,
+        marker: str | None,
+        clock: Callable[[], float],
+    ) -> None:
+        before = reply.text
+        owed = before[len(before.rstrip()) :] if mode == "prefill" else ""
+        self._request = request
+        self._provider = provider
+        self._mode = mode
+        self._guidance = guidance
+        self._start = len(before)
+        self._clock = clock
+        self._began = clock()
+        self._first_token: float | None = None
+        self._seam = WhitespaceSeam(owed)
+        self._scanner = MarkerScanner(marker, before=before) if marker else None
+
+    @property
+    def marker_found(self) -> bool:
+        return self._scanner is not None and self._scanner.found
+
+    @property
+    def retract(self) -> int:
+        """Characters at the end of the earlier text that turned out to be the marker's beginning."""
+        return self._scanner.retract if self._scanner else 0
+
+    def touch(self) -> None:
+        """Note that something of the answer has come."""
+        if self._first_token is None:
+            self._first_token = self._clock()
+
+    def join(self, text: str) -> str:
+        """Return what `text`, just received, adds to the answer."""
+        text = self._seam.feed(text)
+        return self._scanner.feed(text) if self._scanner else text
+
+    def flush(self) -> str:
+        """Return what was withheld; the segment ends here."""
+        return self._scanner.close() if self._scanner else ""
+
+    def close(self, reply: Reply, end: EndReason) -> Reply:
+        """Return `reply` with this segment in its record; one that received nothing leaves no trace."""
+        length = len(reply.body)
+        if self._first_token is None and reply.usage is None and not self._guidance:
+            return reply.close()
+        return reply.close(
+            Segment(
+                provider=self._provider,
+                model=self._request.model,
+                mode=self._mode,
+                start=min(self._start, length),
+                end=length,
+                end_reason=end,
+                usage=reply.usage or self._estimate(reply),
+                timing=Timing(first_token_ms=self._since_start(self._first_token), duration_ms=self._elapsed()),
+                guidance=self._guidance,
+            )
+        )
+
+    def _estimate(self, reply: Reply) -> Usage:
+        asked = sum(len(message.text) for message in self._request.messages)
+        return Usage(input_tokens=asked // _CHARACTERS_PER_TOKEN, output_tokens=reply.chunks, estimated=True)
+
+    def _elapsed(self) -> int:
+        return self._since_start(self._clock()) or 0
+
+    def _since_start(self, moment: float | None) -> int | None:
+        return None if moment is None else round((moment - self._began) * 1000)
