@@ -39,6 +39,10 @@ class Provider(Protocol):
         """Return how `model` is best asked to go on with an answer."""
         ...
 
+    def preparation(self, model: str) -> str:
+        """Return what an answer of `model` has to wait for before it is asked for, or "". Raises as `open` does."""
+        ...
+
     async def open(self, request: Request, limits: StreamLimits) -> EventStream:
         """Ask for an answer. Raises ProviderError or ConfigError."""
         ...

@@ -62,6 +62,9 @@ class OpenAIProvider:
         """OpenAI takes a trailing assistant message and starts over: it has to be told."""
         return "instruct"
 
+    def preparation(self, model: str) -> str:
+        return ""
+
     async def open(self, request: Request, limits: StreamLimits) -> WireStream:
         secret = self._key() if self._key else ""
         if not secret and self._base_url == OFFICIAL_BASE_URL:

