@@ -63,24 +63,27 @@ class Turn:
         self,
         provider: Provider,
         request: Request,
+        marker: str | None = None,
         *,
         reply: Reply | None = None,
         reason: EndReason | None = None,
         limits: StreamLimits | None = None,
-        marker: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make a turn that is ready, or, given the `reply` so far, one that is paused for `reason`."""
+        """Make a turn that is ready, or, given the `reply` so far, one that is paused for `reason`.
+
+        With a `marker` the model can pause itself by writing it.
+        """
         self.request = request
         self.reply = reply or Reply()
         self.reason = reason or EndReason.PAUSE
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._state = TurnState.READY if reply is None else TurnState.PAUSED
         self._provider = provider
         self._limits = limits or StreamLimits()
         self._marker = marker
         self._clock = clock
-        self._pump: asyncio.Task[None] | None = None
+        self._pump: asyncio.Task[EndReason] | None = None
         self._stopping: EndReason | None = None
         self._buffer: deque[StreamEvent] = deque()
         self._waiting = 0  # chunks in the buffer
@@ -174,7 +177,9 @@ class Turn:
             marker=self._marker,
             clock=self._clock,
         )
-        self._pump = asyncio.create_task(self._run(request, segment), name="llmterm-pump")
+        self._pump = asyncio.create_task(self._receive_all(request, segment), name="llmterm-pump")
+        # Not in the pump's own `finally`: a task that is cancelled before its first step never gets there.
+        self._pump.add_done_callback(lambda pump: self._conclude(segment, self._end_of(pump)))
 
     async def _stop(self, reason: EndReason) -> None:
         """Cancel the pump once and wait for its end; a later, stronger reason replaces an earlier one."""
@@ -188,21 +193,6 @@ class Turn:
             pump.cancel()
         # asyncio.wait, because it does not raise the pump's cancellation as if it were the caller's.
         await asyncio.wait({pump})
-
-    async def _run(self, request: Request, segment: OpenSegment) -> None:
-        end = EndReason.ERROR
-        try:
-            end = await self._receive_all(request, segment)
-        except asyncio.CancelledError:
-            end = self._stopping or EndReason.CANCEL
-            if self._stopping is None:
-                raise  # the loop itself is ending
-        except Exception as error:
-            # Whatever it is, it belongs to whoever reads `events`, not to this task.
-            self.error = error
-            end = _end_reason(error)
-        finally:
-            self._conclude(segment, end)
 
     async def _receive_all(self, request: Request, segment: OpenSegment) -> EndReason:
         stream = await self._provider.open(request, self._limits)
@@ -254,6 +244,17 @@ class Turn:
         if text:
             self._keep(TextDelta(text, 0))
 
+    def _end_of(self, pump: asyncio.Task[EndReason]) -> EndReason:
+        if pump.cancelled():
+            # Not by `_stop` where no reason was given: the loop itself is ending.
+            return self._stopping or EndReason.CANCEL
+        error = pump.exception()
+        if error is None:
+            return pump.result()
+        # Whatever it is, it belongs to whoever reads `events`.
+        self.error = error
+        return _end_reason(error)
+
     def _conclude(self, segment: OpenSegment, end: EndReason) -> None:
         """The one place where streaming ends: close the segment, settle the state, wake the reader."""
         self._flush(segment)
@@ -284,7 +285,7 @@ def _chunks(event: StreamEvent) -> int:
     return event.chunks if isinstance(event, TextDelta | ThinkingDelta) else 0
 
 
-def _end_reason(error: Exception) -> EndReason:
+def _end_reason(error: BaseException) -> EndReason:
     match error:
         case StreamTimeoutError():
             return EndReason.TIMEOUT

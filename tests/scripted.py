@@ -1,0 +1,79 @@
+"""A provider that does what a test tells it, step by step, and remembers what it gave out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from llmterm.conversation import ContinuationMode
+from llmterm.messages import Finished, Request, StreamEvent, StreamLimits, TextDelta
+
+
+class ScriptedStream:
+    """Events are given out in the batches in which they are put in; an exception put in is raised."""
+
+    def __init__(self, provider: ScriptedProvider) -> None:
+        self._provider = provider
+        self._batches: asyncio.Queue[Sequence[StreamEvent] | Exception] = asyncio.Queue()
+        self._over = False
+        self.closed = False
+
+    def put(self, *events: StreamEvent) -> None:
+        self._batches.put_nowait(events)
+
+    def fail(self, error: Exception) -> None:
+        self._batches.put_nowait(error)
+
+    async def read(self) -> Sequence[StreamEvent]:
+        assert not self.closed
+        if self._over:
+            return ()
+        batch = await self._batches.get()
+        if isinstance(batch, Exception):
+            raise batch
+        for event in batch:
+            if isinstance(event, TextDelta):
+                self._provider.given += event.text
+            if isinstance(event, Finished):
+                self._over = True
+        return batch
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class ScriptedProvider:
+    """Keeps every request and every stream it was asked for; `given` is all the text that was read from it."""
+
+    name = "scripted"
+
+    def __init__(self, mode: ContinuationMode = "prefill") -> None:
+        self.mode = mode
+        self.requests: list[Request] = []
+        self.streams: list[ScriptedStream] = []
+        self.given = ""
+        self.refuse: Exception | None = None
+        self.opened = asyncio.Event()
+
+    def continuation(self, model: str) -> ContinuationMode:
+        return self.mode
+
+    def preparation(self, model: str) -> str:
+        return ""
+
+    async def open(self, request: Request, limits: StreamLimits) -> ScriptedStream:
+        self.requests.append(request)
+        await asyncio.sleep(0)
+        if self.refuse is not None:
+            raise self.refuse
+        stream = ScriptedStream(self)
+        self.streams.append(stream)
+        self.opened.set()
+        return stream
+
+    @property
+    def stream(self) -> ScriptedStream:
+        return self.streams[-1]
+
+    async def aclose(self) -> None:
+        pass

@@ -1,0 +1,340 @@
+"""The transport against a real server: timeouts, closing, and an error of ours for every error of the client."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmterm.errors import (
+    AuthError,
+    ConfigError,
+    ConnectError,
+    LimitError,
+    LlmtermError,
+    ModelNotFoundError,
+    NetworkError,
+    ProtocolError,
+    RateLimitError,
+    RequestRefusedError,
+    ServerError,
+    StreamTimeoutError,
+)
+from llmterm.framing import Frame
+from llmterm.messages import StreamLimits
+from llmterm.transport import Call, FrameStream, Transport, error_text, redact, translate
+from tests.wire import Exchange, WireServer, say
+
+KEY = "sk-very-secret"
+SHORT = StreamLimits(connect_timeout=5, chunk_timeout=0.2)
+
+
+def call(url: str) -> Call:
+    return Call(
+        who="test", url=url, payload={"messages": []}, headers={"authorization": f"Bearer {KEY}"}, secrets=(KEY,)
+    )
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[Transport]:
+    transport = Transport()
+    yield transport
+    await transport.aclose()
+
+
+async def open_stream(transport: Transport, server: WireServer, limits: StreamLimits | None = None) -> FrameStream:
+    return await transport.open(call(f"{server.base_url}/chat/completions"), limits or StreamLimits())
+
+
+async def read_all(stream: FrameStream) -> list[Frame]:
+    frames = []
+    while batch := await stream.read():
+        frames += batch
+    return frames
+
+
+async def test_frames_arrive_and_the_connection_is_used_again(transport: Transport) -> None:
+    """A body that was read to its end leaves its connection to the next call."""
+    with WireServer(say("a", "b")) as server:
+        for _ in range(3):
+            stream = await open_stream(transport, server)
+            frames = await read_all(stream)
+            await stream.aclose()
+
+            assert len(frames) == 5  # two deltas, finish, usage, [DONE]
+            assert frames[-1].data == "[DONE]"
+
+        assert server.open_connections == 1
+
+
+async def test_close_in_the_middle_hangs_up(transport: Transport) -> None:
+    """Closing a stream that is not over closes its socket: the server sees it."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("a")
+        await exchange.hung_up()
+
+    with WireServer(script) as server:
+        stream = await open_stream(transport, server)
+        await stream.read()
+
+        await stream.aclose()
+
+        await server.wait_async(lambda: server.open_connections == 0)
+        assert transport.connections == 0
+
+
+async def test_double_cancel_leaves_no_connection(transport: Transport) -> None:
+    """A read that is cancelled, and cancelled again while it cleans up, leaks nothing."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("a")
+        await exchange.hung_up()
+
+    async def read_and_close() -> None:
+        stream = await open_stream(transport, server)
+        try:
+            await read_all(stream)
+        finally:
+            await stream.aclose()
+
+    with WireServer(script) as server:
+        for number in range(8):
+            reading = asyncio.create_task(read_and_close())
+            await server.wait_async(lambda wanted=number: len(server.exchanges) > wanted)  # type: ignore[misc]
+            reading.cancel()
+            await asyncio.sleep(0)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+
+        await server.wait_async(lambda: server.open_connections == 0)
+        assert transport.connections == 0
+
+
+async def test_silence_of_the_socket_times_out(transport: Transport) -> None:
+    """A server that stops sending trips the chunk timer, which the error names."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("a")
+        await exchange.hung_up()
+
+    with WireServer(script) as server:
+        stream = await open_stream(transport, server, SHORT)
+        await stream.read()
+
+        with pytest.raises(StreamTimeoutError, match=r"nothing came from .* for 0.2 s") as caught:
+            await stream.read()
+
+        assert caught.value.timer == "chunk"
+        await stream.aclose()
+
+
+async def test_slow_reader_does_not_time_out(transport: Transport) -> None:
+    """The chunk timer runs only while the socket is read: taking longer over a chunk is no silence."""
+    with WireServer(say(*["x" * 1000] * 50)) as server:
+        stream = await open_stream(transport, server, SHORT)
+        frames = await stream.read()
+
+        # Longer than the chunk timer; the reader is what is slow here, so this is the arrangement, not an ordering.
+        await asyncio.sleep(2 * (SHORT.chunk_timeout or 0))
+        frames += await read_all(stream)
+
+        assert len(frames) == 53
+        await stream.aclose()
+
+
+async def test_silence_before_the_headers_times_out(transport: Transport) -> None:
+    """A server that takes the request and says nothing is an error as well."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.hung_up()
+
+    with WireServer(script) as server, pytest.raises(StreamTimeoutError, match="nothing came"):
+        await open_stream(transport, server, SHORT)
+
+
+async def test_stream_timeout_limits_the_whole_answer(transport: Transport) -> None:
+    """A server that goes on and on is cut at the total time."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        while True:
+            await exchange.text("on and on")
+            await asyncio.sleep(0)
+
+    with WireServer(script) as server:
+        stream = await open_stream(transport, server, StreamLimits(stream_timeout=0.3))
+
+        with pytest.raises(StreamTimeoutError, match=r"longer than 0.3 s in all") as caught:
+            await read_all(stream)
+
+        assert caught.value.timer == "stream"
+        await stream.aclose()
+
+
+async def test_broken_connection_is_a_network_error(transport: Transport) -> None:
+    """A connection that breaks in the middle of a body never looks like its end."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("a")
+        exchange.drop()
+
+    with WireServer(script) as server:
+        stream = await open_stream(transport, server)
+
+        with pytest.raises(NetworkError, match="broke"):
+            await read_all(stream)
+
+        await stream.aclose()
+
+
+async def test_nobody_listening_is_a_connect_error(transport: Transport) -> None:
+    """The error names the address and what to look at."""
+    with WireServer(say("a")) as server:
+        url = server.base_url
+
+    with pytest.raises(ConnectError, match=r"cannot reach http://127.0.0.1:\d+/v1.*is the server running"):
+        await transport.open(call(url), StreamLimits())
+
+
+async def test_hostile_line_is_a_limit_error(transport: Transport) -> None:
+    """An event larger than allowed ends the stream, not the memory."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        while True:
+            await exchange.raw(b"data: " + b"x" * 65536)
+
+    with WireServer(script) as server:
+        stream = await open_stream(transport, server, StreamLimits(max_event_bytes=1_000_000))
+
+        with pytest.raises(LimitError, match="1000000 bytes"):
+            await read_all(stream)
+
+        await stream.aclose()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, RequestRefusedError),
+        (401, AuthError),
+        (403, AuthError),
+        (404, ModelNotFoundError),
+        (422, RequestRefusedError),
+        (429, RateLimitError),
+        (500, ServerError),
+        (529, ServerError),
+        (302, ProtocolError),
+    ],
+)
+async def test_status_becomes_an_error_with_the_servers_words(
+    transport: Transport, status: int, kind: type[LlmtermError]
+) -> None:
+    """Each HTTP status has its error; what the server says is in it, and a repeated key is not."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.refuse(status, {"error": {"message": f"no, {KEY} will not do"}}, retry_after="7")
+
+    with WireServer(script) as server:
+        with pytest.raises(kind, match=rf"no, \*\*\* will not do \(HTTP {status}\)") as caught:
+            await open_stream(transport, server)
+
+    assert KEY not in repr(caught.value)
+    if isinstance(caught.value, RateLimitError):
+        assert caught.value.retry_after == 7
+
+
+def _httpx_errors() -> list[type[Exception]]:
+    found = [
+        value
+        for _, value in inspect.getmembers(httpx2, inspect.isclass)
+        if issubclass(value, Exception) and not issubclass(value, Warning)
+    ]
+    assert len(found) > 20
+    return found
+
+
+@pytest.mark.parametrize("kind", _httpx_errors())
+def test_none_of_the_clients_errors_escapes(kind: type[Exception]) -> None:
+    """Whatever httpx2 may raise is translated into one of our errors."""
+    error = kind.__new__(kind)
+    Exception.__init__(error, "details")
+    assert isinstance(error, httpx2.HTTPError | httpx2.StreamError | httpx2.InvalidURL | httpx2.CookieConflict)
+
+    assert isinstance(translate(error, call("http://example.invalid/"), StreamLimits()), LlmtermError)
+
+
+@pytest.mark.parametrize("url", ["ftp://x/", "nonsense", "http://[", "http://x:99999/", "", "http://a b/"])
+async def test_useless_address_is_a_configuration_error(transport: Transport, url: str) -> None:
+    """A base URL that is none is the user's to mend, and is told apart from a server that is down."""
+    with pytest.raises((ConfigError, ConnectError)):
+        await transport.open(call(url), StreamLimits())
+
+
+@pytest.mark.parametrize("key", ["sk-ä", "sk-\n1", "sk-€"])
+async def test_key_with_odd_characters_is_a_configuration_error(transport: Transport, key: str) -> None:
+    """A key that was pasted wrongly is named as that, and not shown."""
+    headers = {"authorization": f"Bearer {key}"}
+
+    with pytest.raises(ConfigError, match="characters that no key has") as caught:
+        await transport.open(Call(who="test", url="http://127.0.0.1:1/", payload={}, headers=headers), StreamLimits())
+
+    assert key not in str(caught.value)
+
+
+def test_address_keeps_no_secret() -> None:
+    """User, password and query of a URL never reach an error."""
+    assert call(f"http://user:{KEY}@host/v1?key={KEY}").address == "http://host/v1"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"error": {"message": "m", "code": 1}}', "m"),
+        ('{"type": "error", "error": {"type": "t", "message": "m"}, "request_id": "r"}', "m"),
+        ('{"error": {"code": 400, "message": "m", "status": "S", "details": []}}', "m"),
+        ('{"id": "x", "message": "m"}', "m"),
+        ('{"detail": "m"}', "m"),
+        ('{"detail": [{"msg": "m"}]}', "m"),
+        ('{"code": "c", "error": "m"}', "m"),
+        ('[{"error": {"message": "m"}}]', "m"),
+        ("<html>", ""),
+        ("", ""),
+        ("[" * 100_000, ""),
+        ('{"error": {}}', ""),
+    ],
+)
+def test_error_bodies_of_all_shapes_are_understood(body: str, words: str) -> None:
+    """The shapes that real providers use."""
+    assert error_text(body) == words
+
+
+@given(st.text(), st.text(min_size=1))
+def test_redacted_text_has_no_secret(text: str, secret: str) -> None:
+    """Whatever is around it."""
+    redacted = redact(text + secret + text, (secret,))
+
+    assert secret not in redacted or secret in "***"
+
+
+async def test_no_unawaited_leftovers(transport: Transport) -> None:
+    """A stream that is closed before it is read leaves nothing for the garbage collector to complain about."""
+    with WireServer(say("a")) as server:
+        stream = await open_stream(transport, server)
+        await stream.aclose()
+        del stream
+        gc.collect()
+
+    assert transport.connections == 0

@@ -1,0 +1,539 @@
+"""The turn: in whatever order things happen, no character is lost, repeated or moved, and nothing is left running."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from llmterm.errors import AuthError, ConfigError, NetworkError, StreamTimeoutError, TurnStateError
+from llmterm.messages import (
+    EndReason,
+    Finished,
+    Message,
+    Options,
+    Reply,
+    Request,
+    StreamLimits,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+    UsageReport,
+)
+from llmterm.turn import Turn, TurnState
+from tests.scripted import ScriptedProvider
+
+REQUEST = Request(model="m", messages=(Message(role="user", text="q"),), options=Options())
+STOP = Finished(EndReason.STOP)
+
+
+async def settle() -> None:
+    """Let everything that is ready run."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def state_of(turn: Turn) -> TurnState:
+    """Look at the state anew: a type checker believes that it stays what it was."""
+    return turn.state
+
+
+async def take(turn: Turn) -> str:
+    """Read the events that there are until the stream ends, and return their text."""
+    return "".join([event.text async for event in turn.events() if isinstance(event, TextDelta)])
+
+
+@pytest.fixture
+def provider() -> ScriptedProvider:
+    return ScriptedProvider()
+
+
+async def streaming(provider: ScriptedProvider, turn: Turn, *texts: str) -> None:
+    """Start the turn and let `texts` arrive."""
+    turn.start()
+    await provider.opened.wait()
+    for text in texts:
+        provider.stream.put(TextDelta(text))
+    await settle()
+
+
+async def test_answer_arrives_and_is_done(provider: ScriptedProvider) -> None:
+    """Text, usage and the end come through; the segment records them."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "Hel", "lo")
+    provider.stream.put(UsageReport(Usage(input_tokens=3, output_tokens=2)), STOP)
+
+    text = await take(turn)
+
+    assert (text, turn.reply.text, turn.state, turn.reason) == ("Hello", "Hello", TurnState.DONE, EndReason.STOP)
+    (segment,) = turn.reply.segments
+    assert (segment.start, segment.end, segment.mode, segment.usage.output_tokens) == (0, 5, "fresh", 2)
+    assert provider.stream.closed
+
+
+async def test_pause_keeps_every_received_character(provider: ScriptedProvider) -> None:
+    """What the reader has not taken yet is in the snapshot, and still comes out of `events`."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "one ", "two ", "three")
+
+    snapshot = await turn.pause()
+
+    assert (snapshot.reply.text, snapshot.reason, turn.state) == ("one two three", EndReason.PAUSE, TurnState.PAUSED)
+    assert await take(turn) == "one two three"
+    assert provider.stream.closed
+
+
+async def test_pause_before_the_first_token_asks_again(provider: ScriptedProvider) -> None:
+    """A pause while the request is still on its way leaves nothing, and resuming asks the same again."""
+    turn = Turn(provider, REQUEST)
+    turn.start()
+
+    await turn.pause()
+    turn.resume()
+    await provider.opened.wait()
+
+    assert provider.requests[-1] == REQUEST
+    await turn.cancel()
+    assert turn.reply.segments == ()
+
+
+async def test_resume_replays_the_whole_answer(provider: ScriptedProvider) -> None:
+    """Every resume sends all of the answer so far, not only its newest part."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "one ")
+    for text in ("two ", "three"):
+        await turn.pause()
+        provider.opened.clear()
+        turn.resume()
+        await provider.opened.wait()
+        provider.stream.put(TextDelta(text))
+        await settle()
+
+    await turn.pause()
+
+    assert [request.messages[-1].text for request in provider.requests] == ["q", "one", "one two"]
+    assert turn.reply.text == "one two three"
+    assert [segment.mode for segment in turn.reply.segments] == ["fresh", "prefill", "prefill"]
+
+
+async def test_white_space_that_was_not_sent_is_not_doubled(provider: ScriptedProvider) -> None:
+    """A prefill ends without white space; if the model says it again, it is there once."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "one\n\n")
+    await turn.pause()
+    provider.opened.clear()
+
+    turn.resume()
+    await provider.opened.wait()
+    provider.stream.put(TextDelta("\n"), TextDelta("\ntwo"), STOP)
+
+    assert await take(turn) == "one\n\ntwo"
+
+
+async def test_pause_and_cancel_are_idempotent_at_any_moment(provider: ScriptedProvider) -> None:
+    """Before the start, twice at once, after the end: nothing raises, nothing changes twice."""
+    turn = Turn(provider, REQUEST)
+    await turn.pause()
+    assert state_of(turn) is TurnState.READY
+    await streaming(provider, turn, "x")
+
+    await asyncio.gather(turn.pause(), turn.pause(), turn.cancel(), turn.cancel(), turn.pause())
+
+    assert turn.state is TurnState.CANCELLED
+    await turn.pause()
+    await turn.cancel()
+    assert turn.reply.text == "x"
+
+
+async def test_cancel_during_a_pause_wins(provider: ScriptedProvider) -> None:
+    """A stop that comes while the pause still closes the stream ends the turn."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "x")
+    pausing = asyncio.create_task(turn.pause())
+    await asyncio.sleep(0)
+
+    await turn.cancel()
+    await pausing
+
+    assert (turn.state, turn.reason) == (TurnState.CANCELLED, EndReason.CANCEL)
+
+
+async def test_pause_after_the_last_event_is_the_end(provider: ScriptedProvider) -> None:
+    """A key that comes when the answer is over does not turn an end into a pause."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "x")
+    provider.stream.put(STOP)
+    await settle()
+
+    await turn.pause()
+
+    assert turn.state is TurnState.DONE
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (NetworkError("broke"), EndReason.NETWORK),
+        (StreamTimeoutError("late", timer="chunk"), EndReason.TIMEOUT),
+        (AuthError("no"), EndReason.ERROR),
+    ],
+)
+async def test_failure_in_the_middle_is_a_pause(
+    provider: ScriptedProvider, error: Exception, reason: EndReason
+) -> None:
+    """With text there, an error rests the answer; the same resume goes on from there."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "half")
+    provider.stream.fail(error)
+
+    text = await take(turn)
+
+    assert (text, turn.state, turn.reason, turn.error) == ("half", TurnState.PAUSED, reason, error)
+
+
+@pytest.mark.parametrize("error", [NetworkError("broke"), ConfigError("no key")])
+async def test_failure_before_the_first_token_fails_and_can_be_tried_again(
+    provider: ScriptedProvider, error: Exception
+) -> None:
+    """Without any text the error goes to the reader; resuming asks again."""
+    provider.refuse = error
+    turn = Turn(provider, REQUEST)
+    turn.start()
+
+    with pytest.raises(type(error)):
+        await take(turn)
+    assert state_of(turn) is TurnState.FAILED
+
+    provider.refuse = None
+    turn.resume()
+    await provider.opened.wait()
+    provider.stream.put(TextDelta("yes"), STOP)
+
+    assert await take(turn) == "yes"
+    assert turn.state is TurnState.DONE
+
+
+async def test_bug_in_a_provider_reaches_the_reader(provider: ScriptedProvider) -> None:
+    """An exception that is not ours is never taken for a pause."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "half")
+    provider.stream.fail(ZeroDivisionError())
+
+    with pytest.raises(ZeroDivisionError):
+        await take(turn)
+
+    assert turn.state is TurnState.FAILED
+
+
+async def test_token_limit_is_a_pause(provider: ScriptedProvider) -> None:
+    """An answer cut by its length can be gone on with."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "half")
+    provider.stream.put(Finished(EndReason.LENGTH))
+
+    await take(turn)
+
+    assert (turn.state, turn.reason) == (TurnState.PAUSED, EndReason.LENGTH)
+
+
+async def test_max_chunks_is_a_pause_that_loses_nothing(provider: ScriptedProvider) -> None:
+    """The limit stops the reading; what came in the same read stays."""
+    turn = Turn(provider, REQUEST, limits=StreamLimits(max_chunks=2))
+    turn.start()
+    await provider.opened.wait()
+    provider.stream.put(TextDelta("a"), TextDelta("b"), TextDelta("c"))
+
+    text = await take(turn)
+
+    assert (text, turn.state, turn.reason) == ("abc", TurnState.PAUSED, EndReason.LIMIT)
+
+
+async def test_full_buffer_holds_the_stream_back_and_closes_at_once(provider: ScriptedProvider) -> None:
+    """A slow reader stops the reading of the socket; a pause then does not wait for the reader."""
+    turn = Turn(provider, REQUEST, limits=StreamLimits(buffer_size=2))
+    await streaming(provider, turn, *"abcdef")
+    assert provider.given == "ab"
+
+    await turn.pause()
+
+    assert provider.stream.closed
+    assert (turn.reply.text, await take(turn)) == ("ab", "ab")
+
+
+async def test_reader_that_catches_up_lets_the_stream_go_on(provider: ScriptedProvider) -> None:
+    """Back-pressure ends when the buffer has room."""
+    turn = Turn(provider, REQUEST, limits=StreamLimits(buffer_size=2))
+    await streaming(provider, turn, *"abcdef")
+    provider.stream.put(STOP)
+
+    assert await take(turn) == "abcdef"
+
+
+async def test_marker_of_the_model_pauses_and_drops_the_rest(provider: ScriptedProvider) -> None:
+    """The marker is not in the answer, nor is what follows it in the same answer."""
+    turn = Turn(provider, REQUEST, "!!CANCEL")
+    await streaming(provider, turn, "so ", "!!CAN", "CEL and on")
+
+    text = await take(turn)
+
+    assert (text, turn.reply.text, turn.state, turn.reason) == ("so ", "so ", TurnState.PAUSED, EndReason.MARKER)
+    assert provider.stream.closed
+
+
+async def test_pause_within_a_marker_keeps_its_beginning(provider: ScriptedProvider) -> None:
+    """What was withheld is text after all when the answer rests there; if the marker goes on, it is taken back."""
+    turn = Turn(provider, REQUEST, "!!CANCEL")
+    await streaming(provider, turn, "so !!CAN")
+    snapshot = await turn.pause()
+    assert snapshot.reply.text == "so !!CAN" == await take(turn)
+    provider.opened.clear()
+
+    turn.resume()
+    await provider.opened.wait()
+    provider.stream.put(TextDelta("CEL"))
+    await take(turn)
+
+    assert (turn.reply.text, turn.reason) == ("so ", EndReason.MARKER)
+    assert turn.reply.segments[0].end == len("so ")
+
+
+async def test_guidance_stays_out_of_the_answer(provider: ScriptedProvider) -> None:
+    """What the user says at a pause goes into the requests that follow and into the record, not into the text."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "one ")
+    await turn.pause()
+    for _ in range(2):
+        provider.opened.clear()
+        turn.resume(guidance="shorter" if turn.reply.segments[-1].guidance == "" else "")
+        await provider.opened.wait()
+        provider.stream.put(TextDelta("x"))
+        await settle()
+        await turn.pause()
+
+    assert ["shorter" in request.messages[0].text for request in provider.requests] == [False, True, True]
+    assert "shorter" not in turn.reply.text
+    assert [segment.guidance for segment in turn.reply.segments] == ["", "shorter", ""]
+
+
+async def test_thinking_is_kept_apart(provider: ScriptedProvider) -> None:
+    """Thinking is in the reply but not in its text; a pause within it asks the question again."""
+    turn = Turn(provider, REQUEST)
+    turn.start()
+    await provider.opened.wait()
+    provider.stream.put(ThinkingDelta("hm"))
+    await settle()
+
+    snapshot = await turn.pause()
+    provider.opened.clear()
+    turn.resume()
+    await provider.opened.wait()
+
+    assert (snapshot.reply.thinking, snapshot.reply.text) == ("hm", "")
+    assert provider.requests[-1] == REQUEST
+    await turn.cancel()
+
+
+async def test_another_provider_goes_on(provider: ScriptedProvider) -> None:
+    """A paused answer can be finished by another provider and model; the record says who wrote what."""
+    other = ScriptedProvider(mode="instruct")
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "one ")
+    await turn.pause()
+
+    turn.resume(provider=other, model="n")
+    await other.opened.wait()
+    other.stream.put(TextDelta("two"), STOP)
+
+    assert await take(turn) == "one two"
+    assert [(segment.model, segment.mode) for segment in turn.reply.segments] == [("m", "fresh"), ("n", "instruct")]
+    assert other.requests[0].messages[-1].role == "user"
+
+
+async def test_paused_turn_is_made_from_its_record(provider: ScriptedProvider) -> None:
+    """A snapshot of another process is gone on with as if it were our own."""
+    reply = Reply.of(Message(role="assistant", text="one ", status="interrupted"))
+    turn = Turn(provider, REQUEST, reply=reply, reason=EndReason.CRASH)
+    assert (turn.state, turn.reason) == (TurnState.PAUSED, EndReason.CRASH)
+
+    turn.resume()
+    await provider.opened.wait()
+    provider.stream.put(TextDelta("two"), STOP)
+
+    assert await take(turn) == "two"
+    assert turn.reply.text == "one two"
+
+
+async def test_transitions_that_do_not_exist_raise(provider: ScriptedProvider) -> None:
+    """Starting twice and resuming what streams or is over are bugs of the caller."""
+    turn = Turn(provider, REQUEST)
+    with pytest.raises(TurnStateError):
+        turn.resume()
+    turn.start()
+    with pytest.raises(TurnStateError):
+        turn.start()
+    with pytest.raises(TurnStateError):
+        turn.resume()
+    await turn.cancel()
+    with pytest.raises(TurnStateError):
+        turn.resume()
+
+
+async def test_end_of_the_loop_keeps_the_record_straight(provider: ScriptedProvider) -> None:
+    """A pump that is cancelled by somebody else closes its stream and leaves the text."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "x")
+    (pump,) = [task for task in asyncio.all_tasks() if task.get_name() == "llmterm-pump"]
+
+    pump.cancel()
+    await asyncio.wait({pump})
+
+    assert (turn.state, turn.reply.text, provider.stream.closed) == (TurnState.CANCELLED, "x", True)
+
+
+class TurnMachine(RuleBasedStateMachine):
+    """Any order of chunks, reads, pauses, resumes, cancels and failures, against what the provider gave out."""
+
+    @initialize(buffer_size=st.integers(1, 8), marker=st.booleans())
+    def begin(self, buffer_size: int, marker: bool) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.provider = ScriptedProvider()
+        self.turn = Turn(
+            self.provider, REQUEST, "!!CANCEL" if marker else None, limits=StreamLimits(buffer_size=buffer_size)
+        )
+        self.seen = ""
+        self.jobs: list[asyncio.Task[Any]] = []
+        self.number = 0
+
+    @property
+    def can_send(self) -> bool:
+        return bool(self.provider.streams) and not self.provider.stream.closed
+
+    def run(self, job: Any) -> Any:
+        return self.loop.run_until_complete(job)
+
+    async def _read_some(self, most: int) -> None:
+        """Take at most `most` events, without waiting for more than there are."""
+        events = self.turn.events()
+        try:
+            async with asyncio.timeout(0.001):
+                async for event in events:
+                    if isinstance(event, TextDelta):
+                        self.seen += event.text
+                    most -= 1
+                    if most <= 0:
+                        return
+        except (TimeoutError, NetworkError):
+            pass
+        finally:
+            await events.aclose()  # type: ignore[attr-defined]
+
+    @precondition(lambda self: self.turn.state is TurnState.READY)
+    @rule(pause_at_once=st.booleans())
+    def start(self, pause_at_once: bool) -> None:
+        async def begin() -> None:
+            self.turn.start()
+            await (self.turn.pause() if pause_at_once else settle())
+
+        self.run(begin())
+
+    @precondition(lambda self: self.turn.state is TurnState.STREAMING and self.can_send)
+    @rule(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4), settle_first=st.booleans())
+    def chunks(self, sizes: list[int], settle_first: bool) -> None:
+        events = []
+        for _ in range(sum(sizes)):
+            events.append(TextDelta(f"<{self.number}>!"))
+            self.number += 1
+        self.provider.stream.put(*events)
+        if settle_first:
+            self.run(settle())
+
+    @precondition(lambda self: self.turn.state is TurnState.STREAMING and self.can_send)
+    @rule(reason=st.sampled_from([EndReason.STOP, EndReason.LENGTH]))
+    def finish(self, reason: EndReason) -> None:
+        self.provider.stream.put(Finished(reason))
+
+    @precondition(lambda self: self.turn.state is TurnState.STREAMING and self.can_send)
+    @rule()
+    def fail(self) -> None:
+        self.provider.stream.fail(NetworkError("broke"))
+
+    @rule()
+    def pause(self) -> None:
+        self.run(self.turn.pause())
+
+    @rule(ticks=st.integers(0, 3))
+    def pause_and_go_on_meanwhile(self, ticks: int) -> None:
+        async def both() -> None:
+            pausing = asyncio.ensure_future(self.turn.pause())
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            pausing.cancel()
+            await asyncio.wait({pausing})
+
+        self.run(both())
+
+    @precondition(lambda self: self.turn.state in (TurnState.PAUSED, TurnState.FAILED))
+    @rule(pause_at_once=st.booleans())
+    def resume(self, pause_at_once: bool) -> None:
+        async def go_on() -> None:
+            self.turn.resume()
+            await (self.turn.pause() if pause_at_once else settle())
+
+        self.run(go_on())
+
+    @precondition(lambda self: self.number > 20)
+    @rule()
+    def cancel(self) -> None:
+        self.run(self.turn.cancel())
+
+    @rule(most=st.integers(1, 6))
+    def read(self, most: int) -> None:
+        self.run(self._read_some(most))
+
+    @invariant()
+    def nothing_is_lost_repeated_or_moved(self) -> None:
+        if not hasattr(self, "turn"):
+            return
+        self.run(settle())
+        withheld = len(self.provider.given) - len(self.turn.reply.text)
+        assert self.provider.given.startswith(self.turn.reply.text)
+        assert 0 <= withheld <= (1 if self.turn.state is TurnState.STREAMING else 0)
+        assert self.turn.reply.text.startswith(self.seen)
+
+    @invariant()
+    def only_a_streaming_turn_has_anything_open(self) -> None:
+        if not hasattr(self, "turn"):
+            return
+        streaming_now = self.turn.state is TurnState.STREAMING
+        assert [stream.closed for stream in self.provider.streams[:-1]] == [True] * (len(self.provider.streams) - 1)
+        if self.provider.streams and not streaming_now:
+            assert self.provider.stream.closed
+
+    @invariant()
+    def segments_tile_the_answer(self) -> None:
+        if not hasattr(self, "turn") or self.turn.state is TurnState.STREAMING:
+            return
+        ends = [0]
+        for segment in self.turn.reply.segments:
+            assert segment.start == ends[-1]
+            ends.append(segment.end)
+        assert ends[-1] == len(self.turn.reply.text)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "turn"):
+            return
+        self.run(self.turn.cancel())
+        while self.turn.reply.text != self.seen:
+            before = self.seen
+            self.run(self._read_some(1000))
+            assert self.seen != before
+        assert not asyncio.all_tasks(self.loop)
+        self.loop.close()
+
+
+TestTurnMachine = TurnMachine.TestCase
+TestTurnMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
