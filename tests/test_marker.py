@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +47,7 @@ def scan(chunks: list[str], before: str = "") -> tuple[str, bool]:
 
 def chunked(text: str, cuts: list[int]) -> list[str]:
     points = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
-    return [text[start:end] for start, end in zip(points, points[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(points)]
 
 
 @given(texts, st.lists(st.integers(0, 200), max_size=10))

@@ -247,9 +247,9 @@ async def test_status_becomes_an_error_with_the_servers_words(
     async def script(exchange: Exchange) -> None:
         await exchange.refuse(status, {"error": {"message": f"no, {KEY} will not do"}}, retry_after="7")
 
-    with WireServer(script) as server:
-        with pytest.raises(kind, match=rf"no, \*\*\* will not do \(HTTP {status}\)") as caught:
-            await open_stream(transport, server)
+    said = rf"no, \*\*\* will not do \(HTTP {status}\)"
+    with WireServer(script) as server, pytest.raises(kind, match=said) as caught:
+        await open_stream(transport, server)
 
     assert KEY not in repr(caught.value)
     if isinstance(caught.value, RateLimitError):

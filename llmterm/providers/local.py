@@ -4,7 +4,8 @@
 provider is the OpenAI wire over a socket file: the same transport, and closing the request stops the computation.
 Where there are no unix sockets it listens on loopback, on a free port, behind a random key.
 
-Loading is lazy. It happens in a thread, but llama.cpp holds the interpreter while it loads: keys pressed meanwhile act afterwards.
+Loading is lazy. It happens in a thread, but llama.cpp holds the interpreter while it loads: keys pressed meanwhile
+act afterwards.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from llmterm.errors import LocalModelError
 from llmterm.messages import Request, StreamLimits
 from llmterm.providers.openai import parser, payload
 from llmterm.providers.stream import WireStream
-from llmterm.providers.weights import default_threads, find_model
+from llmterm.providers.weights import default_threads, default_weights, find_model
 from llmterm.transport import Call, Transport
 
 # The path of a unix socket has room for 108 bytes on Linux and 104 elsewhere (sockaddr_un).
 _MAX_SOCKET_PATH = 100
 _START_TIMEOUT = 10.0
+# What its model card recommends; llama.cpp's own defaults make so small a model ramble.
+_SMOLLM2_SAMPLING = {"temperature": 0.2, "top_p": 0.9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,12 @@ class LocalProvider:
         return "" if path in self._engines else f"loading {path.stem}"
 
     async def open(self, request: Request, limits: StreamLimits) -> WireStream:
-        engine = await self._engine(self._find(request.model))
+        path = self._find(request.model)
+        engine = await self._engine(path)
         call = Call(
             who=self.name,
             url=f"{engine.base_url}/v1/chat/completions",
-            payload=payload(request),
+            payload={**(_SMOLLM2_SAMPLING if path == default_weights() else {}), **payload(request)},
             headers={"authorization": f"Bearer {engine.key}"},
             secrets=(engine.key,),
         )

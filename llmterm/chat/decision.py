@@ -1,0 +1,64 @@
+"""What a user can answer to a prompt, and the two Ctrl-C that mean leaving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+# Two Ctrl-C within this many seconds leave the program.
+_TWICE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message, a command, or, while an answer is at rest, a word of guidance."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Keep what there is of the answer and end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """End the program; `interrupted` when by Ctrl-C."""
+
+    interrupted: bool = False
+
+
+Decision: TypeAlias = Send | Resume | Stop | Leave
+
+
+class Prompt(Protocol):
+    """Asks the user. Both calls may be cancelled; what was typed by then is lost."""
+
+    async def ask(self, text: str = "") -> Send | Leave:
+        """Wait for a message; `text` stands in the line already."""
+        ...
+
+    async def paused(self, line: str, text: str = "") -> Decision:
+        """Show the pause line and wait for what is to become of the answer."""
+        ...
+
+
+class Interrupts:
+    """Counts Ctrl-C: one stops what goes on, a second within two seconds leaves."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last: float | None = None
+
+    def press(self) -> bool:
+        """Note a Ctrl-C; return whether it is the second."""
+        now = self._clock()
+        second = self._last is not None and now - self._last <= _TWICE
+        self._last = now
+        return second

@@ -1,0 +1,89 @@
+"""The prompt of a plain terminal: a line that only ever grows, states in words, no cursor movement but a backspace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
+from llmterm.keys import Key, KeySource
+from llmterm.render.sanitize import clean
+
+
+class LinePrompt:
+    """The `Prompt` for `--plain` and for terminals that understand no control sequence."""
+
+    def __init__(
+        self,
+        *,
+        keys: KeySource,
+        write: Callable[[str], None],
+        suspend: Callable[[], None],
+        interrupts: Interrupts,
+    ) -> None:
+        self._keys = keys
+        self._write = write
+        self._suspend = suspend
+        self._interrupts = interrupts
+
+    async def ask(self, text: str = "") -> Send | Leave:
+        while True:
+            self._write("> ")
+            decision = await self._line(text, at_rest=False)
+            if isinstance(decision, Send | Leave):
+                return decision
+
+    async def paused(self, line: str, text: str = "") -> Decision:
+        self._write(clean(line).replace("\n", "\r\n") + "\r\n> ")
+        return await self._line(text, at_rest=True)
+
+    async def _line(self, text: str, *, at_rest: bool) -> Decision:
+        line = text
+        self._echo(line)
+        async with self._keys:
+            while True:
+                key = await self._keys.get()
+                decision = self._decision(key, line, at_rest=at_rest)
+                if decision is not None:
+                    self._write("\r\n")
+                    return decision
+                line = self._edit(key, line)
+
+    def _decision(self, key: Key, line: str, *, at_rest: bool) -> Decision | None:
+        empty = not line.strip()
+        match key.name:
+            case "enter" if not empty:
+                return Send(line)
+            case "c-d" | "eof" if empty:
+                return Leave()
+            case "eof":
+                return Send(line)
+            case "c-c":
+                return Leave(interrupted=True) if self._interrupts.press() else Stop()
+            case "space" if at_rest and empty:
+                return Resume()
+            case "escape" if at_rest:
+                return Stop()
+            case _:
+                return None
+
+    def _edit(self, key: Key, line: str) -> str:
+        match key.name:
+            case "text" | "space" | "paste":
+                self._echo(key.text)
+                return line + key.text
+            case "alt-enter":
+                self._echo("\n")
+                return line + "\n"
+            case "backspace" if line and not line.endswith("\n"):
+                self._write("\b \b")
+                return line[:-1]
+            case "c-z":
+                self._suspend()
+                self._write("\r\n> ")
+                self._echo(line)
+                return line
+            case _:
+                return line
+
+    def _echo(self, text: str) -> None:
+        self._write(clean(text).replace("\n", "\r\n  "))

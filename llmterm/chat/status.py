@@ -1,0 +1,55 @@
+"""What the lines around an answer say. Pure: figures in, one line of text out.
+
+Every state is in words; "paused" stands in every pause line and nowhere else.
+"""
+
+from __future__ import annotations
+
+from llmterm.messages import EndReason, Reply
+
+_WHY = {
+    EndReason.MARKER: "by the model",
+    EndReason.LENGTH: "at the token limit",
+    EndReason.LIMIT: "at the chunk limit",
+    EndReason.NETWORK: "because the connection broke",
+    EndReason.TIMEOUT: "because nothing came any more",
+    EndReason.ERROR: "because of an error",
+    EndReason.CRASH: "because llmterm was ended",
+}
+
+
+def tokens(reply: Reply) -> int:
+    """Return the tokens of the answer: as the provider counted them, else the chunks that came."""
+    written = sum(segment.usage.output_tokens for segment in reply.segments)
+    return written + (reply.usage.output_tokens if reply.usage else reply.chunks)
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def streaming_line(
+    *, model: str, elapsed: float, rate: float | None, preparation: str = "", typed: str = "", queued: int = 0
+) -> str:
+    """Return the status line of an answer that streams; `elapsed` in seconds, `rate` in tokens per second."""
+    parts = [model, f"{elapsed:.0f} s"]
+    if preparation:
+        parts.append(f"{preparation} …")
+    elif rate is None:
+        parts.append("waiting for the first token")
+    else:
+        parts.append(f"{rate:.0f} tokens/s")
+    parts.append("SPACE pause")
+    if queued:
+        parts.append(f"{queued} queued")
+    if typed:
+        # What is being typed matters most: it goes first, so that a narrow terminal cuts the rest.
+        parts.insert(0, "> " + typed.replace("\n", "⏎"))
+    return " - ".join(parts)
+
+
+def pause_line(reply: Reply, reason: EndReason) -> str:
+    """Return the line that says that the answer is paused, why if not by a key, and what the keys do."""
+    why = f" {_WHY[reason]}" if reason in _WHY else ""
+    after = f"paused{why} after {count(tokens(reply), 'token')}"
+    return f"{after} - SPACE resume - type to guide - Esc stop"

@@ -1,0 +1,111 @@
+"""The user's terminal, taken for the length of a chat and given back exactly as it was found.
+
+Between prompts the terminal stays in raw mode, so that no key typed while an answer begins or ends is echoed or
+lost. Signals that end or stop a program come through here as well: every way out passes `restore`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+# In the order of taking: bracketed paste; focus reports where wanted.
+_PASTE_ON, _FOCUS_ON = "\x1b[?2004h", "\x1b[?1004h"
+# Whatever was being drawn: synchronized output, paste and focus off, cursor on, colours plain.
+_RESET = "\x1b[?2026l\x1b[?2004l\x1b[?1004l\x1b[?25h\x1b[0m"
+
+_ENDING = ("SIGTERM", "SIGHUP", "SIGINT")
+
+
+class Terminal:
+    """The terminal of `descriptor`; `write` puts text on it. Enter it before drawing, leave it last."""
+
+    def __init__(
+        self, descriptor: int, write: Callable[[str], None], *, escapes: bool = True, focus: bool = False
+    ) -> None:
+        """Without `escapes` no control sequence is ever written; with `focus` it reports gaining and losing it."""
+        self._descriptor = descriptor
+        self._write = write
+        self._enter = (_PASTE_ON + (_FOCUS_ON if focus else "")) if escapes else ""
+        self._reset = _RESET if escapes else ""
+        self._termios: Any = None
+        self._found: Any = None
+        with suppress(ImportError):  # Windows: prompt_toolkit sets and resets the console's modes itself
+            self._termios = importlib.import_module("termios")
+
+    def __enter__(self) -> Self:
+        if self._termios is not None:
+            with suppress(self._termios.error):
+                self._found = self._termios.tcgetattr(self._descriptor)
+        self.take()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.restore()
+
+    def take(self) -> None:
+        """Put the terminal into the modes of a chat."""
+        if self._found is not None:
+            t = self._termios
+            mode = [*self._found[:6], list(self._found[6])]
+            mode[0] &= ~(t.IXON | t.IXOFF | t.ICRNL | t.INLCR | t.IGNCR)
+            mode[3] &= ~(t.ECHO | t.ICANON | t.IEXTEN | t.ISIG)
+            mode[6][t.VMIN], mode[6][t.VTIME] = 1, 0
+            with suppress(t.error):
+                t.tcsetattr(self._descriptor, t.TCSANOW, mode)
+        with suppress(OSError):
+            self._write(self._enter)
+
+    def restore(self) -> None:
+        """Give the terminal back as it was found; it may already be gone."""
+        with suppress(OSError):
+            self._write(self._reset)
+        if self._found is not None:
+            with suppress(self._termios.error):
+                self._termios.tcsetattr(self._descriptor, self._termios.TCSADRAIN, self._found)
+
+    def suspend(self) -> None:
+        """Give the terminal back, stop this process as Ctrl-Z does, and take the terminal again afterwards."""
+        stop = getattr(signal, "SIGTSTP", None)
+        if stop is None:
+            return
+        self.restore()
+        os.kill(os.getpid(), stop)
+        self.take()
+
+
+class Signals:
+    """Turns the signals that end a program into the cancellation of one task, and remembers which it was."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._installed: list[int] = []
+
+    def install(self, task: asyncio.Task[Any]) -> None:
+        loop = asyncio.get_running_loop()
+        for name in _ENDING:
+            number = getattr(signal, name, None)
+            if number is None:
+                continue
+            with suppress(NotImplementedError, ValueError):  # Windows, or not the main thread
+                loop.add_signal_handler(number, self._end, number, task)
+                self._installed.append(number)
+
+    def remove(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._installed:
+            loop.remove_signal_handler(self._installed.pop())
+
+    def _end(self, number: int, task: asyncio.Task[Any]) -> None:
+        first = self.received is None
+        self.received = number
+        if first:
+            task.cancel()

@@ -1,0 +1,186 @@
+"""How an answer appears: as rendered markdown that grows in place, or as plain text that only ever goes on.
+
+A view draws; it decides nothing. `frame` may be called as often as its caller likes, and draws only what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
+from llmterm.render.markdown import MarkdownRenderer
+from llmterm.render.plain import PlainRenderer
+from llmterm.render.sanitize import clean
+from llmterm.render.screen import Screen
+
+
+class View(Protocol):
+    def begin(self) -> None:
+        """A new answer starts."""
+        ...
+
+    def event(self, event: StreamEvent) -> None: ...
+
+    def frame(self, status: str) -> None:
+        """Draw what has come since the last frame, and the status line."""
+        ...
+
+    def pause(self) -> None:
+        """Show all there is, as it stands; a prompt follows below."""
+        ...
+
+    def resume(self, guidance: str) -> None:
+        """Go on where `pause` left off; the prompt is gone."""
+        ...
+
+    def displaced(self) -> None:
+        """Something else has written on the screen since `pause`."""
+        ...
+
+    def close(self) -> None:
+        """The answer is over: show the rest of it."""
+        ...
+
+    def say(self, line: str, *, error: bool = False) -> None:
+        """Show a line of the program's own."""
+        ...
+
+
+class MarkdownView:
+    """Rendered markdown above, a status line below."""
+
+    def __init__(
+        self,
+        *,
+        screen: Screen,
+        size: Callable[[], tuple[int, int]],
+        renderer: Callable[[int], MarkdownRenderer],
+        color: bool,
+    ) -> None:
+        """`size` gives columns and rows; `renderer` makes a renderer for a width."""
+        self._screen = screen
+        self._size = size
+        self._make = renderer
+        self._dim, self._red, self._plain = ("\x1b[2m", "\x1b[31m", "\x1b[0m") if color else ("", "", "")
+        self._drawn_at = size()
+        self._renderer = renderer(self._drawn_at[0])
+        self._resting = False
+        self._displaced = False
+
+    def begin(self) -> None:
+        self._resting = False
+        self._drawn_at = self._size()
+        self._renderer = self._make(self._drawn_at[0])
+        self._screen.paint([""], [], [])
+
+    def event(self, event: StreamEvent) -> None:
+        if isinstance(event, TextDelta):
+            self._renderer.feed(event.text)
+        elif isinstance(event, ThinkingDelta):
+            self._renderer.think(event.text)
+
+    def frame(self, status: str) -> None:
+        self._fit()
+        permanent = self._renderer.advance()
+        footer = [f"{self._dim}{clean(status)}{self._plain}"]
+        self._screen.paint(permanent, self._renderer.live(), footer)
+
+    def pause(self) -> None:
+        if self._resting:
+            return
+        self._fit()
+        permanent = self._renderer.advance()
+        live = self._renderer.live()
+        self._screen.paint(permanent, live, [])
+        self._renderer.settle(self._screen.settle(live))
+        self._resting, self._displaced = True, False
+
+    def resume(self, guidance: str) -> None:
+        self._resting = False
+        if not (guidance or self._displaced or self._size() != self._drawn_at):
+            self._screen.reopen()
+            return
+        # Below something new, or on a screen laid out anew, the open block cannot be drawn over: go on below it.
+        self._renderer.settle(len(self._renderer.live()))
+        self._renderer.commit()
+        self._fit()
+        lines = [f"{self._dim}> {line}{self._plain}" for line in clean(guidance).splitlines()]
+        self._screen.paint(["", *lines, ""] if lines else [], [], [])
+
+    def displaced(self) -> None:
+        self._displaced = True
+
+    def close(self) -> None:
+        self._fit()
+        self._screen.paint([*self._renderer.advance(), *self._renderer.close(), ""], [], [])
+        self._screen.clear()
+
+    def say(self, line: str, *, error: bool = False) -> None:
+        style = self._red if error else self._dim
+        self._screen.paint([f"{style}{part}{self._plain}" for part in clean(line).splitlines()], [], [])
+        self._screen.clear()
+        self._displaced = True
+
+    def _fit(self) -> None:
+        size = self._size()
+        if size != self._drawn_at:
+            self._screen.resized()
+            self._renderer.resize(size[0])
+            self._drawn_at = size
+
+
+class PlainView:
+    """Text as it comes and states in words: no colour, no cursor movement."""
+
+    def __init__(self, *, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._renderer = PlainRenderer()
+        self._fresh_line = True
+        self._announced = False
+
+    def begin(self) -> None:
+        self._renderer = PlainRenderer()
+        self._announced = False
+
+    def event(self, event: StreamEvent) -> None:
+        if isinstance(event, TextDelta):
+            self._renderer.feed(event.text)
+        elif isinstance(event, ThinkingDelta):
+            self._renderer.think(event.text)
+
+    def frame(self, status: str) -> None:
+        if not self._announced:
+            self._announced = True
+            self._line(status)
+        self._put("".join(self._renderer.advance()))
+
+    def pause(self) -> None:
+        self._put("".join(self._renderer.advance()))
+        self._end_line()
+
+    def resume(self, guidance: str) -> None:
+        pass  # the text simply goes on
+
+    def displaced(self) -> None:
+        pass  # nothing is ever drawn over
+
+    def close(self) -> None:
+        self._put("".join([*self._renderer.advance(), *self._renderer.close()]))
+        self._end_line()
+
+    def say(self, line: str, *, error: bool = False) -> None:
+        self._end_line()
+        self._line(f"error: {line}" if error else line)
+
+    def _put(self, text: str) -> None:
+        if text:
+            self._fresh_line = text.endswith("\n")
+            self._write(text.replace("\n", "\r\n"))
+
+    def _line(self, text: str) -> None:
+        self._put(clean(text) + "\n")
+
+    def _end_line(self) -> None:
+        if not self._fresh_line:
+            self._put("\n")

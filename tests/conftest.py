@@ -1,0 +1,38 @@
+"""What holds for every test: nothing reaches beyond this machine, and hypothesis does not race the clock."""
+
+from __future__ import annotations
+
+import os
+import sys
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("llmterm", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("llmterm")
+
+
+def _stay_on_this_machine(event: str, arguments: tuple[object, ...]) -> None:
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and address and isinstance(address[0], str) and not _is_loopback(address[0]):
+        raise RuntimeError(f"a test tried to reach {address[0]}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+sys.addaudithook(_stay_on_this_machine)
+
+
+def need(missing: str) -> None:
+    """Skip the test for lack of something, or fail it where everything has to be there."""
+    if os.environ.get("LLMTERM_TEST_ALL"):
+        pytest.fail(f"this machine has no {missing}, and LLMTERM_TEST_ALL is set")
+    pytest.skip(f"needs {missing}")

@@ -1,0 +1,145 @@
+"""The real program in a pseudo-terminal, and the screen that a person would see.
+
+`Program` runs a command with pexpect and feeds what it writes to a pyte screen. Everything waits for something to be
+seen; nothing waits for time to pass.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pexpect
+import pyte
+
+LLMTERM = [sys.executable, "-m", "llmterm"]
+PATIENCE = 30.0
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Return the environment of a new user: an empty home, a terminal, no keys."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+        "LLMTERM_DATA_DIR": str(home / "data"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        **more,
+    }
+
+
+class Program:
+    """A program in a terminal of `columns` by `rows`."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        columns: int = 80,
+        rows: int = 24,
+        cwd: Path | None = None,
+    ) -> None:
+        self.screen = pyte.HistoryScreen(columns, rows, history=10_000)
+        self._stream = pyte.ByteStream(self.screen)
+        self.written = b""
+        self._child = pexpect.spawn(
+            command[0],
+            list(command[1:]),
+            env=dict(env),
+            dimensions=(rows, columns),
+            timeout=PATIENCE,
+            cwd=cwd,
+            echo=True,
+        )
+        # Without this pexpect waits before each send, for the sake of programs that ask for passwords.
+        self._child.delaybeforesend = None
+        self.modes_before = set(self.screen.mode)
+        self.stty_before = self.stty()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._child.close(force=True)
+
+    @property
+    def pid(self) -> int:
+        pid: int = self._child.pid
+        return pid
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code, or minus the signal, once the program has ended."""
+        self.wait_for_end()
+        if self._child.signalstatus is not None:
+            return -int(self._child.signalstatus)
+        return int(self._child.exitstatus)
+
+    def stty(self) -> list[Any]:
+        """The terminal driver's settings, as `stty -a` shows them."""
+        return termios.tcgetattr(self._child.child_fd)
+
+    def send(self, text: str) -> None:
+        self._child.send(text)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._child.setwinsize(rows, columns)
+        self.screen.resize(rows, columns)
+
+    @property
+    def lines(self) -> list[str]:
+        """What scrolled away and what is on the screen, oldest line first, without trailing blanks."""
+        columns = range(self.screen.columns)
+        above = ["".join(line[column].data for column in columns).rstrip() for line in self.screen.history.top]
+        return above + [line.rstrip() for line in self.screen.display]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines).rstrip()
+
+    @property
+    def words(self) -> str:
+        """The text with line ends and runs of blanks as one blank, as wrapping makes no difference to it."""
+        return " ".join(self.text.split())
+
+    def wait_for(self, wanted: str | Callable[[], bool], timeout: float = PATIENCE) -> None:
+        """Wait until a regular expression matches the text, or until a condition holds."""
+        condition = wanted if callable(wanted) else lambda: re.search(wanted, self.text) is not None
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < deadline, f"not seen: {wanted}\n{self.text}"
+            if not self._read():
+                assert condition(), f"ended before: {wanted}\n{self.text}"
+                return
+
+    def wait_for_end(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while self._read():
+            assert time.monotonic() < deadline, f"does not end\n{self.text}"
+        self._child.wait()
+
+    def _read(self) -> bool:
+        """Take in what the program has written; return whether it still runs."""
+        try:
+            data = self._child.read_nonblocking(65536, timeout=0.05)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.written += data
+        self._stream.feed(data)
+        return True
+
+    @property
+    def modes_left(self) -> set[int]:
+        """Terminal modes that are not as they were found, by their private number."""
+        changed = set(self.screen.mode) ^ self.modes_before
+        return {mode >> 5 for mode in changed} | ({25} if self.screen.cursor.hidden else set())

@@ -1,0 +1,118 @@
+"""The lines around an answer, the commands, and the two Ctrl-C."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmterm.chat.commands import Command, Commands
+from llmterm.chat.decision import Interrupts
+from llmterm.chat.status import pause_line, streaming_line, tokens
+from llmterm.errors import UsageError
+from llmterm.messages import EndReason, Reply, Segment, TextDelta, Usage
+
+
+def test_pause_line_says_what_the_keys_do() -> None:
+    """The words that people look for."""
+    reply = Reply().add(TextDelta("text", 214))
+
+    assert pause_line(reply, EndReason.PAUSE) == "paused after 214 tokens - SPACE resume - type to guide - Esc stop"
+
+
+@given(st.sampled_from(EndReason))
+def test_every_pause_line_says_paused(reason: EndReason) -> None:
+    """Whatever the reason; a pause that came by itself says why."""
+    line = pause_line(Reply(), reason)
+
+    assert line.startswith("paused")
+    assert (line == pause_line(Reply(), EndReason.PAUSE)) is (
+        reason
+        not in {EndReason(each) for each in ("marker", "length", "limit", "network", "timeout", "error", "crash")}
+    )
+
+
+def test_tokens_are_the_providers_where_it_counted() -> None:
+    """Closed segments by their usage, the open one by usage or chunks."""
+    segment = Segment(
+        provider="p", model="m", mode="fresh", start=0, end=1, end_reason=EndReason.PAUSE, usage=Usage(output_tokens=7)
+    )
+
+    assert tokens(Reply(segments=(segment,)).add(TextDelta("x", 3))) == 10
+
+
+@given(st.text(max_size=20), st.floats(0, 1e6), st.none() | st.floats(0, 1e4), st.text(max_size=20), st.integers(0, 3))
+def test_status_line_never_says_paused(
+    preparation: str, elapsed: float, rate: float | None, typed: str, queued: int
+) -> None:
+    """The word belongs to pauses; the line says what SPACE does, and is one line."""
+    line = streaming_line(
+        model="m", elapsed=elapsed, rate=rate, preparation=preparation, typed=typed.replace("paused", ""), queued=queued
+    )
+
+    assert "paused" not in line.replace(preparation, "") if preparation else "paused" not in line
+    assert "SPACE pause" in line
+
+
+def test_typed_ahead_text_comes_first() -> None:
+    """A narrow terminal cuts the figures, not what is being typed."""
+    assert streaming_line(model="m", elapsed=1, rate=None, typed="next\nline").startswith("> next⏎line - m")
+
+
+@pytest.fixture
+def ran() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def commands(ran: list[str]) -> Commands:
+    async def run(argument: str) -> None:
+        ran.append(argument)
+
+    return Commands(
+        [
+            Command(name="model", argument="[NAME]", summary="the model", run=run, values=lambda: ["small", "large"]),
+            Command(name="quit", argument="", summary="leave", run=run),
+        ]
+    )
+
+
+async def test_command_gets_its_argument(commands: Commands, ran: list[str]) -> None:
+    """White space around it does not matter."""
+    await commands.run("/model  a b ")
+    await commands.run("/quit")
+
+    assert ran == ["a b", ""]
+
+
+async def test_unknown_command_names_the_nearest(commands: Commands) -> None:
+    """A slip is answered with what was meant."""
+    with pytest.raises(UsageError, match=r"no /modle \(did you mean /model\?\)"):
+        await commands.run("/modle x")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_command"),
+    [("/help", True), ("/model x/y", True), ("/", True), ("/etc/passwd is what?", False), ("help", False), ("", False)],
+)
+def test_paths_are_no_commands(text: str, is_command: bool) -> None:
+    """A message may begin with a path."""
+    assert Commands.is_command(text) is is_command
+
+
+def test_completion_and_help_come_from_the_registry(commands: Commands) -> None:
+    """Names with their summaries, then values."""
+    assert commands.complete("/m") == [("/model", "the model")]
+    assert commands.complete("/model s") == [("/model small", "")]
+    assert commands.complete("/nothing x") == []
+    assert commands.help() == ["/model [NAME]  the model", "/quit          leave"]
+
+
+def test_second_interrupt_within_two_seconds_leaves() -> None:
+    """A later one stops again instead."""
+    moments = iter((0.0, 1.9, 5.0, 7.1))
+    interrupts = Interrupts(lambda: next(moments))
+
+    presses = [interrupts.press() for _ in range(4)]
+
+    assert presses == [False, True, False, False]

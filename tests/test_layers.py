@@ -1,0 +1,82 @@
+"""The shape of the program: arrows between layers point down only, and there are no circles."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "llmterm"
+
+# From the bottom up. What stands in one line may be used by all lines below it, and by itself.
+LAYERS = [
+    {"", "errors", "messages", "conversation", "framing", "marker", "seam", "segment"},
+    {"config", "keys", "render", "sessions", "transport"},
+    {"providers"},
+    {"turn"},
+    {"ask", "chat"},
+    {"assembly"},
+    {"cli"},
+    {"__main__"},
+]
+# Leaves know the values and nothing beside them.
+LEAVES = LAYERS[1]
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = ["llmterm", *path.relative_to(ROOT).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def unit(module: str) -> str:
+    """Return the part of the picture that a module belongs to: "llmterm.chat.app" is of "chat"."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def layer(module: str) -> int:
+    return next(number for number, units in enumerate(LAYERS) if unit(module) in units)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the llmterm modules that a file imports, wherever in it."""
+    known = {name_of(each) for each in modules()}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "llmterm")
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "llmterm":
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in known else node.module
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_imports_point_down(path: Path) -> None:
+    """No module imports from a layer above its own, and no leaf imports another."""
+    module = name_of(path)
+    for imported in imports(path):
+        if unit(imported) == unit(module) or unit(imported) == "":
+            continue
+
+        assert layer(imported) <= layer(module), f"{module} imports {imported}, which is above it"
+        if unit(module) in LEAVES:
+            assert layer(imported) < layer(module), f"{module} and {imported} are both leaves"
+
+
+def test_there_are_no_circles() -> None:
+    """The imports of the whole package can be put in an order."""
+    graph = {name_of(path): set(imports(path)) - {name_of(path), "llmterm"} for path in modules()}
+
+    assert len(list(TopologicalSorter(graph).static_order())) >= len(graph)
+
+
+def test_every_module_says_what_it_is() -> None:
+    """A module that has code has a docstring."""
+    for path in modules():
+        assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path

@@ -1,0 +1,189 @@
+"""What leaves the program: the JSON others rely on, the page people read, the snapshot to go on from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from llmterm.conversation import Conversation
+from llmterm.messages import EndReason, Message, Options, Reply, Request, Segment, Timing, Usage
+from llmterm.sessions import OpenAnswer, StoredSession, export, markdown, snapshot
+
+QUESTION = Message(role="user", text="Qué hora es? 🕐")
+FIRST = Segment(
+    provider="openai",
+    model="gpt",
+    mode="fresh",
+    start=0,
+    end=5,
+    end_reason=EndReason.PAUSE,
+    usage=Usage(input_tokens=12, output_tokens=3),
+    timing=Timing(first_token_ms=80, duration_ms=900),
+)
+SECOND = Segment(
+    provider="local",
+    model="smol",
+    mode="prefill",
+    start=5,
+    end=9,
+    end_reason=EndReason.CRASH,
+    guidance="be brief",
+)
+PARTIAL = Message(
+    role="assistant", text="🕐 es la una", thinking="a clock", status="interrupted", segments=(FIRST, SECOND)
+)
+ANSWER = OpenAnswer(
+    message_id=2,
+    provider="local",
+    model="smol",
+    options=Options(seed=7),
+    message=PARTIAL,
+    reason=EndReason.CRASH,
+)
+SESSION = StoredSession(
+    id="0123abcd",
+    title="Qué hora es? 🕐",
+    created_at=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+    updated_at=datetime(2026, 1, 2, 4, 0, tzinfo=UTC),
+    conversation=Conversation(system="be exact", messages=(QUESTION,)),
+    answer=ANSWER,
+)
+
+
+def headings(page: str) -> list[str]:
+    """Return the headings as a parser of Markdown sees them."""
+    tokens = pairwise(MarkdownIt().parse(page))
+    return [content.content for token, content in tokens if token.type == "heading_open"]
+
+
+def test_the_export_has_the_promised_shape() -> None:
+    """Version 1, every key of it, an open answer last; figures that were never reported are null."""
+    exported = export(SESSION)
+
+    assert json.loads(json.dumps(exported)) == {
+        "version": 1,
+        "id": "0123abcd",
+        "title": "Qué hora es? 🕐",
+        "created_at": "2026-01-02T03:04:05+00:00",
+        "messages": [
+            {"role": "user", "text": "Qué hora es? 🕐", "thinking": "", "status": "complete", "segments": []},
+            {
+                "role": "assistant",
+                "text": "🕐 es la una",
+                "thinking": "a clock",
+                "status": "interrupted",
+                "segments": [
+                    {
+                        "provider": "openai",
+                        "model": "gpt",
+                        "mode": "fresh",
+                        "start": 0,
+                        "end": 5,
+                        "end_reason": "pause",
+                        "input_tokens": 12,
+                        "output_tokens": 3,
+                        "first_token_ms": 80,
+                        "duration_ms": 900,
+                    },
+                    {
+                        "provider": "local",
+                        "model": "smol",
+                        "mode": "prefill",
+                        "start": 5,
+                        "end": 9,
+                        "end_reason": "crash",
+                        "input_tokens": None,
+                        "output_tokens": None,
+                        "first_token_ms": None,
+                        "duration_ms": 0,
+                    },
+                ],
+            },
+        ],
+    }
+
+
+def test_a_session_without_open_answer_exports_its_messages_only() -> None:
+    """Nothing is made up where nothing is open."""
+    exported = export(replace(SESSION, answer=None))
+
+    assert [message["role"] for message in exported["messages"]] == ["user"]
+
+
+def test_the_snapshot_is_the_question_as_first_asked() -> None:
+    """The system prompt, the messages, the options, and the answer so far; no instruction to go on."""
+    taken = snapshot(SESSION, note="a note")
+
+    assert taken is not None
+    assert taken.request == Request(
+        model="smol",
+        messages=(Message(role="system", text="be exact\n\na note"), QUESTION),
+        options=Options(seed=7),
+    )
+    assert taken.reply == Reply.of(PARTIAL)
+    assert taken.reason is EndReason.CRASH
+
+
+def test_no_open_answer_no_snapshot() -> None:
+    """There is nothing to go on with."""
+    taken = snapshot(replace(SESSION, answer=None))
+
+    assert taken is None
+
+
+def test_the_page_says_who_said_what() -> None:
+    """Title, system prompt, question, both models, the thinking, the guidance, and that it was interrupted."""
+    page = markdown(SESSION)
+
+    assert page.split("\n\n") == [
+        "# Qué hora es? 🕐",
+        "*0123abcd, begun 2026-01-02 03:04 UTC, last changed 2026-01-02 04:00 UTC*",
+        "## System",
+        "be exact",
+        "## You",
+        "Qué hora es? 🕐",
+        "## gpt (openai), smol (local)",
+        "> a clock",
+        "🕐 es la una",
+        "*Guidance at character 5: be brief*",
+        "*Interrupted: crash.*\n",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```python\nprint(1)",
+        "~~~~\n```\n~~~",
+        "text\n\n````md\n```\ninner\n```\n",
+        "```a``` is code in a line",
+        "```\nclosed\n```",
+        "no code",
+    ],
+)
+def test_an_open_fence_does_not_swallow_the_rest_of_the_page(text: str) -> None:
+    """An answer cut inside a code block ends there; the next heading is a heading."""
+    cut = Message(role="assistant", text=text, status="interrupted")
+    session = replace(SESSION, answer=None, conversation=Conversation(messages=(QUESTION, cut, QUESTION)))
+
+    page = markdown(session)
+
+    assert headings(page) == ["Qué hora es? 🕐", "You", "Assistant", "You"]
+
+
+@given(st.lists(st.sampled_from(["```", "~~~", "````", "~~~~ x", "``` `", "word", ""]), max_size=8).map("\n".join))
+def test_any_mix_of_fences_is_closed(text: str) -> None:
+    """Whatever fences an answer opens, the page's own parser finds none open at its end."""
+    cut = Message(role="assistant", text=text, status="interrupted")
+    session = replace(SESSION, answer=None, conversation=Conversation(messages=(cut, QUESTION)))
+
+    page = markdown(session)
+
+    assert headings(page) == ["Qué hora es? 🕐", "Assistant", "You"]
