@@ -329,6 +329,16 @@ async def test_focus_reports_are_never_text_in_a_prompt_and_still_noticed(pipe: 
     assert without == ("cd", False)
 
 
+async def test_a_pasted_focus_report_is_a_paste(pipe: PipeInput) -> None:
+    """Nobody can fake the focus with the clipboard."""
+    async with TerminalKeys(input=pipe) as source:
+        pipe.send_text("\x1b[200~\x1b[I\x1b[201~")
+        heard = await source.get()
+
+    assert heard == Key("paste", "\x1b[I")
+    assert not source.focused
+
+
 async def test_no_key_is_lost_whenever_it_comes(pty: Pty) -> None:
     """Entered and left a hundred times while keys arrive at any moment: all are heard, once, in order."""
     tty.setraw(pty.slave)  # as in a chat, where the terminal stays raw from one answer to the next
@@ -372,11 +382,14 @@ async def test_the_end_of_a_terminal_is_a_key(pty: Pty) -> None:
         typed = await source.get()
         os.close(pty.master)
         ended = await source.get()
+        for _ in range(5):  # the loop finds the closed terminal readable again and again
+            await asyncio.sleep(0)
+        said_once = source.queue.empty()
     async with source:
         again = await source.get()
 
     assert [typed, ended, again] == [Key("text", "a"), Key("eof"), Key("eof")]
-    assert source.queue.empty()
+    assert said_once
 
 
 async def test_an_unread_end_is_said_once_when_entered_again(pipe: PipeInput) -> None:

@@ -1,0 +1,23 @@
+"""Sessions: every conversation, and the answer being streamed right now, in one SQLite file.
+
+What `SessionStore` and `AnswerLog` have returned from is on the disk; a killed process loses at most what it had not
+journalled yet. All calls are synchronous and short, meant for the event loop's own thread, and raise `SessionError`
+only. When to journal, and what to do with an answer that was cut, is decided by whoever drives the turn.
+"""
+
+from llmterm.sessions.answer import AnswerLog
+from llmterm.sessions.export import export, markdown, snapshot
+from llmterm.sessions.record import OpenAnswer, SessionInfo, SessionState, StoredSession
+from llmterm.sessions.store import SessionStore
+
+__all__ = [
+    "AnswerLog",
+    "OpenAnswer",
+    "SessionInfo",
+    "SessionState",
+    "SessionStore",
+    "StoredSession",
+    "export",
+    "markdown",
+    "snapshot",
+]

@@ -1,0 +1,225 @@
+"""One answer on disk while it is not over: appended to as it streams, whole at every pause, closed at the end.
+
+Journalling writes only what is new, so its cost over an answer is linear. Each change of state counts up a revision,
+and an `AnswerLog` whose revision is not the row's any more is refused: two processes can never mix their texts in one
+answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from llmterm.errors import SessionError
+from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Segment, Timing
+from llmterm.sessions.database import Database, Transaction
+from llmterm.sessions.owner import Owner
+from llmterm.sessions.record import OpenAnswer, SessionState
+from llmterm.sessions.rows import options_column, read_options, read_time, replace_message, time_column
+
+Clock = Callable[[], datetime]
+
+_GONE = "open the session again to see what became of it"
+
+
+class AnswerLog:
+    """How one answer is written. Made by `SessionStore.begin` and `SessionStore.reopen`.
+
+    Every method raises SessionError once the answer is over, deleted, or in the hands of another process.
+    """
+
+    def __init__(
+        self, database: Database, message_id: int, *, owner: Owner, clock: Clock, revision: int, written: Message
+    ) -> None:
+        self.message_id = message_id
+        self._database = database
+        self._owner = owner
+        self._clock = clock
+        self._revision = revision
+        self._seq = 0
+        self._text = len(written.text)  # characters on the disk
+        self._thinking = len(written.thinking)
+
+    def journal(self, reply: Reply) -> None:
+        """Append what is new since the last call; a reply that got shorter waits for `pause` or `finish`."""
+        text = _tail(reply.body, self._text)
+        thinking = _tail(reply.thoughts, self._thinking)
+        if not text and not thinking:
+            return
+        with self._database.writing() as tx:
+            written = tx.change(
+                "INSERT INTO journal SELECT message_id, ?, ?, ?, ? FROM open_answers"
+                " WHERE message_id = ? AND revision = ? AND state = 'streaming'",
+                *(self._seq, time_column(self._clock()), text, thinking, self.message_id, self._revision),
+            )
+            if not written:
+                raise self._lost()
+        self._seq += 1
+        self._text += len(text)
+        self._thinking += len(thinking)
+
+    def pause(self, reply: Reply, reason: EndReason) -> None:
+        """Store the reply as it stands, longer or shorter than what was journalled. Any number of times."""
+        message = reply.message("interrupted")
+        with self._database.writing() as tx:
+            self._advance(tx)
+            settle(tx, self.message_id, message, reason)
+            touch(tx, self.message_id, self._clock())
+        self._advanced(message)
+
+    def resume(self, *, provider: str, model: str, mode: Mode = "instruct", guidance: str = "") -> None:
+        """Note that the answer streams again. `mode` and `guidance` are kept in case this process dies."""
+        now = self._clock()
+        with self._database.writing() as tx:
+            self._advance(tx)
+            tx.change(
+                "UPDATE open_answers SET state = 'streaming', provider = ?, model = ?, mode = ?, guidance = ?,"
+                " began_at = ?, owner_pid = ?, owner_host = ?, owner_born = ? WHERE message_id = ?",
+                *(provider, model, mode, guidance, time_column(now)),
+                *(self._owner.pid, self._owner.host, self._owner.born, self.message_id),
+            )
+            touch(tx, self.message_id, now)
+        self._revision += 1
+
+    def finish(self, message: Message) -> None:
+        """Store the answer for good, complete or interrupted as its status says."""
+        with self._database.writing() as tx:
+            self._advance(tx)
+            replace_message(tx, self.message_id, message)
+            tx.change("DELETE FROM open_answers WHERE message_id = ?", self.message_id)
+            touch(tx, self.message_id, self._clock())
+        self._advanced(message)
+
+    def discard(self) -> None:
+        """Remove the answer; the question is the head again."""
+        with self._database.writing() as tx:
+            self._advance(tx)
+            touch(tx, self.message_id, self._clock())
+            remove(tx, self.message_id)
+        self._revision += 1
+
+    def _advance(self, tx: Transaction) -> None:
+        if not tx.change(
+            "UPDATE open_answers SET revision = revision + 1 WHERE message_id = ? AND revision = ?",
+            *(self.message_id, self._revision),
+        ):
+            raise self._lost()
+
+    def _advanced(self, message: Message) -> None:
+        self._revision += 1
+        self._text = len(message.text)
+        self._thinking = len(message.thinking)
+
+    def _lost(self) -> SessionError:
+        return SessionError("this answer is paused, over, or in the hands of another llmterm", hint=_GONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRow:
+    """An open answer as stored, and what its row knows besides."""
+
+    answer: OpenAnswer
+    state: SessionState
+    owner: Owner
+    revision: int
+
+
+def insert_open(
+    tx: Transaction, message_id: int, *, provider: str, model: str, options: Options, owner: Owner, at: datetime
+) -> None:
+    tx.change(
+        "INSERT INTO open_answers VALUES (?, 0, 'streaming', 'crash', ?, ?, ?, 'fresh', '', ?, ?, ?, ?)",
+        *(message_id, provider, model, options_column(options), time_column(at)),
+        *(owner.pid, owner.host, owner.born),
+    )
+
+
+def state_of(state: str, owner: Owner) -> SessionState:
+    """Return what a stored state means now."""
+    if state == "paused":
+        return "paused"
+    return "streaming" if owner.alive() else "cut"
+
+
+def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | None:
+    """Return the open answer that `message` is the row of, with the journal taken in; None if it is over."""
+    row = tx.row(
+        "SELECT revision, state, reason, provider, model, options, mode, guidance, began_at,"
+        " owner_pid, owner_host, owner_born FROM open_answers WHERE message_id = ?",
+        message_id,
+    )
+    if row is None:
+        return None
+    revision, stored, reason, provider, model, options, mode, guidance, began_at, pid, host, born = row
+    owner = Owner(pid=pid, host=host, born=born)
+    state = state_of(stored, owner)
+    ends: dict[SessionState, EndReason] = {"cut": EndReason.CRASH, "streaming": EndReason.OTHER}
+    end = ends.get(state, EndReason(reason))
+    lines = tx.rows("SELECT written_at, text, thinking FROM journal WHERE message_id = ? ORDER BY seq", message_id)
+    start = len(message.text)
+    message = replace(
+        message,
+        text="".join((message.text, *(text for _, text, _ in lines))),
+        thinking="".join((message.thinking, *(thinking for _, _, thinking in lines))),
+    )
+    if state != "paused" and (lines or guidance):
+        last = read_time(lines[-1][0] if lines else began_at)
+        segment = Segment(
+            provider=provider,
+            model=model,
+            mode=mode,
+            start=start,
+            end=len(message.text),
+            end_reason=end,
+            timing=Timing(duration_ms=max(0, (last - read_time(began_at)) // timedelta(milliseconds=1))),
+            guidance=guidance,
+        )
+        message = replace(message, segments=(*message.segments, segment))
+    answer = OpenAnswer(
+        message_id=message_id,
+        provider=provider,
+        model=model,
+        options=read_options(options),
+        message=message,
+        reason=end,
+    )
+    return OpenRow(answer=answer, state=state, owner=owner, revision=revision)
+
+
+def settle(tx: Transaction, message_id: int, message: Message, reason: EndReason) -> None:
+    """Make the row of a paused answer whole: all its text in it, nothing in the journal."""
+    replace_message(tx, message_id, message)
+    tx.change("DELETE FROM journal WHERE message_id = ?", message_id)
+    tx.change("UPDATE open_answers SET state = 'paused', reason = ? WHERE message_id = ?", reason, message_id)
+
+
+def touch(tx: Transaction, head_id: int, moment: datetime) -> None:
+    tx.change("UPDATE sessions SET updated_at = ? WHERE head_id = ?", time_column(moment), head_id)
+
+
+def remove(tx: Transaction, message_id: int) -> None:
+    """Delete the message and all below it; its parent becomes the head of the session."""
+    tx.change(
+        "UPDATE sessions SET head_id = (SELECT parent_id FROM messages WHERE id = ?)"
+        " WHERE id = (SELECT session_id FROM messages WHERE id = ?)",
+        *(message_id, message_id),
+    )
+    tx.change(
+        "WITH RECURSIVE below (id) AS ("
+        " SELECT ? UNION ALL SELECT messages.id FROM messages JOIN below ON parent_id = below.id"
+        ") DELETE FROM messages WHERE id IN below",
+        message_id,
+    )
+
+
+def _tail(rope: Rope, start: int) -> str:
+    """Return the text from `start` on, looking only at the parts it lies in."""
+    wanted = len(rope) - start
+    parts: list[str] = []
+    for part in reversed(rope.parts):
+        if wanted <= 0:
+            break
+        parts.append(part[-wanted:])
+        wanted -= len(part)
+    return "".join(reversed(parts))

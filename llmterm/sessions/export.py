@@ -1,0 +1,125 @@
+"""A stored session in the shapes that leave the program: JSON, Markdown, and the snapshot to go on from.
+
+Pure. The shape of `export` is a contract with the outside: fields may be added, with a new version number only if one
+changes its meaning. An open answer is the last message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from llmterm.messages import Message, Reply, Segment, Snapshot, Usage
+from llmterm.sessions.record import StoredSession
+
+VERSION = 1
+
+# What follows backticks that open a fence has none itself (CommonMark 0.31, 4.5), or it is code in a line.
+_FENCE = re.compile(r"\s*(`{3,}(?=[^`]*$)|~{3,})")
+
+
+def export(session: StoredSession) -> dict[str, Any]:
+    """Return the session as JSON values. `start` and `end` are offsets in code points into `text`."""
+    return {
+        "version": VERSION,
+        "id": session.id,
+        "title": session.title,
+        "created_at": session.created_at.isoformat(timespec="seconds"),
+        "messages": [_message(message) for message in _messages(session)],
+    }
+
+
+def markdown(session: StoredSession) -> str:
+    """Return the session as a page to read."""
+    return "\n\n".join(_paragraphs(session)) + "\n"
+
+
+def snapshot(session: StoredSession, *, note: str = "") -> Snapshot | None:
+    """Return the open answer at rest, if there is one; `note` is added to the system prompt of its request."""
+    answer = session.answer
+    if answer is None:
+        return None
+    return Snapshot(
+        request=session.conversation.request(model=answer.model, options=answer.options, note=note),
+        reply=Reply.of(answer.message),
+        reason=answer.reason,
+    )
+
+
+def _messages(session: StoredSession) -> tuple[Message, ...]:
+    last = (session.answer.message,) if session.answer else ()
+    return (*session.conversation.messages, *last)
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "role": message.role,
+        "text": message.text,
+        "thinking": message.thinking,
+        "status": message.status,
+        "segments": [_segment(segment) for segment in message.segments],
+    }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    reported = segment.usage != Usage()
+    return {
+        "provider": segment.provider,
+        "model": segment.model,
+        "mode": segment.mode,
+        "start": segment.start,
+        "end": segment.end,
+        "end_reason": segment.end_reason.value,
+        "input_tokens": segment.usage.input_tokens if reported else None,
+        "output_tokens": segment.usage.output_tokens if reported else None,
+        "first_token_ms": segment.timing.first_token_ms,
+        "duration_ms": segment.timing.duration_ms,
+    }
+
+
+def _paragraphs(session: StoredSession) -> Iterator[str]:
+    yield f"# {session.title or 'Untitled session'}"
+    yield f"*{session.id}, begun {_day(session.created_at)}, last changed {_day(session.updated_at)}*"
+    if session.conversation.system:
+        yield "## System"
+        yield session.conversation.system
+    for message in _messages(session):
+        yield f"## {_speaker(message)}"
+        if message.thinking:
+            yield "\n".join(f"> {line}".rstrip() for line in _closed(message.thinking).split("\n"))
+        if message.text:
+            yield _closed(message.text)
+        for segment in message.segments:
+            if segment.guidance:
+                yield f"*Guidance at character {segment.start}: {segment.guidance}*"
+        if message.status == "interrupted":
+            yield f"*Interrupted{_why(message)}.*"
+
+
+def _speaker(message: Message) -> str:
+    if message.role != "assistant":
+        return {"user": "You", "system": "System"}[message.role]
+    models = dict.fromkeys(f"{segment.model} ({segment.provider})" for segment in message.segments)
+    return ", ".join(models) or "Assistant"
+
+
+def _why(message: Message) -> str:
+    return f": {message.segments[-1].end_reason}" if message.segments else ""
+
+
+def _day(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _closed(text: str) -> str:
+    """Return the text with the code fence closed that an interruption has left open."""
+    fence = ""
+    for line in text.split("\n"):
+        if fence:
+            mark = line.strip()
+            fence = "" if mark.startswith(fence) and not mark.strip(fence[0]) else fence
+        elif opening := _FENCE.match(line):
+            fence = opening[1]
+    return f"{text}\n{fence}" if fence else text

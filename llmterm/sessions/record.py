@@ -1,0 +1,55 @@
+"""What the store hands out: sessions and open answers as plain values.
+
+Unlike a `Message`, these have identity: the id of a session, the row of an answer. Times are aware, in UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from llmterm.conversation import Conversation
+from llmterm.messages import EndReason, Message, Options
+
+SessionState: TypeAlias = Literal["complete", "paused", "streaming", "cut"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionInfo:
+    """A session as a line of a list. `messages` counts an open answer, and no system prompt."""
+
+    id: str
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    messages: int
+    state: SessionState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAnswer:
+    """An answer that is not over: paused, or cut by the end of its process.
+
+    `message` holds all that reached the disk. `reason` is CRASH where the answer was cut, and OTHER where it is only
+    being looked at while another process streams it.
+    """
+
+    message_id: int
+    provider: str
+    model: str
+    options: Options
+    message: Message
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """A session in full. The open answer, if there is one, comes after the messages of `conversation`."""
+
+    id: str
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    conversation: Conversation
+    answer: OpenAnswer | None

@@ -1,0 +1,134 @@
+"""Messages, segments and options as rows, and back.
+
+Knows the columns and nothing of sessions' rules. JSON is written with its characters as they are: escaped, two lone
+surrogates would come back as one character.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from llmterm.messages import EndReason, Message, Options, Segment, Timing, Usage
+from llmterm.sessions.database import Row, Transaction
+
+_PATH = """
+    WITH RECURSIVE path (id, depth) AS (
+        SELECT ?, 0
+        UNION ALL
+        SELECT parent_id, depth + 1 FROM path JOIN messages USING (id) WHERE parent_id IS NOT NULL
+    )
+"""
+
+
+def insert_message(tx: Transaction, session_id: str, message: Message, at: str) -> int:
+    """Put the message under the head of its session, make it the head, and return its id."""
+    message_id = tx.insert(
+        "INSERT INTO messages (session_id, parent_id, role, text, thinking, status, provider_data, created_at)"
+        " SELECT id, head_id, ?, ?, ?, ?, ?, ? FROM sessions WHERE id = ?",
+        *(message.role, message.text, message.thinking, message.status, _json(message.provider_data), at, session_id),
+    )
+    _insert_segments(tx, message_id, message.segments)
+    tx.change("UPDATE sessions SET head_id = ?, updated_at = ? WHERE id = ?", message_id, at, session_id)
+    return message_id
+
+
+def replace_message(tx: Transaction, message_id: int, message: Message) -> None:
+    """Put the message in the place of what the row held."""
+    tx.change(
+        "UPDATE messages SET role = ?, text = ?, thinking = ?, status = ?, provider_data = ? WHERE id = ?",
+        *(message.role, message.text, message.thinking, message.status, _json(message.provider_data), message_id),
+    )
+    tx.change("DELETE FROM segments WHERE message_id = ?", message_id)
+    _insert_segments(tx, message_id, message.segments)
+
+
+def read_path(tx: Transaction, head_id: int) -> list[tuple[int, Message]]:
+    """Return the messages from the root to the head, each with its id."""
+    segments: dict[int, list[Segment]] = {}
+    for message_id, _, *columns in tx.rows(
+        f"{_PATH} SELECT segments.* FROM path JOIN segments ON message_id = path.id ORDER BY message_id, position",
+        head_id,
+    ):
+        segments.setdefault(message_id, []).append(_segment(tuple(columns)))
+    rows = tx.rows(
+        f"{_PATH} SELECT id, role, text, thinking, status, provider_data FROM path JOIN messages USING (id)"
+        " ORDER BY depth DESC",
+        head_id,
+    )
+    return [
+        (
+            message_id,
+            Message(
+                role=role,
+                text=text,
+                thinking=thinking,
+                status=status,
+                segments=tuple(segments.get(message_id, ())),
+                provider_data=json.loads(data),
+            ),
+        )
+        for message_id, role, text, thinking, status, data in rows
+    ]
+
+
+def options_column(options: Options) -> str:
+    return _json(asdict(options))
+
+
+def read_options(column: str) -> Options:
+    values = json.loads(column)
+    return Options(**{**values, "stop": tuple(values["stop"])})
+
+
+def time_column(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def read_time(column: str) -> datetime:
+    return datetime.fromisoformat(column)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=dict)
+
+
+def _insert_segments(tx: Transaction, message_id: int, segments: tuple[Segment, ...]) -> None:
+    tx.change_each(
+        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                message_id,
+                position,
+                each.provider,
+                each.model,
+                each.mode,
+                each.start,
+                each.end,
+                each.end_reason,
+                each.usage.input_tokens,
+                each.usage.output_tokens,
+                each.usage.estimated,
+                each.timing.first_token_ms,
+                each.timing.duration_ms,
+                each.guidance,
+            )
+            for position, each in enumerate(segments)
+        ],
+    )
+
+
+def _segment(columns: Row) -> Segment:
+    provider, model, mode, start, end, end_reason, asked, answered, estimated, first_token, duration, guidance = columns
+    return Segment(
+        provider=provider,
+        model=model,
+        mode=mode,
+        start=start,
+        end=end,
+        end_reason=EndReason(end_reason),
+        usage=Usage(input_tokens=asked, output_tokens=answered, estimated=bool(estimated)),
+        timing=Timing(first_token_ms=first_token, duration_ms=duration),
+        guidance=guidance,
+    )

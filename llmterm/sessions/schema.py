@@ -1,0 +1,91 @@
+"""The tables, as a numbered list of migrations: entry N brings a store from version N to version N + 1.
+
+Published entries never change; a change of the tables is a new entry. Times are ISO 8601 in UTC, of fixed width, so
+that they sort as text. Messages form a tree: a conversation is the path from a session's head to its root.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Migration: TypeAlias = tuple[str, ...]
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (
+        """
+        CREATE TABLE sessions (
+            id TEXT PRIMARY KEY,
+            title TEXT NOT NULL,
+            system TEXT NOT NULL,
+            head_id INTEGER REFERENCES messages (id) DEFERRABLE INITIALLY DEFERRED,
+            created_at TEXT NOT NULL,
+            updated_at TEXT NOT NULL
+        )
+        """,
+        # parent_id does not cascade: SQLite stops at a depth of 1000.
+        """
+        CREATE TABLE messages (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+            parent_id INTEGER REFERENCES messages (id) DEFERRABLE INITIALLY DEFERRED,
+            role TEXT NOT NULL,
+            text TEXT NOT NULL,
+            thinking TEXT NOT NULL,
+            status TEXT NOT NULL,
+            provider_data TEXT NOT NULL,
+            created_at TEXT NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE segments (
+            message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            provider TEXT NOT NULL,
+            model TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            "start" INTEGER NOT NULL,
+            "end" INTEGER NOT NULL,
+            end_reason TEXT NOT NULL,
+            input_tokens INTEGER NOT NULL,
+            output_tokens INTEGER NOT NULL,
+            estimated INTEGER NOT NULL,
+            first_token_ms INTEGER,
+            duration_ms INTEGER NOT NULL,
+            guidance TEXT NOT NULL,
+            PRIMARY KEY (message_id, position)
+        ) WITHOUT ROWID
+        """,
+        # A message with a row here is not over. The owner is known while state is 'streaming'; `began_at`, `mode` and
+        # `guidance` are those of the segment being written, for the record it gets if its process dies.
+        """
+        CREATE TABLE open_answers (
+            message_id INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+            revision INTEGER NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('paused', 'streaming')),
+            reason TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            model TEXT NOT NULL,
+            options TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            guidance TEXT NOT NULL,
+            began_at TEXT NOT NULL,
+            owner_pid INTEGER NOT NULL,
+            owner_host TEXT NOT NULL,
+            owner_born TEXT NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE journal (
+            message_id INTEGER NOT NULL REFERENCES open_answers (message_id) ON DELETE CASCADE,
+            seq INTEGER NOT NULL,
+            written_at TEXT NOT NULL,
+            text TEXT NOT NULL,
+            thinking TEXT NOT NULL,
+            PRIMARY KEY (message_id, seq)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX messages_of_session ON messages (session_id)",
+        "CREATE INDEX messages_of_parent ON messages (parent_id)",
+        "CREATE INDEX sessions_of_head ON sessions (head_id)",
+    ),
+)

@@ -1,0 +1,245 @@
+"""The store: sessions made, found, listed, read and deleted.
+
+Only one answer of a session can be open, and it is the head: while it is, nothing can be added after it.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from llmterm.conversation import Conversation
+from llmterm.errors import SessionError
+from llmterm.messages import Message, Options
+from llmterm.sessions.answer import AnswerLog, Clock, insert_open, read_open, remove, settle, state_of
+from llmterm.sessions.database import Database, Transaction
+from llmterm.sessions.owner import Owner
+from llmterm.sessions.record import OpenAnswer, SessionInfo, StoredSession
+from llmterm.sessions.rows import insert_message, read_path, read_time, time_column
+
+FILE_NAME = "sessions.db"
+TITLE_LENGTH = 60
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_MISREAD = str.maketrans("ilo", "110")
+_ID_LENGTH = 8
+_LIST_HINT = "`llmterm sessions list` shows them all"
+
+
+class SessionStore:
+    """All sessions of one folder. Nothing is touched before the first call; every method raises SessionError."""
+
+    def __init__(
+        self, folder: Path, *, clock: Clock | None = None, owner: Owner | None = None, timeout: float = 5.0
+    ) -> None:
+        """`timeout`: seconds to wait for another process that is writing."""
+        self.path = folder / FILE_NAME
+        self._database = Database(self.path, timeout=timeout)
+        self._clock = clock or _now
+        self._owner = owner or Owner.current()
+
+    def create(self, *, system: str = "", title: str = "") -> str:
+        """Make an empty session and return its id."""
+        now = time_column(self._clock())
+        with self._database.writing() as tx:
+            session_id = _new_id()
+            while tx.row("SELECT 1 FROM sessions WHERE id = ?", session_id):
+                session_id = _new_id()
+            tx.change(
+                "INSERT INTO sessions (id, title, system, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
+                *(session_id, title, system, now, now),
+            )
+        return session_id
+
+    def add(self, session_id: str, message: Message) -> int:
+        """Append the message and return its id. The first question names a session without a title."""
+        with self._database.writing() as tx:
+            _require_closed(tx, session_id)
+            if message.role == "user":
+                title = _title(message.text)
+                tx.change("UPDATE sessions SET title = ? WHERE id = ? AND title = ''", title, session_id)
+            return insert_message(tx, session_id, message, time_column(self._clock()))
+
+    def begin(self, session_id: str, *, provider: str, model: str, options: Options) -> AnswerLog:
+        """Open the answer to the last message; it counts as streaming from now on."""
+        now = self._clock()
+        empty = Message(role="assistant", status="interrupted")
+        with self._database.writing() as tx:
+            _require_closed(tx, session_id)
+            message_id = insert_message(tx, session_id, empty, time_column(now))
+            insert_open(tx, message_id, provider=provider, model=model, options=options, owner=self._owner, at=now)
+        return self._log(message_id, 0, empty)
+
+    def reopen(self, answer: OpenAnswer) -> AnswerLog:
+        """Return the log of an answer that `load` has found open; until its `resume` it counts as paused."""
+        with self._database.writing() as tx:
+            path = read_path(tx, answer.message_id)
+            row = read_open(tx, *path[-1]) if path else None
+            if row is None or row.answer != answer or row.state == "streaming":
+                raise SessionError("the answer has changed since it was read", hint="open the session again")
+            settle(tx, answer.message_id, answer.message, answer.reason)
+            tx.change("UPDATE open_answers SET revision = revision + 1 WHERE message_id = ?", answer.message_id)
+        return self._log(answer.message_id, row.revision + 1, answer.message)
+
+    def set_system(self, session_id: str, system: str) -> None:
+        with self._database.writing() as tx:
+            if not tx.change("UPDATE sessions SET system = ? WHERE id = ?", system, session_id):
+                raise _unknown(session_id)
+
+    def find(self, session_id: str) -> str:
+        """Return the full id that `session_id`, an id or the beginning of one, stands for."""
+        with self._database.reading() as tx:
+            return _find(tx, session_id)
+
+    def load(self, session_id: str, *, peek: bool = False) -> StoredSession:
+        """Return the session, given its id or the beginning of it.
+
+        Refuses one that a living process is answering, unless it is only to be looked at: `peek`.
+        """
+        with self._database.reading() as tx:
+            session_id = _find(tx, session_id)
+            ((title, system, created_at, updated_at, head_id),) = tx.rows(
+                "SELECT title, system, created_at, updated_at, head_id FROM sessions WHERE id = ?", session_id
+            )
+            path = read_path(tx, head_id) if head_id else []
+            row = read_open(tx, *path[-1]) if path else None
+        if row is not None:
+            path.pop()
+            if row.state == "streaming" and not peek:
+                raise _busy(session_id, row.owner)
+        return StoredSession(
+            id=session_id,
+            title=title,
+            created_at=read_time(created_at),
+            updated_at=read_time(updated_at),
+            conversation=Conversation(system=system, messages=tuple(message for _, message in path)),
+            answer=row.answer if row else None,
+        )
+
+    def latest(self) -> str | None:
+        """Return the id of the session that was changed last."""
+        with self._database.reading() as tx:
+            row = tx.row("SELECT id FROM sessions ORDER BY updated_at DESC, rowid DESC LIMIT 1")
+        return row[0] if row else None
+
+    def infos(self) -> list[SessionInfo]:
+        """Return all sessions, the one changed last first."""
+        with self._database.reading() as tx:
+            rows = tx.rows(
+                "SELECT id, title, created_at, updated_at,"
+                " (SELECT count(*) FROM messages WHERE session_id = sessions.id),"
+                " state, owner_pid, owner_host, owner_born"
+                " FROM sessions LEFT JOIN open_answers ON message_id = head_id"
+                " ORDER BY updated_at DESC, sessions.rowid DESC"
+            )
+        return [
+            SessionInfo(
+                id=session_id,
+                title=title,
+                created_at=read_time(created_at),
+                updated_at=read_time(updated_at),
+                messages=count,
+                state=state_of(state, Owner(pid=pid, host=host, born=born)) if state else "complete",
+            )
+            for session_id, title, created_at, updated_at, count, state, pid, host, born in rows
+        ]
+
+    def delete(self, session_id: str) -> None:
+        """Delete the session, given its id or the beginning of it, leaving nothing of its text in the file."""
+        with self._database.writing() as tx:
+            session_id = _find(tx, session_id)
+            row = tx.row(
+                "SELECT owner_pid, owner_host, owner_born FROM sessions JOIN open_answers ON message_id = head_id"
+                " WHERE sessions.id = ? AND state = 'streaming'",
+                session_id,
+            )
+            if row is not None:
+                owner = Owner(pid=row[0], host=row[1], born=row[2])
+                if owner.alive():
+                    raise _busy(session_id, owner)
+            tx.change("DELETE FROM sessions WHERE id = ?", session_id)
+        self._database.forget()
+
+    def truncate(self, session_id: str, message_id: int) -> None:
+        """Take the message and all after it out of the session."""
+        with self._database.writing() as tx:
+            if not tx.row("SELECT 1 FROM messages WHERE id = ? AND session_id = ?", message_id, session_id):
+                raise SessionError(f"session {session_id!r} has no message {message_id}", hint=_LIST_HINT)
+            remove(tx, message_id)
+            now = time_column(self._clock())
+            tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, session_id)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def _log(self, message_id: int, revision: int, written: Message) -> AnswerLog:
+        return AnswerLog(
+            self._database, message_id, owner=self._owner, clock=self._clock, revision=revision, written=written
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    bits = int.from_bytes(os.urandom(5), "big")
+    return "".join(_ALPHABET[bits >> 5 * place & 31] for place in range(_ID_LENGTH))
+
+
+def _title(text: str) -> str:
+    """Return the first line that says something, shortened."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    line = "".join(
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in next(filter(None, lines), "")
+    )
+    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def _find(tx: Transaction, given: str) -> str:
+    known: dict[str, str] = {
+        row[0]: row[1] for row in tx.rows("SELECT id, title FROM sessions ORDER BY updated_at DESC")
+    }
+    if given in known:
+        return given
+    wanted = given.lower().translate(_MISREAD)
+    matches = [each for each in known if wanted and each.startswith(wanted)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise SessionError(
+            f"{len(matches)} sessions begin with {given!r}", hint="give more of the id: " + ", ".join(matches[:5])
+        )
+    if not known:
+        raise SessionError(f"no session {given!r}", hint="there are none yet; `llmterm chat` begins one")
+    import difflib  # only on this way out
+
+    (near,) = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
+    raise SessionError(f"no session {given!r}", hint=f"the nearest is {near}, {known[near]!r}; {_LIST_HINT}")
+
+
+def _require_closed(tx: Transaction, session_id: str) -> None:
+    """Refuse a session that is unknown or whose last answer is still open."""
+    row = tx.row(
+        "SELECT message_id FROM sessions LEFT JOIN open_answers ON message_id = head_id WHERE id = ?", session_id
+    )
+    if row is None:
+        raise _unknown(session_id)
+    if row[0] is not None:
+        raise SessionError(
+            f"the last answer of session {session_id} is not over",
+            hint=f"go on with it, keep it or discard it: `llmterm chat --session {session_id}`",
+        )
+
+
+def _unknown(session_id: str) -> SessionError:
+    return SessionError(f"no session {session_id!r}", hint=_LIST_HINT)
+
+
+def _busy(session_id: str, owner: Owner) -> SessionError:
+    return SessionError(
+        f"session {session_id} is being answered in another llmterm (pid {owner.pid})",
+        hint="pause or end it there, or look at it with `llmterm sessions show`",
+    )

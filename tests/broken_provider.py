@@ -1,0 +1,48 @@
+"""The chat with a provider that has a bug: it fails in the middle of an answer with an error that is not ours."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+from llmterm import assembly, cli, config
+from llmterm.conversation import ContinuationMode
+from llmterm.messages import Request, StreamEvent, StreamLimits, TextDelta
+from llmterm.providers.registry import Entry, ProviderRegistry
+
+
+class BrokenStream:
+    def __init__(self) -> None:
+        self._said = False
+
+    async def read(self) -> Sequence[StreamEvent]:
+        if self._said:
+            raise ZeroDivisionError
+        self._said = True
+        return [TextDelta("half an answer")]
+
+    async def aclose(self) -> None:
+        pass
+
+
+class BrokenProvider:
+    name = "broken"
+
+    def continuation(self, model: str) -> ContinuationMode:
+        return "instruct"
+
+    def preparation(self, model: str) -> str:
+        return ""
+
+    async def open(self, request: Request, limits: StreamLimits) -> BrokenStream:
+        return BrokenStream()
+
+    async def aclose(self) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    launch = assembly.Launch(settings=config.Settings(), environ=os.environ, provider="broken", model="m")
+    registry = ProviderRegistry({"broken": Entry(build=BrokenProvider, model="m")})
+    cli.exit_with(lambda: asyncio.run(assembly.chat(launch, None, registry)))

@@ -1,0 +1,613 @@
+"""The chat in a real terminal against a scripted server: every way to pause, to go on, to stop and to leave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.terminal import LLMTERM, Program, environment
+from tests.wire import Exchange, Script, WireServer, say
+
+PAUSED = r"paused after (\d+) tokens? - SPACE resume - type to guide - Esc stop"
+
+
+class Conversation:
+    """A chat in a terminal with the scripted server behind it, and the record it leaves."""
+
+    def __init__(self, program: Program, server: WireServer, env: dict[str, str]) -> None:
+        self.program = program
+        self.server = server
+        self.env = env
+
+    def ask(self, question: str) -> None:
+        self.program.send(f"{question}\r")
+
+    def sessions(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self._llmterm("sessions", "list", "--json"))
+        return rows
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages of the newest session, as exported."""
+        exported = json.loads(self._llmterm("sessions", "export", self.sessions()[0]["id"]))
+        messages: list[dict[str, Any]] = exported["messages"]
+        return messages
+
+    def _llmterm(self, *arguments: str) -> str:
+        return subprocess.run([*LLMTERM, *arguments], env=self.env, capture_output=True, text=True, check=True).stdout
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def open_chat(tmp_path: Path) -> Open:
+    @contextmanager
+    def opening(
+        script: Script, *arguments: str, columns: int = 80, rows: int = 24, **more: str
+    ) -> Iterator[Conversation]:
+        with WireServer(script) as server:
+            env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test", **more)
+            command = [*LLMTERM, "chat", "--provider", "openai", "--model", "test", *arguments]
+            with Program(command, env, columns=columns, rows=rows) as program:
+                program.wait_for(r"(?m)^>")
+                yield Conversation(program, server, env)
+
+    return opening
+
+
+class Gate:
+    """Lets a script on the server's loop go on when the test says so."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def wait(self) -> None:
+        await asyncio.to_thread(self._open.wait, 30)
+
+
+def until_hung_up(*texts: str, then: str = "") -> Script:
+    """Answer the first request with `texts` and then silence; any later one with `then`, and the end."""
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.start()
+        if asked > 1:
+            await exchange.text(then)
+            await exchange.end()
+            return
+        for text in texts:
+            await exchange.text(text)
+        await exchange.hung_up()
+
+    return script
+
+
+def test_question_is_answered(open_chat: Open) -> None:
+    """The answer appears rendered, the prompt comes back, and the record is complete."""
+    with open_chat(say("Hello **bold** ", "world.")) as chat:
+        chat.ask("hi there")
+        chat.program.wait_for(r"Hello bold world\.\n\n>$")
+
+        assert [(each["role"], each["text"], each["status"]) for each in chat.messages()] == [
+            ("user", "hi there", "complete"),
+            ("assistant", "Hello **bold** world.", "complete"),
+        ]
+        assert chat.server.exchanges[0].headers["authorization"] == "Bearer sk-test"
+
+
+def test_second_question_carries_the_first_answer(open_chat: Open) -> None:
+    """A conversation is sent whole."""
+    with open_chat(say("first answer")) as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"first answer\n\n>$")
+        chat.ask("two")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+
+        sent = chat.server.exchanges[1].body["messages"]
+        assert [each["content"] for each in sent if each["role"] != "system"] == ["one", "first answer", "two"]
+
+
+def test_space_pauses_and_resumes_one_answer(open_chat: Open) -> None:
+    """The stream is cut, what came is kept, the same SPACE goes on, and all of it is one message."""
+    with open_chat(until_hung_up("one two ", "three ", then="four five.")) as chat:
+        chat.ask("count")
+        chat.program.wait_for("three")
+        chat.program.send(" ")
+        chat.program.wait_for(PAUSED)
+        chat.server.wait(lambda: chat.server.open_connections == 0)
+        assert chat.messages()[-1]["text"] == "one two three "
+        assert chat.messages()[-1]["status"] == "interrupted"
+        assert chat.sessions()[0]["state"] == "paused"
+
+        chat.program.send(" ")
+        chat.program.wait_for(r"one two three four five\.\n\n>$")
+
+        assert "paused" not in chat.program.text
+        *_, answer = chat.messages()
+        assert (answer["text"], answer["status"]) == ("one two three four five.", "complete")
+        assert [each["end_reason"] for each in answer["segments"]] == ["pause", "stop"]
+        asked_again = chat.server.exchanges[1].body["messages"]
+        assert asked_again[-2] == {"role": "assistant", "content": "one two three "}
+        assert "one two three" in asked_again[-1]["content"]
+
+
+def test_pause_before_the_first_token(open_chat: Open) -> None:
+    """SPACE works while nothing has come; going on asks the question again."""
+    with open_chat(until_hung_up(then="here it is.")) as chat:
+        chat.ask("hello?")
+        chat.program.wait_for("waiting for the first token")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after 0 tokens")
+
+        chat.program.send(" ")
+        chat.program.wait_for(r"here it is\.")
+
+        first, second = (exchange.body["messages"] for exchange in chat.server.exchanges)
+        assert first == second
+        assert chat.messages()[-1]["status"] == "complete"
+
+
+def test_guidance_goes_into_the_request_and_the_answer_goes_on_under_it(open_chat: Open) -> None:
+    """The text typed at a pause is shown, is sent with the continuation, and is not part of the answer."""
+    with open_chat(until_hung_up("one two ", then="drei vier.")) as chat:
+        chat.ask("count")
+        chat.program.wait_for("one two")
+        chat.program.send(" ")
+        chat.program.wait_for(PAUSED)
+
+        chat.program.send("in German\r")
+        chat.program.wait_for(r"one two\n\n> in German\n\ndrei vier\.\n\n>$")
+
+        assert "in German" in chat.server.exchanges[1].body["messages"][-1]["content"]
+        assert chat.messages()[-1]["text"] == "one two drei vier."
+
+
+def test_keys_after_space_belong_to_the_guidance(open_chat: Open) -> None:
+    """What is typed in the same burst as the pause is not lost in between."""
+    with open_chat(until_hung_up("one ", then="two")) as chat:
+        chat.ask("count")
+        chat.program.wait_for("one")
+
+        chat.program.send(" shorter, please\r")
+
+        chat.program.wait_for(r"> shorter, please\n\ntwo")
+        assert "shorter, please" in chat.server.exchanges[1].body["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("key", ["\x1b", "\x03"], ids=["escape", "ctrl-c"])
+@pytest.mark.parametrize("paused_first", [False, True])
+def test_stop_keeps_what_there_is(open_chat: Open, key: str, paused_first: bool) -> None:
+    """Esc and Ctrl-C end the answer, streaming or at rest; the part stays, marked as interrupted."""
+    with open_chat(until_hung_up("half an answer", then="next answer")) as chat:
+        chat.ask("go")
+        chat.program.wait_for("half an answer")
+        if paused_first:
+            chat.program.send(" ")
+            chat.program.wait_for(PAUSED)
+
+        chat.program.send(key)
+        chat.program.wait_for(r"half an answer\n\n>$")
+        answer = chat.messages()[-1]
+        chat.ask("and now?")
+        chat.program.wait_for("next answer")
+
+        assert (answer["text"], answer["status"]) == ("half an answer", "interrupted")
+        assert chat.sessions()[0]["state"] == "complete"
+        sent = chat.server.exchanges[1].body["messages"]
+        assert [each["content"] for each in sent if each["role"] == "assistant"] == ["half an answer"]
+
+
+def test_typing_ahead_is_shown_and_sent_next(open_chat: Open) -> None:
+    """A line finished while the answer streams is the next message; SPACE within it is a blank."""
+    gate = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text(f"answer to {exchange.question}.")
+        await gate.wait()
+        await exchange.end()
+
+    with open_chat(script) as chat:
+        chat.ask("one")
+        chat.program.wait_for("answer to one")
+        chat.program.send("and two\rand a ")
+        chat.program.wait_for(r"> and a ?.* - 1 queued")
+        gate.open()
+        chat.program.wait_for(r"answer to and two\.\n\n> and a ?$")
+
+        assert [each["text"] for each in chat.messages() if each["role"] == "user"] == ["one", "and two"]
+
+
+def test_stop_gives_the_queue_back(open_chat: Open) -> None:
+    """After a stop nothing is sent by itself."""
+    with open_chat(until_hung_up("text ")) as chat:
+        chat.ask("one")
+        chat.program.wait_for("text")
+        chat.program.send("two\r")
+        chat.program.wait_for("1 queued")
+        chat.program.send("\x1b")
+
+        chat.program.wait_for(r"\n> two$")
+
+
+def test_multi_line_question_with_alt_enter(open_chat: Open) -> None:
+    """Alt-Enter begins a new line, Enter sends them all."""
+    with open_chat(say("ok")) as chat:
+        chat.ask("line one\x1b\rline two")
+        chat.program.wait_for("ok")
+
+        assert chat.server.exchanges[0].question == "line one\nline two"
+
+
+def test_pasted_lines_are_one_message(open_chat: Open) -> None:
+    """A bracketed paste is not sent line by line."""
+    with open_chat(say("ok")) as chat:
+        chat.program.send("\x1b[200~first\nsecond\x1b[201~")
+        chat.program.send("\r")
+        chat.program.wait_for("ok")
+
+        assert chat.server.exchanges[0].question == "first\nsecond"
+
+
+def test_history_comes_back_with_the_next_chat(open_chat: Open) -> None:
+    """Up brings the last question of an earlier run."""
+    with open_chat(say("ok")) as chat:
+        chat.ask("remember me")
+        chat.program.wait_for(r"ok\n\n>$")
+        chat.program.send("\x04")
+        assert chat.program.exit_code == 0
+
+    with open_chat(say("ok")) as chat:
+        chat.program.send("\x1b[A")
+        chat.program.wait_for("> remember me")
+
+
+@pytest.mark.parametrize(("keys", "code"), [("\x04", 0), ("/quit\r", 0), ("\x03\x03", 130)])
+def test_ways_to_leave(open_chat: Open, keys: str, code: int) -> None:
+    """Ctrl-D and /quit are done; Ctrl-C twice is interrupted. The terminal is as it was found."""
+    with open_chat(say("ok")) as chat:
+        before = chat.program.stty_before
+        chat.program.send(keys)
+
+        assert chat.program.exit_code == code
+        assert (chat.program.stty(), chat.program.modes_left) == (before, set())
+
+
+def test_ctrl_c_twice_while_streaming_leaves(open_chat: Open) -> None:
+    """The first stops the answer and keeps it, the second leaves."""
+    with open_chat(until_hung_up("half")) as chat:
+        chat.ask("go")
+        chat.program.wait_for("half")
+
+        chat.program.send("\x03\x03")
+
+        assert chat.program.exit_code == 130
+        assert (chat.messages()[-1]["text"], chat.messages()[-1]["status"]) == ("half", "interrupted")
+
+
+def test_leaving_at_a_pause_keeps_it_resumable(open_chat: Open) -> None:
+    """`--continue` opens the session with the answer still paused, and the same SPACE goes on with it."""
+    with open_chat(until_hung_up("one two ")) as chat:
+        chat.ask("count")
+        chat.program.wait_for("one two")
+        chat.program.send(" ")
+        chat.program.wait_for(PAUSED)
+        chat.program.send("\x04")
+        assert chat.program.exit_code == 0
+        assert chat.sessions()[0]["state"] == "paused"
+        session = chat.sessions()[0]["id"]
+
+    for arguments in (["--continue"], ["--session", session]):
+        with open_chat(until_hung_up(), *arguments) as chat:
+            chat.program.wait_for(r"> count\n\none two\npaused after 2 tokens")
+            chat.program.send("\x04")
+            assert chat.program.exit_code == 0
+
+    with open_chat(say("three."), "--continue") as chat:
+        chat.program.wait_for("paused after")
+        chat.program.send(" ")
+        chat.program.wait_for(r"one two three\.\n\n>$")
+        *_, answer = chat.messages()
+
+        assert (answer["text"], answer["status"]) == ("one two three.", "complete")
+        assert len(chat.messages()) == 2
+
+
+def test_thirty_pauses_in_one_answer(open_chat: Open) -> None:
+    """Each resume replays all of it; in the end it is one message, shown once."""
+    words = [f"w{number} " for number in range(31)]
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        word = words[asked]
+        asked += 1
+        await exchange.start()
+        await exchange.text(word)
+        if asked == len(words):
+            await exchange.end()
+        else:
+            await exchange.hung_up()
+
+    with open_chat(script) as chat:
+        chat.ask("count")
+        for number in range(30):
+            chat.program.wait_for(rf"(?s)\bw{number}\b.*SPACE pause")
+            chat.program.send(" ")
+            chat.program.wait_for("paused after")
+            chat.program.send(" ")
+        chat.program.wait_for(r"w30\n\n>$")
+
+        *_, answer = chat.messages()
+        assert answer["text"] == "".join(words)
+        assert len(answer["segments"]) == 31
+        assert "".join(words).strip() in chat.program.words
+        assert chat.program.words.count("w7 ") == 1
+        assert [len(exchange.body["messages"]) for exchange in chat.server.exchanges[1:]] == [4] * 30
+
+
+def test_network_cut_in_the_middle_pauses_by_itself(open_chat: Open) -> None:
+    """The reason is in the pause line, and SPACE goes on."""
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.start()
+        await exchange.text("one " if asked == 1 else "two.")
+        if asked == 1:
+            exchange.drop()
+        else:
+            await exchange.end()
+
+    with open_chat(script) as chat:
+        chat.ask("count")
+        chat.program.wait_for("paused because the connection broke after 1 token - SPACE resume")
+        chat.program.send(" ")
+        chat.program.wait_for(r"one two\.\n\n>$")
+
+        assert [each["end_reason"] for each in chat.messages()[-1]["segments"]] == ["network", "stop"]
+
+
+def test_marker_of_the_model_pauses(open_chat: Open) -> None:
+    """The marker is not shown, what follows is dropped, and the model was told about it."""
+    with open_chat(until_hung_up("so far ", "!!CAN", "CEL nonsense")) as chat:
+        chat.ask("go")
+        chat.program.wait_for("paused by the model after")
+
+        assert "!!" not in chat.program.text
+        assert "nonsense" not in chat.program.text
+        assert chat.messages()[-1]["text"] == "so far "
+        assert "!!CANCEL" in chat.server.exchanges[0].body["messages"][0]["content"]
+
+
+def test_without_marker_it_is_text(open_chat: Open) -> None:
+    """`--no-marker`: nothing is looked for, and the model is told nothing."""
+    with open_chat(say("so !!CANCEL far."), "--no-marker") as chat:
+        chat.ask("go")
+        chat.program.wait_for(r"so !!CANCEL far\.\n\n>$")
+
+        assert [each["role"] for each in chat.server.exchanges[0].body["messages"]] == ["user"]
+
+
+def test_failure_gives_the_question_back(open_chat: Open) -> None:
+    """A wrong key: one clear line, the question in the prompt again, nothing in the record, no key on the screen."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.refuse(401, {"error": {"message": "Incorrect API key provided: sk-test"}})
+
+    with open_chat(script) as chat:
+        chat.ask("a long question")
+        chat.program.wait_for(r"Incorrect API key provided: \*\*\* \(HTTP 401\) \(check the key\)")
+        chat.program.wait_for(r"\n> a long question$")
+
+        assert chat.messages() == []
+        assert "sk-test" not in chat.program.written.decode()
+
+
+def test_dead_server_gives_the_question_back(open_chat: Open, tmp_path: Path) -> None:
+    """The line says what cannot be reached and what to look at."""
+    env = environment(tmp_path, OPENAI_BASE_URL="http://127.0.0.1:9/v1")
+    with Program([*LLMTERM, "chat"], env) as program:
+        program.wait_for(r"(?m)^>")
+        program.send("hello\r")
+        program.wait_for(r"cannot reach http://127\.0\.0\.1:9/v1")
+        program.wait_for(r"\n> hello$")
+
+
+def test_resize_while_streaming_keeps_the_text(open_chat: Open) -> None:
+    """Narrower and wider again: no word is lost or doubled above the live area."""
+    gate = Gate()
+    words = [f"word{number}" for number in range(60)]
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text(" ".join(words[:30]) + " ")
+        await gate.wait()
+        await exchange.text(" ".join(words[30:]) + "\n\nThe end.")
+        await exchange.end()
+
+    with open_chat(script) as chat:
+        chat.ask("go")
+        chat.program.wait_for("word29")
+        for columns, rows in ((40, 20), (100, 30), (60, 24)):
+            chat.program.resize(columns, rows)
+            chat.program.wait_for("SPACE pause")
+        gate.open()
+        chat.program.wait_for(r"The end\.\n\n>$")
+
+        shown = chat.program.words
+        assert " ".join(words[-20:]) in shown
+        assert all(word in shown for word in words)
+
+
+@pytest.mark.parametrize("size", [(20, 6), (10, 3), (3, 2), (1, 1)])
+def test_tiny_windows_work(open_chat: Open, size: tuple[int, int]) -> None:
+    """Ask, pause, go on and leave in a window that shows next to nothing."""
+    with open_chat(until_hung_up("one two three ", then="four.")) as chat:
+        chat.program.resize(*size)
+        chat.ask("q")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 1)
+        chat.program.send(" ")
+        chat.server.wait(lambda: chat.server.open_connections == 0)
+        chat.program.send(" ")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+        chat.program.resize(80, 24)
+        chat.program.wait_for(r"(?s)four\.?.*\n>$")
+        chat.program.send("\x04")
+
+        assert chat.program.exit_code == 0
+        assert chat.messages()[-1]["text"].endswith("four.")
+
+
+@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGHUP", "SIGINT"])
+@pytest.mark.parametrize("moment", ["prompt", "streaming", "paused"])
+def test_signals_leave_the_terminal_as_found(open_chat: Open, signal_name: str, moment: str) -> None:
+    """Whenever a signal ends the program: every mode is back, and what came of the answer can be resumed."""
+    number = getattr(signal, signal_name)
+    with open_chat(until_hung_up("half an answer")) as chat:
+        if moment != "prompt":
+            chat.ask("go")
+            chat.program.wait_for("half an answer")
+        if moment == "paused":
+            chat.program.send(" ")
+            chat.program.wait_for(PAUSED)
+
+        os.kill(chat.program.pid, number)
+
+        assert chat.program.exit_code == 128 + number
+        assert (chat.program.stty(), chat.program.modes_left) == (chat.program.stty_before, set())
+        if moment != "prompt":
+            assert chat.messages()[-1]["text"] == "half an answer"
+            assert chat.sessions()[0]["state"] in ("paused", "cut")
+
+
+def test_exception_in_the_middle_leaves_the_terminal_as_found(tmp_path: Path) -> None:
+    """A bug in a provider ends the program with code 1, one line, and every mode as it was."""
+    env = environment(tmp_path)
+    with Program([LLMTERM[0], "-m", "tests.broken_provider"], env, cwd=Path.cwd()) as program:
+        program.wait_for(r"(?m)^>")
+        program.send("go\r")
+
+        assert program.exit_code == 1
+        assert "half an answer" in program.text
+        assert "ZeroDivisionError" in program.text
+        assert (program.stty(), program.modes_left) == (program.stty_before, set())
+
+
+def test_ctrl_z_and_back(tmp_path: Path) -> None:
+    """Suspended in the middle of an answer, the shell has its terminal; back again, the answer goes on."""
+    with WireServer(until_hung_up("one two ", then="three four.")) as server:
+        env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k", PS1="shell$ ")
+        with Program(["bash", "--norc", "--noprofile", "-i"], env) as program:
+            program.wait_for(r"shell\$ $")
+            program.send(" ".join([*LLMTERM, "chat", "-p", "openai", "-m", "test"]) + "\r")
+            program.wait_for(r"(?m)^>")
+            program.send("count\r")
+            program.wait_for("one two")
+
+            program.send("\x1a")
+            program.wait_for(r"Stopped[^\n]*\n(.*\n)*shell\$ $")
+            program.send("stty -a | grep -o -w -e '-\\?icanon' -e '-\\?echo' | tr '\\n' ' '\r")
+            program.wait_for(r"\nicanon echo shell\$ $")
+            assert not program.modes_left & {25, 1004}
+            program.send("fg\r")
+            program.wait_for(r"three four\.\n\n>$")
+            program.send("\x04")
+            program.wait_for(r"shell\$ $")
+            program.send("stty -a | grep -o -w -e '-\\?icanon' -e '-\\?echo' | tr '\\n' ' '\r")
+            program.wait_for(r"(?s)three four.*\nicanon echo shell\$ $")
+
+
+HOSTILE = "a\x1b[2Jb\x1b]0;owned\x07c\x1b]52;c;b3duZWQ=\x07d\x9b31me\x08\x08f\rg\u202eh\x1bPq\x1b\\i\x07"
+
+
+def test_hostile_output_is_shown_not_executed(open_chat: Open) -> None:
+    """Escape sequences in an answer are visible glyphs: no title, no clipboard, no cursor movement."""
+    with open_chat(say("before\n\n", HOSTILE, "\n\nafter.")) as chat:
+        chat.ask("attack")
+        chat.program.wait_for(r"after\.\n\n>$")
+
+        assert chat.program.screen.title == ""
+        for sequence in (b"\x1b]0;", b"\x1b]52", b"\x1bP", b"\x9b", "\u202e".encode()):
+            assert sequence not in chat.program.written
+        assert "> attack" in chat.program.text
+        assert "before" in chat.program.text
+        assert chat.messages()[-1]["text"] == f"before\n\n{HOSTILE}\n\nafter."
+
+
+def test_commands(open_chat: Open) -> None:
+    """/help, /model, /provider, /system, /clear, and the nearest name for a slip."""
+    with open_chat(say("ok.")) as chat:
+        program = chat.program
+        program.send("/help\r")
+        program.wait_for(r"/provider \[NAME\] +show or change the provider")
+        program.send("/model other\r")
+        program.wait_for("openai/other")
+        program.send("/system Be brief.\r")
+        program.wait_for(r"\nBe brief\.")
+        program.send("/hepl\r")
+        program.wait_for(r"there is no /hepl \(did you mean /help\?\)")
+        program.send("/provider nonsense\r")
+        program.wait_for("there is no provider 'nonsense'")
+        chat.ask("hi")
+        program.wait_for(r"ok\.\n\n>$")
+        program.send("/clear\r")
+        chat.ask("again")
+        program.wait_for(r"(?s)> again.*ok\.\n\n>$")
+
+        first, second = (exchange.body for exchange in chat.server.exchanges)
+        assert first["model"] == "other"
+        assert first["messages"][0]["content"].startswith("Be brief.")
+        assert [each["content"] for each in second["messages"][1:]] == ["again"]
+        assert len(chat.sessions()) == 2
+        assert "paused" not in program.text
+
+
+def test_tab_completes_commands(open_chat: Open) -> None:
+    """Names after a slash, then their values."""
+    with open_chat(say("ok")) as chat:
+        chat.program.send("/prov\t")
+        chat.program.wait_for("> /provider")
+        chat.program.send(" lo\t\r")
+        chat.program.wait_for(r"\nlocal/")
+
+
+def test_plain_mode_moves_no_cursor(open_chat: Open) -> None:
+    """`--plain`: the same keys, states in words, and not one control sequence."""
+    with open_chat(until_hung_up("one ", "two ", then="three."), "--plain") as chat:
+        chat.ask("count")
+        chat.program.wait_for("two")
+        chat.program.send(" ")
+        chat.program.wait_for(PAUSED)
+        chat.program.send("go on\r")
+        chat.program.wait_for(r"three\.\n")
+        chat.program.send("\x04")
+
+        assert chat.program.exit_code == 0
+        assert b"\x1b" not in chat.program.written
+        assert chat.messages()[-1]["text"] == "one two three."
+
+
+def test_dumb_terminal_is_plain(open_chat: Open) -> None:
+    """TERM=dumb gets no control sequence either."""
+    with open_chat(say("fine."), TERM="dumb") as chat:
+        chat.ask("hi")
+        chat.program.wait_for(r"fine\.\n")
+
+        assert b"\x1b" not in chat.program.written
