@@ -152,6 +152,9 @@ async def ask(launch: Launch, question: str, session: StoredSession | None) -> N
         )
         if terminal:
             write("\n")
+    except BrokenPipeError:
+        # The reader has had enough. What Python still holds for it must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         await providers.aclose()
         sessions.close()
@@ -167,8 +170,8 @@ def notice(line: str) -> None:
     sys.stderr.write(f"llmterm: {line}\n")
 
 
-async def chat(launch: Launch, session: StoredSession | None) -> int:
-    """Chat in this terminal; return the exit code."""
+async def chat(launch: Launch, session: StoredSession | None, providers: ProviderRegistry | None = None) -> int:
+    """Chat in this terminal, with other providers than the settings' if given; return the exit code."""
     from llmterm.chat.terminal import Signals, Terminal
     from llmterm.keys.terminal import TerminalKeys
 
@@ -176,7 +179,8 @@ async def chat(launch: Launch, session: StoredSession | None) -> int:
     look = Look.of(settings, launch.environ)
     queue: asyncio.Queue[Key] = asyncio.Queue()
     source = TerminalKeys(queue=queue)
-    providers, sessions = registry(settings, launch.environ), store(launch.environ)
+    providers = providers or registry(settings, launch.environ)
+    sessions = store(launch.environ)
     signals = Signals()
     me = asyncio.current_task()
     assert me is not None
@@ -273,11 +277,11 @@ def _view(look: Look) -> View:
 
     if look.plain:
         return PlainView(write=_write)
-    from llmterm.render.markdown import MarkdownRenderer
+    from llmterm.render.markdown import MarkdownRenderer, cell_len
     from llmterm.render.screen import Screen
 
     return MarkdownView(
-        screen=Screen(write=_write, size=_size, reflows=look.reflows),
+        screen=Screen(write=_write, size=_size, reflows=look.reflows, cell_len=cell_len),
         size=_size,
         renderer=lambda width: MarkdownRenderer(width=width, color=look.color),
         color=look.color,

@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeAlias
 
@@ -13,6 +15,7 @@ import typer
 
 from llmterm import __version__, assembly, config
 from llmterm.errors import LlmtermError, SessionError, UsageError
+from llmterm.marker import check_marker
 from llmterm.sessions import StoredSession
 
 # Options that belong to the program itself; with any other first, or with none, `chat` is meant.
@@ -39,18 +42,23 @@ def main() -> NoReturn:
     arguments = sys.argv[1:]
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _TOP_OPTIONS):
         arguments = ["chat", *arguments]
+    exit_with(lambda: app(args=arguments, prog_name="llmterm"))
+
+
+def exit_with(run: Callable[[], object]) -> NoReturn:
+    """Run the program and exit as the contract says: with a line on standard error, never with a traceback."""
     try:
-        app(args=arguments, prog_name="llmterm")
+        run()
         sys.exit(0)
     except LlmtermError as error:
         _complain(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader has had enough. What Python still holds for it must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        _complain(f"a bug: {error!r} at {Path(where.filename).name}:{where.lineno} (please report it)")
+        sys.exit(LlmtermError.exit_code)
 
 
 def _complain(message: str) -> None:
@@ -96,7 +104,7 @@ def chat(
     settings = _settings(
         {"system": system, "temperature": temperature, "max_tokens": max_tokens, "seed": seed},
         chat={"keys": _one_of("--keys", keys, "terminal", "global"), "plain": plain},
-        marker={"text": marker, "enabled": False if no_marker else None},
+        marker={"text": marker and check_marker(marker), "enabled": False if no_marker else None},
         stream={"chunk_timeout": timeout},
     )
     opened = _open_session(session, latest=latest, peek=False)

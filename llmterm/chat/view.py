@@ -6,13 +6,15 @@ A view draws; it decides nothing. `frame` may be called as often as its caller l
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
-from llmterm.render.markdown import MarkdownRenderer
 from llmterm.render.plain import PlainRenderer
 from llmterm.render.sanitize import clean
-from llmterm.render.screen import Screen
+
+if TYPE_CHECKING:
+    from llmterm.render.markdown import MarkdownRenderer
+    from llmterm.render.screen import Screen
 
 
 class View(Protocol):

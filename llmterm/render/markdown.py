@@ -1,0 +1,271 @@
+"""An answer in markdown, as lines: those that are finished, once, and the open block as it stands.
+
+The source text is the truth. A finished block becomes lines once and is forgotten; inside a code fence each finished
+line does. Only the open block is laid out again when it grows, so the cost is linear in the text. The lines that come
+out in the end do not depend on how the text was cut into chunks, nor on when anybody looked.
+
+Parsing and layout happen in `advance` and `live`, once a frame, never per chunk; the libraries behind them are
+imported when the first text is laid out. Putting lines on a screen is `Screen`'s work.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from llmterm.render.cells import cell_len, chop, clip, wrap
+from llmterm.render.sanitize import Sanitizer
+from llmterm.render.thinking import Thinking
+
+if TYPE_CHECKING:
+    from llmterm.render.blocks import Parser
+    from llmterm.render.code import Fence
+    from llmterm.render.layout import Layout
+
+__all__ = ["MarkdownRenderer", "cell_len", "clip", "wrap"]
+
+# An open block larger than this is laid out anew only when it has grown by a quarter, or has surely ended; what
+# came since is shown as it is. Otherwise a single block of any length would cost the square of it.
+_LARGE = 4_000
+_BLOCK_END = re.compile(r"\n[ \t]*\n(?=[^\s>])")
+_SGR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class MarkdownRenderer:
+    """Takes model text and thinking; gives back styled lines, none wider than `width` cells.
+
+    `color` allows SGR sequences, and nothing else, in lines; `dark` tells the terminal's background.
+    """
+
+    def __init__(self, *, width: int, color: bool = True, dark: bool = True) -> None:
+        self._width = max(1, width)
+        self._color = color
+        self._dark = dark
+        self._text = Sanitizer()
+        self._thoughts = Sanitizer()
+        self._thinking: Thinking | None = None
+        self._incoming: list[str] = []
+        # Finished lines that nobody has fetched yet, and whether there ever were any.
+        self._ready: list[str] = []
+        self._started = False
+        # The open block: its source, whether a blank line belongs above it, and the fence that it is inside of.
+        self._tail = ""
+        self._gap = False
+        self._fence: Fence | None = None
+        # What of the source was shown by `commit` and stays only as context.
+        self._context = ""
+        # The open block's lines that are permanent on the screen, without styles.
+        self._settled: list[str] = []
+        # How much of the source was looked through for finished blocks, and how much of it `_drawing` shows.
+        self._scanned = 0
+        self._drawn = 0
+        self._drawing: list[str] = []
+
+    def feed(self, text: str) -> None:
+        """Take more of the answer."""
+        text = self._text.feed(text)
+        if self._thinking and text.strip():
+            self._end_thinking()
+        self._incoming.append(text)
+
+    def think(self, text: str) -> None:
+        """Take more of the model's thinking, which becomes a block of its own between what is said around it."""
+        text = self._thoughts.feed(text)
+        if self._thinking is None and text.strip():
+            self._ready = self._interrupt()
+            self._ready += [""] if self._started else []
+            self._thinking = Thinking(self._layout.faint)
+        if self._thinking:
+            self._thinking.feed(text)
+
+    def advance(self) -> list[str]:
+        """Return the lines finished since the last call."""
+        self._consume()
+        lines, self._ready = self._ready, []
+        return lines
+
+    def live(self) -> list[str]:
+        """Return the open block as it stands, less its lines that are permanent already."""
+        self._consume()
+        if self._thinking:
+            return self._thinking.live()
+        if self._tail == self._context or not self._tail.strip():
+            return []
+        lines = self._fence.peek(self._tail, self._width) if self._fence else self._draw()
+        return self._unsettled(self._spaced(lines, self._gap))
+
+    def settle(self, count: int) -> None:
+        """Take note that the first `count` lines of `live()` have become permanent on the screen."""
+        self._settled += [_SGR.sub("", line) for line in self.live()[:count]]
+
+    def commit(self) -> list[str]:
+        """Return all lines there are, the open block's too, and start afresh below them.
+
+        An open fence goes on being code, an open table goes on under its header; both show their last line anew
+        when it grows.
+        """
+        lines = self._interrupt()
+        self._started = False
+        return lines
+
+    def close(self) -> list[str]:
+        """Return the rest of the lines; the answer is over."""
+        if self._thinking:
+            self._thinking.feed(self._thoughts.close())
+            self._end_thinking()
+        self._incoming.append(self._text.close())
+        self._consume()
+        if self._tail != self._context and self._tail.strip():
+            if self._fence:
+                self._tail += "\n"
+                self._consume_code(self._fence)
+            else:
+                self._consume_blocks(self._tail, final=True)
+        self._reset("")
+        self._fence = None
+        return self.advance()
+
+    def resize(self, width: int) -> None:
+        """Lay out for `width` cells from now on."""
+        self._width = max(1, width)
+        self._drawn = 0
+
+    @cached_property
+    def _parser(self) -> Parser:
+        from llmterm.render.blocks import Parser
+
+        return Parser()
+
+    @cached_property
+    def _layout(self) -> Layout:
+        from llmterm.render.layout import Layout
+
+        return Layout(parser=self._parser, color=self._color, dark=self._dark)
+
+    def _consume(self) -> None:
+        """Turn what is finished into lines."""
+        if self._thinking:
+            self._ready += self._thinking.advance(self._width)
+            return
+        self._tail += "".join(self._incoming)
+        self._incoming.clear()
+        going = self._tail != self._context
+        while going:
+            if self._fence:
+                going = self._consume_code(self._fence)
+            else:
+                end = self._tail.rfind("\n") + 1
+                going = end > self._scanned and self._due(self._scanned) and self._consume_blocks(self._tail[:end])
+
+    def _consume_code(self, fence: Fence) -> bool:
+        """Take finished lines of code; tell whether the fence was closed."""
+        *whole, self._tail = self._tail.split("\n")
+        for index, line in enumerate(whole):
+            if fence.closes(line):
+                self._emit(fence.close(line, self._width), self._gap)
+                self._fence = None
+                self._reset("\n".join([*whole[index + 1 :], self._tail]))
+                return True
+            self._emit(fence.add(line, self._width), self._gap)
+        if whole:
+            self._context = ""
+        return False
+
+    def _consume_blocks(self, source: str, *, final: bool = False) -> bool:
+        """Take finished blocks of `source`, whole lines at the beginning of the tail; tell whether a fence is open."""
+        self._scanned = len(source)
+        for block in self._parser.blocks(source, gap=self._gap):
+            if block.closed or final:
+                self._emit(self._layout.block(block, self._width), block.gap)
+                continue
+            self._gap = block.gap
+            if block.kind == "fence":
+                self._fence = self._layout.fence(block)
+                self._emit(self._fence.mark(block.lines[0], self._width), block.gap)
+                self._reset(self._tail[block.offset + len(block.lines[0]) + 1 :], gap=False)
+            elif block.offset:
+                self._reset(self._tail[block.offset :], gap=block.gap)
+                self._scanned = len(source) - block.offset
+            return self._fence is not None
+        self._reset(self._tail[len(source) :])
+        return False
+
+    def _reset(self, tail: str, *, gap: bool = True) -> None:
+        """Begin a new open block."""
+        self._tail = tail
+        self._gap = gap
+        self._context = ""
+        self._scanned = self._drawn = 0
+
+    def _emit(self, lines: list[str], gap: bool) -> None:
+        if lines:
+            self._ready += self._unsettled(self._spaced(lines, gap))
+            self._started = True
+            self._gap = False
+            self._settled = []
+
+    def _spaced(self, lines: list[str], gap: bool) -> list[str]:
+        return ["", *lines] if gap and self._started and lines else lines
+
+    def _draw(self) -> list[str]:
+        """Lay out the open block, and what half a line after it may look like."""
+        if not self._due(self._drawn):
+            rest = self._tail[self._drawn :].expandtabs(4).strip("\n").split("\n")
+            return self._drawing + [row.rstrip() for line in rest for row in chop(line, self._width)]
+        lines: list[str] = []
+        for block in self._parser.blocks(self._tail, gap=False):
+            rows = self._layout.block(block, self._width)
+            lines += ["", *rows] if lines and block.gap else rows
+        self._drawn = len(self._tail)
+        self._drawing = lines
+        return lines
+
+    def _due(self, size: int) -> bool:
+        """Tell whether it is worth while to parse a tail of which `size` characters have been parsed before."""
+        if size < _LARGE or (len(self._tail) - size) * 4 >= size:
+            return len(self._tail) > size
+        return _BLOCK_END.search(self._tail, size - 2) is not None
+
+    def _unsettled(self, lines: list[str]) -> list[str]:
+        """Leave out what is permanent on the screen. Where the layout has changed since, repeat rather than lose."""
+        if not self._settled:
+            return lines
+        plain = [_SGR.sub("", line) for line in lines]
+        if plain[: len(self._settled)] == self._settled:
+            return lines[len(self._settled) :]
+        seen = "".join("".join(self._settled).split())
+        index = 0
+        while seen and index < len(plain):
+            row = "".join(plain[index].split())
+            if not seen.startswith(row):
+                break
+            seen = seen[len(row) :]
+            index += 1
+        return lines[index:]
+
+    def _interrupt(self) -> list[str]:
+        """Return all lines there are; keep only what is needed to go on."""
+        if self._thinking:
+            self._end_thinking()
+        lines = self.advance() + self.live()
+        context = self._tail if self._fence else self._table_header()
+        self._reset(context, gap=False)
+        self._context = context
+        self._settled = []
+        return lines
+
+    def _table_header(self) -> str:
+        whole, _, half = self._tail.rpartition("\n")
+        blocks = self._parser.blocks(whole, gap=False) if whole.strip() else []
+        if blocks and blocks[0].kind == "table_open" and not blocks[0].closed:
+            return "\n".join([*blocks[0].lines[:2], half])
+        return ""
+
+    def _end_thinking(self) -> None:
+        assert self._thinking is not None
+        lines = self._thinking.close(self._width)
+        self._thinking = None
+        self._ready += lines
+        self._started = self._started or bool(lines)
+        self._gap = True

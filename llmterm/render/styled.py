@@ -1,0 +1,63 @@
+"""Styled text before it is a line: runs of text, each in one style, that can be cut anywhere and then painted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from rich.style import Style  # noqa: TID251
+
+from llmterm.render.cells import breaks
+
+Runs: TypeAlias = list[tuple[str, Style]]
+
+
+def plain(runs: Runs) -> str:
+    return "".join(text for text, _ in runs)
+
+
+def cut(runs: Runs, ends: Iterable[int]) -> list[Runs]:
+    """Cut `runs` into rows that end at the offsets `ends`, and the rest."""
+    rows: list[Runs] = [[]]
+    at = 0
+    ahead = iter(ends)
+    end = next(ahead, None)
+    for text, style in runs:
+        while end is not None and at + len(text) >= end:
+            rows[-1].append((text[: end - at], style))
+            rows.append([])
+            text, at, end = text[end - at :], end, next(ahead, None)
+        rows[-1].append((text, style))
+        at += len(text)
+    return rows
+
+
+def wrap(runs: Runs, width: int) -> list[Runs]:
+    """Cut `runs` at line ends, and where words must go to the next row."""
+    ends: list[int] = []
+    start = 0
+    for line in plain(runs).split("\n"):
+        ends += [start + end for end in breaks(line, width)]
+        start += len(line) + 1
+        ends.append(start)
+    return cut(runs, ends[:-1])
+
+
+def strip(row: Runs) -> Runs:
+    """Return `row` without white space at its end."""
+    return cut(row, [len(plain(row).rstrip())])[0]
+
+
+def paint(row: Runs, *, color: bool = True) -> str:
+    """Return `row` as a line: no white space at its end, and no style beyond it."""
+    if not color:
+        return plain(row).rstrip()
+    parts: list[str] = []
+    last, last_style = "", Style.null()
+    for text, style in strip(row):
+        if style is last_style:
+            last += text
+        else:
+            parts.append(last_style.render(last))
+            last, last_style = text, style
+    return "".join([*parts, last_style.render(last)])

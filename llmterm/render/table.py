@@ -1,0 +1,93 @@
+"""A table's cells as rows of a terminal: columns as wide as they must be, and not a character cut off.
+
+Where the columns do not fit, the widest give way and their cells wrap. Where even that leaves nothing readable, each
+row becomes a short list of "header: cell".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.style import Style  # noqa: TID251
+
+from llmterm.render.cells import cell_len
+from llmterm.render.styled import Runs, plain, strip, wrap
+
+_GAP = "  "
+_NARROWEST = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """`align` is as the style of markdown-it's cells says it, for example "text-align:right"."""
+
+    head: Runs
+    align: str = ""
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Runs]], width: int, rule: Style) -> list[Runs]:
+    """Lay out a table within `width` cells; `rule` is the style of the line below the header."""
+    count = max(len(columns), *map(len, rows), 0)
+    whole = [*columns, *[Column(head=[])] * (count - len(columns))]
+    body = [[*row, *[[]] * (count - len(row))] for row in rows]
+    heads = [column.head for column in whole]
+    widths = _widths([max(map(_natural, cells)) for cells in zip(heads, *body, strict=True)], width)
+    if not widths:
+        return _records(heads, body, width)
+    lines = _row(heads, widths, whole)
+    lines.append([("─" * (sum(widths) + len(_GAP) * (count - 1)), rule)])
+    for row in body:
+        lines += _row(row, widths, whole)
+    return lines
+
+
+def _natural(cell: Runs) -> int:
+    return max(map(cell_len, plain(cell).split("\n")))
+
+
+def _widths(natural: Sequence[int], width: int) -> list[int]:
+    """Let the widest columns give way until all fit; return none if that would leave too little of them."""
+    room = width - len(_GAP) * (len(natural) - 1)
+    widest = min(max(natural), room)
+    while widest >= _NARROWEST and sum(min(size, widest) for size in natural) > room:
+        widest -= 1
+    if sum(min(size, widest) for size in natural) > room:
+        return []
+    spare = room - sum(min(size, widest) for size in natural)
+    widths = []
+    for size in natural:
+        more = size > widest and spare > 0
+        spare -= more
+        widths.append(max(1, min(size, widest + more)))
+    return widths
+
+
+def _row(cells: Sequence[Runs], widths: Sequence[int], columns: Sequence[Column]) -> list[Runs]:
+    wrapped = [wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    lines: list[Runs] = []
+    for index in range(max(map(len, wrapped))):
+        line: Runs = []
+        for rows, width, column in zip(wrapped, widths, columns, strict=True):
+            line += [(_GAP, Style.null())] if line else []
+            line += _aligned(rows[index] if index < len(rows) else [], width, column.align)
+        lines.append(line)
+    return lines
+
+
+def _aligned(row: Runs, width: int, align: str) -> Runs:
+    row = strip(row)
+    spare = max(0, width - cell_len(plain(row)))
+    left = spare if align.endswith("right") else spare // 2 if align.endswith("center") else 0
+    return [(" " * left, Style.null()), *row, (" " * (spare - left), Style.null())]
+
+
+def _records(heads: Sequence[Runs], body: Sequence[Sequence[Runs]], width: int) -> list[Runs]:
+    lines: list[Runs] = []
+    for row in body or [heads]:
+        lines += [[]] if lines else []
+        for head, cell in zip(heads, row, strict=True):
+            named: Runs = [*head, (": ", Style.null())] if head and body else []
+            if head or cell:
+                lines += wrap(named + list(cell), width)
+    return lines

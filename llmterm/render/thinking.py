@@ -1,0 +1,58 @@
+"""What a model thinks before it answers, as lines: plain text, wrapped, with single blank lines at most.
+
+A line that wraps is finished up to its last row, so the cost does not grow with the length of a thought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llmterm.render.cells import breaks
+
+
+class Thinking:
+    """Thinking that grows; `paint` styles a row."""
+
+    def __init__(self, paint: Callable[[str], str]) -> None:
+        self._paint = paint
+        self._incoming: list[str] = []
+        self._tail = ""
+        self._started = False
+        self._blank = False
+
+    def feed(self, text: str) -> None:
+        self._incoming.append(text)
+
+    def advance(self, width: int) -> list[str]:
+        """Return the rows that are finished."""
+        self._tail += "".join(self._incoming)
+        self._incoming.clear()
+        *whole, last = self._tail.split("\n")
+        rows: list[str] = []
+        for line in whole:
+            rows += self._rows(line, [0, *breaks(line, width), len(line)])
+        cuts = breaks(last, width)
+        rows += self._rows(last, [0, *cuts])
+        self._tail = last[cuts[-1] :] if cuts else last
+        return rows
+
+    def live(self) -> list[str]:
+        """Return the row that may still grow; `advance` comes first."""
+        return [*self._gap(), self._paint(self._tail.rstrip())] if self._tail.strip() else []
+
+    def close(self, width: int) -> list[str]:
+        self.feed("\n")
+        return self.advance(width)
+
+    def _rows(self, line: str, cuts: list[int]) -> list[str]:
+        rows: list[str] = []
+        for start, end in zip(cuts, cuts[1:], strict=False):
+            row = line[start:end].rstrip()
+            if row:
+                rows += [*self._gap(), self._paint(row)]
+                self._started = True
+            self._blank = not row
+        return rows
+
+    def _gap(self) -> list[str]:
+        return [""] if self._blank and self._started else []
