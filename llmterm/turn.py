@@ -271,11 +271,11 @@ class Turn:
                 return TurnState.CANCELLED
             case EndReason.STOP | EndReason.STOP_SEQUENCE | EndReason.REFUSAL | EndReason.OTHER:
                 return TurnState.DONE
-            case EndReason.NETWORK | EndReason.TIMEOUT | EndReason.ERROR | EndReason.CRASH:
+            case EndReason.NETWORK | EndReason.TIMEOUT | EndReason.ERROR:
                 # A failure in the middle of an answer is a pause; a bug of ours never is.
                 resumable = self.reply.text and isinstance(self.error, LlmtermError)
                 return TurnState.PAUSED if resumable else TurnState.FAILED
-            case EndReason.PAUSE | EndReason.MARKER | EndReason.LENGTH | EndReason.LIMIT:
+            case EndReason.PAUSE | EndReason.CRASH | EndReason.MARKER | EndReason.LENGTH | EndReason.LIMIT:
                 return TurnState.PAUSED
             case _:
                 assert_never(end)

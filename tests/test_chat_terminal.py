@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from llmterm.sessions import SessionInfo, SessionStore, export
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, Script, WireServer, say
 
@@ -24,26 +23,24 @@ PAUSED = r"paused after (\d+) tokens? - SPACE resume - type to guide - Esc stop"
 class Conversation:
     """A chat in a terminal with the scripted server behind it, and the record it leaves."""
 
-    def __init__(self, program: Program, server: WireServer, env: dict[str, str]) -> None:
+    def __init__(self, program: Program, server: WireServer, folder: Path) -> None:
         self.program = program
         self.server = server
-        self.env = env
+        self.folder = folder
 
     def ask(self, question: str) -> None:
         self.program.send(f"{question}\r")
 
-    def sessions(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = json.loads(self._llmterm("sessions", "list", "--json"))
-        return rows
+    def sessions(self) -> list[SessionInfo]:
+        with closing(SessionStore(self.folder)) as store:
+            return store.infos()
 
     def messages(self) -> list[dict[str, Any]]:
         """The messages of the newest session, as exported."""
-        exported = json.loads(self._llmterm("sessions", "export", self.sessions()[0]["id"]))
-        messages: list[dict[str, Any]] = exported["messages"]
+        with closing(SessionStore(self.folder)) as store:
+            session = store.load(store.latest() or "", peek=True)
+        messages: list[dict[str, Any]] = export(session)["messages"]
         return messages
-
-    def _llmterm(self, *arguments: str) -> str:
-        return subprocess.run([*LLMTERM, *arguments], env=self.env, capture_output=True, text=True, check=True).stdout
 
 
 Open = Callable[..., Any]
@@ -60,7 +57,7 @@ def open_chat(tmp_path: Path) -> Open:
             command = [*LLMTERM, "chat", "--provider", "openai", "--model", "test", *arguments]
             with Program(command, env, columns=columns, rows=rows) as program:
                 program.wait_for(r"(?m)^>")
-                yield Conversation(program, server, env)
+                yield Conversation(program, server, tmp_path / "data")
 
     return opening
 
@@ -132,7 +129,7 @@ def test_space_pauses_and_resumes_one_answer(open_chat: Open) -> None:
         chat.server.wait(lambda: chat.server.open_connections == 0)
         assert chat.messages()[-1]["text"] == "one two three "
         assert chat.messages()[-1]["status"] == "interrupted"
-        assert chat.sessions()[0]["state"] == "paused"
+        assert chat.sessions()[0].state == "paused"
 
         chat.program.send(" ")
         chat.program.wait_for(r"one two three four five\.\n\n>$")
@@ -150,12 +147,13 @@ def test_pause_before_the_first_token(open_chat: Open) -> None:
     """SPACE works while nothing has come; going on asks the question again."""
     with open_chat(until_hung_up(then="here it is.")) as chat:
         chat.ask("hello?")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 1)
         chat.program.wait_for("waiting for the first token")
         chat.program.send(" ")
         chat.program.wait_for("paused after 0 tokens")
 
         chat.program.send(" ")
-        chat.program.wait_for(r"here it is\.")
+        chat.program.wait_for(r"here it is\.\n\n>$")
 
         first, second = (exchange.body["messages"] for exchange in chat.server.exchanges)
         assert first == second
@@ -204,10 +202,10 @@ def test_stop_keeps_what_there_is(open_chat: Open, key: str, paused_first: bool)
         chat.program.wait_for(r"half an answer\n\n>$")
         answer = chat.messages()[-1]
         chat.ask("and now?")
-        chat.program.wait_for("next answer")
+        chat.program.wait_for(r"next answer\n\n>$")
 
         assert (answer["text"], answer["status"]) == ("half an answer", "interrupted")
-        assert chat.sessions()[0]["state"] == "complete"
+        assert chat.sessions()[0].state == "complete"
         sent = chat.server.exchanges[1].body["messages"]
         assert [each["content"] for each in sent if each["role"] == "assistant"] == ["half an answer"]
 
@@ -247,32 +245,32 @@ def test_stop_gives_the_queue_back(open_chat: Open) -> None:
 
 def test_multi_line_question_with_alt_enter(open_chat: Open) -> None:
     """Alt-Enter begins a new line, Enter sends them all."""
-    with open_chat(say("ok")) as chat:
+    with open_chat(say("fine.")) as chat:
         chat.ask("line one\x1b\rline two")
-        chat.program.wait_for("ok")
+        chat.program.wait_for("fine")
 
         assert chat.server.exchanges[0].question == "line one\nline two"
 
 
 def test_pasted_lines_are_one_message(open_chat: Open) -> None:
     """A bracketed paste is not sent line by line."""
-    with open_chat(say("ok")) as chat:
+    with open_chat(say("fine.")) as chat:
         chat.program.send("\x1b[200~first\nsecond\x1b[201~")
         chat.program.send("\r")
-        chat.program.wait_for("ok")
+        chat.program.wait_for("fine")
 
         assert chat.server.exchanges[0].question == "first\nsecond"
 
 
 def test_history_comes_back_with_the_next_chat(open_chat: Open) -> None:
     """Up brings the last question of an earlier run."""
-    with open_chat(say("ok")) as chat:
+    with open_chat(say("fine.")) as chat:
         chat.ask("remember me")
-        chat.program.wait_for(r"ok\n\n>$")
+        chat.program.wait_for(r"fine\.\n\n>$")
         chat.program.send("\x04")
         assert chat.program.exit_code == 0
 
-    with open_chat(say("ok")) as chat:
+    with open_chat(say("fine.")) as chat:
         chat.program.send("\x1b[A")
         chat.program.wait_for("> remember me")
 
@@ -280,7 +278,7 @@ def test_history_comes_back_with_the_next_chat(open_chat: Open) -> None:
 @pytest.mark.parametrize(("keys", "code"), [("\x04", 0), ("/quit\r", 0), ("\x03\x03", 130)])
 def test_ways_to_leave(open_chat: Open, keys: str, code: int) -> None:
     """Ctrl-D and /quit are done; Ctrl-C twice is interrupted. The terminal is as it was found."""
-    with open_chat(say("ok")) as chat:
+    with open_chat(say("fine.")) as chat:
         before = chat.program.stty_before
         chat.program.send(keys)
 
@@ -309,12 +307,12 @@ def test_leaving_at_a_pause_keeps_it_resumable(open_chat: Open) -> None:
         chat.program.wait_for(PAUSED)
         chat.program.send("\x04")
         assert chat.program.exit_code == 0
-        assert chat.sessions()[0]["state"] == "paused"
-        session = chat.sessions()[0]["id"]
+        assert chat.sessions()[0].state == "paused"
+        session = chat.sessions()[0].id
 
     for arguments in (["--continue"], ["--session", session]):
         with open_chat(until_hung_up(), *arguments) as chat:
-            chat.program.wait_for(r"> count\n\none two\npaused after 2 tokens")
+            chat.program.wait_for(r"> count\n\none two\npaused after 1 token")
             chat.program.send("\x04")
             assert chat.program.exit_code == 0
 
@@ -494,7 +492,7 @@ def test_signals_leave_the_terminal_as_found(open_chat: Open, signal_name: str, 
         assert (chat.program.stty(), chat.program.modes_left) == (chat.program.stty_before, set())
         if moment != "prompt":
             assert chat.messages()[-1]["text"] == "half an answer"
-            assert chat.sessions()[0]["state"] in ("paused", "cut")
+            assert chat.sessions()[0].state in ("paused", "cut")
 
 
 def test_exception_in_the_middle_leaves_the_terminal_as_found(tmp_path: Path) -> None:
@@ -515,23 +513,23 @@ def test_ctrl_z_and_back(tmp_path: Path) -> None:
     with WireServer(until_hung_up("one two ", then="three four.")) as server:
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k", PS1="shell$ ")
         with Program(["bash", "--norc", "--noprofile", "-i"], env) as program:
-            program.wait_for(r"shell\$ $")
+            program.wait_for(r"shell\$$")
             program.send(" ".join([*LLMTERM, "chat", "-p", "openai", "-m", "test"]) + "\r")
             program.wait_for(r"(?m)^>")
             program.send("count\r")
             program.wait_for("one two")
 
             program.send("\x1a")
-            program.wait_for(r"Stopped[^\n]*\n(.*\n)*shell\$ $")
+            program.wait_for(r"Stopped[^\n]*\n(.*\n)*shell\$$")
             program.send("stty -a | grep -o -w -e '-\\?icanon' -e '-\\?echo' | tr '\\n' ' '\r")
-            program.wait_for(r"\nicanon echo shell\$ $")
+            program.wait_for(r"\nicanon echo shell\$$")
             assert not program.modes_left & {25, 1004}
             program.send("fg\r")
             program.wait_for(r"three four\.\n\n>$")
             program.send("\x04")
-            program.wait_for(r"shell\$ $")
+            program.wait_for(r"shell\$$")
             program.send("stty -a | grep -o -w -e '-\\?icanon' -e '-\\?echo' | tr '\\n' ' '\r")
-            program.wait_for(r"(?s)three four.*\nicanon echo shell\$ $")
+            program.wait_for(r"(?s)three four.*\nicanon echo shell\$$")
 
 
 HOSTILE = "a\x1b[2Jb\x1b]0;owned\x07c\x1b]52;c;b3duZWQ=\x07d\x9b31me\x08\x08f\rg\u202eh\x1bPq\x1b\\i\x07"
@@ -544,7 +542,7 @@ def test_hostile_output_is_shown_not_executed(open_chat: Open) -> None:
         chat.program.wait_for(r"after\.\n\n>$")
 
         assert chat.program.screen.title == ""
-        for sequence in (b"\x1b]0;", b"\x1b]52", b"\x1bP", b"\x9b", "\u202e".encode()):
+        for sequence in (b"\x1b]0;", b"\x1b]52", b"\x1bP", "\x9b".encode(), "\u202e".encode()):
             assert sequence not in chat.program.written
         assert "> attack" in chat.program.text
         assert "before" in chat.program.text
@@ -581,10 +579,12 @@ def test_commands(open_chat: Open) -> None:
 
 def test_tab_completes_commands(open_chat: Open) -> None:
     """Names after a slash, then their values."""
-    with open_chat(say("ok")) as chat:
+    with open_chat(say("fine.")) as chat:
         chat.program.send("/prov\t")
         chat.program.wait_for("> /provider")
-        chat.program.send(" lo\t\r")
+        chat.program.send(" lo\t")
+        chat.program.wait_for("> /provider local")
+        chat.program.send("\r")
         chat.program.wait_for(r"\nlocal/")
 
 

@@ -87,6 +87,18 @@ async def test_pause_keeps_every_received_character(provider: ScriptedProvider) 
     assert provider.stream.closed
 
 
+@pytest.mark.parametrize("reason", [EndReason.PAUSE, EndReason.CRASH])
+async def test_pause_keeps_its_reason(provider: ScriptedProvider, reason: EndReason) -> None:
+    """A program that is being ended rests its answers as a key does, and the record says why."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "x")
+
+    snapshot = await turn.pause(reason)
+
+    assert (turn.state, snapshot.reason) == (TurnState.PAUSED, reason)
+    assert turn.reply.segments[0].end_reason is reason
+
+
 async def test_pause_before_the_first_token_asks_again(provider: ScriptedProvider) -> None:
     """A pause while the request is still on its way leaves nothing, and resuming asks the same again."""
     turn = Turn(provider, REQUEST)

@@ -181,4 +181,5 @@ class _Performance:
             preparation="" if self._first_token else self._turn.provider.preparation(self._turn.request.model),
             typed=self._stage.typed,
             queued=len(self._stage.queue),
+            columns=self._view.columns,
         )

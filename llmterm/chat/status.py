@@ -29,22 +29,32 @@ def count(number: int, noun: str) -> str:
 
 
 def streaming_line(
-    *, model: str, elapsed: float, rate: float | None, preparation: str = "", typed: str = "", queued: int = 0
+    *,
+    model: str,
+    elapsed: float,
+    rate: float | None,
+    preparation: str = "",
+    typed: str = "",
+    queued: int = 0,
+    columns: int = 80,
 ) -> str:
-    """Return the status line of an answer that streams; `elapsed` in seconds, `rate` in tokens per second."""
-    parts = [model, f"{elapsed:.0f} s"]
+    """Return the status line of an answer that streams; `elapsed` in seconds, `rate` in tokens per second.
+
+    What does not fit `columns` is left out: first the figures, last what is being typed.
+    """
     if preparation:
-        parts.append(f"{preparation} …")
+        progress = f"{preparation} …"
     elif rate is None:
-        parts.append("waiting for the first token")
+        progress = "waiting for the first token"
     else:
-        parts.append(f"{rate:.0f} tokens/s")
-    parts.append("SPACE pause")
-    if queued:
-        parts.append(f"{queued} queued")
-    if typed:
-        # What is being typed matters most: it goes first, so that a narrow terminal cuts the rest.
-        parts.insert(0, "> " + typed.replace("\n", "⏎"))
+        progress = f"{rate:.0f} tokens/s"
+    parts = ["> " + typed.replace("\n", "⏎")] if typed else []
+    parts += [model, f"{elapsed:.0f} s", progress, "SPACE pause"]
+    parts += [f"{queued} queued"] if queued else []
+    for least in (f"{elapsed:.0f} s", model, progress):
+        if len(" - ".join(parts)) <= columns:
+            break
+        parts.remove(least)
     return " - ".join(parts)
 
 

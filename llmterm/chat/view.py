@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 
 class View(Protocol):
+    @property
+    def columns(self) -> int:
+        """How long a status line may be."""
+        ...
+
     def begin(self) -> None:
         """A new answer starts."""
         ...
@@ -69,6 +74,10 @@ class MarkdownView:
         self._renderer = renderer(self._drawn_at[0])
         self._resting = False
         self._displaced = False
+
+    @property
+    def columns(self) -> int:
+        return self._size()[0]
 
     def begin(self) -> None:
         self._resting = False
@@ -140,6 +149,10 @@ class PlainView:
         self._renderer = PlainRenderer()
         self._fresh_line = True
         self._announced = False
+
+    @property
+    def columns(self) -> int:
+        return 200  # a line that is too long wraps, and nothing is drawn over it
 
     def begin(self) -> None:
         self._renderer = PlainRenderer()

@@ -7,6 +7,7 @@ Rich is imported when the first text comes that is not ASCII.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 # A Han or kana character is a word of its own, with the punctuation that may not begin a line.
 _WIDE = "\u2e80-\u303f\u3040-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003fffd"
@@ -70,4 +71,4 @@ def breaks(text: str, width: int) -> list[int]:
 def wrap(text: str, width: int) -> list[str]:
     """Return one line of `text` as lines of at most `width` cells, without trailing white space."""
     cuts = [0, *breaks(text, width), len(text)]
-    return [text[start:end].rstrip() for start, end in zip(cuts, cuts[1:], strict=False)]
+    return [text[start:end].rstrip() for start, end in pairwise(cuts)]

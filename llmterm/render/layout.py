@@ -53,8 +53,10 @@ class Layout:
         if block.kind == "fence":
             return self._fence_lines(self.fence(block), block.lines, width, closed=fence_is_closed(block.tokens[0]))
         lines = [] if block.too_deep else self._group(block.tokens, _Source(block.lines, block.start), width)
-        # Markup around nothing, such as a lone "#", is all there is: show it.
-        return lines if any(lines) else [row for line in block.lines for row in wrap(_flat(line), width)]
+        if not any(lines):
+            # Markup around nothing, such as a lone "#", is all there is: show it.
+            lines = [row for line in block.lines for row in wrap(_flat(line), width)]
+        return _trimmed(lines)
 
     def fence(self, block: Block) -> Fence:
         """Return the block, a fence, ready to take its first line of code."""
@@ -84,7 +86,8 @@ class Layout:
                 lines = [first.markup + first.info, *_content(first), *([first.markup] if closed else [])]
                 return self._fence_lines(self._fence(first, indent=0), lines, width, closed=closed)
             case "code_block":
-                return [part.rstrip() for line in _content(first) for part in chop("    " + line.expandtabs(4), width)]
+                lines = [f"    {_flat(line)}".rstrip() for line in _content(first)]
+                return [part.rstrip() for line in lines for part in chop(line, width)]
             case "table_open":
                 return self._table(tokens, source, width)
             case _:
@@ -194,6 +197,12 @@ class _Source:
 
     def blank_above(self, number: int) -> bool:
         return not self.line(number - 1).strip(" \t>")
+
+
+def _trimmed(lines: list[str]) -> list[str]:
+    """Leave out blank lines at both ends, which an entity that shows nothing can make."""
+    filled = [index for index, line in enumerate(lines) if line]
+    return lines[filled[0] : filled[-1] + 1] if filled else []
 
 
 def _content(token: Token) -> list[str]:

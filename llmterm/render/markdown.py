@@ -74,8 +74,10 @@ class MarkdownRenderer:
         text = self._thoughts.feed(text)
         if self._thinking is None and text.strip():
             self._ready = self._interrupt()
+            self._started = self._started or bool(self._ready)
             self._ready += [""] if self._started else []
             self._thinking = Thinking(self._layout.faint)
+            text = text.lstrip()
         if self._thinking:
             self._thinking.feed(text)
 
@@ -146,7 +148,7 @@ class MarkdownRenderer:
     def _consume(self) -> None:
         """Turn what is finished into lines."""
         if self._thinking:
-            self._ready += self._thinking.advance(self._width)
+            self._take(self._thinking.advance(self._width))
             return
         self._tail += "".join(self._incoming)
         self._incoming.clear()
@@ -200,16 +202,22 @@ class MarkdownRenderer:
 
     def _emit(self, lines: list[str], gap: bool) -> None:
         if lines:
-            self._ready += self._unsettled(self._spaced(lines, gap))
+            self._take(self._unsettled(self._spaced(lines, gap)))
             self._started = True
             self._gap = False
             self._settled = []
+
+    def _take(self, lines: list[str]) -> None:
+        self._ready += lines
+        self._started = self._started or bool(lines)
 
     def _spaced(self, lines: list[str], gap: bool) -> list[str]:
         return ["", *lines] if gap and self._started and lines else lines
 
     def _draw(self) -> list[str]:
         """Lay out the open block, and what half a line after it may look like."""
+        if self._drawn == len(self._tail):
+            return self._drawing
         if not self._due(self._drawn):
             rest = self._tail[self._drawn :].expandtabs(4).strip("\n").split("\n")
             return self._drawing + [row.rstrip() for line in rest for row in chop(line, self._width)]
@@ -224,7 +232,7 @@ class MarkdownRenderer:
     def _due(self, size: int) -> bool:
         """Tell whether it is worth while to parse a tail of which `size` characters have been parsed before."""
         if size < _LARGE or (len(self._tail) - size) * 4 >= size:
-            return len(self._tail) > size
+            return True
         return _BLOCK_END.search(self._tail, size - 2) is not None
 
     def _unsettled(self, lines: list[str]) -> list[str]:
@@ -264,8 +272,6 @@ class MarkdownRenderer:
 
     def _end_thinking(self) -> None:
         assert self._thinking is not None
-        lines = self._thinking.close(self._width)
+        self._take(self._thinking.close(self._width))
         self._thinking = None
-        self._ready += lines
-        self._started = self._started or bool(lines)
         self._gap = True

@@ -15,14 +15,14 @@ class PlainRenderer:
         self._text = Sanitizer()
         self._thinking = Sanitizer()
         self._pieces: list[str] = []
-        self._last: Sanitizer | None = None
-        self._written = ""
+        self._speaking: Sanitizer | None = None
+        self._line_ends = 0
 
     def feed(self, text: str) -> None:
-        self._take(self._text, text)
+        self._add(self._text, self._text.feed(text))
 
     def think(self, text: str) -> None:
-        self._take(self._thinking, text)
+        self._add(self._thinking, self._thinking.feed(text))
 
     def advance(self) -> list[str]:
         """Return what has come since the last call."""
@@ -31,18 +31,19 @@ class PlainRenderer:
 
     def close(self) -> list[str]:
         """Return the rest; the answer is over."""
-        self._add(self._thinking.close() + self._text.close())
+        for source in (self._thinking, self._text):
+            self._add(source, source.close())
         return self.advance()
 
-    def _take(self, source: Sanitizer, text: str) -> None:
-        piece = source.feed(text)
-        if self._last not in (None, source) and piece:
-            self._add("\n" * (2 - len(self._written) + len(self._written.rstrip("\n"))))
-        if piece:
-            self._last = source
-        self._add(piece)
+    def _add(self, source: Sanitizer, piece: str) -> None:
+        if not piece:
+            return
+        if self._speaking not in (None, source):
+            self._write("\n" * (2 - self._line_ends))
+        self._speaking = source
+        self._write(piece)
 
-    def _add(self, piece: str) -> None:
-        if piece:
-            self._pieces.append(piece)
-            self._written = (self._written + piece)[-2:]
+    def _write(self, piece: str) -> None:
+        self._pieces.append(piece)
+        ends = len(piece) - len(piece.rstrip("\n"))
+        self._line_ends = min(2, ends + self._line_ends if ends == len(piece) else ends)

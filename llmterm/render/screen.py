@@ -48,11 +48,11 @@ class Screen:
         self._rows_above: int | None = None
 
     def paint(self, permanent: Sequence[str], live: Sequence[str], footer: Sequence[str]) -> None:
-        """Draw a frame: `permanent` lines leave the area for good, then the end of `live`, as much as fits, and `footer`."""
+        """Draw a frame: `permanent` for good, above as much of the end of `live` as fits, and `footer`."""
         columns, rows = self._dimensions()
-        tail = list(footer)[:rows]
-        room = max(0, rows - len(tail) - 1)
-        area = [self._clip(line, columns) for line in [*live[len(live) - min(room, len(live)) :], *tail]]
+        bottom = footer[:rows]
+        room = max(0, rows - len(bottom) - 1)
+        area = [self._clip(line, columns) for line in [*live[max(0, len(live) - room) :], *bottom]]
         self._settled = []
         self._draw(permanent, area)
 
@@ -98,8 +98,9 @@ class Screen:
             return
         lines = [*permanent, *area]
         kept = 0 if self._rows_above is not None else _common(self._area, lines)
-        if kept == len(self._area) == len(lines) and area and not self._below:
-            kept -= 1
+        if area:
+            # The last line is written anyhow: it is where the cursor ends up.
+            kept = min(kept, len(lines) - 1)
         up = self._rows_up(kept)
         parts = [_BEGIN, _HIDE if area else "", "\r", f"\x1b[{up}A" if up > 0 else "", "\r\n" if up < 0 else ""]
         parts += [_CLEAR_DOWN, "\r\n".join(lines[kept:])]
@@ -121,7 +122,7 @@ class Screen:
         return max(1, -(-self._cell_len(_SGR.sub("", line)) // columns))
 
     def _clip(self, line: str, columns: int) -> str:
-        if line.isascii() and len(line) <= columns or self._cell_len(_SGR.sub("", line)) <= columns:
+        if (line.isascii() and len(line) <= columns) or self._cell_len(_SGR.sub("", line)) <= columns:
             return line
         kept: list[str] = []
         for part in _SGR.split(line):
@@ -129,7 +130,8 @@ class Screen:
                 kept.append(part)
                 continue
             for character in part:
-                columns -= self._cell_len(character)
+                # An emoji variation selector may widen the character before it.
+                columns -= self._cell_len(character) + (character == "\ufe0f")
                 if columns < 0:
                     return "".join([*kept, _RESET if _SGR.search(line) else ""])
                 kept.append(character)

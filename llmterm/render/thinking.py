@@ -6,6 +6,7 @@ A line that wraps is finished up to its last row, so the cost does not grow with
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from llmterm.render.cells import breaks
 
@@ -46,7 +47,7 @@ class Thinking:
 
     def _rows(self, line: str, cuts: list[int]) -> list[str]:
         rows: list[str] = []
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise(cuts):
             row = line[start:end].rstrip()
             if row:
                 rows += [*self._gap(), self._paint(row)]

@@ -1,0 +1,36 @@
+"""`python -m benchmarks [NAME]`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from benchmarks import growth, journal, memory, pause, start, streaming
+from benchmarks.measure import Row, table
+
+BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
+    "start": (start.run, "wall time until the prompt is ready, against importing what it stands on"),
+    "streaming": (streaming.run, "CPU of a whole answer, against a bare HTTP and JSON loop"),
+    "growth": (growth.run, "CPU of ten times the text, against that of the text"),
+    "pause": (pause.run, "from the key to the closed socket and to the word on the screen"),
+    "memory": (memory.run, "growth of resident memory, against the bytes of the text"),
+    "journal": (journal.run, "how old the newest stored character is when the program is killed"),
+}
+
+
+def main() -> int:
+    match sys.argv[1:]:
+        case []:
+            print("\n".join(f"{name:<10} {summary}" for name, (_, summary) in BENCHMARKS.items()))
+            return 0
+        case [name] if name in BENCHMARKS:
+            run, summary = BENCHMARKS[name]
+            print(f"{name}: {summary}\n\n{table(run())}")
+            return 0
+        case _:
+            print(f"usage: python -m benchmarks [{' | '.join(BENCHMARKS)}]", file=sys.stderr)
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,425 @@
+"""Markdown that streams, as lines: the same lines however it came, and nothing lost."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmterm.render.cells import breaks
+from llmterm.render.markdown import MarkdownRenderer, cell_len, clip, wrap
+
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+
+FRAGMENTS = [
+    "\n", "\n\n", " ", "    ", "\t", "\r", "word ", "longer-words-here ", "*", "**", "_", "`", "```", "```python\n",
+    "~~~", "~~", "# ", "- ", "* ", "+ ", "1. ", "2) ", "> ", ">", "|", "| a | b |\n", "|---|---|\n", "|-|\n", "---\n",
+    "===\n", "[", "](", ")", "](http://x.y \"t\")", "![", "[ref]: http://x\n", "<b>", "<!-- ", "<http://a.b>", "&amp;",
+    "&#x202e;", "&#13;", "\\", "日本語、", "👩‍👩‍👧", "❤\ufe0f", "e\u0301", "\x1b[2J", "\x07", "def f():\n", "'''", '"',
+    "/*", "#",
+]  # fmt: skip
+markdown = st.lists(st.sampled_from(FRAGMENTS), max_size=40).map("".join)
+prose = st.lists(st.text("abcdefgh.,:日本é", min_size=1, max_size=30), min_size=1, max_size=30).map(" ".join)
+widths = st.integers(20, 120)
+STEPS = ("feed", "advance", "live")
+
+
+def whole(text: str, width: int = 80, *, color: bool = True) -> list[str]:
+    """Return the lines of a text that comes all at once."""
+    renderer = MarkdownRenderer(width=width, color=color)
+    renderer.feed(text)
+    return renderer.close()
+
+
+def plain(lines: list[str]) -> list[str]:
+    return [SGR.sub("", line) for line in lines]
+
+
+@given(markdown, widths, st.lists(st.tuples(st.integers(0, 60), st.sampled_from(STEPS)), max_size=12), st.booleans())
+def test_chunks_and_frames_do_not_matter(text: str, width: int, steps: list[tuple[int, str]], color: bool) -> None:
+    """However the text was cut and whenever anybody looked, the lines are those of the whole text."""
+    renderer = MarkdownRenderer(width=width, color=color)
+    lines: list[str] = []
+
+    at = 0
+    for size, step in steps:
+        renderer.feed(text[at : at + size])
+        at += size
+        if step == "advance":
+            lines += renderer.advance()
+        elif step == "live":
+            renderer.live()
+    renderer.feed(text[at:])
+
+    assert lines + renderer.advance() + renderer.close() == whole(text, width, color=color)
+
+
+@given(markdown, widths, st.booleans())
+def test_lines_are_fit_for_a_terminal(text: str, width: int, color: bool) -> None:
+    """No line is too wide, ends in white space or contains a control other than SGR; no blank lines at the ends."""
+    lines = whole(text, width, color=color)
+
+    for line in plain(lines):
+        assert cell_len(line) <= width
+        assert line == line.rstrip()
+        assert not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e]", line)
+    assert color or lines == plain(lines)
+    assert not lines or (lines[0] and lines[-1])
+
+
+@given(markdown, widths)
+def test_the_open_block_is_shown_like_the_finished_one(text: str, width: int) -> None:
+    """What is live at the end of an answer is what becomes permanent when it closes."""
+    text = text.rstrip("\r")  # a return at the end waits for a line feed
+    renderer = MarkdownRenderer(width=width)
+
+    renderer.feed(text)
+    lines = renderer.advance() + renderer.live()
+
+    assert [line for line in lines if line] == [line for line in whole(text, width) if line]
+
+
+@given(prose, widths)
+def test_no_character_of_prose_is_lost(text: str, width: int) -> None:
+    """Everything visible comes out, in order."""
+    lines = plain(whole(text, width))
+
+    assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+@given(prose, widths)
+def test_words_stay_whole_where_they_fit(text: str, width: int) -> None:
+    """A line is only ever broken between words, or in a word wider than a line, or next to a Han character."""
+    for before, after in pairwise(wrap(text, width)):
+        last, first = before[-1], after[0]
+
+        word = before.split(" ")[-1] + after.split(" ")[0]
+        assert last + " " + first in text or cell_len(word) > width or not (last + first).isascii()
+
+
+@given(st.text(st.sampled_from("ab 日本。\u0301")), st.integers(2, 20), st.integers(0, 40))
+def test_breaks_of_growing_text_stay_but_the_last(text: str, width: int, size: int) -> None:
+    """Text that grows at its end moves no break but the last, which is what makes finished rows final."""
+    early = breaks(text[:size], width)
+
+    assert breaks(text, width)[: len(early[:-1])] == early[:-1]
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("# Title\ntext", ["Title", "", "text"]),
+        ("one\ntwo\n\n\n\nthree\n\n", ["one", "two", "", "three"]),
+        ("**a** *b* ~~c~~ `d`", ["a b c d"]),
+        ("[text](http://x.y/z)", ["text (http://x.y/z)"]),
+        ('[text](http://x.y "title")', ['text (http://x.y "title")']),
+        ("<http://x.y> <me@x.y>", ["http://x.y me@x.y"]),
+        ('![alt](pic.png "title") and ![](b.png)', ['alt (pic.png "title") and (b.png)']),
+        ("[ref]: http://x.y\n\nsee [ref]", ["[ref]: http://x.y", "", "see [ref]"]),
+        ("a <b>bold</b> <!-- note -->", ["a <b>bold</b> <!-- note -->"]),
+        ("<div>\n<p>text</p>\n</div>", ["<div>", "<p>text</p>", "</div>"]),
+        ("- a\n- b\n  - c\n\n    d\n- [x] e", ["• a", "• b", "  • c", "", "    d", "• [x] e"]),
+        ("7. a\n8. b\n\n9. c", ["7. a", "8. b", "", "9. c"]),
+        ("- a\n\n1. b", ["• a", "", "1. b"]),
+        ("> a\n> > b\n>\n> c", ["▌ a", "▌ ▌ b", "▌", "▌ c"]),
+        ("a\n\n---\n\nb", ["a", "", "─" * 20, "", "b"]),
+        ("```py\nx = 1\n\n\ny\n```", ["```py", "x = 1", "", "", "y", "```"]),
+        ("  ~~~\n   a\n b\n  ~~~", ["~~~", " a", "b", "~~~"]),
+        ("```\nopen\n\n", ["```", "open"]),
+        ("- a\n  ```\n  x\n  ```", ["• a", "  ```", "  x", "  ```"]),
+        ("text\n\n    code\n      more", ["text", "", "    code", "      more"]),
+        ("#", ["#"]),
+        (">", [">"]),
+        ("-", ["•"]),
+        ("a\\*b &lt;c&gt; \\<d>", ["a*b <c> <d>"]),
+        ("&#x202e;&#12;&#13;x", ["␌␍x"]),
+        ("", []),
+        (" \n\n \n", []),
+    ],
+)  # fmt: skip
+def test_markdown_becomes_lines(source: str, lines: list[str]) -> None:
+    """Each construct is shown for reading, and nothing of it is dropped."""
+    assert plain(whole(source)) == lines
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (40, ["name           n  mid", "─" * 28, "a bit longer   1   x", "b             22   y",
+              "c              3   z   extra"]),
+        (24, ["name       n  mid", "─" * 24, "a bit      1   x", "longer", "b         22   y",
+              "c          3   z   extra"]),
+        (14, ["name: a bit", "longer", "n: 1", "mid: x", "", "name: b", "n: 22", "mid: y", "",
+              "name: c", "n: 3", "mid: z", "extra"]),
+    ],
+)  # fmt: skip
+def test_tables_keep_every_cell(width: int, lines: list[str]) -> None:
+    """Columns are aligned, wrap where they must and become lists where they cannot; extra cells stay."""
+    source = "| name | n | mid |\n|---|--:|:-:|\n| a bit longer | 1 | x |\n| b | 22 | y |\n| c | 3 | z | extra |\n"
+
+    assert plain(whole(source, width)) == lines
+
+
+@pytest.mark.parametrize("source", [">" * 300 + "deep", "- " * 300 + "deep", "*" * 300 + "deep", "[" * 3000 + "deep"])
+def test_nesting_without_end_loses_nothing(source: str) -> None:
+    """What the parser gives up on is shown as it was written."""
+    text = "".join("".join(plain(whole(source))).split())
+
+    assert text.endswith("deep")
+
+
+def test_without_colour_the_markup_of_emphasis_stays() -> None:
+    """Where styles cannot show what is a heading, strong or code, the marks do."""
+    lines = whole("## A *b*\n\n**c** ~~d~~ `` e`f ``", color=False)
+
+    assert lines == ["## A *b*", "", "**c** ~~d~~ ``e`f``"]
+
+
+def test_finished_blocks_come_out_at_once() -> None:
+    """A paragraph is finished by a blank line, a heading by its own end; half a line is not enough to tell."""
+    renderer = MarkdownRenderer(width=40)
+
+    seen = []
+    for chunk in ("# Title\n", "one", "\n", "\n", "- a\n", "- b\n"):
+        renderer.feed(chunk)
+        seen.append((plain(renderer.advance()), plain(renderer.live())))
+
+    assert seen == [
+        (["Title"], []),
+        ([], ["", "one"]),
+        ([], ["", "one"]),
+        (["", "one"], []),
+        ([], ["", "• a"]),
+        (["", "• a"], ["• b"]),
+    ]
+
+
+def test_finished_lines_of_code_come_out_at_once() -> None:
+    """Inside a fence only the line being written is live."""
+    renderer = MarkdownRenderer(width=40)
+
+    seen = []
+    for chunk in ("```py\nx =", " 1\n", "\ny", "\n```", "\nafter"):
+        renderer.feed(chunk)
+        seen.append((plain(renderer.advance()), plain(renderer.live())))
+
+    assert seen == [
+        (["```py"], ["x ="]),
+        (["x = 1"], []),
+        ([], ["", "y"]),
+        (["", "y"], ["```"]),
+        (["```"], ["", "after"]),
+    ]
+
+
+def test_code_is_coloured_in_its_context() -> None:
+    """A line inside a string that began lines above is a string, when lines come one by one as well as at once."""
+    source = '```python\nx = """one\nreturn\n"""\nreturn 1\n```'
+
+    lines = whole(source)
+
+    string, keyword = lines[2], lines[4]
+    assert plain(lines) == source.split("\n")
+    assert SGR.findall(string)[0] == SGR.findall(lines[3])[0] != SGR.findall(keyword)[0]
+
+
+@pytest.mark.parametrize("language", ["", "nonsense", "c", "yaml", "json", "php", "pycon", "html", "ruby"])
+def test_code_comes_out_as_it_was_written(language: str) -> None:
+    """Whatever the language's lexer is like, colouring changes no character."""
+    code = ["/* open", "x: 'y' # z", "", '<?php $a = "b"; ?>', ">>> f(1)", "@#$%^&", "}"]
+
+    lines = whole("\n".join([f"```{language}", *code, "```"]))
+
+    assert plain(lines)[1:-1] == code
+
+
+def test_long_lines_of_code_are_cut_at_the_width() -> None:
+    """Code is broken anywhere, and its pieces are together the line."""
+    code = "value = function_name(argument) + 'another long string'"
+
+    lines = whole(f"```python\n{code}\n```", 20)
+
+    assert "".join(plain(lines)[1:-1]) == code
+    assert all(cell_len(line) <= 20 for line in plain(lines))
+
+
+@given(st.lists(st.sampled_from(["a ", "b\n", "long thought ", "\n\n", " "]), max_size=30), st.data())
+def test_thinking_does_not_depend_on_frames(chunks: list[str], data: st.DataObject) -> None:
+    """Thinking comes out the same however often anybody looks, and set apart from the text."""
+    together, renderer = MarkdownRenderer(width=20), MarkdownRenderer(width=20)
+    together.think("".join(chunks))
+    together.feed("Text.")
+
+    lines: list[str] = []
+    for chunk in chunks:
+        renderer.think(chunk)
+        if data.draw(st.booleans()):
+            lines += renderer.advance()
+            renderer.live()
+    renderer.feed("Text.")
+    lines += renderer.advance() + renderer.close()
+
+    assert lines == together.close()
+    assert plain(lines)[-2:] == (["", "Text."] if "".join(chunks).strip() else ["Text."])
+
+
+def test_thinking_is_dim_and_between_what_is_said() -> None:
+    """Thinking in the middle of an answer is a block of its own; the answer goes on below it."""
+    renderer = MarkdownRenderer(width=40)
+
+    renderer.feed("Hello")
+    renderer.think("hmm **no**\x1b[2J")
+    renderer.feed("World")
+    lines = renderer.close()
+
+    assert lines == ["Hello", "", "\x1b[2mhmm **no**␛[2J\x1b[0m", "", "World"]
+
+
+def test_settled_lines_are_not_shown_again() -> None:
+    """After a pause printed more than the screen holds, only the rest of the block is live, and later permanent."""
+    renderer = MarkdownRenderer(width=20)
+    renderer.feed("one\ntwo\nthree\nfo")
+    settled = renderer.live()[:2]
+
+    renderer.settle(2)
+    live = renderer.live()
+    renderer.feed("ur\n\nnext")
+    lines = renderer.advance()
+
+    assert (settled, live, lines) == (["one", "two"], ["three", "fo"], ["three", "four"])
+    assert renderer.close() == ["", "next"]
+
+
+def test_settled_lines_that_look_different_now_are_repeated() -> None:
+    """When the layout has changed above the settled lines, text is repeated rather than lost."""
+    renderer = MarkdownRenderer(width=20, color=False)
+    renderer.feed("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n")
+
+    renderer.settle(3)
+    renderer.feed("| much wider | 6 |\n\n")
+
+    assert renderer.advance() == ["─" * 13, "1           2", "3           4", "much wider  6"]
+
+
+@given(prose, st.integers(1, 5), widths)
+def test_settling_loses_no_character(text: str, count: int, width: int) -> None:
+    """Settled lines and all that comes after them contain everything, also at another width."""
+    renderer = MarkdownRenderer(width=20)
+    renderer.feed(text[: len(text) // 2])
+    settled = renderer.live()[:count]
+
+    renderer.settle(count)
+    renderer.resize(width)
+    renderer.feed(text[len(text) // 2 :])
+    rest = "".join("".join(plain(renderer.close())).split())
+
+    whole_text = "".join(text.split())
+    assert whole_text.endswith(rest)
+    assert len(rest) + len("".join("".join(plain(settled)).split())) >= len(whole_text)
+
+
+def test_commit_starts_afresh_below() -> None:
+    """After the open block was given up, text goes on without what came before and without a blank line."""
+    renderer = MarkdownRenderer(width=40)
+    renderer.feed("para\n\n- item one\n- item tw")
+
+    lines = renderer.commit()
+    renderer.feed("o more\n\nnext")
+
+    assert plain(lines) == ["para", "", "• item one", "• item tw"]
+    assert plain(renderer.close()) == ["o more", "", "next"]
+
+
+def test_commit_inside_a_fence_goes_on_with_code() -> None:
+    """The code goes on in its colours, its last line whole, until the fence is closed."""
+    renderer = MarkdownRenderer(width=40)
+    renderer.feed("```python\nx = '''\nretu")
+
+    lines = renderer.commit()
+    waiting = renderer.live()
+    renderer.feed("rn\n'''\n```\nafter")
+    rest = renderer.close()
+
+    assert plain(lines) == ["```python", "x = '''", "retu"]
+    assert waiting == []
+    assert plain(rest) == ["return", "'''", "```", "", "after"]
+    assert SGR.findall(rest[0]) == SGR.findall(rest[1])
+
+
+def test_commit_inside_a_table_repeats_its_header() -> None:
+    """A table goes on as one, with the row whole that was being written."""
+    renderer = MarkdownRenderer(width=40)
+    renderer.feed("| a | b |\n|---|---|\n| 1 | 2 |\n| 3")
+
+    lines = renderer.commit()
+    renderer.feed(" | 4 |\n")
+
+    assert plain(lines)[2:] == ["1  2", "3"]
+    assert plain(renderer.close()) == ["a  b", "────", "3  4"]
+
+
+def test_nothing_more_after_commit_shows_nothing_more() -> None:
+    """What commit keeps as context is not shown a second time."""
+    closed = []
+    for source in ("text", "```\ncode", "| a | b |\n|---|---|\n| 1 | 2 |\n"):
+        renderer = MarkdownRenderer(width=40)
+        renderer.feed(source)
+        renderer.commit()
+        closed.append(renderer.live() + renderer.advance() + renderer.close())
+
+    assert closed == [[], [], []]
+
+
+def test_a_new_width_applies_to_what_is_not_permanent() -> None:
+    """The open block is laid out for the width that the screen has now."""
+    renderer = MarkdownRenderer(width=20)
+    renderer.feed("some words that need two lines")
+    before = renderer.live()
+
+    renderer.resize(40)
+
+    assert before == ["some words that need", "two lines"]
+    assert renderer.live() == ["some words that need two lines"]
+
+
+def test_a_huge_open_block_shows_what_has_come() -> None:
+    """A block too large to be laid out for every frame still shows its newest text, and ends up laid out."""
+    renderer = MarkdownRenderer(width=80)
+    renderer.feed("> " + "**words** " * 1000)
+    renderer.advance()
+    renderer.live()
+
+    renderer.feed("and the *newest*")
+    live = renderer.live()
+    renderer.feed("\n\nNext.")
+    renderer.advance()
+
+    assert live[-1].endswith("and the *newest*")
+    assert plain(renderer.live()) == ["", "Next."]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [("status", 10, "status"), ("status line", 8, "status…"), ("日本語", 5, "日本…"), ("ab", 1, "…"), ("ab", 0, "")],
+)
+def test_clip_says_that_something_is_missing(text: str, width: int, shown: str) -> None:
+    """A plain line is cut to the cells there are, with an ellipsis."""
+    assert clip(text, width) == shown
+
+
+def test_libraries_are_imported_only_when_text_comes() -> None:
+    """Importing and making a renderer costs nothing at start-up."""
+    code = (
+        "import sys; from llmterm.render.markdown import MarkdownRenderer;"
+        "r = MarkdownRenderer(width=80); r.advance(), r.live();"
+        "print(sorted({'rich', 'markdown_it', 'pygments'} & set(sys.modules)))"
+    )
+
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,75 @@
+"""Untrusted text made safe for a terminal."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmterm.render.sanitize import Sanitizer, clean
+
+UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+nasty = st.text(st.one_of(st.sampled_from("\r\n\x1b\x00\x9b\u202e\ufeff\u2028\ud83d\ude00ab "), st.characters()))
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("\x1b]0;title\x07", "␛]0;title␇"),
+        ("\x00\x7f", "␀␡"),
+        ("\x9b31m", "\ufffd31m"),
+        ("a\r\nb\tc", "a\nb\tc"),
+        ("over\rwritten", "over␍written"),
+        ("one\u2028two\u2029three", "one\ntwo\nthree"),
+        ("user\u202etxt.exe\u2066x\u2069", "usertxt.exex"),
+        ("\ufeffbom\ufff9", "bom"),
+        ("half \ud83d", "half \ufffd"),
+        ("two halves \ud83d\ude00", "two halves 😀"),
+    ],
+)
+def test_what_acts_on_a_terminal_becomes_visible_or_goes(text: str, safe: str) -> None:
+    """Controls are shown as glyphs; what reorders or hides text is dropped."""
+    assert clean(text) == safe
+
+
+@pytest.mark.parametrize("text", ["👩‍👩‍👧", "❤️", "می‌خواهم", "\u200eleft \u200fright", "naïve café\n\t日本語"])
+def test_what_scripts_need_stays(text: str) -> None:
+    """Joiners, variation selectors, direction marks and all ordinary text come out as they went in."""
+    assert clean(text) == text
+
+
+@given(nasty)
+def test_nothing_unsafe_comes_out(text: str) -> None:
+    """Whatever goes in, no character that a terminal acts on is left."""
+    assert not UNSAFE.search(clean(text))
+
+
+@given(nasty)
+def test_cleaning_twice_changes_nothing(text: str) -> None:
+    """What is clean stays as it is."""
+    assert clean(clean(text)) == clean(text)
+
+
+@given(nasty, st.lists(st.integers(0, 50)))
+def test_chunks_do_not_matter(text: str, cuts: list[int]) -> None:
+    """However the text is cut, the same comes out, and an ordinary character is never held back."""
+    sanitizer = Sanitizer()
+    points = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+
+    pieces = [sanitizer.feed(text[start:end]) for start, end in pairwise(points)]
+
+    assert "".join(pieces) + sanitizer.close() == clean(text)
+
+
+def test_half_a_line_end_waits_for_the_other_half() -> None:
+    """A return at the end of a chunk is shown only when no line feed follows."""
+    sanitizer = Sanitizer()
+
+    pieces = [sanitizer.feed("a\r"), sanitizer.feed("\nb\r"), sanitizer.feed("c")]
+
+    assert pieces == ["a", "\nb", "␍c"]

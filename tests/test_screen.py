@@ -1,0 +1,371 @@
+"""The two-region screen, read back from an emulated terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmterm.render.markdown import cell_len
+from llmterm.render.screen import Screen
+
+
+class Terminal:
+    """A terminal with a scrollback, which can be given another size as xterm and as reflowing terminals do it."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.writes: list[str] = []
+        self._open(columns, rows)
+
+    def _open(self, columns: int, rows: int) -> None:
+        self._screen = pyte.HistoryScreen(columns, rows, history=100_000)
+        self._stream = pyte.Stream(self._screen)
+
+    def size(self) -> tuple[int, int]:
+        return self._screen.columns, self._screen.lines
+
+    def write(self, text: str) -> None:
+        self.writes.append(text)
+        self._stream.feed(text)
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """The cursor's line, counted from the top of the scrollback, and column."""
+        return len(self._screen.history.top) + self._screen.cursor.y, self._screen.cursor.x
+
+    @property
+    def cursor_hidden(self) -> bool:
+        return bool(self._screen.cursor.hidden)
+
+    def lines(self) -> list[str]:
+        """Everything there is, scrollback and screen, down to the last line that is not blank."""
+        rows = [*self._screen.history.top, *(self._screen.buffer[y] for y in range(self._screen.lines))]
+        lines = ["".join(row[x].data for x in range(max(row, default=-1) + 1)).rstrip() for row in rows]
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Cut or lengthen lines, and scroll no more than needed to keep the cursor on the screen."""
+        screen = self._screen
+        height = screen.lines
+        while screen.cursor.y >= rows:
+            screen.history.top.append(screen.buffer[0])
+            for y in range(height - 1):
+                screen.buffer[y] = screen.buffer[y + 1]
+            screen.buffer.pop(height - 1, None)
+            screen.cursor.y -= 1
+        for y in range(rows, height):
+            screen.buffer.pop(y, None)
+        for row in screen.buffer.values():
+            for x in [x for x in row if x >= columns]:
+                del row[x]
+        screen.columns, screen.lines = columns, rows
+        screen.cursor.x = min(screen.cursor.x, columns - 1)
+
+    def reflow(self, columns: int, rows: int) -> None:
+        """Wrap all lines anew; the cursor stays with its character."""
+        line, column = self.cursor
+        lines = self.lines()
+        lines += [""] * (line + 1 - len(lines))
+        wrapped = [[text[at : at + columns] for at in range(0, len(text), columns)] or [""] for text in lines]
+        below = max(0, sum(map(len, wrapped[line:])) - 1 - column // columns)
+        self._open(columns, rows)
+        self._stream.feed("\r\n".join(row for text in wrapped for row in text))
+        self._stream.feed("\r" + (f"\x1b[{below}A" if below else ""))
+
+
+def make_screen(terminal: Terminal, *, reflows: bool = False) -> Screen:
+    return Screen(write=terminal.write, size=terminal.size, cell_len=cell_len, reflows=reflows)
+
+
+@dataclass
+class Model:
+    """What must stand on a terminal: permanent lines, then what is visible of the live area."""
+
+    permanent: list[str] = field(default_factory=list)
+    live: list[str] = field(default_factory=list)
+    footer: list[str] = field(default_factory=list)
+    number: int = 0
+
+    def new(self, mark: str, count: int) -> list[str]:
+        self.number += count
+        return [f"{mark}{self.number - count + index}" for index in range(count)]
+
+    def expected(self, rows: int) -> list[str]:
+        room = max(0, rows - len(self.footer) - 1)
+        return [*self.permanent, *self.live[max(0, len(self.live) - room) :], *self.footer[:rows]]
+
+
+counts = st.integers(0, 12)
+frames = st.tuples(st.just("paint"), counts, st.booleans(), counts, st.integers(0, 2))
+pauses = st.tuples(st.just("pause"), st.integers(1, 5), st.booleans(), st.just(0), st.just(0))
+sizes = st.tuples(st.integers(5, 30), st.integers(1, 12))
+
+
+def play(terminal: Terminal, screen: Screen, model: Model, step: tuple[str, int, bool, int, int]) -> None:
+    """Draw one frame, or pause and perhaps resume."""
+    kind, first, flag, live, footer = step
+    if kind == "paint":
+        # A flag means that the open block is finished: all its lines become permanent.
+        permanent = (model.live if flag else []) + model.new("p", first)
+        model.permanent += permanent
+        model.live = ([] if flag else model.live) + model.new("l", live)
+        model.footer = [f"f{line} {model.number}" for line in range(footer)]
+        screen.paint(permanent, model.live, model.footer)
+        return
+    gone = screen.settle(model.live, below=first)
+    model.permanent += model.live[:gone]
+    model.live, model.footer = model.live[gone:], []
+    if flag:
+        prompt = "\r\n".join("prompt" for _ in range(min(first, terminal.size()[1])))
+        terminal.write(f"{prompt}\r" + f"\x1b[{prompt.count(chr(10))}A" * ("\n" in prompt) + "\x1b[J")
+        screen.reopen()
+        screen.paint([], model.live, [])
+    else:
+        model.permanent, model.live = model.permanent + model.live, []
+
+
+@given(st.integers(6, 30), st.integers(2, 14), st.lists(frames | pauses, max_size=15))
+def test_permanent_lines_are_there_once_and_in_order(
+    columns: int, rows: int, steps: list[tuple[str, int, bool, int, int]]
+) -> None:
+    """Whatever is drawn, settled and reopened: scrollback and screen are the permanent lines and the live area."""
+    terminal, model = Terminal(columns, rows), Model()
+    screen = make_screen(terminal)
+
+    for step in steps:
+        play(terminal, screen, model, step)
+
+        assert terminal.lines() == model.expected(rows)
+
+
+@given(sizes, st.lists(frames | sizes, max_size=15), st.booleans())
+def test_permanent_lines_survive_any_change_of_size(
+    size: tuple[int, int], steps: list[tuple[str, int, bool, int, int] | tuple[int, int]], reflows: bool
+) -> None:
+    """After the window changes its size remnants of the live area may stay, but no permanent line is overwritten."""
+    terminal, model = Terminal(*size), Model()
+    screen = make_screen(terminal, reflows=reflows)
+    permanent: list[str] = []
+
+    for step in steps:
+        if len(step) == 2:
+            (terminal.reflow if reflows else terminal.resize)(*step)
+            screen.resized()
+            continue
+        _, first, _, live, footer = step
+        lines = model.new("p", first)
+        permanent += lines
+        wide = [f"l{'x' * (number % 40)}" for number in range(live)]
+        screen.paint(lines, wide, [f"f{'y' * model.number}" for _ in range(footer)])
+
+    assert [line for line in terminal.lines() if line.startswith("p")] == permanent
+
+
+@pytest.mark.parametrize("reflows", [False, True])
+def test_a_narrower_window_leaves_no_remnants(reflows: bool) -> None:
+    """Where the terminal does what it is known to do, the live area is found again exactly."""
+    terminal = Terminal(40, 12)
+    screen = make_screen(terminal, reflows=reflows)
+    screen.paint(["p"], ["a" * 35, "b" * 12], ["c" * 40])
+
+    (terminal.reflow if reflows else terminal.resize)(10, 12)
+    screen.resized()
+    screen.paint([], ["d"], ["e"])
+
+    assert terminal.lines() == ["p", "d", "e"]
+
+
+def test_a_lower_window_keeps_the_end_of_the_live_area() -> None:
+    """When the area no longer fits, its end is drawn; what scrolled away stays in the scrollback."""
+    terminal = Terminal(20, 12)
+    screen = make_screen(terminal)
+    live = [f"l{number}" for number in range(10)]
+    screen.paint(["p"], live, ["f"])
+
+    terminal.resize(20, 5)
+    screen.resized()
+    screen.paint([], live, ["f"])
+
+    assert terminal.lines()[-4:] == ["l7", "l8", "l9", "f"]
+    assert terminal.lines().count("p") == 1
+
+
+def test_every_frame_is_one_synchronized_write() -> None:
+    """A frame is one string between begin and end of a synchronized update."""
+    terminal = Terminal(20, 5)
+    screen = make_screen(terminal)
+
+    screen.paint(["p"], ["l"], ["f"])
+
+    (frame,) = terminal.writes
+    assert frame.startswith("\x1b[?2026h")
+    assert frame.endswith("\x1b[?2026l")
+
+
+def test_a_frame_without_change_writes_nothing() -> None:
+    """Drawing the same again costs no byte."""
+    terminal = Terminal(20, 5)
+    screen = make_screen(terminal)
+    screen.paint(["p"], ["l"], ["f"])
+
+    screen.paint([], ["l"], ["f"])
+
+    assert len(terminal.writes) == 1
+
+
+def test_only_changed_lines_are_written() -> None:
+    """A new status line does not rewrite the block above it."""
+    terminal = Terminal(20, 8)
+    screen = make_screen(terminal)
+    screen.paint(["permanent"], ["first", "second"], ["one second"])
+
+    screen.paint([], ["first", "second"], ["two seconds"])
+
+    assert "two seconds" in terminal.writes[-1]
+    assert "first" not in terminal.writes[-1]
+    assert "second\r" not in terminal.writes[-1]
+    assert terminal.lines() == ["permanent", "first", "second", "two seconds"]
+
+
+def test_lines_that_become_permanent_unchanged_are_not_written_again() -> None:
+    """A finished block is not repainted where it already stands."""
+    terminal = Terminal(20, 8)
+    screen = make_screen(terminal)
+    screen.paint([], ["one", "two"], ["status"])
+
+    screen.paint(["one", "two"], ["three"], ["status"])
+
+    assert "one" not in terminal.writes[-1]
+    assert terminal.lines() == ["one", "two", "three", "status"]
+
+
+def test_the_footer_may_stand_on_the_last_row() -> None:
+    """A full live area does not scroll when it is drawn again."""
+    terminal = Terminal(20, 4)
+    screen = make_screen(terminal)
+
+    for number in range(5):
+        screen.paint([f"p{number}"], ["l0", "l1"], [f"status {number}"])
+
+    assert terminal.lines() == ["p0", "p1", "p2", "p3", "p4", "l0", "l1", "status 4"]
+
+
+def test_a_block_higher_than_the_screen_is_whole_after_a_pause() -> None:
+    """Settling prints what had been clipped, and says how many lines are out of reach."""
+    terminal = Terminal(20, 5)
+    screen = make_screen(terminal)
+    live = [f"l{number}" for number in range(10)]
+    screen.paint(["p"], live, ["status"])
+
+    gone = screen.settle(live, below=1)
+
+    assert gone == 6
+    assert terminal.lines() == ["p", *live]
+    assert terminal.cursor == (11, 0)
+    assert not terminal.cursor_hidden
+
+
+def test_a_resumed_block_goes_on_where_it_was_settled() -> None:
+    """After a pause the lines in reach are live again, and those out of reach are there once."""
+    terminal = Terminal(20, 5)
+    screen = make_screen(terminal)
+    live = [f"l{number}" for number in range(10)]
+    screen.paint(["p"], live, ["status"])
+    gone = screen.settle(live, below=2)
+
+    screen.reopen()
+    screen.paint([], [*live[gone:-1], "l9 longer", "l10"], ["status"])
+    screen.paint([*live[gone:-1], "l9 longer", "l10"], [], [])
+
+    assert terminal.lines() == ["p", *live[:-1], "l9 longer", "l10"]
+
+
+def test_settled_lines_wider_than_the_screen_are_found_again() -> None:
+    """A settled line is not clipped; the rows it wraps to are counted."""
+    terminal = Terminal(10, 8)
+    screen = make_screen(terminal)
+    screen.settle(["x" * 25, "y"])
+
+    screen.reopen()
+    screen.paint([], ["z"], [])
+
+    assert terminal.lines() == ["z"]
+
+
+def test_clearing_removes_the_live_area_only() -> None:
+    """The cursor is shown again, where the area began."""
+    terminal = Terminal(20, 5)
+    screen = make_screen(terminal)
+    screen.paint(["p"], ["l"], ["f"])
+
+    screen.clear()
+
+    assert terminal.lines() == ["p"]
+    assert terminal.cursor == (1, 0)
+    assert not terminal.cursor_hidden
+
+
+def test_the_cursor_is_hidden_while_the_live_area_is_up() -> None:
+    """No cursor blinks in the middle of an answer; after the last permanent line it does."""
+    terminal = Terminal(20, 5)
+    screen = make_screen(terminal)
+
+    screen.paint([], ["l"], [])
+    hidden = terminal.cursor_hidden
+    screen.paint(["l"], [], [])
+
+    assert hidden
+    assert not terminal.cursor_hidden
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("x" * 30, "x" * 10),
+        ("\x1b[1mbold\x1b[0m and more than fits", "bold and m"),
+        ("日本語日本語", "日本語日本"),
+        ("a日本語日本語", "a日本語日"),
+        ("❤\ufe0f" * 9, "❤\ufe0f" * 5),
+    ],
+)
+def test_a_live_line_is_clipped_rather_than_wrapped(line: str, shown: str) -> None:
+    """Styled and wide text is cut at the last cell it fits into."""
+    terminal = Terminal(10, 4)
+    written: list[str] = []
+    screen = Screen(write=written.append, size=terminal.size, cell_len=cell_len)
+
+    screen.paint([], [line], ["f"])
+
+    text = written[0].split("\r\n")[0]
+    assert text.replace("\x1b[1m", "").replace("\x1b[0m", "").endswith("\x1b[J" + shown)
+
+
+def test_a_clipped_style_does_not_leak() -> None:
+    """Cutting a line before its reset resets the style all the same."""
+    written: list[str] = []
+    screen = Screen(write=written.append, size=lambda: (3, 4), cell_len=cell_len)
+
+    screen.paint([], ["\x1b[31mred text\x1b[0m"], ["f"])
+
+    assert "\x1b[31mred\x1b[0m\r\n" in written[0]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (0, 0), (1, 3), (2, 2)])
+def test_the_smallest_terminals_do_no_harm(size: tuple[int, int]) -> None:
+    """There is always room for something, if only for one cell."""
+    terminal = Terminal(max(1, size[0]), max(1, size[1]))
+    screen = Screen(write=terminal.write, size=lambda: size, cell_len=cell_len)
+
+    for number in range(3):
+        screen.paint([str(number)], ["日本", "x"], ["status", "more"])
+    screen.settle(["a", "b", "c"])
+    screen.reopen()
+    screen.paint(["d"], [], [])
+    screen.clear()
+
+    assert [line for line in terminal.lines() if line in "012d"] == ["0", "1", "2", "d"]
