@@ -15,7 +15,7 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NoReturn, Self
 
 PATIENCE = 600.0
 _READ = 65536
@@ -134,7 +134,7 @@ class Child:
             )
         return self._usage
 
-    def _fail(self, what: str) -> None:
+    def _fail(self, what: str) -> NoReturn:
         self.kill()
         raise RuntimeError(f"{what}; the last of its output: {self._unmatched!r}")
 
@@ -145,7 +145,7 @@ def _spawn_in_terminal(command: Sequence[str], env: Mapping[str, str], size: tup
     name = os.ttyname(slave)
     # The leader of a new session that opens a terminal has it as its controlling terminal.
     actions = [(os.POSIX_SPAWN_OPEN, 0, name, os.O_RDWR, 0), (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
-    pid = os.posix_spawn(command[0], command, env, file_actions=actions, setsid=True)
+    pid = os.posix_spawn(command[0], [*command], env, file_actions=actions, setsid=True)
     os.close(slave)
     return pid, master, master
 
@@ -154,7 +154,7 @@ def _spawn_on_pipes(command: Sequence[str], env: Mapping[str, str], _: tuple[int
     theirs_in, ours_in = os.pipe()
     ours_out, theirs_out = os.pipe()
     actions = [(os.POSIX_SPAWN_DUP2, theirs_in, 0), (os.POSIX_SPAWN_DUP2, theirs_out, 1)]
-    pid = os.posix_spawn(command[0], command, env, file_actions=actions)
+    pid = os.posix_spawn(command[0], [*command], env, file_actions=actions)
     os.close(theirs_in)
     os.close(theirs_out)
     return pid, ours_in, ours_out

@@ -111,10 +111,8 @@ def test_killed_answer_is_gone_on_with(tmp_path: Path) -> None:
     with WireServer(say("and the rest.")) as server:
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k")
         with Program([*LLMTERM, "chat"], env) as program:
-            program.wait_for(r"llmterm chat --continue")
-            program.send("\x04")
-            assert program.exit_code == 0
-        with Program([*LLMTERM, "chat", "--continue"], env) as program:
+            program.wait_for("an answer in “go” was cut short - /continue goes on with it")
+            program.send("/continue\r")
             program.wait_for("paused because llmterm was ended after")
             program.send(" ")
             program.wait_for(r"and the rest\.\n\n>$")
@@ -126,3 +124,26 @@ def test_killed_answer_is_gone_on_with(tmp_path: Path) -> None:
     store.close()
     assert [message.text for message in session.conversation.messages] == ["go", kept + "and the rest."]
     assert server.exchanges[0].body["messages"][-2]["content"] == kept
+
+
+def test_killed_answer_can_be_dropped(tmp_path: Path) -> None:
+    """The next chat offers that too; the question stays."""
+    metronome = Metronome()
+    with WireServer(metronome) as server:
+        env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k")
+        with Program([*LLMTERM, "chat", "-m", "test"], env) as program:
+            program.wait_for(r"(?m)^>")
+            program.send("go\r")
+            program.wait_for(lambda: _journalled(tmp_path / "data") > 0)
+            os.kill(program.pid, signal.SIGKILL)
+            program.wait_for_end()
+        with Program([*LLMTERM, "chat"], env) as program:
+            program.wait_for("/discard drops it")
+            program.send("/discard\r")
+            program.wait_for(r"dropped\n>$")
+
+    store = SessionStore(tmp_path / "data")
+    session = store.load(store.latest() or "")
+    store.close()
+    assert session.answer is None
+    assert [message.text for message in session.conversation.messages] == ["go"]

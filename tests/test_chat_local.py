@@ -60,7 +60,7 @@ def test_conversation_that_is_paused_and_gone_on_with(tmp_path: Path) -> None:
     """Start, ask, pause in the middle, wait, resume, pause again, resume, finish; then a second question."""
     env = environment(tmp_path)
     with Program([*LLMTERM, "chat", "--max-tokens", "120", "--seed", "1"], env) as program:
-        program.wait_for(r"local/SmolLM2-135M-Instruct\S*(?s:.*)^>")
+        program.wait_for(r"local/SmolLM2-135M-Instruct\S*(?s:.*)\n>")
         program.send(f"{LONG}\r")
         program.wait_for("loading SmolLM2")
         for _ in range(2):

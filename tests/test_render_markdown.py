@@ -23,6 +23,38 @@ FRAGMENTS = [
     "&#x202e;", "&#13;", "\\", "日本語、", "👩‍👩‍👧", "❤\ufe0f", "e\u0301", "\x1b[2J", "\x07", "def f():\n", "'''", '"',
     "/*", "#",
 ]  # fmt: skip
+CONSTRUCTS = [
+    ("# Title\ntext", ["Title", "", "text"]),
+    ("one\ntwo\n\n\n\nthree\n\n", ["one", "two", "", "three"]),
+    ("**a** *b* ~~c~~ `d`", ["a b c d"]),
+    ("[text](http://x.y/z)", ["text (http://x.y/z)"]),
+    ('[text](http://x.y "title")', ['text (http://x.y "title")']),
+    ("<http://x.y> <me@x.y>", ["http://x.y me@x.y"]),
+    ('![alt](pic.png "title") and ![](b.png)', ['alt (pic.png "title") and (b.png)']),
+    ("[ref]: http://x.y\n\nsee [ref]", ["[ref]: http://x.y", "", "see [ref]"]),
+    ("a <b>bold</b> <!-- note -->", ["a <b>bold</b> <!-- note -->"]),
+    ("<div>\n<p>text</p>\n</div>", ["<div>", "<p>text</p>", "</div>"]),
+    ("<div>\n**b**\n</div>", ["<div>", "b", "</div>"]),
+    ("- a\n\n  b\n\n  c\nlazy", ["• a", "", "  b", "", "  c", "  lazy"]),
+    ("- a\n- b\n  - c\n\n    d\n- [x] e", ["• a", "• b", "  • c", "", "    d", "• [x] e"]),
+    ("7. a\n8. b\n\n9. c", ["7. a", "8. b", "", "9. c"]),
+    ("- a\n\n1. b", ["• a", "", "1. b"]),
+    ("> a\n> > b\n>\n> c", ["▌ a", "▌ ▌ b", "▌", "▌ c"]),
+    ("a\n\n---\n\nb", ["a", "", "─" * 20, "", "b"]),
+    ("```py\nx = 1\n\n\ny\n```", ["```py", "x = 1", "", "", "y", "```"]),
+    ("  ~~~\n   a\n b\n  ~~~", ["~~~", " a", "b", "~~~"]),
+    ("```\nopen\n\n", ["```", "open"]),
+    ("- a\n  ```\n  x\n  ```", ["• a", "  ```", "  x", "  ```"]),
+    ("text\n\n    code\n      more", ["text", "", "    code", "      more"]),
+    ("#", ["#"]),
+    (">", [">"]),
+    ("-", ["•"]),
+    ("a\\*b &lt;c&gt; \\<d>", ["a*b <c> <d>"]),
+    ("&#x202e;&#12;&#13;x", ["␌␍x"]),
+    ("", []),
+    (" \n\n \n", []),
+]  # fmt: skip
+
 markdown = st.lists(st.sampled_from(FRAGMENTS), max_size=40).map("".join)
 prose = st.lists(st.text("abcdefgh.,:日本é", min_size=1, max_size=30), min_size=1, max_size=30).map(" ".join)
 widths = st.integers(20, 120)
@@ -110,41 +142,24 @@ def test_breaks_of_growing_text_stay_but_the_last(text: str, width: int, size: i
     assert breaks(text, width)[: len(early[:-1])] == early[:-1]
 
 
-@pytest.mark.parametrize(
-    ("source", "lines"),
-    [
-        ("# Title\ntext", ["Title", "", "text"]),
-        ("one\ntwo\n\n\n\nthree\n\n", ["one", "two", "", "three"]),
-        ("**a** *b* ~~c~~ `d`", ["a b c d"]),
-        ("[text](http://x.y/z)", ["text (http://x.y/z)"]),
-        ('[text](http://x.y "title")', ['text (http://x.y "title")']),
-        ("<http://x.y> <me@x.y>", ["http://x.y me@x.y"]),
-        ('![alt](pic.png "title") and ![](b.png)', ['alt (pic.png "title") and (b.png)']),
-        ("[ref]: http://x.y\n\nsee [ref]", ["[ref]: http://x.y", "", "see [ref]"]),
-        ("a <b>bold</b> <!-- note -->", ["a <b>bold</b> <!-- note -->"]),
-        ("<div>\n<p>text</p>\n</div>", ["<div>", "<p>text</p>", "</div>"]),
-        ("- a\n- b\n  - c\n\n    d\n- [x] e", ["• a", "• b", "  • c", "", "    d", "• [x] e"]),
-        ("7. a\n8. b\n\n9. c", ["7. a", "8. b", "", "9. c"]),
-        ("- a\n\n1. b", ["• a", "", "1. b"]),
-        ("> a\n> > b\n>\n> c", ["▌ a", "▌ ▌ b", "▌", "▌ c"]),
-        ("a\n\n---\n\nb", ["a", "", "─" * 20, "", "b"]),
-        ("```py\nx = 1\n\n\ny\n```", ["```py", "x = 1", "", "", "y", "```"]),
-        ("  ~~~\n   a\n b\n  ~~~", ["~~~", " a", "b", "~~~"]),
-        ("```\nopen\n\n", ["```", "open"]),
-        ("- a\n  ```\n  x\n  ```", ["• a", "  ```", "  x", "  ```"]),
-        ("text\n\n    code\n      more", ["text", "", "    code", "      more"]),
-        ("#", ["#"]),
-        (">", [">"]),
-        ("-", ["•"]),
-        ("a\\*b &lt;c&gt; \\<d>", ["a*b <c> <d>"]),
-        ("&#x202e;&#12;&#13;x", ["␌␍x"]),
-        ("", []),
-        (" \n\n \n", []),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("source", "lines"), CONSTRUCTS)
 def test_markdown_becomes_lines(source: str, lines: list[str]) -> None:
     """Each construct is shown for reading, and nothing of it is dropped."""
     assert plain(whole(source)) == lines
+
+
+@pytest.mark.parametrize("source", [source for source, _ in CONSTRUCTS] + ["\n\n".join(s for s, _ in CONSTRUCTS)])
+def test_every_character_may_be_a_chunk_and_a_frame(source: str) -> None:
+    """What may still grow is never given out as finished."""
+    renderer = MarkdownRenderer(width=40)
+    lines: list[str] = []
+
+    for character in source:
+        renderer.feed(character)
+        lines += renderer.advance()
+        renderer.live()
+
+    assert lines + renderer.close() == whole(source, 40)
 
 
 @pytest.mark.parametrize(
@@ -185,16 +200,14 @@ def test_finished_blocks_come_out_at_once() -> None:
     renderer = MarkdownRenderer(width=40)
 
     seen = []
-    for chunk in ("# Title\n", "one", "\n", "\n", "- a\n", "- b\n"):
+    for chunk in ("# Title\n", "one", "\n", "\n- a\n", "- b\n"):
         renderer.feed(chunk)
         seen.append((plain(renderer.advance()), plain(renderer.live())))
 
     assert seen == [
         (["Title"], []),
         ([], ["", "one"]),
-        ([], ["", "one"]),
-        (["", "one"], []),
-        ([], ["", "• a"]),
+        (["", "one"], ["", "• a"]),
         (["", "• a"], ["• b"]),
     ]
 
@@ -220,12 +233,20 @@ def test_finished_lines_of_code_come_out_at_once() -> None:
 def test_code_is_coloured_in_its_context() -> None:
     """A line inside a string that began lines above is a string, when lines come one by one as well as at once."""
     source = '```python\nx = """one\nreturn\n"""\nreturn 1\n```'
+    renderer = MarkdownRenderer(width=40)
 
-    lines = whole(source)
+    lines: list[str] = []
+    for character in source:
+        renderer.feed(character)
+        renderer.live()
+        lines += renderer.advance()
+    lines += renderer.close()
 
-    string, keyword = lines[2], lines[4]
+    assert lines == whole(source)
     assert plain(lines) == source.split("\n")
-    assert SGR.findall(string)[0] == SGR.findall(lines[3])[0] != SGR.findall(keyword)[0]
+    string = "\x1b[33m{}\x1b[0m"
+    assert lines[1:4] == ["x = " + string.format('"""one'), string.format("return"), string.format('"""')]
+    assert not lines[4].startswith("\x1b[33m")
 
 
 @pytest.mark.parametrize("language", ["", "nonsense", "c", "yaml", "json", "php", "pycon", "html", "ruby"])
@@ -278,6 +299,15 @@ def test_thinking_is_dim_and_between_what_is_said() -> None:
     lines = renderer.close()
 
     assert lines == ["Hello", "", "\x1b[2mhmm **no**␛[2J\x1b[0m", "", "World"]
+
+
+def test_thinking_has_single_blank_lines() -> None:
+    """Paragraphs of thinking stay apart, by one blank line each."""
+    renderer = MarkdownRenderer(width=40, color=False)
+
+    renderer.think("\n one\n\n\ntwo\n\n")
+
+    assert renderer.close() == ["one", "", "two"]
 
 
 def test_settled_lines_are_not_shown_again() -> None:
@@ -351,6 +381,41 @@ def test_commit_inside_a_fence_goes_on_with_code() -> None:
     assert SGR.findall(rest[0]) == SGR.findall(rest[1])
 
 
+def test_commit_forgets_what_was_settled() -> None:
+    """Text after a commit is shown although it looks like what was settled before."""
+    renderer = MarkdownRenderer(width=40)
+    renderer.feed("one")
+    renderer.settle(1)
+
+    lines = renderer.commit()
+    renderer.feed("one more")
+
+    assert (lines, renderer.close()) == ([], ["one more"])
+
+
+def test_commit_at_the_end_of_a_line_of_code_repeats_nothing() -> None:
+    """A line of code that was whole is not shown twice, and an equal one after it is."""
+    renderer = MarkdownRenderer(width=40, color=False)
+    renderer.feed("```\n}")
+
+    lines = renderer.commit()
+    renderer.feed("\n}")
+
+    assert (lines, renderer.close()) == (["```", "}"], ["}"])
+
+
+def test_commit_below_the_last_row_of_a_table_repeats_nothing() -> None:
+    """The header is repeated for rows that follow, not for other text."""
+    renderer = MarkdownRenderer(width=40, color=False)
+    renderer.feed("| a | b |\n|---|---|\n| 1 | 2 |\n")
+
+    renderer.commit()
+    renderer.feed("\nAfter")
+
+    assert renderer.live() == ["After"]
+    assert renderer.close() == ["After"]
+
+
 def test_commit_inside_a_table_repeats_its_header() -> None:
     """A table goes on as one, with the row whole that was being written."""
     renderer = MarkdownRenderer(width=40)
@@ -390,17 +455,68 @@ def test_a_new_width_applies_to_what_is_not_permanent() -> None:
 def test_a_huge_open_block_shows_what_has_come() -> None:
     """A block too large to be laid out for every frame still shows its newest text, and ends up laid out."""
     renderer = MarkdownRenderer(width=80)
-    renderer.feed("> " + "**words** " * 1000)
+    renderer.feed("> **words**\n" * 1000)
     renderer.advance()
     renderer.live()
 
-    renderer.feed("and the *newest*")
+    renderer.feed("> and the *newest*")
     live = renderer.live()
+    again = renderer.live()
     renderer.feed("\n\nNext.")
-    renderer.advance()
+    lines = renderer.advance()
 
+    assert len(live) == len(lines) == 1001
+    assert live == again
     assert live[-1].endswith("and the *newest*")
     assert plain(renderer.live()) == ["", "Next."]
+
+
+ORDINARY = (
+    "## Heading\n\nSome **bold** and `code`, [a link](http://x.y) and *more* words to fill the line.\n\n"
+    "- item\n- item **two**\n  - nested\n\n```python\ndef f(x):\n    return x  # text\n```\n\n"
+    "| a | b |\n|---|---|\n| 1 | 2 |\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "factor"),
+    [
+        (ORDINARY, 4.4),
+        ("- an item with *some* words\n", 4.4),
+        ("```python\n" + "x = f(1)  # words\n" * 4000, 4.4),
+        ("```c\n/*\n" + "many words\n" * 4000, 4.4),
+        ("One **paragraph** that never ends. ", 7),
+        ("> A *quote* that never ends\n", 7),
+    ],
+)
+def test_cost_is_linear_in_the_text(source: str, factor: float) -> None:
+    """Four times the text, in as many more frames, is about four times the work, counted in calls."""
+    source *= 40_000 // len(source) + 1
+
+    small, large = (_calls(source[:size]) for size in (10_000, 40_000))
+
+    assert large <= factor * small
+
+
+def _calls(text: str) -> int:
+    """Return how many function calls it takes to render `text` with a frame every 200 characters."""
+    count = 0
+
+    def note(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    renderer = MarkdownRenderer(width=80)
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        for start in range(0, len(text), 200):
+            renderer.feed(text[start : start + 200])
+            renderer.advance()
+            renderer.live()
+    finally:
+        sys.setprofile(before)
+    return count
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from llmterm import __version__
 from llmterm.chat.answer import Stage, Wish
 from llmterm.chat.commands import Command, Commands
 from llmterm.chat.decision import Decision, Leave, Prompt, Resume, Send, Stop
@@ -83,12 +84,27 @@ class Chat:
     async def run(self, session: StoredSession | None = None) -> int:
         """Chat until the user leaves; return the exit code. With `session`, go on with that."""
         try:
+            self._welcome()
             if session is not None:
                 await self._reopen(session)
+            else:
+                self._offer()
             while True:
                 await self._round()
         except _Leaving as leaving:
             return 130 if leaving.interrupted else 0
+
+    def _welcome(self) -> None:
+        label = self._registry.label(self._choices.provider, self._choices.model)
+        self._view.say(f"llmterm {__version__} - {label}\nSPACE pauses an answer and goes on with it - /help")
+
+    def _offer(self) -> None:
+        """Point at an answer that the end of an earlier run has cut, if that was the last thing that happened."""
+        newest = next(iter(self._store.infos()), None)
+        if newest is not None and newest.state == "cut":
+            self._view.say(
+                f"an answer in “{newest.title}” was cut short - /continue goes on with it - /discard drops it"
+            )
 
     async def _round(self) -> None:
         text = await self._next_message()
@@ -232,7 +248,7 @@ class Chat:
 
     async def _command_at_rest(self, text: str) -> None:
         try:
-            if text.split()[0] == "/clear":
+            if text.split()[0] in ("/clear", "/continue", "/discard"):
                 raise UsageError("an answer is still open", hint="Esc ends it")
             await self._commands.run(text)
         except LlmtermError as error:
@@ -326,6 +342,8 @@ class Chat:
                 values=lambda: self._registry.names,
             ),
             Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=self._set_system),
+            Command(name="continue", argument="[ID]", summary="go on with an earlier session", run=self._go_on),
+            Command(name="discard", argument="", summary="drop the answer that was cut short", run=self._discard),
             Command(name="clear", argument="", summary="start a new conversation on a clear screen", run=self._clear),
             Command(name="quit", argument="", summary="leave (Ctrl-D does too)", run=self._quit),
         ]
@@ -356,6 +374,22 @@ class Chat:
             if self._session is not None:
                 self._store.set_system(self._session, text)
         self._view.say(self._conversation.system or "there is no system prompt")
+
+    async def _go_on(self, session: str) -> None:
+        await self._reopen(self._store.load(session or self._newest()))
+
+    async def _discard(self, _argument: str) -> None:
+        answer = self._store.load(self._newest()).answer
+        if answer is None:
+            raise UsageError("no answer was cut short")
+        self._store.reopen(answer).discard()
+        self._view.say("dropped")
+
+    def _newest(self) -> str:
+        newest = self._store.latest()
+        if newest is None:
+            raise UsageError("there is no earlier session")
+        return newest
 
     async def _clear(self, _argument: str) -> None:
         self._session = None

@@ -19,7 +19,7 @@ from llmterm.render.sanitize import Sanitizer
 from llmterm.render.thinking import Thinking
 
 if TYPE_CHECKING:
-    from llmterm.render.blocks import Parser
+    from llmterm.render.blocks import Block, Parser
     from llmterm.render.code import Fence
     from llmterm.render.layout import Layout
 
@@ -164,14 +164,15 @@ class MarkdownRenderer:
         """Take finished lines of code; tell whether the fence was closed."""
         *whole, self._tail = self._tail.split("\n")
         for index, line in enumerate(whole):
-            if fence.closes(line):
-                self._emit(fence.close(line, self._width), self._gap)
+            closes = fence.closes(line)
+            rows = fence.close(line, self._width) if closes else fence.add(line, self._width)
+            if line != self._context:
+                self._emit(rows, self._gap)
+            self._context = ""
+            if closes:
                 self._fence = None
                 self._reset("\n".join([*whole[index + 1 :], self._tail]))
                 return True
-            self._emit(fence.add(line, self._width), self._gap)
-        if whole:
-            self._context = ""
         return False
 
     def _consume_blocks(self, source: str, *, final: bool = False) -> bool:
@@ -179,7 +180,8 @@ class MarkdownRenderer:
         self._scanned = len(source)
         for block in self._parser.blocks(source, gap=self._gap):
             if block.closed or final:
-                self._emit(self._layout.block(block, self._width), block.gap)
+                if not self._is_context(block):
+                    self._emit(self._layout.block(block, self._width), block.gap)
                 continue
             self._gap = block.gap
             if block.kind == "fence":
@@ -199,6 +201,9 @@ class MarkdownRenderer:
         self._gap = gap
         self._context = ""
         self._scanned = self._drawn = 0
+
+    def _is_context(self, block: Block) -> bool:
+        return block.offset == 0 and self._context != "" and "\n".join(block.lines) == self._context.rstrip("\n")
 
     def _emit(self, lines: list[str], gap: bool) -> None:
         if lines:
@@ -223,7 +228,7 @@ class MarkdownRenderer:
             return self._drawing + [row.rstrip() for line in rest for row in chop(line, self._width)]
         lines: list[str] = []
         for block in self._parser.blocks(self._tail, gap=False):
-            rows = self._layout.block(block, self._width)
+            rows = [] if self._is_context(block) else self._layout.block(block, self._width)
             lines += ["", *rows] if lines and block.gap else rows
         self._drawn = len(self._tail)
         self._drawing = lines
