@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,19 @@ from tests.wire import Exchange, Script, WireServer, say
 
 
 def run(
-    home: Path, question: str | None, *arguments: str, script: Script | None = None, **env: str
+    home: Path,
+    question: str | None,
+    *arguments: str,
+    script: Script | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run llmterm with `question` on its standard input, and `script` as the model."""
     with WireServer(script or say("ok")) as server:
-        if script is not None:
-            env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-test", **env}
+        openai = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-test"} if script else {}
         return subprocess.run(
             [*LLMTERM, *arguments],
             input=(question or "").encode(),
-            env=environment(home, **env),
+            env=environment(home, **openai, **(env or {})),
             capture_output=True,
             timeout=60,
         )
@@ -112,7 +116,7 @@ def test_bad_input_is_a_clear_line_and_the_right_code(
     tmp_path: Path, arguments: list[str], env: dict[str, str], code: int, message: str
 ) -> None:
     """Never a traceback, nothing on standard output."""
-    done = run(tmp_path, "hi", *arguments, **env)
+    done = run(tmp_path, "hi", *arguments, env=env)
 
     assert (done.returncode, done.stdout) == (code, b"")
     assert message in done.stderr.decode()
@@ -162,7 +166,7 @@ def test_configuration_error_names_file_and_line(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text('\n[providers.local]\nmodle = "x"\n')
 
-    done = run(tmp_path, "hi", LLMTERM_CONFIG=str(file))
+    done = run(tmp_path, "hi", env={"LLMTERM_CONFIG": str(file)})
 
     assert done.returncode == 2
     assert f'{file}:3: unknown key "modle"' in done.stderr.decode()

@@ -207,6 +207,7 @@ def test_finished_blocks_come_out_at_once() -> None:
     assert seen == [
         (["Title"], []),
         ([], ["", "one"]),
+        ([], ["", "one"]),
         (["", "one"], ["", "• a"]),
         (["", "• a"], ["• b"]),
     ]
@@ -388,9 +389,9 @@ def test_commit_forgets_what_was_settled() -> None:
     renderer.settle(1)
 
     lines = renderer.commit()
-    renderer.feed("one more")
+    renderer.feed("one\ntwo")
 
-    assert (lines, renderer.close()) == ([], ["one more"])
+    assert (lines, renderer.close()) == ([], ["one", "two"])
 
 
 def test_commit_at_the_end_of_a_line_of_code_repeats_nothing() -> None:
@@ -407,11 +408,14 @@ def test_commit_at_the_end_of_a_line_of_code_repeats_nothing() -> None:
 def test_commit_below_the_last_row_of_a_table_repeats_nothing() -> None:
     """The header is repeated for rows that follow, not for other text."""
     renderer = MarkdownRenderer(width=40, color=False)
-    renderer.feed("| a | b |\n|---|---|\n| 1 | 2 |\n")
+    renderer.feed("| a | b |\n|---|---|\n| 1 | 2 |")
 
     renderer.commit()
+    renderer.feed("\n")
+    waiting = renderer.live()
     renderer.feed("\nAfter")
 
+    assert waiting == []
     assert renderer.live() == ["After"]
     assert renderer.close() == ["After"]
 
@@ -452,12 +456,25 @@ def test_a_new_width_applies_to_what_is_not_permanent() -> None:
     assert renderer.live() == ["some words that need two lines"]
 
 
+def test_an_open_block_is_laid_out_anew_when_it_grows() -> None:
+    """Markup counts as soon as it is closed, in the last words as well."""
+    renderer = MarkdownRenderer(width=80)
+    renderer.feed("Some words that are long enough, and *then")
+    early = renderer.live()
+
+    renderer.feed("*")
+
+    assert early == ["Some words that are long enough, and *then"]
+    assert renderer.live() == ["Some words that are long enough, and \x1b[3mthen\x1b[0m"]
+
+
 def test_a_huge_open_block_shows_what_has_come() -> None:
     """A block too large to be laid out for every frame still shows its newest text, and ends up laid out."""
     renderer = MarkdownRenderer(width=80)
     renderer.feed("> **words**\n" * 1000)
     renderer.advance()
-    renderer.live()
+    early = renderer.live()
+    early_again = renderer.live()
 
     renderer.feed("> and the *newest*")
     live = renderer.live()
@@ -466,7 +483,7 @@ def test_a_huge_open_block_shows_what_has_come() -> None:
     lines = renderer.advance()
 
     assert len(live) == len(lines) == 1001
-    assert live == again
+    assert (early, live) == (early_again, again)
     assert live[-1].endswith("and the *newest*")
     assert plain(renderer.live()) == ["", "Next."]
 
@@ -484,7 +501,7 @@ ORDINARY = (
         (ORDINARY, 4.4),
         ("- an item with *some* words\n", 4.4),
         ("```python\n" + "x = f(1)  # words\n" * 4000, 4.4),
-        ("```c\n/*\n" + "many words\n" * 4000, 4.4),
+        ("```c\n/*\n" + "many words\n" * 4000, 5.5),
         ("One **paragraph** that never ends. ", 7),
         ("> A *quote* that never ends\n", 7),
     ],
@@ -499,7 +516,7 @@ def test_cost_is_linear_in_the_text(source: str, factor: float) -> None:
 
 
 def _calls(text: str) -> int:
-    """Return how many function calls it takes to render `text` with a frame every 200 characters."""
+    """Return how many function calls it takes to render `text` with a frame every 400 characters."""
     count = 0
 
     def note(frame: object, event: str, argument: object) -> None:
@@ -510,8 +527,8 @@ def _calls(text: str) -> int:
     before = sys.getprofile()
     sys.setprofile(note)
     try:
-        for start in range(0, len(text), 200):
-            renderer.feed(text[start : start + 200])
+        for start in range(0, len(text), 400):
+            renderer.feed(text[start : start + 400])
             renderer.advance()
             renderer.live()
     finally:

@@ -96,7 +96,7 @@ class Chat:
 
     def _welcome(self) -> None:
         label = self._registry.label(self._choices.provider, self._choices.model)
-        self._view.say(f"llmterm {__version__} - {label}\nSPACE pauses an answer and goes on with it - /help")
+        self._view.say(f"llmterm {__version__} - {label}\nSPACE pauses an answer and goes on with it - /help\n\n")
 
     def _offer(self) -> None:
         """Point at an answer that the end of an earlier run has cut, if that was the last thing that happened."""

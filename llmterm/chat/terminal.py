@@ -15,10 +15,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-# In the order of taking: bracketed paste; focus reports where wanted.
-_PASTE_ON, _FOCUS_ON = "\x1b[?2004h", "\x1b[?1004h"
-# Whatever was being drawn: synchronized output, paste and focus off, cursor on, colours plain.
-_RESET = "\x1b[?2026l\x1b[?2004l\x1b[?1004l\x1b[?25h\x1b[0m"
+# Bracketed paste on.
+_TAKE = "\x1b[?2004h"
+# Whatever was being drawn: synchronized output and bracketed paste off, cursor on, colours plain.
+_RESET = "\x1b[?2026l\x1b[?2004l\x1b[?25h\x1b[0m"
 
 _ENDING = ("SIGTERM", "SIGHUP", "SIGINT")
 
@@ -26,13 +26,11 @@ _ENDING = ("SIGTERM", "SIGHUP", "SIGINT")
 class Terminal:
     """The terminal of `descriptor`; `write` puts text on it. Enter it before drawing, leave it last."""
 
-    def __init__(
-        self, descriptor: int, write: Callable[[str], None], *, escapes: bool = True, focus: bool = False
-    ) -> None:
-        """Without `escapes` no control sequence is ever written; with `focus` it reports gaining and losing it."""
+    def __init__(self, descriptor: int, write: Callable[[str], None], *, escapes: bool = True) -> None:
+        """Without `escapes` no control sequence is ever written."""
         self._descriptor = descriptor
         self._write = write
-        self._enter = (_PASTE_ON + (_FOCUS_ON if focus else "")) if escapes else ""
+        self._enter = _TAKE if escapes else ""
         self._reset = _RESET if escapes else ""
         self._termios: Any = None
         self._found: Any = None
