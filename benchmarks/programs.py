@@ -46,11 +46,11 @@ class Programs:
 
     def chat(self, env: dict[str, str] | None = None) -> Child:
         """Start a chat in a terminal."""
-        return Child([*LLMTERM, "chat", "-m", "test"], env or self.env(), terminal=TERMINAL)
+        return Child([*LLMTERM, "chat"], env or self.env(), terminal=TERMINAL)
 
     def pipe(self, recipe: Recipe, env: dict[str, str] | None = None) -> Child:
         """Start `echo question | llmterm chat | us`."""
-        return _asked(Child([*LLMTERM, "chat", "-m", "test"], env or self.env()), recipe)
+        return _asked(Child([*LLMTERM, "chat"], env or self.env()), recipe)
 
     def bare(self, recipe: Recipe) -> Child:
         """Start the loop that has nothing but the libraries."""

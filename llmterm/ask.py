@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from llmterm.conversation import Conversation
 from llmterm.errors import ProviderError
+from llmterm.journal import keep_journal
 from llmterm.marker import marker_note, mentions
 from llmterm.messages import EndReason, Options, StreamLimits, TextDelta
 from llmterm.providers import Provider
 from llmterm.sessions import SessionStore
 from llmterm.turn import Turn, TurnState
-
-_JOURNAL_SECONDS = 0.2
 
 _WHY = {
     EndReason.MARKER: "the model stopped itself",
@@ -58,20 +57,17 @@ class Ask:
         log = self.store.begin(session, provider=self.provider.name, model=model, options=options)
         turn = Turn(self.provider, request, marker, limits=self.limits)
         turn.start()
-        loop = asyncio.get_running_loop()
-        journalled = loop.time()
+        journal = asyncio.create_task(keep_journal(turn, log, self.notice))
         try:
             async for event in turn.events():
                 if isinstance(event, TextDelta):
                     self.write(event.text)
-                if loop.time() - journalled >= _JOURNAL_SECONDS:
-                    journalled = loop.time()
-                    log.journal(turn.reply)
         except ProviderError:
             log.discard()
             self.store.truncate(session, asked_id)
             raise
         finally:
+            journal.cancel()
             if turn.state is TurnState.STREAMING:
                 await turn.cancel()
             if turn.state in (TurnState.PAUSED, TurnState.CANCELLED) and turn.reply.text:

@@ -48,6 +48,7 @@ class Launch:
     environ: Mapping[str, str]
     provider: str
     model: str
+    named: bool = False
 
     @property
     def options(self) -> Options:
@@ -63,6 +64,7 @@ def launch(
     settings: Settings, environ: Mapping[str, str], *, provider: str | None = None, model: str | None = None
 ) -> Launch:
     """Decide on the provider and the model. Raises UsageError or ConfigError."""
+    named = provider is not None or model is not None
     if provider is None and model is not None and model.endswith(".gguf"):
         provider = "local"
     name = config.choose_provider(
@@ -75,6 +77,7 @@ def launch(
         environ=environ,
         provider=name,
         model=model or registry(settings, environ).default_model(name),
+        named=named,
     )
 
 
@@ -248,7 +251,7 @@ def _build(
         suspend=suspend,
         retake=terminal.take,
         clear_screen=lambda: None if look.plain else _write("\x1b[H\x1b[2J"),
-        choices=Choices(provider=launch.provider, model=launch.model, options=launch.options),
+        choices=Choices(provider=launch.provider, model=launch.model, options=launch.options, named=launch.named),
         system=launch.settings.system,
         marker=launch.marker,
         limits=launch.settings.stream.limits(),

@@ -611,3 +611,38 @@ def test_dumb_terminal_is_plain(open_chat: Open) -> None:
         chat.program.wait_for(r"fine\.\n")
 
         assert b"\x1b" not in chat.program.written
+
+
+def test_another_model_goes_on_with_a_kept_answer(open_chat: Open) -> None:
+    """A provider or model named on the command line continues what another one began, and the record says so."""
+    with open_chat(until_hung_up("one two ")) as chat:
+        chat.ask("count")
+        chat.program.wait_for("one two")
+        chat.program.send(" \x04")
+        assert chat.program.exit_code == 0
+
+    with open_chat(say("three."), "--continue", "--model", "other") as chat:
+        chat.program.wait_for("paused after")
+        chat.program.send(" ")
+        chat.program.wait_for(r"one two three\.\n\n>$")
+
+        assert chat.server.exchanges[0].body["model"] == "other"
+        assert [each["model"] for each in chat.messages()[-1]["segments"]] == ["test", "other"]
+
+
+def test_switch_of_model_at_a_pause(open_chat: Open) -> None:
+    """Commands work while an answer is paused; the answer goes on with what they chose."""
+    with open_chat(until_hung_up("one two ", then="three.")) as chat:
+        chat.ask("count")
+        chat.program.wait_for("one two")
+        chat.program.send(" ")
+        chat.program.wait_for(PAUSED)
+        chat.program.send("/model other\r")
+        chat.program.wait_for(r"openai/other\n" + PAUSED)
+        chat.program.send("/clear\r")
+        chat.program.wait_for("an answer is still open")
+        chat.program.send(" ")
+        chat.program.wait_for(r"(?s)one two\n.*three\.\n\n>$")
+
+        assert chat.server.exchanges[1].body["model"] == "other"
+        assert chat.messages()[-1]["text"] == "one two three."

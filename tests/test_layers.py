@@ -17,6 +17,7 @@ LAYERS = [
     {"config", "keys", "render", "sessions", "transport"},
     {"providers"},
     {"turn"},
+    {"journal"},
     {"ask", "chat"},
     {"assembly"},
     {"cli"},

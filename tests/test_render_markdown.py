@@ -180,12 +180,37 @@ def test_tables_keep_every_cell(width: int, lines: list[str]) -> None:
     assert plain(whole(source, width)) == lines
 
 
-@pytest.mark.parametrize("source", [">" * 300 + "deep", "- " * 300 + "deep", "*" * 300 + "deep", "[" * 3000 + "deep"])
+def test_a_table_that_wraps_uses_all_the_width() -> None:
+    """What the columns that fit leave over is shared by those that do not."""
+    lines = plain(whole("| a | b |\n|---|---|\n| some words here | more words there |\n", 21))
+
+    assert lines == ["a           b", "─" * 21, "some words  more", "here        words", "            there"]
+
+
+def test_wrapping_cuts_only_where_it_must() -> None:
+    """Words go to the next line whole, if they fit into one; leading white space stays."""
+    wrapped = [wrap(text, 8) for text in ("abcdefghijkl", "  abc defgh ij", "", "日本語、日本語", "한국어 텍스트")]
+
+    assert wrapped == [["abcdefgh", "ijkl"], ["  abc", "defgh ij"], [""], ["日本語、", "日本語"], ["한국어", "텍스트"]]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "> " * 15 + "deep",
+        "- " * 15 + "deep",
+        ">" * 300 + "deep",
+        "- " * 300 + "deep",
+        "*" * 300 + "deep",
+        "[" * 3000 + "deep",
+    ],
+)
 def test_nesting_without_end_loses_nothing(source: str) -> None:
     """What the parser gives up on is shown as it was written."""
-    text = "".join("".join(plain(whole(source))).split())
+    lines = plain(whole(source, 20))
 
-    assert text.endswith("deep")
+    assert "".join("".join(lines).split()).endswith("deep")
+    assert max(map(cell_len, lines)) <= 20
 
 
 def test_without_colour_the_markup_of_emphasis_stays() -> None:
@@ -302,6 +327,16 @@ def test_thinking_is_dim_and_between_what_is_said() -> None:
     assert lines == ["Hello", "", "\x1b[2mhmm **no**␛[2J\x1b[0m", "", "World"]
 
 
+def test_what_waits_for_its_other_half_comes_out_at_the_end() -> None:
+    """A return at the very end is shown, in thinking and in text."""
+    thinking, text = MarkdownRenderer(width=40, color=False), MarkdownRenderer(width=40)
+
+    thinking.think("a\r")
+    text.feed("a\r")
+
+    assert (thinking.close(), text.close()) == (["a␍"], ["a␍"])
+
+
 def test_thinking_has_single_blank_lines() -> None:
     """Paragraphs of thinking stay apart, by one blank line each."""
     renderer = MarkdownRenderer(width=40, color=False)
@@ -324,6 +359,21 @@ def test_settled_lines_are_not_shown_again() -> None:
 
     assert (settled, live, lines) == (["one", "two"], ["three", "fo"], ["three", "four"])
     assert renderer.close() == ["", "next"]
+
+
+def test_settled_thinking_is_not_shown_again() -> None:
+    """A row of thinking that became permanent half written goes on in a new row, and text is not mistaken for it."""
+    renderer = MarkdownRenderer(width=40, color=False)
+    renderer.think("one\n\ntwo")
+    lines = renderer.advance() + renderer.live()
+
+    renderer.settle(2)
+    live = renderer.live()
+    renderer.think("three")
+    renderer.feed("two")
+
+    assert (lines, live) == (["one", "", "two"], [])
+    assert renderer.close() == ["three", "", "two"]
 
 
 def test_settled_lines_that_look_different_now_are_repeated() -> None:

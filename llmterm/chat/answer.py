@@ -16,14 +16,12 @@ from typing import Any
 from llmterm.chat.decision import Interrupts
 from llmterm.chat.status import streaming_line
 from llmterm.chat.view import View
-from llmterm.errors import SessionError
+from llmterm.journal import keep_journal
 from llmterm.keys import Key, KeySource
 from llmterm.messages import TextDelta, ThinkingDelta
 from llmterm.sessions import AnswerLog
 from llmterm.turn import Turn, TurnState
 
-# Shorter than what may be lost by a kill, a quarter of a second, by the time a late timer needs.
-_JOURNAL_SECONDS = 0.2
 _FRAME_SECONDS = 1 / 30
 # A frame may take this share of the time between frames: keys and sockets come first.
 _FRAME_SHARE = 0.2
@@ -74,17 +72,18 @@ class _Performance:
         self._view = stage.view
         self._clock = stage.clock
         self._turn = turn
-        self._log: AnswerLog | None = log
+        self._log = log
         self._label = label
         self._began = self._clock()
         self._first_token: float | None = None
         self._wish = Wish.NOTHING
+        self._failure: Exception | None = None
         self._changed = asyncio.Event()
 
     async def run(self) -> Wish:
         self._view.frame(self._status())  # before anything that may take its time
         async with self._stage.keys:
-            helpers = [asyncio.create_task(job) for job in self._jobs()]
+            tasks = [asyncio.create_task(self._beside(job)) for job in self._jobs()]
             try:
                 async for event in self._turn.events():
                     if self._first_token is None and isinstance(event, TextDelta | ThinkingDelta):
@@ -92,16 +91,24 @@ class _Performance:
                     self._view.event(event)
                     self._changed.set()
             finally:
-                for helper in helpers:
-                    helper.cancel()
-                await asyncio.wait(helpers)
-        for helper in helpers:
-            if not helper.cancelled():
-                helper.result()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+        if self._failure is not None:
+            raise self._failure
         return self._wish
 
     def _jobs(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        return self._draw(), self._listen(), self._journal()
+        journal = keep_journal(self._turn, self._log, lambda line: self._view.say(line, error=True))
+        return self._draw(), self._listen(), journal
+
+    async def _beside(self, job: Coroutine[Any, Any, None]) -> None:
+        """Run a job beside the stream. Where it fails the answer must not go on unseen and unheard."""
+        try:
+            await job
+        except Exception as error:
+            self._failure = error
+            await self._turn.pause()
 
     async def _draw(self) -> None:
         while True:
@@ -113,16 +120,6 @@ class _Performance:
             self._view.frame(self._status())
             cost = self._clock() - began
             await asyncio.sleep(max(_FRAME_SECONDS, cost / _FRAME_SHARE))
-
-    async def _journal(self) -> None:
-        while self._log is not None:
-            await asyncio.sleep(_JOURNAL_SECONDS)
-            try:
-                self._log.journal(self._turn.reply)
-            except SessionError as error:
-                # The answer on the screen is worth more than its copy: go on without.
-                self._log = None
-                self._view.say(str(error), error=True)
 
     async def _listen(self) -> None:
         while self._turn.state is TurnState.STREAMING:

@@ -33,6 +33,8 @@ class Choices:
     provider: str
     model: str
     options: Options
+    named: bool = False
+    """Provider or model were named on the command line: they also go on with an answer that others began."""
 
 
 class _Leaving(Exception):
@@ -307,13 +309,14 @@ class Chat:
                 self._view.close()
 
     async def _continue(self, answer: OpenAnswer) -> None:
-        self._choices.provider, self._choices.model = answer.provider, answer.model
-        self._choices.options = answer.options
+        if not self._choices.named:
+            self._choices.provider, self._choices.model = answer.provider, answer.model
+            self._choices.options = answer.options
         log = self._store.reopen(answer)
         reply = Reply.of(answer.message)
         request, marker = self._request(self._conversation)
         turn = Turn(
-            self._registry.get(answer.provider),
+            self._registry.get(self._choices.provider),
             request,
             marker,
             reply=reply,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from llmterm.render.cells import cell_len, chop, clip, wrap
 from llmterm.render.sanitize import Sanitizer
+from llmterm.render.settled import Settled
 from llmterm.render.thinking import Thinking
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ __all__ = ["MarkdownRenderer", "cell_len", "clip", "wrap"]
 # came since is shown as it is. Otherwise a single block of any length would cost the square of it.
 _LARGE = 4_000
 _BLOCK_END = re.compile(r"\n[ \t]*\n(?=[^\s>])")
-_SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class MarkdownRenderer:
@@ -55,8 +55,8 @@ class MarkdownRenderer:
         self._fence: Fence | None = None
         # What of the source was shown by `commit` and stays only as context.
         self._context = ""
-        # The open block's lines that are permanent on the screen, without styles.
-        self._settled: list[str] = []
+        # The open block's lines that are permanent on the screen.
+        self._settled = Settled()
         # How much of the source was looked through for finished blocks, and how much of it `_drawing` shows.
         self._scanned = 0
         self._drawn = 0
@@ -95,11 +95,15 @@ class MarkdownRenderer:
         if self._tail == self._context or not self._tail.strip():
             return []
         lines = self._fence.peek(self._tail, self._width) if self._fence else self._draw()
-        return self._unsettled(self._spaced(lines, self._gap))
+        return self._settled.skip(self._spaced(lines, self._gap))
 
     def settle(self, count: int) -> None:
         """Take note that the first `count` lines of `live()` have become permanent on the screen."""
-        self._settled += [_SGR.sub("", line) for line in self.live()[:count]]
+        lines = self.live()[:count]
+        if self._thinking:
+            self._thinking.settle(len(lines))
+        else:
+            self._settled.add(lines)
 
     def commit(self) -> list[str]:
         """Return all lines there are, the open block's too, and start afresh below them.
@@ -207,10 +211,10 @@ class MarkdownRenderer:
 
     def _emit(self, lines: list[str], gap: bool) -> None:
         if lines:
-            self._take(self._unsettled(self._spaced(lines, gap)))
+            self._take(self._settled.skip(self._spaced(lines, gap)))
             self._started = True
             self._gap = False
-            self._settled = []
+            self._settled.clear()
 
     def _take(self, lines: list[str]) -> None:
         self._ready += lines
@@ -240,23 +244,6 @@ class MarkdownRenderer:
             return True
         return _BLOCK_END.search(self._tail, size - 2) is not None
 
-    def _unsettled(self, lines: list[str]) -> list[str]:
-        """Leave out what is permanent on the screen. Where the layout has changed since, repeat rather than lose."""
-        if not self._settled:
-            return lines
-        plain = [_SGR.sub("", line) for line in lines]
-        if plain[: len(self._settled)] == self._settled:
-            return lines[len(self._settled) :]
-        seen = "".join("".join(self._settled).split())
-        index = 0
-        while seen and index < len(plain):
-            row = "".join(plain[index].split())
-            if not seen.startswith(row):
-                break
-            seen = seen[len(row) :]
-            index += 1
-        return lines[index:]
-
     def _interrupt(self) -> list[str]:
         """Return all lines there are; keep only what is needed to go on."""
         if self._thinking:
@@ -265,7 +252,7 @@ class MarkdownRenderer:
         context = self._tail if self._fence else self._table_header()
         self._reset(context, gap=False)
         self._context = context
-        self._settled = []
+        self._settled.clear()
         return lines
 
     def _table_header(self) -> str:

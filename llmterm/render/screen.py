@@ -46,6 +46,7 @@ class Screen:
         self._below = False
         # After a change of size the lines are still known, but not what they look like.
         self._rows_above: int | None = None
+        self._drawn_at = (0, 0)
 
     def paint(self, permanent: Sequence[str], live: Sequence[str], footer: Sequence[str]) -> None:
         """Draw a frame: `permanent` for good, above as much of the end of `live` as fits, and `footer`."""
@@ -83,7 +84,7 @@ class Screen:
         self._draw([], [])
 
     def resized(self) -> None:
-        """Take note that the terminal has a new size, before anything is drawn at that size."""
+        """Take note that the terminal has a new size; a frame notices it by itself."""
         columns, rows = self._dimensions()
         self._settled = []
         if not self._area:
@@ -94,6 +95,8 @@ class Screen:
         self._rows_above = min(height, rows - 1)
 
     def _draw(self, permanent: Sequence[str], area: list[str]) -> None:
+        if self._dimensions() != self._drawn_at:
+            self.resized()
         if not permanent and area == self._area and not self._below and self._rows_above is None:
             return
         lines = [*permanent, *area]
@@ -106,6 +109,7 @@ class Screen:
         parts += [_CLEAR_DOWN, "\r\n".join(lines[kept:])]
         parts += ["\r" if area else "\r\n" if len(lines) > kept else "", "" if area else _SHOW, _END]
         self._area, self._below, self._rows_above = area, False, None
+        self._drawn_at = self._dimensions()
         self._write("".join(parts))
 
     def _rows_up(self, kept: int) -> int:

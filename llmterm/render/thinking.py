@@ -41,6 +41,15 @@ class Thinking:
         """Return the row that may still grow; `advance` comes first."""
         return [*self._gap(), self._paint(self._tail.rstrip())] if self._tail.strip() else []
 
+    def settle(self, count: int) -> None:
+        """Take note that the first `count` lines of `live()` are permanent; what follows begins a new row."""
+        if not count:
+            return
+        if count == len(self.live()):
+            self._tail = ""
+            self._started = True
+        self._blank = False
+
     def close(self, width: int) -> list[str]:
         self.feed("\n")
         return self.advance(width)
