@@ -28,9 +28,11 @@ from prompt_toolkit.styles import Style
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
 
 _STYLE = Style.from_dict({"mark": "bold ansicyan", "pause": "ansiyellow", "hint": "ansibrightblack"})
-# How long a lone Esc waits to become the beginning of a sequence, in seconds: in the terminal's bytes, and in keys.
+# How long an Esc waits to become the beginning of a sequence, in seconds: in the terminal's bytes; as a key, typed by
+# hand before Enter; and at a pause, where it stops.
 _ESCAPE_BYTES = 0.05
-_ESCAPE_KEYS = 0.1
+_ESCAPE_ENTER = 0.4
+_ESCAPE_STOP = 0.1
 
 
 class TerminalPrompt:
@@ -64,7 +66,7 @@ class TerminalPrompt:
     async def paused(self, line: str, text: str = "") -> Decision:
         if self._pausing is None:
             self._pausing = self._session(self._pause_keys(), InMemoryHistory(), DummyCompleter(), erase=True)
-            self._pausing.app.timeoutlen = _ESCAPE_KEYS
+            self._pausing.app.timeoutlen = _ESCAPE_STOP
         result = await self._pausing.prompt_async(
             [("class:pause", line), ("", "\n"), ("class:mark", "> ")],
             default=text,
@@ -89,6 +91,7 @@ class TerminalPrompt:
             erase_when_done=erase,
         )
         session.app.ttimeoutlen = _ESCAPE_BYTES
+        session.app.timeoutlen = _ESCAPE_ENTER
         return session
 
     def _common_keys(self) -> KeyBindings:

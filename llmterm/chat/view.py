@@ -109,15 +109,18 @@ class MarkdownView:
 
     def resume(self, guidance: str) -> None:
         self._resting = False
-        if not (guidance or self._displaced or self._size() != self._drawn_at):
+        displaced = self._displaced or self._size() != self._drawn_at
+        if guidance:
+            self._renderer.settle(len(self._renderer.live()))
+            self._renderer.commit()
+            lines = [f"{self._dim}> {line}{self._plain}" for line in clean(guidance).splitlines()]
+            self._screen.paint(["", *lines, ""], [], [])
+        elif displaced:
+            # Below something else, or on a screen laid out anew, the open block cannot be drawn over: show it again.
+            self._screen.clear()
+            self._renderer.unsettle()
+        else:
             self._screen.reopen()
-            return
-        # Below something new, or on a screen laid out anew, the open block cannot be drawn over: go on below it.
-        self._renderer.settle(len(self._renderer.live()))
-        self._renderer.commit()
-        self._fit()
-        lines = [f"{self._dim}> {line}{self._plain}" for line in clean(guidance).splitlines()]
-        self._screen.paint(["", *lines, ""] if lines else [], [], [])
 
     def displaced(self) -> None:
         self._displaced = True

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeAlias
 
-from markdown_it import MarkdownIt  # noqa: TID251
-from markdown_it.token import Token  # noqa: TID251
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 Tokens: TypeAlias = Sequence[Token]
 

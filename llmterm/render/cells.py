@@ -19,7 +19,7 @@ def cell_len(text: str) -> int:
     """Return how many cells `text` occupies."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len as measure  # noqa: TID251 - widths are a noun of their own
+    from rich.cells import cell_len as measure
 
     return measure(text)
 
@@ -35,7 +35,7 @@ def chop(text: str, width: int) -> list[str]:
     """Cut `text` anywhere, into at least one piece, of at most `width` cells each if its characters fit at all."""
     if text.isascii():
         return [text[start : start + width] for start in range(0, len(text), width)] or [""]
-    from rich.cells import chop_cells  # noqa: TID251 - widths are a noun of their own
+    from rich.cells import chop_cells
 
     return [piece for piece in chop_cells(text, width) if piece] or [text]
 

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any, TypeAlias
 
-from pygments.lexer import ExtendedRegexLexer, LexerContext, RegexLexer  # type: ignore[import-untyped]  # noqa: TID251
-from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]  # noqa: TID251
-from pygments.token import Error, Token, Whitespace  # type: ignore[import-untyped]  # noqa: TID251
-from pygments.util import ClassNotFound  # type: ignore[import-untyped]  # noqa: TID251
-from rich.style import Style  # noqa: TID251
-from rich.syntax import Syntax  # noqa: TID251
+from pygments.lexer import ExtendedRegexLexer, LexerContext, RegexLexer
+from pygments.lexers import get_lexer_by_name
+from pygments.token import Error, Token, Whitespace
+from pygments.util import ClassNotFound
+from rich.style import Style
+from rich.syntax import Syntax
 
 from llmterm.render.cells import chop
 from llmterm.render.styled import cut, paint

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from markdown_it.rules_block.table import escapedSplit  # noqa: TID251
-from markdown_it.token import Token  # noqa: TID251
-from rich.style import Style  # noqa: TID251
+from markdown_it.rules_block.table import escapedSplit
+from markdown_it.token import Token
+from rich.style import Style
 
 from llmterm.render.blocks import Block, Parser, Tokens, fence_is_closed, groups, start_of
 from llmterm.render.cells import cell_len, chop, wrap

@@ -105,6 +105,10 @@ class MarkdownRenderer:
         else:
             self._settled.add(lines)
 
+    def unsettle(self) -> None:
+        """Show the open block from its first line again: what was settled is out of sight."""
+        self._settled.clear()
+
     def commit(self) -> list[str]:
         """Return all lines there are, the open block's too, and start afresh below them.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from rich.style import Style  # noqa: TID251
+from rich.style import Style
 
 from llmterm.render.cells import breaks
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.style import Style  # noqa: TID251
+from rich.style import Style
 
 from llmterm.render.cells import cell_len
 from llmterm.render.styled import Runs, plain, strip, wrap
