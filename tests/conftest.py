@@ -13,6 +13,20 @@ settings.register_profile("llmterm", deadline=None, suppress_health_check=[Healt
 settings.load_profile("llmterm")
 
 
+# What needs a pseudo-terminal, or signals as POSIX has them.
+collect_ignore = (
+    [
+        "test_chat_hotkey.py",
+        "test_chat_killed.py",
+        "test_chat_local.py",
+        "test_chat_terminal.py",
+        "test_keys_terminal.py",
+    ]
+    if sys.platform == "win32"
+    else []
+)
+
+
 def _stay_on_this_machine(event: str, arguments: tuple[object, ...]) -> None:
     if event != "socket.connect":
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import re
 import signal
 import threading
@@ -647,3 +648,45 @@ def test_switch_of_model_at_a_pause(open_chat: Open) -> None:
 
         assert chat.server.exchanges[1].body["model"] == "other"
         assert chat.messages()[-1]["text"] == "one two three."
+
+
+def test_stored_answer_is_exactly_what_was_received(open_chat: Open) -> None:
+    """Paused at random moments of a fast stream: each segment is the beginning of what its request was sent."""
+    dice = random.Random(7)
+    pauses = 10
+    sent: list[str] = []
+
+    async def script(exchange: Exchange) -> None:
+        number = len(sent)
+        sent.append("")
+        await exchange.start()
+        for word in range(dice.randrange(5, 400) if number == pauses else 100_000):
+            piece = f"s{number}w{word} "
+            sent[number] += piece
+            await exchange.text(piece)
+            if word % 20 == 0:
+                await asyncio.sleep(0.001)  # the pace of a model; nothing waits for it
+        await exchange.end()
+
+    with open_chat(script) as chat:
+        chat.ask("go")
+        for number in range(pauses):
+            wanted = dice.randrange(1, 600)
+            chat.program.wait_for(rf"\bs{number}w\d+")
+            chat.program.wait_for(lambda: len(sent[number]) > wanted)  # noqa: B023
+            chat.program.send(" ")
+            chat.program.wait_for("paused after")
+            text = chat.messages()[-1]["text"]
+            segments = chat.messages()[-1]["segments"]
+            assert segments[-1]["end"] == len(text)
+            assert sent[number].startswith(text[segments[-1]["start"] :])
+            chat.program.send(" ")
+            chat.program.wait_for(lambda: "paused after" not in chat.program.text)
+        chat.program.wait_for(r"\n\n>$")
+
+        *_, answer = chat.messages()
+        assert answer["status"] == "complete"
+        parts = [answer["text"][each["start"] : each["end"]] for each in answer["segments"]]
+        assert "".join(parts) == answer["text"]
+        assert parts[-1] == sent[pauses]
+        assert all(all_of_it.startswith(part) for all_of_it, part in zip(sent, parts, strict=True))

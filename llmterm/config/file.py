@@ -1,0 +1,209 @@
+"""The configuration file: where it is, and settings out of it.
+
+It is checked as a whole: a `ConfigError` lists everything wrong with it, by file and line, and never repeats a value,
+which might be a key. pydantic and tomllib are imported only when there is a file.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from llmterm.config.settings import AnySettings, Check, Environ, KeyPath, Settings, quote, suggestion
+from llmterm.errors import ConfigError
+
+APP = "llmterm"
+
+
+def config_path(environ: Environ) -> Path:
+    if named := environ.get("LLMTERM_CONFIG"):
+        return Path(named)
+    if folder := _xdg_dir("XDG_CONFIG_HOME", environ):
+        return folder / "config.toml"
+    from platformdirs import user_config_path
+
+    return user_config_path(APP, appauthor=False) / "config.toml"
+
+
+def data_dir(environ: Environ) -> Path:
+    if named := environ.get("LLMTERM_DATA_DIR"):
+        return Path(named)
+    if folder := _xdg_dir("XDG_DATA_HOME", environ):
+        return folder
+    from platformdirs import user_data_path
+
+    return user_data_path(APP, appauthor=False)
+
+
+def _xdg_dir(variable: str, environ: Environ) -> Path | None:
+    """Return our folder under an XDG variable; a relative one is to be ignored, says the XDG specification."""
+    root = Path(environ.get(variable, ""))
+    return root / APP if sys.platform != "win32" and root.is_absolute() else None
+
+
+def load(path: Path | None = None, *, environ: Environ) -> Settings:
+    """Return the settings of `path`, or of `config_path`; only the default file may be missing."""
+    named = path is not None or bool(environ.get("LLMTERM_CONFIG"))
+    path = path or config_path(environ)
+    try:
+        # Some editors begin a file with a byte order mark, which TOML does not allow.
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        if not named:
+            return Settings()
+        raise ConfigError(f"{path}: no such file", hint="create it, or name another one") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8", hint="save the file as UTF-8") from None
+    return _parse(text, path)
+
+
+def _parse(text: str, path: Path) -> Settings:
+    import tomllib
+
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_syntax_error(str(error), text, path)) from None
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{path}: not valid TOML: a number too long, or lists nested too deep") from None
+    reader = _Reader()
+    settings = reader.table(Settings, data)
+    if reader.complaints:
+        lines = key_lines(text)
+        located = sorted((lines[where], complaint) for where, complaint in reader.complaints)
+        raise ConfigError("\n".join(f"{path}:{line}: {complaint}" for line, complaint in located))
+    return settings
+
+
+def _syntax_error(message: str, text: str, path: Path) -> str:
+    what, _, place = message.rpartition(" (at ")
+    if match := re.fullmatch(r"line (\d+), column (\d+)\)", place):
+        line, column = match.groups()
+        return f"{path}:{line}: not valid TOML: {what} (column {column})"
+    last = text.rstrip().count("\n") + 1
+    return f"{path}:{last}: not valid TOML: {what} (at the end of the file)"
+
+
+class _Reader:
+    """Makes settings of parsed TOML, and keeps what is wrong with it, by key.
+
+    One adapter for each value, not one for the tree: in strict mode pydantic makes no dataclass of a `dict`.
+    """
+
+    def __init__(self) -> None:
+        self.complaints: list[tuple[KeyPath, str]] = []
+
+    def table(self, kind: type[AnySettings], table: object, path: KeyPath = ()) -> AnySettings:
+        from pydantic import SecretStr
+
+        if not isinstance(table, dict):
+            self._complain(path, f"{_name(path)} must be a table, not {_kind(table)}")
+            return kind()
+        hints = get_type_hints(kind, localns={"SecretStr": SecretStr})
+        known = {item.name: item.metadata.get("check") for item in fields(kind)}
+        values = {}
+        for key, value in table.items():
+            here = (*path, key)
+            if key not in known:
+                self._complain(here, _unknown_key(here, value, tuple(known)))
+            elif isinstance(hint := hints[key], type) and is_dataclass(hint):
+                values[key] = self.table(hint, value, here)
+            else:
+                values[key] = self._value(hint, known[key], value, here)
+        return kind(**values)
+
+    def _value(self, hint: Any, check: Check | None, value: object, path: KeyPath) -> Any:
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            result = TypeAdapter[Any](hint).validate_python(value, strict=True)
+        except ValidationError as error:
+            [problem] = error.errors(include_input=False, include_url=False)
+            choices = str(problem.get("ctx", {}).get("expected", "")).replace("'", '"')
+            expected = choices or f"{_EXPECTED.get(problem['type'], 'something else')}, not {_kind(value)}"
+            self._complain(path, f"{_name(path)} must be {expected}")
+            return None
+        if check and (complaint := check(result)):
+            self._complain(path, f"{_name(path)} {complaint}")
+        return result
+
+    def _complain(self, path: KeyPath, complaint: str) -> None:
+        self.complaints.append((path, complaint))
+
+
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+}
+_KINDS = {
+    str: "text",
+    bool: "a boolean",
+    int: "a whole number",
+    float: "a decimal number",
+    list: "a list",
+    dict: "a table",
+}
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "a date or time")
+
+
+def _name(path: KeyPath) -> str:
+    *table, key = path
+    return f"{key} in [{'.'.join(table)}]" if table else key
+
+
+def _unknown_key(path: KeyPath, value: object, known: tuple[str, ...]) -> str:
+    *table, key = path
+    noun = "table" if isinstance(value, dict) else "key"
+    place = f" in [{'.'.join(table)}]" if table else ""
+    return f"unknown {noun} {quote(key)}{place}{suggestion(key, known)}"
+
+
+def key_lines(text: str) -> dict[KeyPath, int]:
+    """Return the line, from 1, on which each key and table of a valid TOML text first begins.
+
+    tomllib gives no positions, but the shortest run of lines that it parses is one statement.
+    """
+    import tomllib
+
+    lines = text.replace("\r\n", "\n").split("\n")
+    found: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    start = 0
+    for end in range(1, len(lines) + 1):
+        try:
+            statement = tomllib.loads("\n".join(lines[start:end]))
+        except tomllib.TOMLDecodeError:
+            continue
+        if header := lines[start].lstrip().startswith("["):
+            table = ()
+        paths = [(*table, *path) for path in _paths(statement)]
+        for path in paths:
+            found.setdefault(path, start + 1)
+        if header:
+            table = paths[-1]
+        start = end
+    return found
+
+
+def _paths(table: Mapping[str, Any]) -> Iterator[KeyPath]:
+    """Yield the path of every key, each table before what is in it."""
+    tables: list[tuple[KeyPath, Mapping[str, Any]]] = [((), table)]
+    # Not recursive: a dotted key may be longer than the stack is deep.
+    while tables:
+        path, table = tables.pop()
+        for key, value in table.items():
+            yield (*path, key)
+            if isinstance(value, dict):
+                tables.append(((*path, key), value))
