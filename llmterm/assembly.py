@@ -214,9 +214,10 @@ def _build(
     providers: ProviderRegistry,
     sessions: SessionStore,
 ) -> Chat:
-    from llmterm.chat.answer import Stage
-    from llmterm.chat.app import Chat, Choices
+    from llmterm.chat.answering import Choices
+    from llmterm.chat.app import Chat
     from llmterm.chat.decision import Interrupts
+    from llmterm.chat.stage import Stage
 
     interrupts = Interrupts(time.monotonic)
     view = _view(look)

@@ -1,45 +1,29 @@
-"""The chat itself: asks, plays answers, rests while one is paused, and keeps the record of it all.
+"""The chat itself: a prompt, questions, commands, and the sessions they belong to.
 
-It owns the order of things, and nothing else: drawing is the view's, keys and journal are the stage's, the words are
-the status module's. The order that matters most: a pause is on disk before the screen says so.
+It owns the order of things, and nothing else: an answer is played by `Answering`, drawing is the view's, keys and
+journal are the stage's, the words are the status module's.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from llmterm import __version__
-from llmterm.chat.answer import Stage, Wish
+from llmterm.chat.answering import Answering, Choices
 from llmterm.chat.commands import Command, Commands
-from llmterm.chat.decision import Decision, Leave, Prompt, Resume, Send, Stop
-from llmterm.chat.status import pause_line
+from llmterm.chat.decision import Leave, Leaving, Prompt
+from llmterm.chat.stage import Stage
 from llmterm.chat.view import View
 from llmterm.conversation import Conversation
-from llmterm.errors import LlmtermError, SessionError, UsageError
+from llmterm.errors import LlmtermError, UsageError
 from llmterm.keys import Key
 from llmterm.marker import marker_note, mentions
-from llmterm.messages import EndReason, Message, Options, Reply, Request, StreamLimits, TextDelta, ThinkingDelta
+from llmterm.messages import Message, Reply, Request, StreamLimits, TextDelta, ThinkingDelta
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
 from llmterm.turn import Turn, TurnState
-
-
-@dataclass(slots=True, kw_only=True)
-class Choices:
-    """What the user may change while the chat goes on."""
-
-    provider: str
-    model: str
-    options: Options
-    named: bool = False
-    """Provider or model were named on the command line: they also go on with an answer that others began."""
-
-
-class _Leaving(Exception):
-    def __init__(self, *, interrupted: bool) -> None:
-        self.interrupted = interrupted
 
 
 class Chat:
@@ -62,16 +46,11 @@ class Chat:
         marker: str | None,
         limits: StreamLimits,
     ) -> None:
-        """`chords` is where a global key source, if there is one, puts what it hears while a prompt is up.
-
-        `suspend` stops the program as Ctrl-Z does; `retake` puts the terminal into our modes after a prompt left it.
-        """
+        """`chords`, `suspend` and `retake` are those of `Answering`."""
         self._registry = registry
         self._store = store
         self._stage = stage
         self._view = view
-        self._chords = chords
-        self._suspend = suspend
         self._retake = retake
         self._clear_screen = clear_screen
         self._choices = choices
@@ -82,6 +61,17 @@ class Chat:
         self._draft = ""
         self._commands = Commands(self._command_list())
         self._prompt = prompt(self._commands)
+        self._answering = Answering(
+            registry=registry,
+            stage=stage,
+            view=view,
+            prompt=self._prompt,
+            commands=self._commands,
+            choices=choices,
+            chords=chords,
+            suspend=suspend,
+            retake=retake,
+        )
 
     async def run(self, session: StoredSession | None = None) -> int:
         """Chat until the user leaves; return the exit code. With `session`, go on with that."""
@@ -93,7 +83,7 @@ class Chat:
                 self._offer()
             while True:
                 await self._round()
-        except _Leaving as leaving:
+        except Leaving as leaving:
             return 130 if leaving.interrupted else 0
 
     def _welcome(self) -> None:
@@ -128,7 +118,7 @@ class Chat:
         decision = await self._prompt.ask(draft)
         self._retake()
         if isinstance(decision, Leave):
-            raise _Leaving(interrupted=decision.interrupted)
+            raise Leaving(interrupted=decision.interrupted)
         return decision.text
 
     # One answer, from the question to its end
@@ -147,15 +137,25 @@ class Chat:
         self._view.begin()
         turn.start()
         try:
-            answer = await self._play(turn, log)
+            answer = await self._answering.play(turn, log)
         except LlmtermError:
-            # Nothing came. The question goes back to the user, and out of the record.
-            self._view.close()
-            self._draft = question
-            self._record(log.discard)
-            self._record(lambda: self._store.truncate(self._session or "", message_id))
+            if turn.state is TurnState.FAILED:
+                self._give_back(question, log, message_id)
             raise
         self._conversation = asked if answer is None else asked.add(answer)
+        self._keep_draft(turn)
+
+    def _give_back(self, question: str, log: AnswerLog, message_id: int) -> None:
+        """Nothing came: the question goes back to the user, and out of the record."""
+        self._view.close()
+        self._draft = question
+        self._answering.record(log.discard)
+        self._answering.record(lambda: self._store.truncate(self._session or "", message_id))
+
+    def _keep_draft(self, turn: Turn) -> None:
+        """After a stop nothing that was queued is sent by itself."""
+        if turn.state is TurnState.CANCELLED:
+            self._draft = self._stage.take_queue()
 
     def _request(self, asked: Conversation) -> tuple[Request, str | None]:
         """Return the request for the next answer, and the marker to look for in it."""
@@ -163,118 +163,6 @@ class Chat:
         marker = None if mentioned else self._marker
         note = marker_note(marker) if marker else ""
         return asked.request(model=self._choices.model, options=self._choices.options, note=note), marker
-
-    async def _play(self, turn: Turn, log: AnswerLog) -> Message | None:
-        """Stream, rest, stream again, until the answer is over; return it, unless nothing of it came.
-
-        Raises the turn's error where the answer failed before anything came.
-        """
-        leaving: _Leaving | None = None
-        while turn.state not in (TurnState.CANCELLED, TurnState.DONE):
-            if turn.state is TurnState.PAUSED:
-                if leaving is not None:
-                    self._view.pause()
-                    raise leaving
-                await self._rest(turn, log)
-            wish = await self._stream(turn, log)
-            if wish in (Wish.LEAVE, Wish.LEAVE_INTERRUPTED):
-                leaving = _Leaving(interrupted=wish is Wish.LEAVE_INTERRUPTED)
-            elif wish is Wish.SUSPEND:
-                self._view.pause()
-                self._suspend()
-                self._resume(turn, log, "")
-        message = self._finish(turn, log)
-        if leaving is not None:
-            raise leaving
-        return message
-
-    async def _stream(self, turn: Turn, log: AnswerLog) -> Wish:
-        """Play the answer, if it streams; afterwards what there is of it is on disk."""
-        if turn.state is not TurnState.STREAMING:
-            return Wish.NOTHING
-        label = self._registry.label(turn.provider.name, turn.request.model)
-        try:
-            return await self._stage.play(turn, log, label)
-        except asyncio.CancelledError:
-            await turn.pause(EndReason.CRASH)  # the program is being ended; the answer can be gone on with
-            self._view.pause()
-            raise
-        finally:
-            self._save(turn, log)
-
-    def _save(self, turn: Turn, log: AnswerLog) -> None:
-        if turn.state is TurnState.PAUSED:
-            self._record(lambda: log.pause(turn.reply, turn.reason))
-
-    def _finish(self, turn: Turn, log: AnswerLog) -> Message | None:
-        self._view.close()
-        stopped = turn.state is TurnState.CANCELLED
-        if stopped:
-            self._draft = self._stage.take_queue()
-        if stopped and not turn.reply.text and not turn.reply.thinking:
-            self._record(log.discard)
-            return None
-        message = turn.reply.message("interrupted" if stopped else "complete")
-        self._record(lambda: log.finish(message))
-        if turn.reason is EndReason.REFUSAL:
-            self._view.say("the provider's filter ended this answer", error=True)
-        return message
-
-    # An answer at rest
-
-    async def _rest(self, turn: Turn, log: AnswerLog) -> None:
-        """Wait for what is to become of a paused answer, and do it."""
-        self._view.pause()
-        trouble = f"{turn.error}\n" if turn.error else ""
-        decision = await self._decide(trouble + pause_line(turn.reply, turn.reason))
-        self._retake()
-        match decision:
-            case Resume():
-                self._resume(turn, log, "")
-            case Send(text) if Commands.is_command(text):
-                await self._command_at_rest(text)
-            case Send(text):
-                self._resume(turn, log, text)
-            case Stop():
-                await turn.cancel()
-            case Leave(interrupted):
-                raise _Leaving(interrupted=interrupted)
-
-    def _resume(self, turn: Turn, log: AnswerLog, guidance: str) -> None:
-        if turn.state is not TurnState.PAUSED:
-            return
-        provider = self._registry.get(self._choices.provider)
-        self._record(lambda: log.resume(provider=provider.name, model=self._choices.model, guidance=guidance))
-        self._view.resume(guidance)
-        turn.resume(guidance=guidance, provider=provider, model=self._choices.model)
-
-    async def _command_at_rest(self, text: str) -> None:
-        try:
-            if text.split()[0] in ("/clear", "/continue", "/discard"):
-                raise UsageError("an answer is still open", hint="Esc ends it")
-            await self._commands.run(text)
-        except LlmtermError as error:
-            self._view.say(str(error), error=True)
-
-    async def _decide(self, line: str) -> Decision:
-        prompt = asyncio.ensure_future(self._prompt.paused(line, self._stage.take_typed()))
-        waiting: set[asyncio.Future[Decision]] = {prompt}
-        if self._chords is not None:
-            waiting.add(asyncio.ensure_future(_chord(self._chords)))
-        try:
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            return prompt.result() if prompt in done else Resume()
-        finally:
-            for each in waiting:
-                each.cancel()
-            await asyncio.wait(waiting)
-
-    def _record(self, write: Callable[[], object]) -> None:
-        """Write to the store; the answer on the screen outlives a store that cannot."""
-        try:
-            write()
-        except SessionError as error:
-            self._view.say(str(error), error=True)
 
     # Sessions
 
@@ -327,9 +215,10 @@ class Chat:
         if reply.thinking:
             self._view.event(ThinkingDelta(reply.thinking))
         self._view.event(TextDelta(reply.text))
-        message = await self._play(turn, log)
+        message = await self._answering.play(turn, log)
         if message is not None:
             self._conversation = self._conversation.add(message)
+        self._keep_draft(turn)
 
     # Commands
 
@@ -400,10 +289,4 @@ class Chat:
         self._clear_screen()
 
     async def _quit(self, _argument: str) -> None:
-        raise _Leaving(interrupted=False)
-
-
-async def _chord(queue: asyncio.Queue[Key]) -> Decision:
-    while (await queue.get()).name != "chord":
-        pass
-    return Resume()
+        raise Leaving(interrupted=False)

@@ -34,6 +34,14 @@ class Leave:
     interrupted: bool = False
 
 
+class Leaving(Exception):
+    """The user leaves the program; on its way to whoever runs the chat."""
+
+    def __init__(self, *, interrupted: bool) -> None:
+        super().__init__()
+        self.interrupted = interrupted
+
+
 Decision: TypeAlias = Send | Resume | Stop | Leave
 
 

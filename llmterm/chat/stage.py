@@ -1,4 +1,4 @@
-"""One answer on the screen: events to the view, keys to the turn, text to the journal, all at the same time.
+"""An answer on the screen: events to the view, keys to the turn, text to the journal, all at the same time.
 
 Keys are raced with the stream; they never wait for the next chunk. What is typed while the answer streams is shown
 in the status line and kept: a finished line is queued as the next message, an unfinished one stays to be gone on with.
