@@ -62,7 +62,10 @@ Measure before you choose: most queues are either empty or full, and the ones in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """An answer of `chunks`, at `rate` a second or, with 0, as fast as it goes; `hold` seconds after the first."""
+    """An answer of `chunks`, at `rate` a second or, with 0, as fast as it goes.
+
+    The server waits `hold` seconds after the first chunk, and as long again before the end.
+    """
 
     text: Literal["prose", "markdown", "stamps"]
     chunks: int

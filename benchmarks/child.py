@@ -15,7 +15,7 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Self
+from typing import Literal, NoReturn, Self
 
 PATIENCE = 600.0
 _READ = 65536
@@ -98,11 +98,11 @@ class Child:
         """Take what was read so far as seen: `wait_for` will not look at it."""
         self._unmatched = b""
 
-    def resident(self) -> int:
-        """Return the bytes of memory in use now."""
+    def memory(self, field: Literal["VmRSS", "VmHWM"]) -> int:
+        """Return the bytes of memory in use now, or at the peak so far (proc_pid_status(5))."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             fields = dict(line.split(":", 1) for line in status)
-        return int(fields["VmRSS"].split()[0]) * 1024
+        return int(fields[field].split()[0]) * 1024
 
     def finish(self) -> Usage:
         """Read to the end and return what the process used."""

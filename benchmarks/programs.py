@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,11 +93,13 @@ class Reports:
 
     def wait_for(self, event: str, *, draining: Child) -> int:
         """Return when the next `event` happened, skipping others; a child that writes meanwhile is not held up."""
-        while True:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             draining.read_for(0.002)
             while report := self.next(timeout=0):
                 if report["event"] == event:
                     return int(report["at"])
+        raise RuntimeError(f"the server does not tell of {event!r}")
 
 
 @contextmanager

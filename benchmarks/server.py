@@ -71,10 +71,12 @@ async def _answer(writer: asyncio.StreamWriter, recipe: Recipe) -> None:
     for first in islice(pieces, 1):
         writer.write(_delta(first))
         _report("first")
-    if recipe.hold:
-        await asyncio.sleep(recipe.hold)
+    await asyncio.sleep(recipe.hold)
     send = _at_pace(writer, pieces, recipe.rate) if recipe.rate else _at_once(writer, pieces)
     await send
+    await writer.drain()
+    _report("last")
+    await asyncio.sleep(recipe.hold)
     usage = {"prompt_tokens": 1, "completion_tokens": recipe.chunks, "total_tokens": recipe.chunks + 1}
     writer.write(_delta(f"\n\n{END}\n") + _event(_choices({}, "stop")) + _event({"choices": [], "usage": usage}))
     writer.write(_http_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 
 from llmterm import __version__
 from llmterm.chat.answering import Answering, Choices
@@ -24,6 +25,9 @@ from llmterm.messages import Message, Reply, Request, StreamLimits, TextDelta, T
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
 from llmterm.turn import Turn, TurnState
+
+# Between two steps of getting ready: time enough for the keys that are being typed.
+_WARMING_SECONDS = 0.05
 
 
 class Chat:
@@ -75,6 +79,7 @@ class Chat:
 
     async def run(self, session: StoredSession | None = None) -> int:
         """Chat until the user leaves; return the exit code. With `session`, go on with that."""
+        warming = asyncio.create_task(self._warm())
         try:
             self._welcome()
             if session is not None:
@@ -85,6 +90,14 @@ class Chat:
                 await self._round()
         except Leaving as leaving:
             return 130 if leaving.interrupted else 0
+        finally:
+            warming.cancel()
+
+    async def _warm(self) -> None:
+        """Make the first answer and the first pause as quick as the later ones, while the user types."""
+        await asyncio.sleep(_WARMING_SECONDS)
+        for _ in chain(self._prompt.warm(), self._view.warm()):
+            await asyncio.sleep(_WARMING_SECONDS)
 
     def _welcome(self) -> None:
         label = self._registry.label(self._choices.provider, self._choices.model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -47,6 +47,10 @@ Decision: TypeAlias = Send | Resume | Stop | Leave
 
 class Prompt(Protocol):
     """Asks the user. Both calls may be cancelled; what was typed by then is lost."""
+
+    def warm(self) -> Iterator[None]:
+        """Get ready for the first pause, in small steps."""
+        ...
 
     async def ask(self, text: str = "") -> Send | Leave:
         """Wait for a message; `text` stands in the line already."""

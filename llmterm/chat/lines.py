@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
 from llmterm.keys import Key, KeySource
@@ -24,6 +24,9 @@ class LinePrompt:
         self._write = write
         self._suspend = suspend
         self._interrupts = interrupts
+
+    def warm(self) -> Iterator[None]:
+        yield from ()
 
     async def ask(self, text: str = "") -> Send | Leave:
         while True:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,17 +63,24 @@ class TerminalPrompt:
         )
         return result if isinstance(result, Leave) else Send(result)
 
+    def warm(self) -> Iterator[None]:
+        self._pause_session()
+        yield
+
     async def paused(self, line: str, text: str = "") -> Decision:
-        if self._pausing is None:
-            self._pausing = self._session(self._pause_keys(), InMemoryHistory(), DummyCompleter(), erase=True)
-            self._pausing.app.timeoutlen = _ESCAPE_STOP
-        result = await self._pausing.prompt_async(
+        result = await self._pause_session().prompt_async(
             [("class:pause", line), ("", "\n"), ("class:mark", "> ")],
             default=text,
             set_exception_handler=False,
             handle_sigint=False,
         )
         return Send(result) if isinstance(result, str) else result
+
+    def _pause_session(self) -> PromptSession[Any]:
+        if self._pausing is None:
+            self._pausing = self._session(self._pause_keys(), InMemoryHistory(), DummyCompleter(), erase=True)
+            self._pausing.app.timeoutlen = _ESCAPE_STOP
+        return self._pausing
 
     def _session(self, keys: KeyBindings, history: History, completer: Completer, *, erase: bool) -> PromptSession[Any]:
         session: PromptSession[Any] = PromptSession(

@@ -23,8 +23,10 @@ from llmterm.sessions import AnswerLog
 from llmterm.turn import Turn, TurnState
 
 _FRAME_SECONDS = 1 / 30
-# A frame may take this share of the time between frames: keys and sockets come first.
+# A frame may take this share of the time between frames: keys and sockets come first. But not for ever: what has
+# come meanwhile makes the next frame dearer still.
 _FRAME_SHARE = 0.2
+_LONGEST_PAUSE = 0.1
 # The elapsed time moves on also when nothing arrives.
 _IDLE_FRAME_SECONDS = 0.5
 
@@ -119,7 +121,7 @@ class _Performance:
             began = self._clock()
             self._view.frame(self._status())
             cost = self._clock() - began
-            await asyncio.sleep(max(_FRAME_SECONDS, cost / _FRAME_SHARE))
+            await asyncio.sleep(min(max(_FRAME_SECONDS, cost / _FRAME_SHARE), _LONGEST_PAUSE))
 
     async def _listen(self) -> None:
         while self._turn.state is TurnState.STREAMING:

@@ -5,7 +5,8 @@ A view draws; it decides nothing. `frame` may be called as often as its caller l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from llmterm.render.screen import Screen
 
 
+# What drawing the first block would import, from the bottom up, and what makes the parser ready.
+_DRAWING = ("rich.cells", "rich.style", "markdown_it", "llmterm.render.layout", "llmterm.render.markdown")
+_SAMPLES = ("word", "- item\n- **item**", "| a |\n|---|\n| b |")
+
+
 class View(Protocol):
+    def warm(self) -> Iterator[None]:
+        """Get ready for the first answer, in small steps, so that drawing it does not keep a key waiting."""
+        ...
+
     @property
     def columns(self) -> int:
         """How long a status line may be."""
@@ -74,6 +84,16 @@ class MarkdownView:
         self._renderer = renderer(self._drawn_at[0])
         self._resting = False
         self._displaced = False
+
+    def warm(self) -> Iterator[None]:
+        for name in _DRAWING:
+            importlib.import_module(name)
+            yield
+        for sample in _SAMPLES:
+            renderer = self._make(80)
+            renderer.feed(sample)
+            renderer.live()
+            yield
 
     @property
     def columns(self) -> int:
@@ -152,6 +172,9 @@ class PlainView:
         self._renderer = PlainRenderer()
         self._fresh_line = True
         self._announced = False
+
+    def warm(self) -> Iterator[None]:
+        yield from ()
 
     @property
     def columns(self) -> int:
