@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llmterm.conversation import Conversation
-from llmterm.errors import ProviderError
+from llmterm.errors import LlmtermError, ProviderError
 from llmterm.journal import keep_journal
-from llmterm.marker import marker_note, mentions
-from llmterm.messages import EndReason, Options, StreamLimits, TextDelta
+from llmterm.marker import marker_for
+from llmterm.messages import EndReason, Options, StreamLimits, TextDelta, ThinkingDelta
 from llmterm.providers import Provider
 from llmterm.sessions import SessionStore
 from llmterm.turn import Turn, TurnState
@@ -27,12 +27,13 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """Asks one question. `write` puts text on standard output, `notice` a line on standard error."""
+    """Asks one question. `write` puts text on standard output, `think` and `notice` on standard error."""
 
     provider: Provider
     store: SessionStore
     limits: StreamLimits
     write: Callable[[str], None]
+    think: Callable[[str], None]
     notice: Callable[[str], None]
 
     async def run(
@@ -50,8 +51,8 @@ class Ask:
         Raises ProviderError where the answer fails or is cut short by the provider.
         """
         asked = conversation.ask(question)
-        marker = None if marker is None or mentions(marker, question) else marker
-        request = asked.request(model=model, options=options, note=marker_note(marker) if marker else "")
+        marker, note = marker_for(marker, question)
+        request = asked.request(model=model, options=options, note=note)
         session = session or self.store.create(system=conversation.system)
         asked_id = self.store.add(session, asked.messages[-1])
         log = self.store.begin(session, provider=self.provider.name, model=model, options=options)
@@ -59,10 +60,8 @@ class Ask:
         turn.start()
         journal = asyncio.create_task(keep_journal(turn, log, self.notice))
         try:
-            async for event in turn.events():
-                if isinstance(event, TextDelta):
-                    self.write(event.text)
-        except ProviderError:
+            await self._write_all(turn)
+        except LlmtermError:
             log.discard()
             self.store.truncate(session, asked_id)
             raise
@@ -70,18 +69,28 @@ class Ask:
             journal.cancel()
             if turn.state is TurnState.STREAMING:
                 await turn.cancel()
-            if turn.state in (TurnState.PAUSED, TurnState.CANCELLED) and turn.reply.text:
+            if turn.state in (TurnState.PAUSED, TurnState.CANCELLED):
                 log.pause(turn.reply, turn.reason)
         if turn.state is TurnState.DONE:
             log.finish(turn.reply.message("complete"))
-        else:
-            self._cut_short(turn, options, session)
+        self._judge(turn, options, session)
 
-    def _cut_short(self, turn: Turn, options: Options, session: str) -> None:
+    async def _write_all(self, turn: Turn) -> None:
+        async for event in turn.events():
+            if isinstance(event, TextDelta):
+                self.write(event.text)
+            elif isinstance(event, ThinkingDelta):
+                self.think(event.text)
+
+    def _judge(self, turn: Turn, options: Options, session: str) -> None:
+        """Raise ProviderError unless the answer is whole, or as short as was asked for."""
+        if turn.reason is EndReason.REFUSAL:
+            raise ProviderError("the answer was cut short: the provider's filter ended it")
+        if turn.state is TurnState.DONE:
+            return
         why = str(turn.error) if turn.error else _WHY.get(turn.reason, turn.reason)
         message = f"the answer was cut short: {why}"
         hint = f"llmterm chat --session {session} goes on with it"
-        if turn.reason is EndReason.LENGTH and options.max_tokens is not None:
-            self.notice(f"{message} ({hint})")  # as asked for
-        else:
+        if turn.reason is not EndReason.LENGTH or options.max_tokens is None:
             raise ProviderError(message, hint=hint)
+        self.notice(f"{message} ({hint})")

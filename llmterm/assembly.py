@@ -10,11 +10,11 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
 
 from llmterm import config
 from llmterm.config import Settings
@@ -120,9 +120,10 @@ def _file_label(model: str) -> str:
     return Path(model).stem if model.endswith(".gguf") else model
 
 
-async def ask(launch: Launch, question: str, session: StoredSession | None) -> None:
-    """Answer one question on standard output. Raises our errors."""
+async def ask(launch: Launch, question: str, session: StoredSession | None) -> int:
+    """Answer one question on standard output; return the exit code. Raises our errors."""
     from llmterm.ask import Ask
+    from llmterm.chat.terminal import Signals
 
     if session is not None and session.answer is not None:
         raise UsageError(
@@ -131,19 +132,22 @@ async def ask(launch: Launch, question: str, session: StoredSession | None) -> N
         )
     providers = registry(launch.settings, launch.environ)
     sessions = store(launch.environ)
-    out = sys.stdout.buffer
-    terminal = sys.stdout.isatty()
-
-    def write(text: str) -> None:
-        out.write(_shown(text).encode("utf-8", "replace") if terminal else text.encode("utf-8", "replace"))
-        out.flush()
-
+    signals = Signals()
+    me = asyncio.current_task()
+    assert me is not None
+    signals.install(me)
+    write, think = _writer(sys.stdout), _writer(sys.stderr)
     try:
+        provider = providers.get(launch.provider)
+        preparation = provider.preparation(launch.model)
+        if preparation and sys.stderr.isatty():
+            notice(f"{preparation} …")
         await Ask(
-            provider=providers.get(launch.provider),
+            provider=provider,
             store=sessions,
             limits=launch.settings.stream.limits(),
             write=write,
+            think=think,
             notice=notice,
         ).run(
             session.conversation if session else Conversation(system=launch.settings.system),
@@ -153,24 +157,51 @@ async def ask(launch: Launch, question: str, session: StoredSession | None) -> N
             marker=launch.marker,
             session=session.id if session else None,
         )
-        if terminal:
+        if sys.stdout.isatty():
             write("\n")
     except BrokenPipeError:
-        # The reader has had enough. What Python still holds for it must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()  # the reader has had enough
+    except asyncio.CancelledError:
+        if signals.received is None:
+            raise
+        return 128 + signals.received
+    except OSError as error:
+        _let_go()
+        raise UsageError(f"the answer cannot be written: {error.strerror}", hint="it is kept in the session") from None
     finally:
+        signals.remove()
         await providers.aclose()
         sessions.close()
+    return 0
 
 
-def _shown(text: str) -> str:
-    from llmterm.render.sanitize import clean
+def _writer(stream: TextIO) -> Callable[[str], None]:
+    """Return what writes text to `stream`: as it is, but on a terminal made harmless."""
+    out = stream.buffer
+    sanitizer = None
+    if stream.isatty():
+        from llmterm.render.sanitize import Sanitizer
 
-    return clean(text)
+        sanitizer = Sanitizer()
+
+    def write(text: str) -> None:
+        out.write((sanitizer.feed(text) if sanitizer else text).encode("utf-8", "replace"))
+        out.flush()
+
+    return write
+
+
+def _let_go() -> None:
+    """Forget standard output: what Python still holds for it must not raise again at exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def notice(line: str) -> None:
-    sys.stderr.write(f"llmterm: {line}\n")
+    """Say a line on standard error. It may hold what a server has said: nothing in it is executed."""
+    from llmterm.render.sanitize import clean
+
+    sys.stderr.write(f"llmterm: {clean(line)}\n")
 
 
 async def chat(launch: Launch, session: StoredSession | None, providers: ProviderRegistry | None = None) -> int:
@@ -200,6 +231,8 @@ async def chat(launch: Launch, session: StoredSession | None, providers: Provide
             except asyncio.CancelledError:
                 if signals.received is None:
                     raise
+                if not os.isatty(sys.stdout.fileno()):
+                    _let_go()  # the terminal has hung up
                 return 128 + signals.received
             finally:
                 signals.remove()

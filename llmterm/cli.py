@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeAlias
 
@@ -39,6 +41,11 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON, for prog
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    if sys.stdout is None or sys.stderr is None:
+        sys.exit(UsageError.exit_code)  # nowhere to answer to, and nowhere to say so
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows question marks
     arguments = sys.argv[1:]
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _TOP_OPTIONS):
         arguments = ["chat", *arguments]
@@ -62,7 +69,7 @@ def exit_with(run: Callable[[], object]) -> NoReturn:
 
 
 def _complain(message: str) -> None:
-    sys.stderr.write(f"llmterm: {message}\n")
+    assembly.notice(message)
 
 
 def _version(wanted: bool) -> None:
@@ -108,13 +115,14 @@ def chat(
         stream={"chunk_timeout": timeout},
     )
     opened = _open_session(session, latest=latest, peek=False)
+    if opened is not None and system is not None:
+        opened = replace(opened, conversation=replace(opened.conversation, system=system))
     launch = assembly.launch(settings, os.environ, provider=provider, model=model)
-    if not sys.stdin.isatty():
-        asyncio.run(assembly.ask(launch, _question(), opened))
-    elif not sys.stdout.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise typer.Exit(asyncio.run(assembly.ask(launch, _question(), opened)))
+    if not sys.stdout.isatty():
         raise UsageError("a chat needs a terminal to write to", hint="echo question | llmterm chat > file")
-    else:
-        raise typer.Exit(asyncio.run(assembly.chat(launch, opened)))
+    raise typer.Exit(asyncio.run(assembly.chat(launch, opened)))
 
 
 def _settings(flags: dict[str, Any], **sections: dict[str, Any]) -> config.Settings:
@@ -131,8 +139,8 @@ def _one_of(option: str, value: str | None, *allowed: str) -> str | None:
 
 
 def _question() -> str:
-    if sys.stdin.closed:
-        raise UsageError("standard input is closed")
+    if sys.stdin is None or sys.stdin.closed:
+        raise UsageError("standard input is closed", hint="echo question | llmterm chat")
     text = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
     if not text:
         raise UsageError("there is no question on standard input", hint="echo question | llmterm chat")
@@ -144,7 +152,7 @@ def _open_session(given: str | None, *, latest: bool, peek: bool) -> StoredSessi
         return None
     store = assembly.store(os.environ)
     try:
-        found = given or store.latest()
+        found = given if given is not None else store.latest()
         if found is None:
             raise SessionError("there is no session to continue", hint="llmterm chat begins one")
         return store.load(found, peek=peek)
@@ -189,17 +197,17 @@ def export(
 ) -> None:
     """Write a session to standard output; the JSON form is stable."""
     wanted = _one_of("--format", format, "json", "markdown")
-    _print_session(session, "json" if wanted == "json" else "markdown", exact=True)
+    _print_session(session, "json" if wanted == "json" else "markdown")
 
 
-def _print_session(given: str, form: Literal["json", "markdown"], *, exact: bool = False) -> None:
+def _print_session(given: str, form: Literal["json", "markdown"]) -> None:
     from llmterm.sessions import export as export_values
     from llmterm.sessions import markdown
 
     found = _open_session(given, latest=False, peek=True)
     assert found is not None
     text = json.dumps(export_values(found), indent=2, ensure_ascii=False) if form == "json" else markdown(found)
-    if not exact and sys.stdout.isatty():
+    if sys.stdout.isatty():
         from llmterm.render.sanitize import clean
 
         text = clean(text)
@@ -235,8 +243,11 @@ def _print_path(path: Path, as_json: bool) -> None:
 @config_app.command()
 def set_key(provider: str) -> None:
     """Put a provider's key, asked for without an echo, into the system's keyring."""
-    asked = sys.stdin.isatty()
-    value = typer.prompt(f"Key for {provider}", hide_input=True) if asked else sys.stdin.readline()
+    try:
+        asked = sys.stdin.isatty()
+        value = typer.prompt(f"Key for {provider}", hide_input=True) if asked else sys.stdin.readline()
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     config.store_secret(provider, value)
     typer.echo(f"the key for {provider} is in the keyring")
 

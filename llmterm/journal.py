@@ -16,12 +16,14 @@ _SECONDS = 0.2
 async def keep_journal(turn: Turn, log: AnswerLog, report: Callable[[str], None]) -> None:
     """Journal what has come, again and again, until cancelled.
 
-    A store that fails is reported once: the answer is worth more than its copy, and goes on without.
+    A store that fails is reported once, and tried again: the answer is worth more than its copy.
     """
+    reported = False
     while True:
         await asyncio.sleep(_SECONDS)
         try:
             log.journal(turn.reply)
         except SessionError as error:
-            report(str(error))
-            return
+            if not reported:
+                report(str(error))
+            reported = True

@@ -2,8 +2,7 @@
 
 `MarkerScanner` is pure and does not depend on how the text is cut into chunks. It withholds at most
 `len(marker) - 1` characters, swallows the marker and drops what follows it. A marker inside a code fence or
-inline code is text. Whether to scan at all is the caller's decision (`mentions`): an answer to a question that
-merely mentions the marker may well quote it.
+inline code is text. Whether to scan at all depends on the question (`marker_for`).
 
 Fences and code spans follow CommonMark (https://spec.commonmark.org/0.31.2/, sections 4.5 and 6.1) as far as a
 reader who cannot look ahead is able to: a code span counts as open from its first backtick until it is closed or
@@ -40,8 +39,14 @@ def marker_note(marker: str) -> str:
     )
 
 
-def mentions(marker: str, text: str) -> bool:
-    return marker in text
+def marker_for(marker: str | None, question: str) -> tuple[str | None, str]:
+    """Return the marker to look for in the answer to `question`, and what the system prompt says about it.
+
+    An answer to a question that mentions the marker may well quote it: there it is not looked for.
+    """
+    if marker is None or marker in question:
+        return None, ""
+    return marker, marker_note(marker)
 
 
 class MarkerScanner:

@@ -38,6 +38,8 @@ from llmterm.framing import Frame, Framing, decoder
 from llmterm.messages import StreamLimits
 
 _MAX_ERROR_BYTES = 64 * 1024
+_MAX_ERROR_WORDS = 500
+_SHORTEST_KEY = 6
 # What may wait to be decoded before the socket is left alone; more than one read of it brings.
 _MAX_WAITING_BYTES = 256 * 1024
 # How long the end of a finished body may take before the connection is given up instead of kept for the next call.
@@ -101,6 +103,10 @@ class FrameStream:
                 return self._decoder.close()
             if frames:
                 return frames
+
+    def rest(self) -> list[Frame]:
+        """Return the frames that have come and were not read, without waiting."""
+        return self._decoder.feed(self._take()) if self._pieces else []
 
     async def drain(self) -> None:
         """Read the body's last bytes, if they are there already, so that the connection can be used again."""
@@ -186,7 +192,14 @@ class Transport:
                 pool=limits.connect_timeout,
             ),
         )
-        response = await client.send(request, stream=True)
+        kept = self.connections > 0
+        try:
+            response = await client.send(request, stream=True)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            # A kept connection may have been closed by the server just now, without a byte of an answer: ask again.
+            if not kept:
+                raise
+            response = await client.send(request, stream=True)
         if response.status_code != httpx2.codes.OK:
             try:
                 body = await _head(response)
@@ -198,12 +211,22 @@ class Transport:
     def _ready(self) -> httpx2.AsyncClient:
         if self._client is None:
             if self._socket is None:
-                self._client = httpx2.AsyncClient()
+                self._client = _network_client()
             else:
                 # Nothing is encrypted on a unix socket: spare it the loading of certificates.
                 transport = httpx2.AsyncHTTPTransport(uds=self._socket, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
                 self._client = httpx2.AsyncClient(transport=transport, trust_env=False)
         return self._client
+
+
+def _network_client() -> httpx2.AsyncClient:
+    try:
+        return httpx2.AsyncClient()
+    except (ImportError, ValueError, OSError) as error:
+        # A proxy of a kind that is not installed, or no address at all; certificates that are not there.
+        raise ConfigError(
+            f"no client for this network: {error}", hint="check the proxy variables and SSL_CERT_FILE"
+        ) from None
 
 
 def _headers(call: Call) -> dict[str, str]:
@@ -276,7 +299,7 @@ def translate(error: Exception, call: Call, limits: StreamLimits) -> LlmtermErro
 def _refuse(call: Call, response: httpx2.Response, body: bytes) -> NoReturn:
     """Raise the error that an HTTP status stands for, with the server's own words where it has any."""
     status = response.status_code
-    words = redact(error_text(body), call.secrets) or response.reason_phrase or "no reason given"
+    words = error_words(body, call.secrets) or response.reason_phrase or "no reason given"
     message = f"{call.who}: {words} (HTTP {status})"
     match status:
         case 401 | 403:
@@ -299,19 +322,22 @@ def _retry_after(response: httpx2.Response) -> float | None:
     return None
 
 
-def error_text(body: bytes | str) -> str:
-    """Return what an error body says, in any of the shapes that providers use; "" if it says nothing readable."""
+def error_words(body: bytes | str, secrets: tuple[str, ...] = ()) -> str:
+    """Return what an error body says, in any of the shapes that providers use; "" if it says nothing readable.
+
+    The secrets go before the length is cut: half a key is a secret, too.
+    """
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    return _words(value)
+    return redact(_words(value), secrets)[:_MAX_ERROR_WORDS]
 
 
 def _words(value: object) -> str:
     match value:
         case str():
-            return " ".join(value.split())[:500]
+            return " ".join(value.split())
         case {"error": inner} | {"message": inner} | {"detail": inner}:
             return _words(inner)
         case [inner, *_] | {"msg": inner}:
@@ -321,9 +347,12 @@ def _words(value: object) -> str:
 
 
 def redact(text: str, secrets: tuple[str, ...]) -> str:
-    """Return `text` without the secrets: some servers repeat the key that they refuse."""
+    """Return `text` without the secrets: some servers repeat the key that they refuse.
+
+    What is shorter than any real key (local servers take anything) would only tear ordinary words apart.
+    """
     for secret in secrets:
-        if secret:
+        if len(secret) >= _SHORTEST_KEY:
             text = text.replace(secret, "***")
     return text
 

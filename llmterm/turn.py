@@ -207,6 +207,11 @@ class Turn:
                 while self._waiting >= self._limits.buffer_size:
                     self._room.clear()
                     await self._room.wait()
+        except asyncio.CancelledError:
+            for event in stream.rest():
+                if self._receive(event, segment) is not None:
+                    break
+            raise
         finally:
             await stream.aclose()
         raise NetworkError(f"{self._provider.name}: the answer broke off without an end")

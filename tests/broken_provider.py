@@ -22,6 +22,9 @@ class BrokenStream:
         self._said = True
         return [TextDelta("half an answer")]
 
+    def rest(self) -> Sequence[StreamEvent]:
+        return ()
+
     async def aclose(self) -> None:
         pass
 

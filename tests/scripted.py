@@ -38,6 +38,21 @@ class ScriptedStream:
                 self._over = True
         return batch
 
+    def rest(self) -> Sequence[StreamEvent]:
+        """Everything that was put in up to now has been received."""
+        events: list[StreamEvent] = []
+        while not self._batches.empty() and not self._over:
+            batch = self._batches.get_nowait()
+            if isinstance(batch, Exception):
+                break
+            for event in batch:
+                events.append(event)
+                if isinstance(event, TextDelta):
+                    self._provider.given += event.text
+                if isinstance(event, Finished):
+                    self._over = True
+        return events
+
     async def aclose(self) -> None:
         self.closed = True
 

@@ -66,7 +66,7 @@ def test_conversation_that_is_paused_and_gone_on_with(tmp_path: Path) -> None:
         for _ in range(2):
             program.wait_for(r"tokens/s - SPACE pause")
             program.send(" ")
-            program.wait_for(r"paused after [1-9]\d* tokens")
+            program.wait_for(r"paused after [1-9]\d* tokens?")
             at_rest = program.text
             program.resize(79, 24)
             program.resize(80, 24)

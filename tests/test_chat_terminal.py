@@ -377,7 +377,7 @@ def test_network_cut_in_the_middle_pauses_by_itself(open_chat: Open) -> None:
 
     with open_chat(script) as chat:
         chat.ask("count")
-        chat.program.wait_for("paused because the connection broke after 1 token - SPACE resume")
+        chat.program.wait_for("paused by a broken connection after 1 token - SPACE resume")
         chat.program.send(" ")
         chat.program.wait_for(r"one two\.\n\n>$")
 
@@ -690,3 +690,115 @@ def test_stored_answer_is_exactly_what_was_received(open_chat: Open) -> None:
         assert "".join(parts) == answer["text"]
         assert parts[-1] == sent[pauses]
         assert all(all_of_it.startswith(part) for all_of_it, part in zip(sent, parts, strict=True))
+
+
+@pytest.mark.parametrize("text", ["one two three", "- a\n- b", "```py\nx = 1\ny =", "| a |\n|---|\n| b |"])
+def test_stop_at_a_pause_shows_nothing_twice(open_chat: Open, text: str) -> None:
+    """What stands on the screen when the answer is ended there stays there, once."""
+    with open_chat(until_hung_up(text)) as chat:
+        chat.ask("go")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 1)
+        chat.program.wait_for("tokens/s")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        shown = [line for line in chat.program.text.split("paused after")[0].splitlines() if line]
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"\n\n>$")
+
+        assert [line for line in chat.program.lines if line][:-1] == shown
+
+
+def test_window_that_gets_lower_leaves_no_frames_behind(open_chat: Open) -> None:
+    """A table taller than the screen, while it streams: what scrolled away is never a stale frame."""
+    gate = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("| n |\n|---|\n" + "".join(f"| row{number} |\n" for number in range(40)))
+        await gate.wait()
+        for number in range(40, 60):
+            await exchange.text(f"| row{number} |\n")
+        await exchange.text("\nend.")
+        await exchange.end()
+
+    with open_chat(script) as chat:
+        chat.ask("go")
+        chat.program.wait_for("row39")
+        chat.program.resize(80, 20)
+        gate.open()
+        chat.program.wait_for(r"end\.\n\n>$")
+
+        assert chat.program.text.count("SPACE pause") <= 2  # the welcome does not say it
+        assert chat.program.text.count("row45 ") <= 1
+
+
+def test_system_prompt_set_at_a_pause_stays(open_chat: Open) -> None:
+    """The end of the answer does not bring the old one back."""
+    with open_chat(until_hung_up("one ", then="two."), "--no-marker") as chat:
+        chat.ask("go")
+        chat.program.wait_for("one")
+        chat.program.send(" ")
+        chat.program.wait_for(PAUSED)
+        chat.program.send("/system Be brief.\r")
+        chat.program.wait_for(r"Be brief\.\n" + PAUSED)
+        chat.program.send(" ")
+        chat.program.wait_for(r"two\.\n\n>$")
+        chat.ask("again")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 3)
+
+        assert chat.server.exchanges[2].body["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_error_of_a_server_cannot_write_on_the_terminal(open_chat: Open) -> None:
+    """Escape sequences in an error are glyphs, at the prompt and at a pause."""
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await exchange.refuse(500, {"error": {"message": "\x1b]0;owned\x07 \u202e boom"}})
+            return
+        await exchange.start()
+        await exchange.text("half ")
+        await exchange.raw(b'data: {"error": {"message": "\\u001b]0;owned\\u0007 \\u202e boom"}}\n\n')
+        await exchange.close()
+
+    with open_chat(script) as chat:
+        chat.ask("go")
+        chat.program.wait_for(r"boom \(HTTP 500\)(?s:.*)\n> go$")
+        chat.program.send("\r")
+        chat.program.wait_for(r"boom\npaused by an error")
+
+        assert b"\x1b]0" not in chat.program.written
+        assert "\u202e".encode() not in chat.program.written
+
+
+def test_resume_that_fails_rests_again(open_chat: Open) -> None:
+    """An answer that was paused before its first word, and cannot be asked for again: the same keys try again."""
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            await exchange.refuse(503, {"error": "busy"})
+            return
+        await exchange.start()
+        if asked == 1:
+            await exchange.hung_up()
+            return
+        await exchange.text("here.")
+        await exchange.end()
+
+    with open_chat(script) as chat:
+        chat.ask("go")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 1)
+        chat.program.send(" ")
+        chat.program.wait_for("paused after 0 tokens")
+        chat.program.send(" ")
+        chat.program.wait_for(r"busy \(HTTP 503\)\npaused by an error after 0 tokens")
+        chat.program.send(" ")
+        chat.program.wait_for(r"here\.\n\n>$")
+
+        assert [each["text"] for each in chat.messages()] == ["go", "here."]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmterm.errors import UsageError
-from llmterm.marker import MarkerScanner, check_marker, marker_note, mentions
+from llmterm.marker import MarkerScanner, check_marker, marker_for, marker_note
 
 MARKER = "!!CANCEL"
 
@@ -137,4 +137,10 @@ def test_useless_markers_are_refused(marker: str) -> None:
 def test_note_names_the_marker() -> None:
     """The model is told the very text that is looked for."""
     assert MARKER in marker_note(MARKER)
-    assert mentions(MARKER, f"what is {MARKER}?")
+    assert marker_for(MARKER, "what is it?") == (MARKER, marker_note(MARKER))
+
+
+def test_question_that_mentions_the_marker_switches_it_off() -> None:
+    """The answer may quote it; without a marker there is nothing to say either."""
+    assert marker_for(MARKER, f"what is {MARKER}?") == (None, "")
+    assert marker_for(None, "what is it?") == (None, "")

@@ -108,7 +108,7 @@ def test_error_within_a_stream_is_an_error(given_frame: Frame) -> None:
 def test_error_within_a_stream_keeps_the_key_to_itself() -> None:
     """Also where the server repeats it."""
     with pytest.raises(ServerError) as caught:
-        list(parse(frame({"error": "bad key sk-1"}), secrets=("sk-1",)))
+        list(parse(frame({"error": "bad key sk-12345"}), secrets=("sk-12345",)))
 
     assert "sk-1" not in str(caught.value)
 

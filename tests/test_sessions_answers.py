@@ -18,7 +18,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from llmterm.errors import SessionError
-from llmterm.messages import EndReason, Message, Options, Reply, Segment, StreamEvent, TextDelta, ThinkingDelta, Timing
+from llmterm.messages import (
+    EndReason,
+    Message,
+    Options,
+    Reply,
+    Segment,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    Timing,
+    Usage,
+)
 from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore
 from llmterm.sessions.owner import Owner
 
@@ -354,6 +365,7 @@ def test_a_cut_answer_is_offered_with_all_its_journal(doomed: SessionStore) -> N
         start=4,
         end=14,
         end_reason=EndReason.CRASH,
+        usage=Usage(output_tokens=2, estimated=True),
         timing=Timing(duration_ms=500),
         guidance="in French",
     )

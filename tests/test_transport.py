@@ -28,7 +28,8 @@ from llmterm.errors import (
 )
 from llmterm.framing import Frame
 from llmterm.messages import StreamLimits
-from llmterm.transport import Call, FrameStream, Transport, error_text, redact, translate
+from llmterm.providers.stream import WireStream
+from llmterm.transport import Call, FrameStream, Transport, error_words, redact, translate
 from tests.wire import Exchange, WireServer, say
 
 KEY = "sk-very-secret"
@@ -318,10 +319,10 @@ def test_address_keeps_no_secret() -> None:
 )
 def test_error_bodies_of_all_shapes_are_understood(body: str, words: str) -> None:
     """The shapes that real providers use."""
-    assert error_text(body) == words
+    assert error_words(body) == words
 
 
-@given(st.text(), st.text(min_size=1))
+@given(st.text(), st.text(min_size=6))
 def test_redacted_text_has_no_secret(text: str, secret: str) -> None:
     """Whatever is around it."""
     redacted = redact(text + secret + text, (secret,))
@@ -338,3 +339,73 @@ async def test_no_unawaited_leftovers(transport: Transport) -> None:
         gc.collect()
 
     assert transport.connections == 0
+
+
+@given(st.integers(0, 600), st.text(alphabet="abcdef0123456789", min_size=20, max_size=60))
+def test_key_across_the_cut_of_a_long_error_is_hidden(before: int, key: str) -> None:
+    """Words are cut to a length only when the key is out of them: half a key is a secret, too."""
+    words = error_words('{"error": "' + "x" * before + key + "y" * 600 + '"}', (key,))
+
+    assert key[:10] not in words
+
+
+async def test_what_was_received_and_not_read_is_not_lost(transport: Transport) -> None:
+    """A reader that is stopped can still have what the socket had brought by then."""
+    done = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        for number in range(1000):
+            await exchange.text(f"{number} ")
+        await exchange.hung_up()
+
+    with WireServer(script) as server:
+        stream = await open_stream(transport, server)
+        frames = await stream.read()
+        # The body is read on while nobody asks for it; its bound is far from here.
+        async with asyncio.timeout(20):
+            while not done.is_set():
+                frames += stream.rest()
+                if len(frames) == 1000:
+                    done.set()
+                await asyncio.sleep(0)
+
+        await stream.aclose()
+
+
+async def test_cancel_while_the_end_is_awaited_leaves_no_connection(transport: Transport) -> None:
+    """A server that says [DONE] and keeps the body open: a pause just then closes it all the same."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.raw(b"data: [DONE]\n\n")
+        await exchange.hung_up()
+
+    with WireServer(script) as server:
+        stream = WireStream("test", await open_stream(transport, server), lambda frame: ())
+        await stream.read()
+        closing = asyncio.create_task(stream.aclose())
+        await asyncio.sleep(0)
+
+        closing.cancel()
+        await asyncio.wait({closing})
+
+        await server.wait_async(lambda: server.open_connections == 0)
+        assert transport.connections == 0
+
+
+async def test_kept_connection_that_the_server_has_closed_is_no_failure(transport: Transport) -> None:
+    """A server may close an idle connection at any moment; the next call then takes a new one."""
+
+    async def script(exchange: Exchange) -> None:
+        await say("a")(exchange)
+        if len(server.exchanges) == 1:
+            # The second request is taken, and the connection ends without a byte of an answer.
+            await Exchange(exchange._reader, exchange._writer).read_request()
+            exchange.drop()
+
+    with WireServer(script) as server:
+        for _ in range(2):
+            stream = await open_stream(transport, server)
+            assert len(await read_all(stream)) == 4
+            await stream.aclose()

@@ -23,6 +23,8 @@ from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import AnswerLog
 from llmterm.turn import Turn, TurnState
 
+# States from which an answer can be gone on with.
+_RESTING = (TurnState.PAUSED, TurnState.FAILED)
 # Commands that would leave an open answer behind.
 _NOT_AT_REST = ("/clear", "/continue", "/discard")
 
@@ -74,13 +76,21 @@ class Answering:
         Raises the turn's error where the answer failed before anything came.
         """
         leaving: Leaving | None = None
+        rested = False
         while turn.state not in (TurnState.CANCELLED, TurnState.DONE):
-            if turn.state is TurnState.PAUSED:
+            if turn.state in _RESTING:
                 if leaving is not None:
                     self._view.pause()
                     raise leaving
+                rested = True
                 await self._rest(turn, log)
-            wish = await self._stream(turn, log)
+            try:
+                wish = await self._stream(turn, log)
+            except LlmtermError:
+                # Where a pause came before, the failure is one more: the same keys try again, or end the answer.
+                if not rested or turn.state is not TurnState.FAILED:
+                    raise
+                continue
             if wish in (Wish.LEAVE, Wish.LEAVE_INTERRUPTED):
                 leaving = Leaving(interrupted=wish is Wish.LEAVE_INTERRUPTED)
             elif wish is Wish.SUSPEND:
@@ -96,6 +106,8 @@ class Answering:
         """Play the answer, if it streams; afterwards what there is of it is on disk."""
         if turn.state is not TurnState.STREAMING:
             return Wish.NOTHING
+        while self._chords is not None and not self._chords.empty():
+            self._chords.get_nowait()  # pressed when there was nothing to pause
         label = self._registry.label(turn.provider.name, turn.request.model)
         try:
             return await self._stage.play(turn, log, label)
@@ -107,7 +119,7 @@ class Answering:
             self._save(turn, log)
 
     def _save(self, turn: Turn, log: AnswerLog) -> None:
-        if turn.state is TurnState.PAUSED:
+        if turn.state in _RESTING:
             self.record(lambda: log.pause(turn.reply, turn.reason))
 
     def _finish(self, turn: Turn, log: AnswerLog) -> Message | None:
@@ -143,11 +155,12 @@ class Answering:
                 raise Leaving(interrupted=interrupted)
 
     def _resume(self, turn: Turn, log: AnswerLog, guidance: str) -> None:
-        if turn.state is not TurnState.PAUSED:
+        if turn.state not in _RESTING:
             return
         model = self._choices.model
         try:
             provider = self._registry.get(self._choices.provider)
+            provider.preparation(model)  # refuses a model that cannot be
         except LlmtermError as error:
             self._view.say(str(error), error=True)
             return
@@ -171,11 +184,14 @@ class Answering:
             waiting.add(asyncio.ensure_future(_chord(self._chords)))
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            return prompt.result() if prompt in done else Resume()
+            if prompt in done:
+                return prompt.result()
         finally:
             for each in waiting:
                 each.cancel()
             await asyncio.wait(waiting)
+        self._stage.typed = self._prompt.unsent
+        return Resume()
 
     def record(self, write: Callable[[], object]) -> None:
         """Write to the store; the answer on the screen outlives a store that cannot."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import chain
 
 from llmterm import __version__
@@ -20,8 +20,8 @@ from llmterm.chat.view import View
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, UsageError
 from llmterm.keys import Key
-from llmterm.marker import marker_note, mentions
-from llmterm.messages import Message, Reply, Request, StreamLimits, TextDelta, ThinkingDelta
+from llmterm.marker import marker_for
+from llmterm.messages import Message, Options, Reply, Request, StreamLimits, TextDelta, ThinkingDelta
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
 from llmterm.turn import Turn, TurnState
@@ -104,12 +104,11 @@ class Chat:
         self._view.say(f"llmterm {__version__} - {label}\nSPACE pauses an answer and goes on with it - /help\n\n")
 
     def _offer(self) -> None:
-        """Point at an answer that the end of an earlier run has cut, if that was the last thing that happened."""
-        newest = next(iter(self._store.infos()), None)
-        if newest is not None and newest.state == "cut":
-            self._view.say(
-                f"an answer in “{newest.title}” was cut short - /continue goes on with it - /discard drops it"
-            )
+        """Point at the newest answer that is not over: cut by the end of an earlier run, or left at a pause."""
+        opened = next((info for info in self._store.infos() if info.state in ("cut", "paused")), None)
+        if opened is not None:
+            self._view.say(f"“{opened.title}” has an answer that is not over")
+            self._view.say(f"/continue {opened.id} goes on with it - /discard {opened.id} drops it\n\n")
 
     async def _round(self) -> None:
         text = await self._next_message()
@@ -155,7 +154,8 @@ class Chat:
             if turn.state is TurnState.FAILED:
                 self._give_back(question, log, message_id)
             raise
-        self._conversation = asked if answer is None else asked.add(answer)
+        # Not `asked`: the system prompt may have been set at a pause.
+        self._conversation = self._conversation.add(asked.messages[-1], *([answer] if answer else []))
         self._keep_draft(turn)
 
     def _give_back(self, question: str, log: AnswerLog, message_id: int) -> None:
@@ -172,9 +172,7 @@ class Chat:
 
     def _request(self, asked: Conversation) -> tuple[Request, str | None]:
         """Return the request for the next answer, and the marker to look for in it."""
-        mentioned = any(mentions(self._marker or "", each.text) for each in asked.messages[-1:])
-        marker = None if mentioned else self._marker
-        note = marker_note(marker) if marker else ""
+        marker, note = marker_for(self._marker, asked.messages[-1].text if asked.messages else "")
         return asked.request(model=self._choices.model, options=self._choices.options, note=note), marker
 
     # Sessions
@@ -212,7 +210,7 @@ class Chat:
     async def _continue(self, answer: OpenAnswer) -> None:
         if not self._choices.named:
             self._choices.provider, self._choices.model = answer.provider, answer.model
-            self._choices.options = answer.options
+            self._choices.options = _overlaid(answer.options, self._choices.options)
         log = self._store.reopen(answer)
         reply = Reply.of(answer.message)
         request, marker = self._request(self._conversation)
@@ -248,7 +246,7 @@ class Chat:
             ),
             Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=self._set_system),
             Command(name="continue", argument="[ID]", summary="go on with an earlier session", run=self._go_on),
-            Command(name="discard", argument="", summary="drop the answer that was cut short", run=self._discard),
+            Command(name="discard", argument="[ID]", summary="drop an answer that is not over", run=self._discard),
             Command(name="clear", argument="", summary="start a new conversation on a clear screen", run=self._clear),
             Command(name="quit", argument="", summary="leave (Ctrl-D does too)", run=self._quit),
         ]
@@ -283,10 +281,10 @@ class Chat:
     async def _go_on(self, session: str) -> None:
         await self._reopen(self._store.load(session or self._newest()))
 
-    async def _discard(self, _argument: str) -> None:
-        answer = self._store.load(self._newest()).answer
+    async def _discard(self, session: str) -> None:
+        answer = self._store.load(session or self._newest()).answer
         if answer is None:
-            raise UsageError("no answer was cut short")
+            raise UsageError("the answer of that session is over")
         self._store.reopen(answer).discard()
         self._view.say("dropped")
 
@@ -303,3 +301,9 @@ class Chat:
 
     async def _quit(self, _argument: str) -> None:
         raise Leaving(interrupted=False)
+
+
+def _overlaid(kept: Options, given: Options) -> Options:
+    """Return the options an answer was asked for with, under those that were given since."""
+    chosen = {field.name: getattr(given, field.name) for field in fields(Options)}
+    return replace(kept, **{name: value for name, value in chosen.items() if value not in (None, ())})

@@ -46,7 +46,10 @@ Decision: TypeAlias = Send | Resume | Stop | Leave
 
 
 class Prompt(Protocol):
-    """Asks the user. Both calls may be cancelled; what was typed by then is lost."""
+    """Asks the user. Both calls may be cancelled."""
+
+    unsent: str
+    """What was being typed at a pause whose prompt was cancelled."""
 
     def warm(self) -> Iterator[None]:
         """Get ready for the first pause, in small steps."""

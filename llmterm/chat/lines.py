@@ -24,6 +24,7 @@ class LinePrompt:
         self._write = write
         self._suspend = suspend
         self._interrupts = interrupts
+        self.unsent = ""
 
     def warm(self) -> Iterator[None]:
         yield from ()
@@ -50,6 +51,7 @@ class LinePrompt:
                     self._write("\r\n")
                     return decision
                 line = self._edit(key, line)
+                self.unsent = line if at_rest else ""
 
     def _decision(self, key: Key, line: str, *, at_rest: bool) -> Decision | None:
         empty = not line.strip()

@@ -6,6 +6,7 @@ whichever comes next. Cursor position requests are off: a terminal that does not
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,7 @@ from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
+from llmterm.render.sanitize import clean
 
 _STYLE = Style.from_dict({"mark": "bold ansicyan", "pause": "ansiyellow", "hint": "ansibrightblack"})
 # How long an Esc waits to become the beginning of a sequence, in seconds: in the terminal's bytes; as a key, typed by
@@ -56,6 +58,7 @@ class TerminalPrompt:
         self._interrupts = interrupts
         self._asking = self._session(self._ask_keys(), _history(history), _CommandCompleter(complete), erase=False)
         self._pausing: PromptSession[Any] | None = None
+        self.unsent = ""
 
     async def ask(self, text: str = "") -> Send | Leave:
         result = await self._asking.prompt_async(
@@ -68,8 +71,16 @@ class TerminalPrompt:
         yield
 
     async def paused(self, line: str, text: str = "") -> Decision:
-        result = await self._pause_session().prompt_async(
-            [("class:pause", line), ("", "\n"), ("class:mark", "> ")],
+        session = self._pause_session()
+        try:
+            return await self._pause(session, line, text)
+        except asyncio.CancelledError:
+            self.unsent = session.default_buffer.text
+            raise
+
+    async def _pause(self, session: PromptSession[Any], line: str, text: str) -> Decision:
+        result = await session.prompt_async(
+            [("class:pause", clean(line)), ("", "\n"), ("class:mark", "> ")],
             default=text,
             set_exception_handler=False,
             handle_sigint=False,

@@ -81,6 +81,7 @@ class _Performance:
         self._wish = Wish.NOTHING
         self._failure: Exception | None = None
         self._changed = asyncio.Event()
+        self._preparation = turn.provider.preparation(turn.request.model)
 
     async def run(self) -> Wish:
         self._view.frame(self._status())  # before anything that may take its time
@@ -177,7 +178,7 @@ class _Performance:
             model=self._label,
             elapsed=now - self._began,
             rate=rate,
-            preparation="" if self._first_token else self._turn.provider.preparation(self._turn.request.model),
+            preparation="" if self._first_token else self._preparation,
             typed=self._stage.typed,
             queued=len(self._stage.queue),
             columns=self._view.columns,

@@ -11,10 +11,10 @@ _WHY = {
     EndReason.MARKER: "by the model",
     EndReason.LENGTH: "at the token limit",
     EndReason.LIMIT: "at the chunk limit",
-    EndReason.NETWORK: "because the connection broke",
-    EndReason.TIMEOUT: "because nothing came any more",
-    EndReason.ERROR: "because of an error",
-    EndReason.CRASH: "because llmterm was ended",
+    EndReason.NETWORK: "by a broken connection",
+    EndReason.TIMEOUT: "by silence",
+    EndReason.ERROR: "by an error",
+    EndReason.CRASH: "by the end of llmterm",
 }
 
 
@@ -48,7 +48,10 @@ def streaming_line(
         progress = "waiting for the first token"
     else:
         progress = f"{rate:.0f} tokens/s"
-    parts = ["> " + typed.replace("\n", "⏎")] if typed else []
+    typed = typed.replace("\n", "⏎")
+    if len(typed) > columns - 4:
+        typed = "…" + typed[max(0, len(typed) - columns + 5) :]  # what is being typed is at the end
+    parts = [f"> {typed}"] if typed else []
     parts += [model, f"{elapsed:.0f} s", progress, "SPACE pause"]
     parts += [f"{queued} queued"] if queued else []
     for least in (f"{elapsed:.0f} s", model, progress):

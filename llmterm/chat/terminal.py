@@ -76,7 +76,8 @@ class Terminal:
         if stop is None:
             return
         self.restore()
-        os.kill(os.getpid(), stop)
+        # The whole group, as the terminal's own Ctrl-Z would: whoever started us waits in it, and the shell for both.
+        os.kill(0, stop)
         self.take()
 
 

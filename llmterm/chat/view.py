@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from llmterm.render.screen import Screen
 
 
+# A status line is one line, and as wide as it is measured.
+_ONE_LINE = {ord("\n"): "⏎", ord("\t"): " "}
 # What drawing the first block would import, from the bottom up, and what makes the parser ready.
 _DRAWING = ("rich.cells", "rich.style", "markdown_it", "llmterm.render.layout", "llmterm.render.markdown")
 _SAMPLES = ("word", "- item\n- **item**", "| a |\n|---|\n| b |")
@@ -114,7 +116,7 @@ class MarkdownView:
     def frame(self, status: str) -> None:
         self._fit()
         permanent = self._renderer.advance()
-        footer = [f"{self._dim}{clean(status)}{self._plain}"]
+        footer = [f"{self._dim}{clean(status).translate(_ONE_LINE)}{self._plain}"]
         self._screen.paint(permanent, self._renderer.live(), footer)
 
     def pause(self) -> None:
@@ -146,6 +148,11 @@ class MarkdownView:
         self._displaced = True
 
     def close(self) -> None:
+        if self._resting and (self._displaced or self._size() != self._drawn_at):
+            self._renderer.settle(len(self._renderer.live()))  # it stands further up, whole
+        elif self._resting:
+            self._screen.reopen()
+        self._resting = False
         self._fit()
         self._screen.paint([*self._renderer.advance(), *self._renderer.close(), ""], [], [])
         self._screen.clear()

@@ -19,9 +19,12 @@ class EventStream(Protocol):
     async def read(self) -> Sequence[StreamEvent]:
         """Wait for the next events. The last is `Finished`; after it there is only the empty sequence.
 
-        Raises ProviderError, and nothing else. May be cancelled; nothing read may then be lost silently: what was
-        not returned counts as not received.
+        Raises ProviderError, and nothing else. May be cancelled; `rest` then has what came meanwhile.
         """
+        ...
+
+    def rest(self) -> Sequence[StreamEvent]:
+        """Return what has been received and not been read, without waiting."""
         ...
 
     async def aclose(self) -> None:

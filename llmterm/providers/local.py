@@ -17,7 +17,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +87,8 @@ class LocalProvider:
             headers={"authorization": f"Bearer {engine.key}"},
             secrets=(engine.key,),
         )
-        # The first read waits for the whole prompt to be computed: no idle socket, only a slow machine.
-        frames = await engine.transport.open(call, limits)
+        # Silence is a prompt being computed, by a machine that takes its time: there is no idle socket here.
+        frames = await engine.transport.open(call, replace(limits, chunk_timeout=None))
         return WireStream(self.name, frames, parser(self.name))
 
     async def aclose(self) -> None:
@@ -114,14 +114,18 @@ class LocalProvider:
         host = str(Path(folder) / "llama.sock") if folder else "127.0.0.1"
         try:
             server = await asyncio.to_thread(_serve, path, host, key, self._threads, self._context)
-        except RuntimeError:
+        except (RuntimeError, ImportError, OSError):
             _remove(folder)
             raise LocalModelError(
                 f"llama.cpp cannot load {path.name}", hint="is the file whole, and is there memory enough for it?"
             ) from None
         transport = Transport(socket=host if folder else None)
         base_url = "http://local" if folder else server.listening_address
-        await _listening(host, base_url)
+        try:
+            await _listening(host, base_url)
+        except LocalModelError:
+            _remove(folder)
+            raise
         return _Engine(server=server, transport=transport, base_url=base_url, key=key, folder=folder)
 
 

@@ -26,7 +26,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers.stream import WireStream
-from llmterm.transport import Call, Transport, error_text, provider_error, redact
+from llmterm.transport import Call, Transport, error_words, provider_error
 
 OFFICIAL_BASE_URL = "https://api.openai.com/v1"
 
@@ -130,7 +130,7 @@ def parse(frame: Frame, *, who: str = "openai", secrets: tuple[str, ...] = ()) -
     if not isinstance(chunk, dict):
         return
     if frame.event == "error" or chunk.get("error"):
-        raise provider_error(who, redact(error_text(frame.data), secrets))
+        raise provider_error(who, error_words(frame.data, secrets))
     choices = chunk.get("choices")
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         yield from _choice(choices[0])
@@ -149,7 +149,7 @@ def _choice(choice: dict[str, Any]) -> Iterator[StreamEvent]:
         if isinstance(text, str) and text:
             yield TextDelta(text)
     reason = choice.get("finish_reason")
-    if isinstance(reason, str):
+    if isinstance(reason, str) and reason:
         yield Finished(_FINISH.get(reason, EndReason.OTHER))
 
 

@@ -38,10 +38,15 @@ class WireStream:
                 return events
         return ()
 
+    def rest(self) -> Sequence[StreamEvent]:
+        return self._events(self._frames.rest()) if not self._over else ()
+
     async def aclose(self) -> None:
-        if self._over:
-            await self._frames.drain()
-        await self._frames.aclose()
+        try:
+            if self._over:
+                await self._frames.drain()
+        finally:
+            await self._frames.aclose()
 
     def _events(self, frames: list[Frame]) -> list[StreamEvent]:
         events: list[StreamEvent] = []

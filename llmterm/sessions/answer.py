@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from llmterm.errors import SessionError
-from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Segment, Timing
+from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Segment, Timing, Usage
 from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import OpenAnswer, SessionState
@@ -20,6 +20,8 @@ from llmterm.sessions.rows import options_column, read_options, read_time, repla
 
 Clock = Callable[[], datetime]
 
+# For an answer that nobody counted to its end.
+_CHARACTERS_PER_TOKEN = 4
 _GONE = "open the session again to see what became of it"
 
 
@@ -172,6 +174,7 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
             start=start,
             end=len(message.text),
             end_reason=end,
+            usage=Usage(output_tokens=(len(message.text) - start) // _CHARACTERS_PER_TOKEN, estimated=True),
             timing=Timing(duration_ms=max(0, (last - read_time(began_at)) // timedelta(milliseconds=1))),
             guidance=guidance,
         )

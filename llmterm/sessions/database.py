@@ -43,7 +43,7 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         # The low byte is the primary code, the rest tells variants of it apart.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        what, hint = _FAILURES.get(code, (str(error), "see `llmterm doctor`"))
+        what, hint = _FAILURES.get(code, (str(error), "is the file whole, and the disk not full?"))
         raise SessionError(f"{path}: {what}", hint=hint) from error
     except OSError as error:
         raise SessionError(f"{path}: {error.strerror or error}", hint=_FOLDER_HINT) from error
