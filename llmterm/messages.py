@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Literal, Self, TypeAlias, assert_never
+from typing import Any, ClassVar, Literal, Self, TypeAlias, assert_never
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
 Status: TypeAlias = Literal["complete", "interrupted"]
@@ -152,9 +152,11 @@ class StreamLimits:
 class Rope:
     """Text that grows at its end: a pure value with an append that does not copy all of it.
 
-    The parts at least halve in length from each to the next, so there are O(log n) of them, and a character is
-    copied O(log n) times while n are appended one by one.
+    Small parts at least halve in length from each to the next, and none grows by merging beyond `LARGEST`: a character
+    is copied a few times only, and a long text is never there twice.
     """
+
+    LARGEST: ClassVar[int] = 65_536
 
     parts: tuple[str, ...] = ()
 
@@ -164,7 +166,7 @@ class Rope:
         parts = self.parts
         keep = len(parts)
         size = len(text)
-        while keep and len(parts[keep - 1]) < 2 * size:
+        while keep and len(parts[keep - 1]) < 2 * size and size + len(parts[keep - 1]) <= self.LARGEST:
             keep -= 1
             size += len(parts[keep])
         if keep == len(parts):

@@ -47,6 +47,17 @@ def test_rope_has_few_parts(sizes: list[int]) -> None:
     assert all(longer >= 2 * shorter for longer, shorter in pairwise(lengths))
 
 
+def test_rope_never_has_a_long_text_twice() -> None:
+    """Parts stop merging at a size, so that appending to a long text copies little at a time."""
+    rope = Rope()
+    for _ in range(1000):
+        rope = rope.add("x" * 1000)
+
+    assert len(rope) == 1_000_000
+    assert max(map(len, rope.parts)) <= Rope.LARGEST
+    assert len(rope.parts) < 50
+
+
 def test_reply_takes_events_in() -> None:
     """Text and thinking add up, usage and end are the last ones."""
     reply = Reply()

@@ -136,6 +136,8 @@ class Chat:
     # One answer, from the question to its end
 
     async def _ask(self, question: str) -> None:
+        # A SPACE that came just too late to pause an answer is not part of the next question.
+        question = question.strip("\n") if "\n" in question.strip() else question.strip()
         self._draft = question  # until it is on its way, an error gives it back
         provider = self._registry.get(self._choices.provider)
         provider.preparation(self._choices.model)  # refuses a model that cannot be, before anything is written

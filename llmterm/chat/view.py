@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
+from llmterm.render.cells import wrap
 from llmterm.render.plain import PlainRenderer
 from llmterm.render.sanitize import clean
 
@@ -159,7 +160,8 @@ class MarkdownView:
 
     def say(self, line: str, *, error: bool = False) -> None:
         style = self._red if error else self._dim
-        self._screen.paint([f"{style}{part}{self._plain}" for part in clean(line).splitlines()], [], [])
+        lines = [row for part in clean(line).splitlines() for row in wrap(part, self.columns)]
+        self._screen.paint([f"{style}{row}{self._plain}" for row in lines], [], [])
         self._screen.clear()
         self._displaced = True
 

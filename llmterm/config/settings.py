@@ -64,7 +64,6 @@ class ChatSettings:
     keys: Literal["terminal", "global"] = "terminal"
     chord: str = "<ctrl>+<alt>+<space>"
     plain: bool = False
-    pause_mode: Literal["cut"] = "cut"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
