@@ -314,7 +314,8 @@ def _view(look: Look) -> View:
 
     if look.plain:
         return PlainView(write=_write)
-    from llmterm.render.markdown import MarkdownRenderer, cell_len
+    from llmterm.render.cells import cell_len
+    from llmterm.render.markdown import MarkdownRenderer
     from llmterm.render.screen import Screen
 
     return MarkdownView(

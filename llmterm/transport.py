@@ -307,7 +307,9 @@ def _refuse(call: Call, response: httpx2.Response, body: bytes) -> NoReturn:
         case 404:
             raise ModelNotFoundError(message, hint="check the model's name and the base URL")
         case 429:
-            raise RateLimitError(message, retry_after=_retry_after(response))
+            wait = _retry_after(response)
+            hint = "" if wait is None else f"try again in {wait:g} s"
+            raise RateLimitError(message, hint=hint, retry_after=wait)
         case _ if status >= 500:
             raise ServerError(message)
         case _ if status >= 400:

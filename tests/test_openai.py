@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -238,3 +239,30 @@ async def test_official_service_without_a_key_says_how_to_get_one(transport: Tra
     """No request is made; other base URLs need no key."""
     with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
         await OpenAIProvider(transport).open(REQUEST, StreamLimits())
+
+
+async def test_emoji_that_was_cut_in_two_is_whole(transport: Transport) -> None:
+    """A server that escapes its characters may cut one between two chunks."""
+    halves = [b'data: {"choices": [{"delta": {"content": "%s"}}]}\n\n' % half for half in (b"a\\ud83d", b"\\ude00b")]
+    gate = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.raw(halves[0])
+        await gate.wait()
+        await exchange.raw(halves[1] + finish())
+        await exchange.close()
+
+    with WireServer(script) as wire:
+        stream = await OpenAIProvider(transport, base_url=wire.base_url).open(REQUEST, StreamLimits())
+        first = await stream.read()
+        wire.run(_open(gate))
+        second = await stream.read()
+        await stream.aclose()
+
+    assert first == [TextDelta("a")]
+    assert second[0] == TextDelta("😀b")
+
+
+async def _open(gate: asyncio.Event) -> None:
+    gate.set()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.render.cells import breaks
-from llmterm.render.markdown import MarkdownRenderer, cell_len, clip, wrap
+from llmterm.render.cells import breaks, cell_len, clip, wrap
+from llmterm.render.markdown import MarkdownRenderer
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 

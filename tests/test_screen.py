@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.render.markdown import cell_len
+from llmterm.render.cells import cell_len
 from llmterm.render.screen import Screen
 
 

@@ -255,6 +255,7 @@ async def test_status_becomes_an_error_with_the_servers_words(
     assert KEY not in repr(caught.value)
     if isinstance(caught.value, RateLimitError):
         assert caught.value.retry_after == 7
+        assert "try again in 7 s" in str(caught.value)
 
 
 def _httpx_errors() -> list[type[Exception]]:

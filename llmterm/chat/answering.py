@@ -25,6 +25,7 @@ from llmterm.turn import Turn, TurnState
 
 # States from which an answer can be gone on with.
 _RESTING = (TurnState.PAUSED, TurnState.FAILED)
+_KEPT = "llmterm chat --continue goes on with it"
 # Commands that would leave an open answer behind.
 _NOT_AT_REST = ("/clear", "/continue", "/discard")
 
@@ -81,6 +82,7 @@ class Answering:
             if turn.state in _RESTING:
                 if leaving is not None:
                     self._view.pause()
+                    self._view.say(_KEPT)
                     raise leaving
                 rested = True
                 await self._rest(turn, log)
@@ -152,6 +154,7 @@ class Answering:
             case Stop():
                 await turn.cancel()
             case Leave(interrupted):
+                self._view.say(_KEPT)
                 raise Leaving(interrupted=interrupted)
 
     def _resume(self, turn: Turn, log: AnswerLog, guidance: str) -> None:

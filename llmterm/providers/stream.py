@@ -6,6 +6,7 @@ counts, `Finished` comes exactly once and at the very end, and a body that stops
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from llmterm.errors import NetworkError, ProviderError
@@ -14,6 +15,7 @@ from llmterm.messages import EndReason, Finished, StreamEvent, TextDelta
 from llmterm.transport import FrameStream
 
 _DONE = "[DONE]"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class WireStream:
@@ -26,6 +28,7 @@ class WireStream:
         self._finish: EndReason | None = None
         self._error: ProviderError | None = None
         self._over = False
+        self._half = ""  # the first half of a surrogate pair that was cut between two chunks
 
     async def read(self) -> Sequence[StreamEvent]:
         while not self._over:
@@ -60,7 +63,7 @@ class WireStream:
                     if isinstance(event, TextDelta):
                         texts.append(event.text)
                         continue
-                    _merge(events, texts)
+                    self._merge(events, texts)
                     if isinstance(event, Finished):
                         self._finish = event.reason
                     else:
@@ -69,7 +72,7 @@ class WireStream:
                 # What came before the failure was received: it goes out first.
                 self._error = error
                 break
-        _merge(events, texts)
+        self._merge(events, texts)
         if self._over:
             events.append(Finished(self._finish or EndReason.STOP))
         return events
@@ -80,8 +83,15 @@ class WireStream:
             raise NetworkError(f"{self._who}: the answer broke off without an end")
         return [Finished(self._finish)]
 
-
-def _merge(events: list[StreamEvent], texts: list[str]) -> None:
-    if texts:
-        events.append(TextDelta("".join(texts), len(texts)))
+    def _merge(self, events: list[StreamEvent], texts: list[str]) -> None:
+        if not texts:
+            return
+        text = self._half + "".join(texts)
+        self._half = ""
+        if _SURROGATE.search(text):
+            # JSON may escape an emoji as two surrogates, and a server may cut it there.
+            if "\ud800" <= text[-1] <= "\udbff":
+                text, self._half = text[:-1], text[-1]
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        events.append(TextDelta(text, len(texts)))
         texts.clear()

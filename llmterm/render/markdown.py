@@ -14,7 +14,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from llmterm.render.cells import cell_len, chop, clip, wrap
+from llmterm.render.cells import chop
 from llmterm.render.sanitize import Sanitizer
 from llmterm.render.settled import Settled
 from llmterm.render.thinking import Thinking
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from llmterm.render.blocks import Block, Parser
     from llmterm.render.code import Fence
     from llmterm.render.layout import Layout
-
-__all__ = ["MarkdownRenderer", "cell_len", "clip", "wrap"]
 
 # An open block larger than this is laid out anew only when it has grown by a quarter, or has surely ended; what
 # came since is shown as it is. Otherwise a single block of any length would cost the square of it.
