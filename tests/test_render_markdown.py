@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.render.cells import breaks, cell_len, clip, wrap
+from llmterm.render.cells import breaks, cell_len, wrap
 from llmterm.render.markdown import MarkdownRenderer
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -584,15 +584,6 @@ def _calls(text: str) -> int:
     finally:
         sys.setprofile(before)
     return count
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "shown"),
-    [("status", 10, "status"), ("status line", 8, "status…"), ("日本語", 5, "日本…"), ("ab", 1, "…"), ("ab", 0, "")],
-)
-def test_clip_says_that_something_is_missing(text: str, width: int, shown: str) -> None:
-    """A plain line is cut to the cells there are, with an ellipsis."""
-    assert clip(text, width) == shown
 
 
 def test_libraries_are_imported_only_when_text_comes() -> None:

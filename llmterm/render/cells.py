@@ -24,13 +24,6 @@ def cell_len(text: str) -> int:
     return measure(text)
 
 
-def clip(text: str, width: int) -> str:
-    """Return `text`, or as much of its beginning as fits into `width` cells together with an ellipsis."""
-    if cell_len(text) <= width:
-        return text
-    return chop(text, width - 1)[0].rstrip() + "…" if width > 1 else "…"[:width]
-
-
 def chop(text: str, width: int) -> list[str]:
     """Cut `text` anywhere, into at least one piece, of at most `width` cells each if its characters fit at all."""
     if text.isascii():
