@@ -19,7 +19,7 @@ import pexpect
 import pyte
 
 LLMTERM = [sys.executable, "-m", "llmterm"]
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
