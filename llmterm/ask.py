@@ -72,7 +72,7 @@ class Ask:
             if turn.state in (TurnState.PAUSED, TurnState.CANCELLED):
                 log.pause(turn.reply, turn.reason)
         if turn.state is TurnState.DONE:
-            log.finish(turn.reply.message("complete"))
+            log.finish(turn.reply)
         self._judge(turn, options, session)
 
     async def _write_all(self, turn: Turn) -> None:

@@ -467,6 +467,24 @@ def test_a_migration_brings_an_older_store_up_to_date(tmp_path: Path) -> None:
         assert database_now.execute("PRAGMA user_version").fetchone() == (len(later),)
 
 
+def test_a_store_of_the_first_version_is_read_as_it_was(tmp_path: Path) -> None:
+    """What the first tables hold comes back whole, and goes on in today's."""
+    first = MIGRATIONS[:1]
+    path = tmp_path / "sessions.db"
+    with closing(Database(path, migrations=first)) as database, database.writing() as tx:
+        tx.change("INSERT INTO sessions VALUES ('abcd0123', 'why?', 'be brief', 1, '2026-01-01', '2026-01-01')")
+        tx.change(
+            "INSERT INTO messages VALUES (1, 'abcd0123', NULL, 'user', 'why?', '', 'complete', '{}', '2026-01-01')"
+        )
+
+    with closing(SessionStore(tmp_path)) as store:
+        store.begin("abcd0123", provider="p", model="m", options=Options()).finish(Reply().add(TextDelta("because")))
+        conversation = store.load("abcd0123").conversation
+
+    assert conversation.system == "be brief"
+    assert [message.text for message in conversation.messages] == ["why?", "because"]
+
+
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     """All of an upgrade happens, or none of it, and the store goes on with the program it had."""
     broken = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN colour TEXT", "UPDATE nowhere SET colour = 'red'"))

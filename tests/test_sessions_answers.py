@@ -23,7 +23,9 @@ from llmterm.messages import (
     Message,
     Options,
     Reply,
+    Rope,
     Segment,
+    Status,
     StreamEvent,
     TextDelta,
     ThinkingDelta,
@@ -151,7 +153,7 @@ def test_a_paused_answer_is_not_journalled(store: SessionStore) -> None:
     [
         lambda log: log.pause(reply_of("one"), EndReason.PAUSE),
         lambda log: log.resume(provider="openai", model="gpt"),
-        lambda log: log.finish(Message(role="assistant", text="one")),
+        lambda log: log.finish(reply_of("one")),
         lambda log: log.discard(),
     ],
     ids=["pause", "resume", "finish", "discard"],
@@ -197,7 +199,7 @@ def test_an_answer_is_paused_and_gone_on_with_many_times(store: SessionStore) ->
         assert open_answer(store, session_id).reason is reason
         log.resume(provider="openai", model="gpt")
 
-    log.finish(reply.message("complete"))
+    log.finish(reply)
 
     session = store.load(session_id)
     assert session.answer is None
@@ -220,14 +222,14 @@ def test_an_open_answer_remembers_who_went_on_with_it(store: SessionStore) -> No
 def test_an_interrupted_answer_can_be_kept(store: SessionStore) -> None:
     """Kept for good, it is a message like any other, and the next question follows it."""
     session_id, log = begin(store)
-    partial = reply_of("half an ans").message("interrupted")
+    partial = reply_of("half an ans")
 
-    log.finish(partial)
+    log.finish(partial, "interrupted")
 
     store.add(session_id, Message(role="user", text="go on to something else"))
     session = store.load(session_id)
     assert session.answer is None
-    assert session.conversation.messages[1] == partial
+    assert session.conversation.messages[1] == partial.message("interrupted")
     assert len(session.conversation.messages) == 3
 
 
@@ -243,7 +245,7 @@ def test_a_discarded_answer_leaves_the_question(store: SessionStore) -> None:
 
     assert [message.text for message in store.load(session_id).conversation.messages] == ["why?"]
     assert [rows(store, f"SELECT * FROM {table}") for table in ("segments", "journal", "open_answers")] == [[], [], []]
-    store.begin(session_id, provider="openai", model="gpt", options=OPTIONS).finish(Message(role="assistant"))
+    store.begin(session_id, provider="openai", model="gpt", options=OPTIONS).finish(Reply())
     assert len(store.load(session_id).conversation.messages) == 2
 
 
@@ -263,14 +265,14 @@ def test_nothing_can_follow_an_answer_that_is_not_over(store: SessionStore) -> N
 def test_an_answer_that_is_over_is_not_written_any_more(store: SessionStore) -> None:
     """A late call of any kind is refused and changes nothing."""
     session_id, log = begin(store)
-    final = reply_of("done").message("complete")
+    final = reply_of("done")
     log.finish(final)
     late = reply_of("done", " and more")
     calls: list[Callable[[], None]] = [
         lambda: log.journal(late),
         lambda: log.pause(late, EndReason.PAUSE),
         lambda: log.resume(provider="openai", model="gpt"),
-        lambda: log.finish(late.message("complete")),
+        lambda: log.finish(late),
         log.discard,
     ]
 
@@ -278,7 +280,7 @@ def test_an_answer_that_is_over_is_not_written_any_more(store: SessionStore) -> 
         with pytest.raises(SessionError, match="paused, over"):
             call()
 
-    assert store.load(session_id).conversation.messages[-1] == final
+    assert store.load(session_id).conversation.messages[-1] == final.message("complete")
 
 
 # Two processes
@@ -492,6 +494,11 @@ class AnswerMachine(RuleBasedStateMachine):
         self.reply = self.reply.add(ThinkingDelta(text) if thinking else TextDelta(text))
 
     @precondition(lambda self: self.streaming)
+    @rule(text=TEXT.filter(bool), thinking=st.booleans())
+    def receive_more_than_a_piece(self, text: str, thinking: bool) -> None:
+        self.receive(text * (Rope.LARGEST // len(text) + 1), thinking)
+
+    @precondition(lambda self: self.streaming)
     @rule()
     def journal(self) -> None:
         self.live().journal(self.reply)
@@ -513,10 +520,9 @@ class AnswerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.log is not None)
     @rule(status=st.sampled_from(["complete", "interrupted"]))
-    def finish(self, status: str) -> None:
-        message = self.reply.message("complete" if status == "complete" else "interrupted")
-        self.live().finish(message)
-        self.messages.append(message)
+    def finish(self, status: Status) -> None:
+        self.live().finish(self.reply, status)
+        self.messages.append(self.reply.message(status))
         self.log, self.streaming = None, False
 
     @precondition(lambda self: self.log is not None)

@@ -18,7 +18,7 @@ from llmterm.chat.view import View
 from llmterm.conversation import mode_of
 from llmterm.errors import LlmtermError, SessionError, UsageError
 from llmterm.keys import Key
-from llmterm.messages import EndReason, Message, Options
+from llmterm.messages import EndReason, Message, Options, Status
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import AnswerLog
 from llmterm.turn import Turn, TurnState
@@ -130,11 +130,11 @@ class Answering:
         if stopped and not turn.reply.text and not turn.reply.thinking:
             self.record(log.discard)
             return None
-        message = turn.reply.message("interrupted" if stopped else "complete")
-        self.record(lambda: log.finish(message))
+        status: Status = "interrupted" if stopped else "complete"
+        self.record(lambda: log.finish(turn.reply, status))
         if turn.reason is EndReason.REFUSAL:
             self._view.say("the provider's filter ended this answer", error=True)
-        return message
+        return turn.reply.message(status)
 
     # An answer at rest
 

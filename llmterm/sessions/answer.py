@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from llmterm.errors import SessionError
-from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Segment, Timing, Usage
+from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Segment, Status, Timing, Usage
 from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import OpenAnswer, SessionState
-from llmterm.sessions.rows import options_column, read_options, read_time, replace_message, time_column
+from llmterm.sessions.rows import options_column, read_options, read_time, replace_reply, time_column
 
 Clock = Callable[[], datetime]
 
@@ -63,12 +63,13 @@ class AnswerLog:
 
     def pause(self, reply: Reply, reason: EndReason) -> None:
         """Store the reply as it stands, longer or shorter than what was journalled. Any number of times."""
-        message = reply.message("interrupted")
         with self._database.writing() as tx:
             self._advance(tx)
-            settle(tx, self.message_id, message, reason)
+            settle(tx, self.message_id, reply, reason)
             touch(tx, self.message_id, self._clock())
-        self._advanced(message)
+        self._revision += 1
+        self._text = len(reply.body)
+        self._thinking = len(reply.thoughts)
 
     def resume(self, *, provider: str, model: str, mode: Mode = "instruct", guidance: str = "") -> None:
         """Note that the answer streams again. `mode` and `guidance` are kept in case this process dies."""
@@ -84,14 +85,14 @@ class AnswerLog:
             touch(tx, self.message_id, now)
         self._revision += 1
 
-    def finish(self, message: Message) -> None:
-        """Store the answer for good, complete or interrupted as its status says."""
+    def finish(self, reply: Reply, status: Status = "complete") -> None:
+        """Store the answer for good."""
         with self._database.writing() as tx:
             self._advance(tx)
-            replace_message(tx, self.message_id, message)
+            replace_reply(tx, self.message_id, reply, status)
             tx.change("DELETE FROM open_answers WHERE message_id = ?", self.message_id)
             touch(tx, self.message_id, self._clock())
-        self._advanced(message)
+        self._revision += 1
 
     def discard(self) -> None:
         """Remove the answer; the question is the head again."""
@@ -107,11 +108,6 @@ class AnswerLog:
             *(self.message_id, self._revision),
         ):
             raise self._lost()
-
-    def _advanced(self, message: Message) -> None:
-        self._revision += 1
-        self._text = len(message.text)
-        self._thinking = len(message.thinking)
 
     def _lost(self) -> SessionError:
         return SessionError("this answer is paused, over, or in the hands of another llmterm", hint=_GONE)
@@ -190,9 +186,9 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
     return OpenRow(answer=answer, state=state, owner=owner, revision=revision)
 
 
-def settle(tx: Transaction, message_id: int, message: Message, reason: EndReason) -> None:
-    """Make the row of a paused answer whole: all its text in it, nothing in the journal."""
-    replace_message(tx, message_id, message)
+def settle(tx: Transaction, message_id: int, reply: Reply, reason: EndReason) -> None:
+    """Make a paused answer whole: nothing of it is left in the journal."""
+    replace_reply(tx, message_id, reply, "interrupted")
     tx.change("DELETE FROM journal WHERE message_id = ?", message_id)
     tx.change("UPDATE open_answers SET state = 'paused', reason = ? WHERE message_id = ?", reason, message_id)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -67,7 +67,7 @@ class Transaction:
         """Run the statement and return how many rows it changed."""
         return self._connection.execute(sql, _bound(values)).rowcount
 
-    def change_each(self, sql: str, rows: Sequence[Row]) -> None:
+    def change_each(self, sql: str, rows: Iterable[Row]) -> None:
         self._connection.executemany(sql, map(_bound, rows))
 
     def insert(self, sql: str, *values: object) -> int:
@@ -137,6 +137,8 @@ class Database:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
+        # KiB. SQLite's own 2 MiB would be as much as a very long answer, for pages that nobody reads twice.
+        connection.execute("PRAGMA cache_size = -256")
 
     def _version(self, connection: sqlite3.Connection) -> int:
         """Return the version of the tables, 0 for an empty file; refuse what is not ours to write."""

@@ -7,10 +7,12 @@ surrogates would come back as one character.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import zip_longest
 
-from llmterm.messages import EndReason, Message, Options, Segment, Timing, Usage
+from llmterm.messages import EndReason, Message, Options, Reply, Rope, Segment, Status, Timing, Usage
 from llmterm.sessions.database import Row, Transaction
 
 _PATH = """
@@ -34,14 +36,25 @@ def insert_message(tx: Transaction, session_id: str, message: Message, at: str) 
     return message_id
 
 
-def replace_message(tx: Transaction, message_id: int, message: Message) -> None:
-    """Put the message in the place of what the row held."""
-    tx.change(
-        "UPDATE messages SET role = ?, text = ?, thinking = ?, status = ?, provider_data = ? WHERE id = ?",
-        *(message.role, message.text, message.thinking, message.status, _json(message.provider_data), message_id),
-    )
+def replace_reply(tx: Transaction, message_id: int, reply: Reply, status: Status) -> None:
+    """Put the reply in the place of what the row held. A long one goes in pieces, so that it is not copied whole."""
+    tx.change("DELETE FROM pieces WHERE message_id = ?", message_id)
     tx.change("DELETE FROM segments WHERE message_id = ?", message_id)
-    _insert_segments(tx, message_id, message.segments)
+    short = len(reply.body) + len(reply.thoughts) <= Rope.LARGEST
+    text, thinking = (reply.text, reply.thinking) if short else ("", "")
+    tx.change("UPDATE messages SET text = ?, thinking = ?, status = ? WHERE id = ?", text, thinking, status, message_id)
+    if not short:
+        pairs = zip_longest(_pieces(reply.body), _pieces(reply.thoughts), fillvalue="")
+        tx.change_each(
+            "INSERT INTO pieces VALUES (?, ?, ?, ?)", ((message_id, seq, *pair) for seq, pair in enumerate(pairs))
+        )
+    _insert_segments(tx, message_id, reply.segments)
+
+
+def _pieces(rope: Rope) -> Iterator[str]:
+    for part in rope.parts:
+        for start in range(0, len(part), Rope.LARGEST):
+            yield part[start : start + Rope.LARGEST]
 
 
 def read_path(tx: Transaction, head_id: int) -> list[tuple[int, Message]]:
@@ -52,6 +65,13 @@ def read_path(tx: Transaction, head_id: int) -> list[tuple[int, Message]]:
         head_id,
     ):
         segments.setdefault(message_id, []).append(_segment(tuple(columns)))
+    pieces: dict[int, list[Row]] = {}
+    for message_id, *columns in tx.rows(
+        f"{_PATH} SELECT message_id, text, thinking FROM path JOIN pieces ON message_id = path.id"
+        " ORDER BY message_id, seq",
+        head_id,
+    ):
+        pieces.setdefault(message_id, []).append(tuple(columns))
     rows = tx.rows(
         f"{_PATH} SELECT id, role, text, thinking, status, provider_data FROM path JOIN messages USING (id)"
         " ORDER BY depth DESC",
@@ -62,8 +82,8 @@ def read_path(tx: Transaction, head_id: int) -> list[tuple[int, Message]]:
             message_id,
             Message(
                 role=role,
-                text=text,
-                thinking=thinking,
+                text="".join((text, *(piece for piece, _ in pieces.get(message_id, ())))),
+                thinking="".join((thinking, *(piece for _, piece in pieces.get(message_id, ())))),
                 status=status,
                 segments=tuple(segments.get(message_id, ())),
                 provider_data=json.loads(data),

@@ -88,4 +88,16 @@ MIGRATIONS: tuple[Migration, ...] = (
         "CREATE INDEX messages_of_parent ON messages (parent_id)",
         "CREATE INDEX sessions_of_head ON sessions (head_id)",
     ),
+    (
+        # What follows the `text` and `thinking` of a long message: no statement has to hold all of it.
+        """
+        CREATE TABLE pieces (
+            message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+            seq INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            thinking TEXT NOT NULL,
+            PRIMARY KEY (message_id, seq)
+        )
+        """,
+    ),
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError
-from llmterm.messages import Message, Options
+from llmterm.messages import Message, Options, Reply
 from llmterm.sessions.answer import AnswerLog, Clock, insert_open, read_open, remove, settle, state_of
 from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.owner import Owner
@@ -78,7 +78,7 @@ class SessionStore:
             row = read_open(tx, *path[-1]) if path else None
             if row is None or row.answer != answer or row.state == "streaming":
                 raise SessionError("the answer has changed since it was read", hint="open the session again")
-            settle(tx, answer.message_id, answer.message, answer.reason)
+            settle(tx, answer.message_id, Reply.of(answer.message), answer.reason)
             tx.change("UPDATE open_answers SET revision = revision + 1 WHERE message_id = ?", answer.message_id)
         return self._log(answer.message_id, row.revision + 1, answer.message)
 
