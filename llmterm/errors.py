@@ -7,9 +7,11 @@ LlmtermError
 │   ├── AuthError              the key was refused (401, 403)
 │   ├── ModelNotFoundError     no such model, or no such address (404)
 │   ├── RequestRefusedError    the request itself was refused (other 4xx)
-│   ├── RateLimitError         too many requests (429); `retry_after` in seconds where it is known
+│   │   └── ContextTooLongError    the conversation does not fit the model
+│   ├── RateLimitError         too many requests (429)
 │   ├── ServerError            a failure on the provider's side (5xx, or an error inside the stream)
 │   ├── ConnectError           nothing answers at that address
+│   ├── CircuitOpenError       not asked: it has failed too often just now
 │   ├── NetworkError           the connection broke in the middle of an answer
 │   ├── StreamTimeoutError     connect, chunk or stream time ran out; `timer` says which
 │   ├── ProtocolError          the answer is not what this wire should say
@@ -25,7 +27,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-Timer = Literal["connect", "chunk", "stream"]
+Timer = Literal["connect", "first token", "chunk", "stream"]
 
 
 class LlmtermError(Exception):
@@ -51,7 +53,27 @@ class ConfigError(UsageError):
 
 
 class ProviderError(LlmtermError):
+    """`status` is that of HTTP, `request_id` the provider's own, `retry_after` in seconds; where they are known."""
+
     exit_code = 3
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        provider: str = "",
+        model: str = "",
+        status: int | None = None,
+        request_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.provider = provider
+        self.model = model
+        self.status = status
+        self.request_id = request_id
+        self.retry_after = retry_after
 
 
 class AuthError(ProviderError):
@@ -66,10 +88,12 @@ class RequestRefusedError(ProviderError):
     pass
 
 
+class ContextTooLongError(RequestRefusedError):
+    pass
+
+
 class RateLimitError(ProviderError):
-    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.retry_after = retry_after
+    pass
 
 
 class ServerError(ProviderError):
@@ -80,13 +104,17 @@ class ConnectError(ProviderError):
     pass
 
 
+class CircuitOpenError(ProviderError):
+    pass
+
+
 class NetworkError(ProviderError):
     pass
 
 
 class StreamTimeoutError(ProviderError):
-    def __init__(self, message: str, *, timer: Timer, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, *, timer: Timer, hint: str = "", provider: str = "", model: str = "") -> None:
+        super().__init__(message, hint=hint, provider=provider, model=model)
         self.timer = timer
 
 

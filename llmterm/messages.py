@@ -45,15 +45,19 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
+    """`retries`: how often the question was asked again before the first token."""
+
     first_token_ms: int | None = None
     duration_ms: int = 0
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """The part `text[start:end]` of an answer: which model wrote it, how it was asked for, and how it ended.
 
-    `guidance` is what the user typed while the answer was paused just before this segment.
+    `guidance` is what the user typed while the answer was paused just before this segment. `cost` is in the currency
+    of the configured price, where there is one.
     """
 
     provider: str
@@ -65,11 +69,15 @@ class Segment:
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
     guidance: str = ""
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message of a conversation. `provider_data` is opaque and must be sent back as it came."""
+    """One message of a conversation.
+
+    `provider_data` is opaque: under the name of a wire, what must be sent back over that wire as it came.
+    """
 
     role: Role
     text: str = ""
@@ -107,6 +115,7 @@ class Finished:
     """The end of a stream, exactly once, unless the stream raises one of our errors instead."""
 
     reason: EndReason
+    provider_data: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Finished
@@ -124,23 +133,29 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """All that a provider may look at. Resuming an answer is nothing but making another one of these."""
+    """All that a provider may look at. Resuming an answer is nothing but making another one of these.
+
+    `continues` tells one that goes on with an answer from one that asks for a new one.
+    """
 
     model: str
     messages: tuple[Message, ...]
     options: Options = field(default_factory=Options)
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:
     """How a stream may behave. Times in seconds; `None` is no limit.
 
-    `connect_timeout`: until the connection stands. `chunk_timeout`: between two reads of the socket, and until the
-    first. `stream_timeout`: in total. `max_chunks`: of text, in one segment. `buffer_size`: chunks that may wait
-    for a slow reader before the socket is left alone. `max_event_bytes`: the largest single event.
+    `connect_timeout`: until the connection stands. `first_token_timeout`: from then until the first text or thinking.
+    `chunk_timeout`: between two reads of the socket after that. `stream_timeout`: in total. `max_chunks`: of text, in
+    one segment. `buffer_size`: chunks that may wait for a slow reader before the socket is left alone.
+    `max_event_bytes`: the largest single event.
     """
 
     connect_timeout: float = 10.0
+    first_token_timeout: float | None = 60.0
     chunk_timeout: float | None = 30.0
     stream_timeout: float | None = None
     max_chunks: int | None = None
@@ -196,6 +211,7 @@ class Reply:
     usage: Usage | None = None
     finish: EndReason | None = None
     chunks: int = 0
+    provider_data: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def text(self) -> str:
@@ -217,13 +233,15 @@ class Reply:
                     usage=self.usage,
                     finish=self.finish,
                     chunks=self.chunks + chunks,
+                    provider_data=self.provider_data,
                 )
             case ThinkingDelta(text, chunks):
                 return replace(self, thoughts=self.thoughts.add(text), chunks=self.chunks + chunks)
             case UsageReport(usage):
                 return replace(self, usage=usage)
-            case Finished(reason):
-                return replace(self, finish=reason)
+            case Finished(reason, data):
+                # An answer in several parts is not what any provider has signed.
+                return replace(self, finish=reason, provider_data={} if self.segments else data)
             case _:
                 assert_never(event)
 
@@ -241,7 +259,14 @@ class Reply:
 
     def message(self, status: Status) -> Message:
         """Return the answer as one message."""
-        return Message(role="assistant", text=self.text, thinking=self.thinking, status=status, segments=self.segments)
+        return Message(
+            role="assistant",
+            text=self.text,
+            thinking=self.thinking,
+            status=status,
+            segments=self.segments,
+            provider_data=self.provider_data,
+        )
 
     @classmethod
     def of(cls, message: Message) -> Self:

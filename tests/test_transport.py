@@ -28,8 +28,10 @@ from llmterm.errors import (
 )
 from llmterm.framing import Frame
 from llmterm.messages import StreamLimits
+from llmterm.providers.openai import wire
 from llmterm.providers.stream import WireStream
-from llmterm.transport import Call, FrameStream, Transport, error_words, redact, translate
+from llmterm.transport import Call, FrameStream, Transport, error_words, redact
+from llmterm.transport.failures import translate
 from tests.wire import Exchange, WireServer, say
 
 KEY = "sk-very-secret"
@@ -132,6 +134,7 @@ async def test_silence_of_the_socket_times_out(transport: Transport) -> None:
     with WireServer(script) as server:
         stream = await open_stream(transport, server, SHORT)
         await stream.read()
+        stream.content_began()
 
         with pytest.raises(StreamTimeoutError, match=r"nothing came from .* for 0.2 s") as caught:
             await stream.read()
@@ -142,9 +145,10 @@ async def test_silence_of_the_socket_times_out(transport: Transport) -> None:
 
 async def test_slow_reader_does_not_time_out(transport: Transport) -> None:
     """The chunk timer runs only while the socket is read: taking longer over a chunk is no silence."""
-    with WireServer(say(*["x" * 1000] * 50)) as server:
+    with WireServer(say(*["x" * 10_000] * 50)) as server:
         stream = await open_stream(transport, server, SHORT)
         frames = await stream.read()
+        stream.content_began()
 
         # Longer than the chunk timer; the reader is what is slow here, so this is the arrangement, not an ordering.
         await asyncio.sleep(2 * (SHORT.chunk_timeout or 0))
@@ -160,8 +164,29 @@ async def test_silence_before_the_headers_times_out(transport: Transport) -> Non
     async def script(exchange: Exchange) -> None:
         await exchange.hung_up()
 
-    with WireServer(script) as server, pytest.raises(StreamTimeoutError, match="nothing came"):
-        await open_stream(transport, server, SHORT)
+    limits = StreamLimits(first_token_timeout=0.2)
+    with WireServer(script) as server, pytest.raises(StreamTimeoutError, match=r"no answer began within 0.2 s"):
+        await open_stream(transport, server, limits)
+
+
+async def test_pings_are_no_first_token(transport: Transport) -> None:
+    """A server that keeps the connection alive and says nothing trips the timer of the first token."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        while True:
+            await exchange.raw(b": ping\n\n")
+            await asyncio.sleep(0.01)
+
+    with WireServer(script) as server:
+        stream = await open_stream(transport, server, StreamLimits(first_token_timeout=0.2, chunk_timeout=0.1))
+
+        with pytest.raises(StreamTimeoutError, match=r"no answer began within 0.2 s") as caught:
+            await stream.read()
+
+        assert caught.value.timer == "first token"
+        await stream.aclose()
+        await server.wait_async(lambda: server.open_connections == 0)
 
 
 async def test_stream_timeout_limits_the_whole_answer(transport: Transport) -> None:
@@ -383,7 +408,7 @@ async def test_cancel_while_the_end_is_awaited_leaves_no_connection(transport: T
         await exchange.hung_up()
 
     with WireServer(script) as server:
-        stream = WireStream("test", await open_stream(transport, server), lambda frame: ())
+        stream = WireStream(await open_stream(transport, server), wire())
         await stream.read()
         closing = asyncio.create_task(stream.aclose())
         await asyncio.sleep(0)

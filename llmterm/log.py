@@ -1,0 +1,76 @@
+"""The debug log: one JSON object a line, for `--debug`.
+
+Each line has the moment (`at`, UTC), what happened (`event`) and figures. What people and models said is there only as
+a number of characters, unless it was asked for; keys are never there. Without `--debug` nothing is written or opened.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Sized
+from datetime import UTC, datetime
+from pathlib import Path
+
+FILE_NAME = "debug.jsonl"
+_LARGEST = 10_000_000  # bytes; a larger file makes way for a new one
+
+_logger = logging.getLogger("llmterm")
+# Without a handler of ours nothing is said, not even by logging's handler of last resort.
+_logger.addHandler(logging.NullHandler())
+_logger.propagate = False
+
+
+class Said:
+    """Text, or what has a length and can become text, that a person or a model has said."""
+
+    def __init__(self, words: Sized) -> None:
+        self.words = words
+
+
+def event(name: str, **fields: object) -> None:
+    """Write a line, if anybody asked for the log."""
+    if _logger.isEnabledFor(logging.DEBUG):
+        _logger.debug(name, extra={"fields": fields})
+
+
+class _JsonLines(logging.Formatter):
+    def __init__(self, *, text: bool) -> None:
+        super().__init__()
+        self._text = text
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = getattr(record, "fields", {})
+        shown = {name: self._shown(value) for name, value in fields.items()}
+        return json.dumps({"at": at, "event": record.getMessage(), **shown}, default=str)
+
+    def _shown(self, value: object) -> object:
+        if not isinstance(value, Said):
+            return value
+        return str(value.words) if self._text else f"[{len(value.words)} characters]"
+
+
+def to_file(folder: Path, *, text: bool) -> Callable[[], None]:
+    """Write the log to a file in `folder` from now on, with what was said if `text`; return what ends that.
+
+    Raises OSError.
+    """
+    path = folder / FILE_NAME
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > _LARGEST:
+        path.replace(path.with_suffix(".old.jsonl"))
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(_JsonLines(text=text))
+    level = _logger.level
+    _logger.addHandler(handler)
+    _logger.setLevel(logging.DEBUG)
+
+    def stop() -> None:
+        _logger.removeHandler(handler)
+        _logger.setLevel(level)
+        handler.close()
+
+    return stop

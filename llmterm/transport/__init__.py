@@ -1,0 +1,23 @@
+"""HTTP and what makes it bearable: timeouts, retries, limits, errors in plain words, sockets that close at once."""
+
+from llmterm.transport.breaker import Breaker
+from llmterm.transport.call import Call
+from llmterm.transport.client import FrameStream, Transport
+from llmterm.transport.endpoint import Endpoint
+from llmterm.transport.failures import error_words, redact
+from llmterm.transport.keys import KeyRing
+from llmterm.transport.limits import RateLimits
+from llmterm.transport.retry import RetryPolicy
+
+__all__ = [
+    "Breaker",
+    "Call",
+    "Endpoint",
+    "FrameStream",
+    "KeyRing",
+    "RateLimits",
+    "RetryPolicy",
+    "Transport",
+    "error_words",
+    "redact",
+]

@@ -1,0 +1,42 @@
+"""A call: one HTTP request as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from llmterm.framing import Framing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A POST of `payload`, or a GET where there is none. `who` is the provider; `secrets` never appear in an error."""
+
+    who: str
+    url: str
+    payload: Mapping[str, Any] | None = None
+    model: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    framing: Framing = "sse"
+
+    @property
+    def has_port(self) -> bool:
+        """Whether the port, if the URL has one, can be one; the HTTP client would fail in ways of its own."""
+        try:
+            return (urlsplit(self.url).port or 0) >= 0
+        except ValueError:
+            return False
+
+    @property
+    def address(self) -> str:
+        """The URL without what may be secret in it: user, password, query."""
+        try:
+            parts = urlsplit(self.url)
+            host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+            place = host if parts.port is None else f"{host}:{parts.port}"
+        except ValueError:
+            return "an unreadable URL"
+        return urlunsplit((parts.scheme, place, parts.path, "", ""))

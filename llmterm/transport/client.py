@@ -1,0 +1,314 @@
+"""The one HTTP client: opens a streaming request, cuts its body into frames, and speaks only our errors.
+
+`Transport.open` sends a `Call` and returns a `FrameStream`, which its reader owns and closes; closing, or cancelling a
+read, closes the socket at once. Nothing here knows a provider: payloads go out and frames come in as they are.
+The timers of silence run only while the socket is being read, so a slow reader never trips them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import httpx2
+
+from llmterm import __version__
+from llmterm.errors import ConfigError, ProtocolError
+from llmterm.framing import Frame, decoder
+from llmterm.messages import StreamLimits
+from llmterm.transport.call import Call
+from llmterm.transport.failures import no_token, refusal, silence, too_slow, translated
+
+_MAX_ERROR_BYTES = 64 * 1024
+_MAX_LISTING_BYTES = 16 * 1024 * 1024
+# What may wait to be decoded before the socket is left alone; more than one read of it brings.
+_MAX_WAITING_BYTES = 256 * 1024
+# How long the end of a finished body may take before the connection is given up instead of kept for the next call.
+_DRAIN_SECONDS = 0.05
+_POOL = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
+
+
+class FrameStream:
+    """The frames of one response. Read it until it gives an empty list, and close it in any case.
+
+    The body is read by a task of its own. What one read of the socket brings passes the HTTP library in many small
+    pieces, none of which has to wait: they are decoded together, which costs half as much as one by one.
+    """
+
+    def __init__(self, call: Call, response: httpx2.Response, limits: StreamLimits, began: float) -> None:
+        """`began` is when the call was made, in the loop's time."""
+        self.call = call
+        self._response = response
+        self._limits = limits
+        self._deadline = _after(began, limits.stream_timeout)
+        self._first_token = _after(began, limits.first_token_timeout)
+        self._content = False  # whether anything of the answer has come
+        self._heard = began
+        self._watch: asyncio.TimerHandle | None = None
+        self._silent = False
+        self._decoder = decoder(call.framing, limits.max_event_bytes)
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._arrival = asyncio.Event()
+        self._room = asyncio.Event()
+        self._error: Exception | None = None
+        self._ended = False
+        self._body: asyncio.Task[None] | None = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the response."""
+        return self._response.headers
+
+    async def read(self) -> list[Frame]:
+        """Wait for the next frames; an empty list is the end of the body. Raises our errors only."""
+        self._start()
+        while True:
+            if self._pieces:
+                frames = self._decoder.feed(self._take())
+            elif not self._ended:
+                self._arrival.clear()
+                await self._arrival.wait()
+                continue
+            elif self._error is not None:
+                raise self._error
+            else:
+                return self._decoder.close()
+            if frames:
+                return frames
+
+    def content_began(self) -> None:
+        """Take note that text or thinking has come: from now on the chunk timer counts, not that of the first token."""
+        self._content = True
+        self._rearm()
+
+    def rest(self) -> list[Frame]:
+        """Return the frames that have come and were not read, without waiting."""
+        return self._decoder.feed(self._take()) if self._pieces else []
+
+    async def drain(self) -> None:
+        """Read the body's last bytes, if they are there already, so that the connection can be used again."""
+        if self._body is not None:
+            await asyncio.wait({self._body}, timeout=_DRAIN_SECONDS)
+
+    async def aclose(self) -> None:
+        """Close the response, and its connection unless the body was read to its end."""
+        if self._body is not None:
+            self._body.cancel()
+            await asyncio.wait({self._body})
+        with translated(self.call):
+            await self._response.aclose()
+
+    def _start(self) -> None:
+        if self._body is None:
+            self._heard = asyncio.get_running_loop().time()
+            self._body = asyncio.create_task(self._read_body(), name="llmterm-body")
+            self._rearm()
+
+    def _take(self) -> bytes:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        self._room.set()
+        return data
+
+    async def _read_body(self) -> None:
+        try:
+            with translated(self.call, self._limits):
+                async with asyncio.timeout_at(self._deadline), aclosing(self._response.aiter_bytes()) as pieces:
+                    await self._keep(pieces)
+        except TimeoutError:
+            self._error = too_slow(self.call, self._limits.stream_timeout)
+        except asyncio.CancelledError:
+            if not self._silent:
+                raise
+            limits = self._limits
+            self._error = (
+                silence(self.call, limits.chunk_timeout)
+                if self._content
+                else no_token(self.call, limits.first_token_timeout)
+            )
+        except Exception as error:
+            self._error = error  # whatever it is, it belongs to whoever reads
+        finally:
+            if self._watch is not None:
+                self._watch.cancel()
+            self._ended = True
+            self._arrival.set()
+
+    async def _keep(self, pieces: AsyncIterator[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        async for piece in pieces:
+            self._heard = loop.time()
+            self._pieces.append(piece)
+            self._size += len(piece)
+            self._arrival.set()
+            if self._size >= _MAX_WAITING_BYTES:
+                self._room.clear()
+                await self._room.wait()
+                self._heard = loop.time()
+
+    def _rearm(self) -> None:
+        """Look again when the socket will have been silent for too long. Not at every piece: that would cost more."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        due = _after(self._heard, self._limits.chunk_timeout) if self._content else self._first_token
+        if due is not None and self._body is not None and not self._ended:
+            self._watch = asyncio.get_running_loop().call_at(due, self._look)
+
+    def _look(self) -> None:
+        if self._body is None or self._ended:
+            return
+        waiting = self._size >= _MAX_WAITING_BYTES  # the reader is slow, not the socket
+        if waiting:
+            self._heard = asyncio.get_running_loop().time()
+        due = _after(self._heard, self._limits.chunk_timeout) if self._content else self._first_token
+        if due is not None and due <= asyncio.get_running_loop().time() and not waiting:
+            self._silent = True
+            self._body.cancel()
+        else:
+            self._rearm()
+
+
+class Transport:
+    """Opens streaming calls over one pool of connections."""
+
+    def __init__(self, *, socket: str | None = None) -> None:
+        """Use the network, or, with `socket`, the unix socket of that path whatever the URL's host."""
+        self._socket = socket
+        self._client: httpx2.AsyncClient | None = None
+
+    async def open(self, call: Call, limits: StreamLimits) -> FrameStream:
+        """Send `call` and return its frames once the server has accepted it. Raises our errors only."""
+        began = asyncio.get_running_loop().time()
+        response = await self._accepted(call, limits, began)
+        return FrameStream(call, response, limits, began)
+
+    async def fetch(self, call: Call, limits: StreamLimits) -> Any:
+        """Send `call` and return the JSON it is answered with. Raises our errors only."""
+        began = asyncio.get_running_loop().time()
+        response = await self._accepted(call, limits, began)
+        try:
+            with translated(call, limits):
+                body = await _head(response, _MAX_LISTING_BYTES)
+        finally:
+            await response.aclose()
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            raise ProtocolError(
+                f"{call.who}: no JSON came from {call.address}", hint="check the base URL", provider=call.who
+            ) from None
+
+    async def _accepted(self, call: Call, limits: StreamLimits, began: float) -> httpx2.Response:
+        """Send `call` and return the response, whose body is still to be read."""
+        first, whole = _after(began, limits.first_token_timeout), _after(began, limits.stream_timeout)
+        deadline = min((each for each in (first, whole) if each is not None), default=None)
+        try:
+            with translated(call, limits):
+                async with asyncio.timeout_at(deadline):
+                    return await self._send(call, limits)
+        except TimeoutError:
+            if deadline == first:
+                raise no_token(call, limits.first_token_timeout) from None
+            raise too_slow(call, limits.stream_timeout) from None
+
+    async def aclose(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open now, idle ones included."""
+        pool = getattr(getattr(self._client, "_transport", None), "_pool", None)
+        return len(pool.connections) if pool is not None else 0
+
+    async def _send(self, call: Call, limits: StreamLimits) -> httpx2.Response:
+        if not call.has_port:
+            raise ConfigError(f"{call.who}: {call.address} is no address of an API", hint="check the base URL")
+        client = self.client()
+        posted = call.payload is not None
+        request = client.build_request(
+            "POST" if posted else "GET",
+            call.url,
+            content=json.dumps(call.payload, ensure_ascii=False).encode("utf-8", "replace") if posted else None,
+            headers=_headers(call),
+            timeout=httpx2.Timeout(
+                connect=limits.connect_timeout,
+                read=None,  # silence is measured here, by what has come of the answer
+                write=limits.chunk_timeout,
+                pool=limits.connect_timeout,
+            ),
+        )
+        kept = self.connections > 0
+        try:
+            response = await client.send(request, stream=True)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            # A kept connection may have been closed by the server just now, without a byte of an answer: ask again.
+            if not kept:
+                raise
+            response = await client.send(request, stream=True)
+        if response.status_code != httpx2.codes.OK:
+            try:
+                body = await _head(response, _MAX_ERROR_BYTES)
+            finally:
+                await response.aclose()
+            raise refusal(call, response, body)
+        return response
+
+    def client(self) -> httpx2.AsyncClient:
+        """Return the client below, for a library that brings its own wire. It stays the transport's to close."""
+        if self._client is None:
+            if self._socket is None:
+                self._client = _network_client()
+            else:
+                # Nothing is encrypted on a unix socket: spare it the loading of certificates.
+                transport = httpx2.AsyncHTTPTransport(uds=self._socket, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+                self._client = httpx2.AsyncClient(transport=transport, trust_env=False)
+        return self._client
+
+
+def _network_client() -> httpx2.AsyncClient:
+    try:
+        return httpx2.AsyncClient(limits=_POOL)
+    except (ImportError, ValueError, OSError) as error:
+        # A proxy of a kind that is not installed, or no address at all; certificates that are not there.
+        raise ConfigError(
+            f"no client for this network: {error}", hint="check the proxy variables and SSL_CERT_FILE"
+        ) from None
+
+
+def _headers(call: Call) -> dict[str, str]:
+    headers = {
+        "accept": "text/event-stream" if call.framing == "sse" else "application/x-ndjson",
+        # Compression makes servers and proxies hold back what should arrive token by token.
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "user-agent": f"llmterm/{__version__}",
+        **call.headers,
+    }
+    if not all(value.isascii() and value.isprintable() for value in headers.values()):
+        raise ConfigError(
+            f"the key for {call.who} has characters that no key has",
+            hint="copy it again, without quotes or line breaks",
+        )
+    return headers
+
+
+async def _head(response: httpx2.Response, most: int) -> bytes:
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) >= most:
+            break
+    return body[:most]
+
+
+def _after(began: float, seconds: float | None) -> float | None:
+    return None if seconds is None else began + seconds

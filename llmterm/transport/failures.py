@@ -1,0 +1,244 @@
+"""The error table: what the HTTP client raises, and what an HTTP status says, as errors of ours.
+
+None of httpx2's exceptions escapes, and no error carries a secret. What a provider says of a failure is quoted, in
+whichever of the shapes of error bodies it comes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+
+from llmterm.errors import (
+    AuthError,
+    ConfigError,
+    ConnectError,
+    ContextTooLongError,
+    LlmtermError,
+    ModelNotFoundError,
+    NetworkError,
+    ProtocolError,
+    ProviderError,
+    RateLimitError,
+    RequestRefusedError,
+    ServerError,
+    StreamTimeoutError,
+)
+from llmterm.messages import StreamLimits
+from llmterm.transport.call import Call
+
+_MAX_ERROR_WORDS = 500
+_SHORTEST_KEY = 6
+# Where providers put the name of a request for their support.
+_REQUEST_IDS = ("x-request-id", "request-id", "x-goog-request-id", "x-debug-trace-id", "cf-ray")
+_TOO_LONG = re.compile(
+    r"context.{0,20}(length|window|size)|maximum.{0,30}tokens|too many (input )?tokens|prompt is too long"
+    r"|exceeds? the (available )?(context|limit|maximum)|token count.{0,40}exceeds",
+    re.IGNORECASE,
+)
+_BAD_KEY = re.compile(r"api[ _-]?key", re.IGNORECASE)
+
+
+@contextmanager
+def translated(call: Call, limits: StreamLimits | None = None) -> Iterator[None]:
+    """Turn every failure of the client into one of ours."""
+    try:
+        yield
+    except TimeoutError:
+        raise  # a timer of ours, an OSError by inheritance only
+    except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, httpx2.CookieConflict) as error:
+        raise translate(error, call, limits or StreamLimits()) from None
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise NetworkError(f"{call.who}: {what} at {call.address}", provider=call.who, model=call.model) from None
+
+
+def translate(error: Exception, call: Call, limits: StreamLimits) -> LlmtermError:
+    """Return our error for one of httpx2's (https://www.python-httpx.org/exceptions/)."""
+    who, where = call.who, call.address
+    about: dict[str, Any] = {"provider": who, "model": call.model}
+    detail = redact(str(error), call.secrets) or type(error).__name__
+    match error:
+        case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
+            what = f"{who}: no connection to {where} within {limits.connect_timeout:g} s"
+            return StreamTimeoutError(what, timer="connect", **about)
+        case httpx2.TimeoutException():
+            return silence(call, limits.chunk_timeout)
+        case httpx2.ConnectError() | httpx2.ProxyError():
+            return ConnectError(f"{who}: cannot reach {where}: {detail}", hint="is the server running?", **about)
+        case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
+            return ConfigError(f"{who}: {where} is no address of an API: {detail}", hint="check the base URL")
+        case httpx2.NetworkError() | httpx2.RemoteProtocolError():
+            return NetworkError(f"{who}: the connection to {where} broke: {detail}", **about)
+        case httpx2.HTTPError() | httpx2.StreamError() | httpx2.CookieConflict():
+            return ProtocolError(f"{who}: unusable answer from {where}: {detail}", **about)
+        case _:
+            raise error
+
+
+def silence(call: Call, seconds: float | None) -> StreamTimeoutError:
+    """Return the error for a socket that has said nothing for so long."""
+    what = f"{call.who}: nothing came from {call.address} for {seconds or 0:g} s"
+    return StreamTimeoutError(what, timer="chunk", provider=call.who, model=call.model)
+
+
+def no_token(call: Call, seconds: float | None) -> StreamTimeoutError:
+    """Return the error for an answer that did not begin in time."""
+    what = f"{call.who}: no answer began within {seconds or 0:g} s"
+    hint = "a larger first_token_timeout waits longer"
+    return StreamTimeoutError(what, timer="first token", hint=hint, provider=call.who, model=call.model)
+
+
+def too_slow(call: Call, seconds: float | None) -> StreamTimeoutError:
+    """Return the error for an answer that took too long in all."""
+    what = f"{call.who}: the answer took longer than {seconds or 0:g} s in all"
+    return StreamTimeoutError(what, timer="stream", provider=call.who, model=call.model)
+
+
+def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError:
+    """Return the error that an HTTP status stands for, with the server's own words where it has any."""
+    status = response.status_code
+    said = error_words(body, call.secrets)
+    request_id = next(filter(None, map(response.headers.get, _REQUEST_IDS)), "") or _request_id(body)
+    words = said or _page(body) or response.reason_phrase or "no reason given"
+    about = ", ".join(
+        [f"HTTP {status}"]
+        + ([f"model {call.model}"] if call.model else [])
+        + ([f"request {request_id}"] if request_id.isprintable() and request_id else [])
+    )
+    wait = retry_after(response, body)
+    kind, hint = _kind(status, said)
+    if kind is RateLimitError and wait is not None:
+        hint = (
+            f"try again in {wait:.0f} s" if wait < 120 else f"try again in {wait / 60:.0f} min, or use another provider"
+        )
+    return kind(
+        f"{call.who}: {redact(words, call.secrets)} ({about})",
+        hint=hint,
+        provider=call.who,
+        model=call.model,
+        status=status,
+        request_id=request_id,
+        retry_after=wait,
+    )
+
+
+_OVERLOADED = "the provider is overloaded; wait, or use another"
+_KINDS: dict[int, tuple[type[ProviderError], str]] = {
+    401: (AuthError, "check the key"),
+    403: (AuthError, "the key is not allowed this; check what it is for, or use another"),
+    404: (ModelNotFoundError, "check the model's name and the base URL"),
+    429: (RateLimitError, "too many requests or no credit; wait, or use another provider"),
+    503: (ServerError, _OVERLOADED),
+    529: (ServerError, _OVERLOADED),
+}
+
+
+def _kind(status: int, words: str) -> tuple[type[ProviderError], str]:
+    """Return the error for a status, and what to do next."""
+    if status in _KINDS:
+        return _KINDS[status]
+    if status >= 500:
+        return ServerError, "the provider has a problem; try again, or use another"
+    if status < 400:
+        redirected = "redirects are not followed, a key would go with them; " if status >= 300 else ""
+        return ProtocolError, f"{redirected}check the base URL"
+    if _TOO_LONG.search(words):
+        return ContextTooLongError, "/clear begins a new conversation; a model with a longer context may take this one"
+    if status == 400 and _BAD_KEY.search(words):
+        return AuthError, "check the key"  # Gemini and xAI say 400 where others say 401
+    return RequestRefusedError, ""
+
+
+def retry_after(response: httpx2.Response, body: bytes = b"") -> float | None:
+    """Return how many seconds the server wants to be left alone, from any of the places where servers say it.
+
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after; `retry-after-ms` is Azure's, the durations in
+    `x-ratelimit-reset-*` OpenAI's and Groq's, `retryDelay` in the body Gemini's.
+    """
+    headers = response.headers
+    exact = _seconds(headers.get("retry-after-ms", ""))
+    if exact:
+        return exact / 1000
+    given = headers.get("retry-after", "")
+    if given and (seconds := _seconds(given)) is not None:
+        return seconds
+    if given and (seconds := _until(given)) is not None:
+        return seconds
+    if match := re.search(rb'"retryDelay"\s*:\s*"([\d.]+)s"', body):
+        return float(match[1])
+    return None
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1e9 else None
+
+
+def _until(date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def error_words(body: bytes | str, secrets: tuple[str, ...] = ()) -> str:
+    """Return what an error body says, in any of the shapes that providers use; "" if it says nothing readable.
+
+    The secrets go before the length is cut: half a key is a secret, too.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    return redact(_words(value), secrets)[:_MAX_ERROR_WORDS]
+
+
+def _words(value: object) -> str:
+    # Not recursive: a stranger's JSON may be nested deeper than the stack.
+    while True:
+        match value:
+            case str():
+                return " ".join(value.split())
+            case {"error": inner} | {"message": inner} | {"detail": inner} | [inner, *_] | {"msg": inner}:
+                value = inner
+            case _:
+                return ""
+
+
+def _page(body: bytes) -> str:
+    """Say what a body is that is no JSON: mostly the page of a proxy."""
+    return "a web page came instead of an answer" if body.lstrip()[:1] == b"<" else ""
+
+
+def _request_id(body: bytes) -> str:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    found = value.get("request_id") if isinstance(value, dict) else None
+    return found if isinstance(found, str) and len(found) < 100 else ""
+
+
+def redact(text: str, secrets: tuple[str, ...]) -> str:
+    """Return `text` without the secrets: some servers repeat the key that they refuse.
+
+    What is shorter than any real key (local servers take anything) would only tear ordinary words apart.
+    """
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_KEY:
+            text = text.replace(secret, "***")
+    return text
