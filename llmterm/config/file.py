@@ -1,7 +1,7 @@
 """The configuration file: where it is, and settings out of it.
 
 It is checked as a whole: a `ConfigError` lists everything wrong with it, by file and line, and never repeats a value,
-which might be a key. pydantic and tomllib are imported only when there is a file.
+which might be a key. tomllib is imported only when there is a file.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-from llmterm.config.settings import AnySettings, Check, Environ, KeyPath, Settings, quote, suggestion
+from llmterm.config.reader import Reader
+from llmterm.config.settings import Environ, KeyPath, Settings
 from llmterm.errors import ConfigError
 
 APP = "llmterm"
@@ -73,8 +73,8 @@ def _parse(text: str, path: Path) -> Settings:
         raise ConfigError(_syntax_error(str(error), text, path)) from None
     except (ValueError, RecursionError):
         raise ConfigError(f"{path}: not valid TOML: a number too long, or lists nested too deep") from None
-    reader = _Reader()
-    settings = reader.table(Settings, data)
+    reader = Reader()
+    settings = reader.settings(data)
     if reader.complaints:
         lines = key_lines(text)
         located = sorted((lines[where], complaint) for where, complaint in reader.complaints)
@@ -89,85 +89,6 @@ def _syntax_error(message: str, text: str, path: Path) -> str:
         return f"{path}:{line}: not valid TOML: {what} (column {column})"
     last = text.rstrip().count("\n") + 1
     return f"{path}:{last}: not valid TOML: {what} (at the end of the file)"
-
-
-class _Reader:
-    """Makes settings of parsed TOML, and keeps what is wrong with it, by key.
-
-    One adapter for each value, not one for the tree: in strict mode pydantic makes no dataclass of a `dict`.
-    """
-
-    def __init__(self) -> None:
-        self.complaints: list[tuple[KeyPath, str]] = []
-
-    def table(self, kind: type[AnySettings], table: object, path: KeyPath = ()) -> AnySettings:
-        from pydantic import SecretStr
-
-        if not isinstance(table, dict):
-            self._complain(path, f"{_name(path)} must be a table, not {_kind(table)}")
-            return kind()
-        hints = get_type_hints(kind, localns={"SecretStr": SecretStr})
-        known = {item.name: item.metadata.get("check") for item in fields(kind)}
-        values = {}
-        for key, value in table.items():
-            here = (*path, key)
-            if key not in known:
-                self._complain(here, _unknown_key(here, value, tuple(known)))
-            elif isinstance(hint := hints[key], type) and is_dataclass(hint):
-                values[key] = self.table(hint, value, here)
-            else:
-                values[key] = self._value(hint, known[key], value, here)
-        return kind(**values)
-
-    def _value(self, hint: Any, check: Check | None, value: object, path: KeyPath) -> Any:
-        from pydantic import TypeAdapter, ValidationError
-
-        try:
-            result = TypeAdapter[Any](hint).validate_python(value, strict=True)
-        except ValidationError as error:
-            [problem] = error.errors(include_input=False, include_url=False)
-            choices = str(problem.get("ctx", {}).get("expected", "")).replace("'", '"')
-            expected = choices or f"{_EXPECTED.get(problem['type'], 'something else')}, not {_kind(value)}"
-            self._complain(path, f"{_name(path)} must be {expected}")
-            return None
-        if check and (complaint := check(result)):
-            self._complain(path, f"{_name(path)} {complaint}")
-        return result
-
-    def _complain(self, path: KeyPath, complaint: str) -> None:
-        self.complaints.append((path, complaint))
-
-
-_EXPECTED = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-}
-_KINDS = {
-    str: "text",
-    bool: "a boolean",
-    int: "a whole number",
-    float: "a decimal number",
-    list: "a list",
-    dict: "a table",
-}
-
-
-def _kind(value: object) -> str:
-    return _KINDS.get(type(value), "a date or time")
-
-
-def _name(path: KeyPath) -> str:
-    *table, key = path
-    return f"{key} in [{'.'.join(table)}]" if table else key
-
-
-def _unknown_key(path: KeyPath, value: object, known: tuple[str, ...]) -> str:
-    *table, key = path
-    noun = "table" if isinstance(value, dict) else "key"
-    place = f" in [{'.'.join(table)}]" if table else ""
-    return f"unknown {noun} {quote(key)}{place}{suggestion(key, known)}"
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:

@@ -1,19 +1,29 @@
 """The settings, with all their defaults in one place, and what each of them may be.
 
-Plain dataclasses of the standard library: a start without a configuration file needs nothing else.
+Plain dataclasses of the standard library: neither a start without a configuration file nor one with a right one needs
+anything else, unless there is a key to wrap.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias, TypeVar
 
+from llmterm.config.checks import (
+    address_check,
+    checked,
+    marker_check,
+    texts_check,
+    thinking_check,
+    variable_check,
+    variables_check,
+    within,
+)
+from llmterm.config.endpoints import BUILT_IN, KNOWN, PRESETS, Continuation, Endpoint, Kind
 from llmterm.errors import UsageError
-from llmterm.marker import DEFAULT_MARKER, check_marker
+from llmterm.marker import DEFAULT_MARKER
 from llmterm.messages import StreamLimits
 
 if TYPE_CHECKING:
@@ -22,41 +32,11 @@ if TYPE_CHECKING:
 
 Environ: TypeAlias = Mapping[str, str]
 KeyPath: TypeAlias = tuple[str, ...]
-Check: TypeAlias = Callable[[Any], str]
 AnySettings = TypeVar("AnySettings", bound="DataclassInstance")
 
 DAY = 86_400.0
-
-
-def _checked(check: Check) -> Mapping[str, Check]:
-    """Return the metadata of a field whose value `check` may complain about; "" is no complaint."""
-    return {"check": check}
-
-
-def _range(low: float, high: float) -> Mapping[str, Check]:
-    # Turned around, the comparison would let NaN pass.
-    return _checked(lambda value: "" if low <= value <= high else f"must be from {low:,} to {high:,}")
-
-
-def _provider_check(name: str) -> str:
-    return "" if not name or name in PROVIDERS else f"must be {choice(PROVIDERS)}"
-
-
-def _marker_check(text: str) -> str:
-    try:
-        check_marker(text)
-    except UsageError as error:
-        return f"must be {error.hint}"
-    return ""
-
-
-def _variable_check(name: str) -> str:
-    # People put the key itself here; refusing it keeps it out of `repr`.
-    return "" if re.fullmatch(r"(?:[A-Za-z_]\w*)?", name, re.ASCII) else "must be the name of an environment variable"
-
-
-def address_check(url: str) -> str:
-    return "" if re.match(r"https?://[^/\s]", url) or not url else "must begin with http:// or https://"
+# The metadata of a key that means something to one kind of provider only.
+KIND = "kind"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,22 +49,24 @@ class ChatSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkerSettings:
     enabled: bool = True
-    text: str = field(default=DEFAULT_MARKER, metadata=_checked(_marker_check))
+    text: str = field(default=DEFAULT_MARKER, metadata=checked(marker_check))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings:
     """`StreamLimits` as people write them: 0 is no limit, except for `connect_timeout` and `buffer_size`."""
 
-    connect_timeout: float = field(default=10.0, metadata=_range(0.1, DAY))
-    chunk_timeout: float = field(default=30.0, metadata=_range(0, DAY))
-    stream_timeout: float = field(default=0.0, metadata=_range(0, DAY))
-    max_chunks: int = field(default=0, metadata=_range(0, 1_000_000_000))
-    buffer_size: int = field(default=1024, metadata=_range(1, 1_000_000))
+    connect_timeout: float = field(default=10.0, metadata=within(0.1, DAY))
+    first_token_timeout: float = field(default=60.0, metadata=within(0, DAY))
+    chunk_timeout: float = field(default=30.0, metadata=within(0, DAY))
+    stream_timeout: float = field(default=0.0, metadata=within(0, DAY))
+    max_chunks: int = field(default=0, metadata=within(0, 1_000_000_000))
+    buffer_size: int = field(default=1024, metadata=within(1, 1_000_000))
 
     def limits(self) -> StreamLimits:
         return StreamLimits(
             connect_timeout=self.connect_timeout,
+            first_token_timeout=self.first_token_timeout or None,
             chunk_timeout=self.chunk_timeout or None,
             stream_timeout=self.stream_timeout or None,
             max_chunks=self.max_chunks or None,
@@ -92,33 +74,62 @@ class StreamSettings:
         )
 
 
-class RemoteSettings(Protocol):
-    """What a provider with an address and a key has: facts about it, and what the file says."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySettings:
+    """`attempts` counts the first one; `max_wait` is in seconds, before any one of the others."""
 
-    KEY_VARIABLES: ClassVar[tuple[str, ...]]
-    BASE_URL_VARIABLES: ClassVar[tuple[str, ...]]
-    BASE_URL: ClassVar[str]
-
-    @property
-    def base_url(self) -> str: ...
-    @property
-    def key_env(self) -> str: ...
-    @property
-    def api_key(self) -> SecretStr | None: ...
+    attempts: int = field(default=3, metadata=within(1, 100))
+    max_wait: float = field(default=60.0, metadata=within(0, DAY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAISettings:
-    """`key_env` names the variable that is read instead of `KEY_VARIABLES`."""
+class Price:
+    """In any currency, for a million tokens."""
 
-    KEY_VARIABLES: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
-    BASE_URL_VARIABLES: ClassVar[tuple[str, ...]] = ("OPENAI_BASE_URL",)
-    BASE_URL: ClassVar[str] = "https://api.openai.com/v1"
+    input: float = field(metadata=within(0, 1_000_000))
+    output: float = field(metadata=within(0, 1_000_000))
 
-    base_url: str = field(default="", metadata=_checked(address_check))
-    key_env: str = field(default="", metadata=_checked(_variable_check))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSettings:
+    """One provider that has an address.
+
+    `base_url` and `api_key` are what the file says; the environment wins over both. `key_env`, or `keys` for several to
+    take turns, name the variables that are read instead of the usual ones. 0 is no limit of `requests_per_minute` and
+    `tokens_per_minute`, and no `thinking`. `models` are offered besides those that the provider lists.
+    """
+
+    kind: Kind = "openai"
+    base_url: str = field(default="", metadata=checked(address_check))
+    key_env: str = field(default="", metadata=checked(variable_check))
+    keys: tuple[str, ...] = field(default=(), metadata=checked(variables_check))
     api_key: SecretStr | None = None
-    model: str = "gpt-5-mini"
+    model: str = ""
+    models: tuple[str, ...] = field(default=(), metadata=checked(texts_check))
+    continuation: Continuation = ""
+    api: Literal["chat", "responses"] = field(default="chat", metadata={KIND: "openai"})
+    version: Literal["v2", "v1"] = field(default="v2", metadata={KIND: "cohere"})
+    thinking: int = field(default=0, metadata={KIND: "anthropic", **checked(thinking_check)})
+    requests_per_minute: int = field(default=0, metadata=within(0, 1_000_000))
+    tokens_per_minute: int = field(default=0, metadata=within(0, 1_000_000_000))
+    max_concurrent: int = field(default=10, metadata=within(1, 1000))
+    allow_http: bool = False
+    prices: Mapping[str, Price] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> Self:
+        """Return the settings of a known provider about which the file says nothing."""
+        return cls(kind=endpoint.kind, model=endpoint.model, continuation=endpoint.continuation)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables with keys that the user has named; none are the usual ones."""
+        return tuple(filter(None, (self.key_env, *self.keys)))
+
+    def price(self, model: str) -> Price | None:
+        """Return the price of that very name, else of the first pattern (`*`, `?`) that it fits."""
+        patterns = (price for pattern, price in self.prices.items() if fnmatchcase(model, pattern))
+        return self.prices.get(model) or next(patterns, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,42 +137,60 @@ class LocalSettings:
     """`model` is the path of a GGUF file, "" the one of the weights package; 0 `threads` are as many as fit."""
 
     model: str = ""
-    threads: int = field(default=0, metadata=_range(0, 1024))
-    context: int = field(default=8192, metadata=_range(256, 10_000_000))
+    threads: int = field(default=0, metadata=within(0, 1024))
+    context: int = field(default=8192, metadata=within(256, 10_000_000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvidersSettings:
-    """One field for each provider, in the order in which one is looked for."""
+    """The embedded model, and by name those with an address: the built-in ones always, others where configured."""
 
-    openai: OpenAISettings = field(default_factory=OpenAISettings)
     local: LocalSettings = field(default_factory=LocalSettings)
+    remotes: Mapping[str, RemoteSettings] = field(default_factory=dict, hash=False)
 
-    def remote(self, provider: str) -> RemoteSettings | None:
-        """Return the settings of a provider that has an address and a key, `None` for any other name."""
-        match provider:
-            case "openai":
-                return self.openai
-            case _:
-                return None
+    def __post_init__(self) -> None:
+        built_in = {name: RemoteSettings.of(endpoint) for name, endpoint in BUILT_IN.items()}
+        object.__setattr__(self, "remotes", {**built_in, **self.remotes})
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that can be asked for, in the order in which one is looked for: a preset needs no configuration."""
+        return tuple(dict.fromkeys((*self.remotes, *PRESETS, "local")))
 
-PROVIDERS = tuple(provider.name for provider in fields(ProvidersSettings))
+    def remote(self, name: str) -> RemoteSettings | None:
+        """Return the settings of a provider that has an address, `None` for any other name."""
+        if name in self.remotes:
+            return self.remotes[name]
+        return RemoteSettings.of(PRESETS[name]) if name in PRESETS else None
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """Return what is known about a provider that has an address; of one's own that is its kind and address."""
+        if name in KNOWN:
+            return KNOWN[name]
+        own = self.remotes.get(name)
+        return Endpoint(kind=own.kind, base_url=own.base_url, needs_key=False) if own else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The whole configuration; "" and `None` leave a choice to the program or the provider."""
+    """The whole configuration; "" and `None` leave a choice to the program or the provider.
 
-    provider: str = field(default="", metadata=_checked(_provider_check))
+    `fallback` names a provider, or a provider/model, each: who is asked in turn where one cannot begin an answer.
+    """
+
+    provider: str = ""
     model: str = ""
     system: str = ""
-    temperature: float | None = field(default=None, metadata=_range(0, 2))
-    max_tokens: int | None = field(default=None, metadata=_range(1, 10_000_000))
-    seed: int | None = field(default=None, metadata=_range(0, 2**32 - 1))
+    temperature: float | None = field(default=None, metadata=within(0, 2))
+    max_tokens: int | None = field(default=None, metadata=within(1, 10_000_000))
+    seed: int | None = field(default=None, metadata=within(0, 2**32 - 1))
+    fallback: tuple[str, ...] = ()
+    cache: bool = False
+    debug: bool = False
     chat: ChatSettings = field(default_factory=ChatSettings)
     marker: MarkerSettings = field(default_factory=MarkerSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
+    retry: RetrySettings = field(default_factory=RetrySettings)
     providers: ProvidersSettings = field(default_factory=ProvidersSettings)
 
 
@@ -176,14 +205,7 @@ def override(settings: AnySettings, **flags: object) -> AnySettings:
     return replace(settings, **given)
 
 
-def suggestion(word: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f': did you mean "{near[0]}"?' if near else ""
+def make_secret(key: str) -> SecretStr:
+    from pydantic import SecretStr
 
-
-def quote(word: str) -> str:
-    return json.dumps(word, ensure_ascii=not word.isprintable())
-
-
-def choice(words: tuple[str, ...]) -> str:
-    return " or ".join(map(quote, words))
+    return SecretStr(key)

@@ -1,0 +1,85 @@
+"""What a single setting may be, and the words for what it may not.
+
+A check returns what is wrong with a value, "" for nothing; it never repeats the value, which might be a key.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from llmterm.errors import UsageError
+from llmterm.marker import check_marker
+
+Check: TypeAlias = Callable[[Any], str]
+
+
+def checked(check: Check) -> Mapping[str, Check]:
+    """Return the metadata of a field whose value `check` may complain about."""
+    return {"check": check}
+
+
+def within(low: float, high: float) -> Mapping[str, Check]:
+    # Turned around, the comparison would let NaN pass.
+    return checked(lambda value: "" if low <= value <= high else f"must be from {low:,} to {high:,}")
+
+
+def marker_check(text: str) -> str:
+    try:
+        check_marker(text)
+    except UsageError as error:
+        return f"must be {error.hint}"
+    return ""
+
+
+def variable_check(name: str) -> str:
+    # People put the key itself here; refusing it keeps it out of `repr`.
+    return "" if re.fullmatch(r"(?:[A-Za-z_]\w*)?", name, re.ASCII) else "must be the name of an environment variable"
+
+
+def variables_check(names: tuple[str, ...]) -> str:
+    wrong = any(not name or variable_check(name) for name in names)
+    return "must be names of environment variables" if wrong else ""
+
+
+def texts_check(texts: tuple[str, ...]) -> str:
+    return "must not have empty texts in it" if any(not text.strip() for text in texts) else ""
+
+
+def thinking_check(tokens: int) -> str:
+    # https://platform.claude.com/docs/en/build-with-claude/extended-thinking: 1,024 is the least there is.
+    return "" if tokens == 0 or 1024 <= tokens <= 1_000_000 else "must be 0, or from 1,024 to 1,000,000"
+
+
+def address_check(url: str) -> str:
+    if not url:
+        return ""
+    if not re.match(r"https?://[^/\s]", url):
+        return "must begin with http:// or https://"
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        # A port that is none raises only when it is asked for.
+        good = bool(parts.hostname) and parts.port != 0 and not re.search(r"[\s\x00-\x1f\x7f]", url)
+    except ValueError:
+        good = False
+    return "" if good else "must be an address, such as http://localhost:8000/v1"
+
+
+def suggestion(word: str, known: tuple[str, ...]) -> str:
+    # Not needed by a start where all is well.
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, n=1)
+    return f': did you mean "{near[0]}"?' if near else ""
+
+
+def quote(word: str) -> str:
+    return json.dumps(word, ensure_ascii=not word.isprintable())
+
+
+def choice(words: tuple[str, ...]) -> str:
+    return " or ".join(map(quote, words))
