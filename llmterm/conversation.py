@@ -56,10 +56,10 @@ def continuation(request: Request, reply: Reply, mode: ContinuationMode, guidanc
         # Several providers refuse, or do worse after, a prefill that ends in white space; the seam puts it back.
         part = Message(role="assistant", text=text.rstrip())
         base = _guided(request, wishes)
-        return replace(base, messages=(*base.messages, part))
+        return replace(base, messages=(*base.messages, part), continues=True)
     part = Message(role="assistant", text=text)
     order = Message(role="user", text=_instruction(text, wishes))
-    return replace(request, messages=(*request.messages, part, order))
+    return replace(request, messages=(*request.messages, part, order), continues=True)
 
 
 def mode_of(reply: Reply, mode: ContinuationMode) -> Mode:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from llmterm import log
 from llmterm.marker import MarkerScanner
 from llmterm.messages import EndReason, Mode, Reply, Request, Segment, Timing, Usage
+from llmterm.progress import Progress
 from llmterm.seam import WhitespaceSeam
 
 # A rough size of a token, for the figures of a segment that was cut before its usage came.
@@ -24,6 +26,8 @@ class OpenSegment:
         reply: Reply,
         *,
         provider: str,
+        progress: Progress,
+        cost: Callable[[str, Usage], float | None],
         mode: Mode,
         guidance: str,
         marker: str | None,
@@ -33,6 +37,8 @@ class OpenSegment:
         owed = before[len(before.rstrip()) :] if mode == "prefill" else ""
         self._request = request
         self._provider = provider
+        self._progress = progress
+        self._cost = cost
         self._mode = mode
         self._guidance = guidance
         self._start = len(before)
@@ -41,20 +47,40 @@ class OpenSegment:
         self._first_token: float | None = None
         self._seam = WhitespaceSeam(owed)
         self._scanner = MarkerScanner(marker, before=before) if marker else None
+        log.event(
+            "start",
+            provider=provider,
+            model=request.model,
+            mode=mode,
+            messages=len(request.messages),
+            question=log.Said(request.messages[-1].text if request.messages else ""),
+        )
 
     @property
     def marker_found(self) -> bool:
         return self._scanner is not None and self._scanner.found
 
     @property
+    def begun(self) -> bool:
+        """Whether anything of the segment has come."""
+        return self._first_token is not None
+
+    @property
     def retract(self) -> int:
         """Characters at the end of the earlier text that turned out to be the marker's beginning."""
         return self._scanner.retract if self._scanner else 0
+
+    def move(self, request: Request, *, provider: str, cost: Callable[[str, Usage], float | None]) -> None:
+        """Have another provider write the segment, of which nothing has come yet."""
+        self._request = request
+        self._provider = provider
+        self._cost = cost
 
     def touch(self) -> None:
         """Note that something of the answer has come."""
         if self._first_token is None:
             self._first_token = self._clock()
+            log.event("first token", after_ms=self._since_start(self._first_token))
 
     def join(self, text: str) -> str:
         """Return what `text`, just received, adds to the answer."""
@@ -68,8 +94,18 @@ class OpenSegment:
     def close(self, reply: Reply, end: EndReason) -> Reply:
         """Return `reply` with this segment in its record; one that received nothing leaves no trace."""
         length = len(reply.body)
+        log.event(
+            "end",
+            reason=end,
+            chunks=reply.chunks,
+            retries=self._progress.retries,
+            duration_ms=self._elapsed(),
+            tokens=reply.usage and reply.usage.output_tokens,
+            answer=log.Said(reply.body),
+        )
         if self._first_token is None and reply.usage is None and not self._guidance:
             return reply.close()
+        usage = reply.usage or self._estimate(reply)
         return reply.close(
             Segment(
                 provider=self._provider,
@@ -78,9 +114,14 @@ class OpenSegment:
                 start=min(self._start, length),
                 end=length,
                 end_reason=end,
-                usage=reply.usage or self._estimate(reply),
-                timing=Timing(first_token_ms=self._since_start(self._first_token), duration_ms=self._elapsed()),
+                usage=usage,
+                timing=Timing(
+                    first_token_ms=self._since_start(self._first_token),
+                    duration_ms=self._elapsed(),
+                    retries=self._progress.retries,
+                ),
                 guidance=self._guidance,
+                cost=self._cost(self._request.model, usage),
             )
         )
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
+from llmterm import log
 from llmterm.conversation import ContinuationMode, continuation, mode_of
 from llmterm.errors import ConnectError, LlmtermError, NetworkError, StreamTimeoutError, TurnStateError
 from llmterm.messages import (
@@ -33,8 +34,12 @@ from llmterm.messages import (
     ThinkingDelta,
     UsageReport,
 )
+from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.segment import OpenSegment
+
+# Gives a provider and a model of it, or raises one of our errors.
+Fallback: TypeAlias = Callable[[], Awaitable[tuple[Provider, str]]]
 
 
 class TurnState(StrEnum):
@@ -69,10 +74,13 @@ class Turn:
         reason: EndReason | None = None,
         limits: StreamLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
+        fallbacks: Sequence[Fallback] = (),
+        progress: Callable[[], Progress] = Progress,
     ) -> None:
         """Make a turn that is ready, or, given the `reply` so far, one that is paused for `reason`.
 
-        With a `marker` the model can pause itself by writing it.
+        With a `marker` the model can pause itself by writing it. Where a provider cannot begin an answer, the first
+        of the `fallbacks` that can does. `progress` makes the one for each segment.
         """
         self.request = request
         self.reply = reply or Reply()
@@ -87,6 +95,9 @@ class Turn:
         self._stopping: EndReason | None = None
         self._buffer: deque[StreamEvent] = deque()
         self._waiting = 0  # chunks in the buffer
+        self._fallbacks = deque(fallbacks)
+        self._make_progress = progress
+        self.progress = progress()
         self._arrival = asyncio.Event()
         self._room = asyncio.Event()
 
@@ -168,10 +179,13 @@ class Turn:
         self._move(TurnState.STREAMING)
         self.error = None
         self._stopping = None
+        self.progress = self._make_progress()
         segment = OpenSegment(
             request,
             self.reply,
             provider=self._provider.name,
+            progress=self.progress,
+            cost=self._provider.cost,
             mode=mode,
             guidance=guidance,
             marker=self._marker,
@@ -195,7 +209,31 @@ class Turn:
         await asyncio.wait({pump})
 
     async def _receive_all(self, request: Request, segment: OpenSegment) -> EndReason:
-        stream = await self._provider.open(request, self._limits)
+        while True:
+            try:
+                return await self._receive_from(request, segment)
+            except LlmtermError as error:
+                if segment.begun or self.reply.segments or not await self._fall_back(error):
+                    raise
+            request = self.request
+            segment.move(request, provider=self._provider.name, cost=self._provider.cost)
+            self.progress.say(f"{self._provider.name}/{request.model} answers instead")
+
+    async def _fall_back(self, error: LlmtermError) -> bool:
+        """Turn to the next provider that can be had; return whether there is one."""
+        while self._fallbacks:
+            self.progress.say(str(error))
+            try:
+                self._provider, model = await self._fallbacks.popleft()()
+            except LlmtermError as unusable:
+                error = unusable
+                continue
+            self.request = replace(self.request, model=model)
+            return True
+        return False
+
+    async def _receive_from(self, request: Request, segment: OpenSegment) -> EndReason:
+        stream = await self._provider.open(request, self._limits, self.progress)
         try:
             while events := await stream.read():
                 for event in events:
@@ -258,6 +296,7 @@ class Turn:
             return pump.result()
         # Whatever it is, it belongs to whoever reads `events`.
         self.error = error
+        log.event("failure", kind=type(error).__name__, error=str(error))
         return _end_reason(error)
 
     def _conclude(self, segment: OpenSegment, end: EndReason) -> None:

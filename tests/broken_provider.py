@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from llmterm import assembly, cli, config
 from llmterm.conversation import ContinuationMode
-from llmterm.messages import Request, StreamEvent, StreamLimits, TextDelta
+from llmterm.messages import Request, StreamEvent, StreamLimits, TextDelta, Usage
+from llmterm.progress import Progress
 from llmterm.providers.registry import Entry, ProviderRegistry
 
 
@@ -38,8 +39,14 @@ class BrokenProvider:
     def preparation(self, model: str) -> str:
         return ""
 
-    async def open(self, request: Request, limits: StreamLimits) -> BrokenStream:
+    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> BrokenStream:
         return BrokenStream()
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        return None
+
+    async def models(self) -> Sequence[str]:
+        return ()
 
     async def aclose(self) -> None:
         pass

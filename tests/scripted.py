@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from llmterm.conversation import ContinuationMode
-from llmterm.messages import Finished, Request, StreamEvent, StreamLimits, TextDelta
+from llmterm.messages import Finished, Request, StreamEvent, StreamLimits, TextDelta, Usage
+from llmterm.progress import Progress
 
 
 class ScriptedStream:
@@ -76,7 +77,13 @@ class ScriptedProvider:
     def preparation(self, model: str) -> str:
         return ""
 
-    async def open(self, request: Request, limits: StreamLimits) -> ScriptedStream:
+    def cost(self, model: str, usage: Usage) -> float | None:
+        return None
+
+    async def models(self) -> Sequence[str]:
+        return ["scripted-1"]
+
+    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> ScriptedStream:
         self.requests.append(request)
         await asyncio.sleep(0)
         if self.refuse is not None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.errors import ConfigError, NetworkError, ProtocolError, ServerError
+from llmterm.errors import ContextTooLongError, NetworkError, ProviderError, RateLimitError, ServerError
 from llmterm.framing import Frame
 from llmterm.messages import (
     EndReason,
@@ -25,8 +25,10 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
-from llmterm.providers.openai import OpenAIProvider, parse, payload
-from llmterm.transport import Transport
+from llmterm.providers.openai import models, parse, payload, thinks, wire
+from llmterm.providers.stream import WireStream
+from llmterm.providers.wire import Continuation, Failure, MalformedFrameError
+from llmterm.transport import Call, Transport
 from tests.wire import Exchange, Script, WireServer, delta, finish, say
 
 REQUEST = Request(
@@ -34,6 +36,10 @@ REQUEST = Request(
     messages=(Message(role="system", text="s"), Message(role="user", text="q")),
     options=Options(max_tokens=9),
 )
+KEY = "sk-12345"
+WIRE = wire()
+PARTIAL = Request(model="m", messages=(Message(role="user", text="q"), Message(role="assistant", text="Once upon")))
+WISHES = Options(temperature=0.2, max_tokens=9, seed=3, stop=("END",))
 
 
 def frame(value: object, event: str = "") -> Frame:
@@ -42,6 +48,10 @@ def frame(value: object, event: str = "") -> Frame:
 
 def choice(reason: str | None = None, **parts: object) -> Frame:
     return frame({"choices": [{"index": 0, "delta": parts, "finish_reason": reason}]})
+
+
+def usage(prompt: int, completion: int) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "completion_tokens": completion}
 
 
 def test_payload_says_what_was_asked_for() -> None:
@@ -55,6 +65,20 @@ def test_payload_says_what_was_asked_for() -> None:
     }
 
 
+def test_payload_has_every_option_that_was_given() -> None:
+    """Also those whose value is zero."""
+    wishes = Options(temperature=0.0, max_tokens=9, seed=0, stop=("END",))
+
+    body = payload(Request(model="o3", messages=(), options=wishes))
+
+    assert {name: body[name] for name in ("temperature", "max_tokens", "seed", "stop")} == {
+        "temperature": 0.0,
+        "max_tokens": 9,
+        "seed": 0,
+        "stop": ["END"],
+    }
+
+
 def test_payload_of_the_official_service_names_the_limit_as_it_wants() -> None:
     """OpenAI's newer models refuse `max_tokens`; compatible servers know nothing else."""
     body = payload(REQUEST, official=True)
@@ -63,76 +87,282 @@ def test_payload_of_the_official_service_names_the_limit_as_it_wants() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "refused"),
+    [
+        ("gpt-4.1", set()),
+        ("gpt-4o-mini", set()),
+        ("gpt-5-chat-latest", set()),
+        ("gpt-5.1", {"stop"}),
+        ("gpt-5.4-mini-2026-03-17", {"stop"}),
+        ("gpt-5.1-codex-max", {"temperature", "stop"}),
+        ("gpt-5.2-chat-latest", {"temperature", "stop"}),
+        ("gpt-5.4-pro", {"temperature", "stop"}),
+        ("gpt-5", {"temperature", "stop"}),
+        ("gpt-5-mini-2025-08-07", {"temperature", "stop"}),
+        ("gpt-5.6-sol", {"temperature", "stop"}),
+        ("o1", {"temperature", "stop"}),
+        ("o4-mini", {"temperature", "stop"}),
+        ("ft:o4-mini-2025-04-16:us::1", {"temperature", "stop"}),
+    ],
+)
+def test_official_models_are_spared_the_options_that_they_refuse(model: str, refused: set[str]) -> None:
+    """A temperature for a model that thinks would be an error 400."""
+    body = payload(Request(model=model, messages=(), options=WISHES), official=True)
+
+    assert {"temperature", "stop", "seed", "max_completion_tokens"} - set(body) == refused
+    assert thinks(model) == ("temperature" in refused)
+
+
+def test_mistral_is_asked_in_words_that_it_knows() -> None:
+    """It refuses requests that ask for usage, and calls the seed by another name."""
+    call = wire(continuation="prefix", usage=False, seed="random_seed")
+
+    body = call.payload(Request(model="m", messages=(), options=WISHES))
+
+    assert "stream_options" not in body
+    assert ("seed" in body, body["random_seed"]) == (False, 3)
+
+
+@pytest.mark.parametrize(
+    ("continuation", "in_message", "in_body"),
+    [
+        ("prefix", {"prefix": True}, {}),
+        ("continue_final_message", {}, {"continue_final_message": True, "add_generation_prompt": False}),
+        ("prefill", {}, {}),
+        ("instruct", {}, {}),
+    ],
+)
+def test_literal_continuation_is_asked_for_as_the_server_wants_it(
+    continuation: Continuation, in_message: dict[str, object], in_body: dict[str, object]
+) -> None:
+    """The flags come with a trailing message of the assistant, and with nothing else."""
+    call = wire(continuation=continuation)
+    plain = {"model": "m", "stream": True, "stream_options": {"include_usage": True}}
+
+    body = call.payload(PARTIAL)
+    fresh = call.payload(Request(model="m", messages=PARTIAL.messages[:1]))
+
+    question = {"role": "user", "content": "q"}
+    assert call.continuation("m") == continuation
+    assert body == {
+        **plain,
+        "messages": [question, {"role": "assistant", "content": "Once upon", **in_message}],
+        **in_body,
+    }
+    assert fresh == {**plain, "messages": [question]}
+
+
+@pytest.mark.parametrize(
     ("given_frame", "events"),
     [
         (choice(content="a"), [TextDelta("a")]),
         (choice(role="assistant", content=None), []),
         (choice(role="assistant", content=""), []),
+        (choice(role="assistant", content="a"), [TextDelta("a")]),
         (choice("stop", content="last"), [TextDelta("last"), Finished(EndReason.STOP)]),
+        (choice("eos"), [Finished(EndReason.STOP)]),
         (choice("length"), [Finished(EndReason.LENGTH)]),
+        (choice("model_length"), [Finished(EndReason.LENGTH)]),
         (choice("content_filter"), [Finished(EndReason.REFUSAL)]),
         (choice("something new"), [Finished(EndReason.OTHER)]),
-        (choice(reasoning_content="hm"), [ThinkingDelta("hm")]),
-        (choice(reasoning="hm"), [ThinkingDelta("hm")]),
         (choice(refusal="I will not"), [TextDelta("I will not")]),
+        (choice(content="<think>hm</think>"), [TextDelta("<think>hm</think>")]),
         (frame({"choices": []}), []),
+        (frame({"choices": None}), []),
+        (frame({"choices": [{"delta": None, "finish_reason": None}]}), []),
+        (frame({"id": "", "model": "", "choices": [], "prompt_filter_results": [{}]}), []),
         (frame({"id": "", "model": ""}), []),
-        (frame({"choices": [], "usage": None}), []),
-        (
-            frame({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}),
-            [UsageReport(Usage(input_tokens=1, output_tokens=2))],
-        ),
         (frame({"choices": [{"delta": {"content": "a"}, "obfuscation": "x"}], "p": "pad"}), [TextDelta("a")]),
+        (
+            frame({"choices": [{"delta": {"content": "b"}, "message": {"role": "assistant", "content": "ab"}}]}),
+            [TextDelta("b")],
+        ),
         (frame([1, 2]), []),
     ],
 )
 def test_frames_of_real_servers_are_understood(given_frame: Frame, events: list[StreamEvent]) -> None:
-    """Empty choices, nulls, roles, padding, usage anywhere."""
+    """Empty choices, nulls, roles, padding, a cumulative message beside the delta."""
     assert list(parse(given_frame)) == events
 
 
 @pytest.mark.parametrize(
-    "given_frame",
+    ("given_frame", "events"),
     [
-        frame({"error": {"message": "overloaded", "code": 529}}),
-        frame({"error": "overloaded"}),
-        frame({"message": "overloaded"}, event="error"),
-        frame({"error": {"message": "overloaded"}, "choices": [{"delta": {"content": ""}}]}),
+        (choice(reasoning_content="hm", content=None), [ThinkingDelta("hm")]),
+        (choice(reasoning="hm", content=""), [ThinkingDelta("hm")]),
+        (choice(reasoning_content="hm", reasoning="hm"), [ThinkingDelta("hm")]),
+        (choice(reasoning="hm", reasoning_details=[{"type": "reasoning.text", "text": "hm"}]), [ThinkingDelta("hm")]),
+        (
+            choice(
+                reasoning_details=[
+                    {"type": "reasoning.summary", "summary": "a"},
+                    {"type": "reasoning.text", "text": "b"},
+                    {"type": "reasoning.encrypted", "data": "x"},
+                ]
+            ),
+            [ThinkingDelta("ab")],
+        ),
+        (
+            choice(
+                content=[
+                    {"type": "thinking", "thinking": [{"type": "text", "text": "h"}, {"type": "text", "text": "m"}]},
+                    {"type": "text", "text": "so"},
+                    {"type": "reference", "reference_ids": [1]},
+                ]
+            ),
+            [ThinkingDelta("hm"), TextDelta("so")],
+        ),
+        (choice(reasoning_content="hm", content="so"), [ThinkingDelta("hm"), TextDelta("so")]),
+        (choice(reasoning={"text": "hm"}, reasoning_details="hm"), [ThinkingDelta("hm")]),
     ],
 )
-def test_error_within_a_stream_is_an_error(given_frame: Frame) -> None:
-    """A failure that comes with HTTP 200 is not an answer."""
-    with pytest.raises(ServerError, match="overloaded"):
-        list(parse(given_frame))
+def test_thinking_is_told_from_text(given_frame: Frame, events: list[StreamEvent]) -> None:
+    """Under each of its names, and once where it stands under several."""
+    assert list(parse(given_frame)) == events
 
 
-def test_error_within_a_stream_keeps_the_key_to_itself() -> None:
-    """Also where the server repeats it."""
-    with pytest.raises(ServerError) as caught:
-        list(parse(frame({"error": "bad key sk-12345"}), secrets=("sk-12345",)))
+@pytest.mark.parametrize(
+    ("given_frame", "events"),
+    [
+        (frame({"choices": [], "usage": usage(1, 2)}), [UsageReport(Usage(input_tokens=1, output_tokens=2))]),
+        (frame({"choices": [], "usage": None}), []),
+        (frame({"choices": [], "usage": usage(-1, True)}), [UsageReport(Usage())]),
+        (
+            frame({"choices": [{"delta": {"content": "a"}}], "usage": usage(1, 2)}),
+            [TextDelta("a"), UsageReport(Usage(input_tokens=1, output_tokens=2))],
+        ),
+        (
+            frame({"choices": [{"delta": {}}], "x_groq": {"id": "r", "usage": usage(1, 2)}}),
+            [UsageReport(Usage(input_tokens=1, output_tokens=2))],
+        ),
+        (frame({"choices": [], "x_groq": {"id": "r"}, "usage": None}), []),
+    ],
+)
+def test_usage_is_found_in_any_chunk(given_frame: Frame, events: list[StreamEvent]) -> None:
+    """Beside choices, without any, under Groq's own name; null is no usage."""
+    assert list(parse(given_frame)) == events
 
-    assert "sk-1" not in str(caught.value)
+
+@pytest.mark.parametrize(
+    ("given_frame", "error"),
+    [
+        (frame({"error": {"message": "overloaded", "code": 529}}), ServerError),
+        (frame({"error": {"message": "overloaded", "type": "server_error", "param": None, "code": None}}), ServerError),
+        (frame({"error": "overloaded"}), ServerError),
+        (frame({"message": "overloaded"}, event="error"), ServerError),
+        (frame({"error": {"message": "overloaded", "type": "internal"}}, event="error"), ServerError),
+        (frame([{"error": {"message": "overloaded"}}], event="error"), ServerError),
+        (Frame("error", "overloaded"), ServerError),
+        (frame({"object": "error", "message": "overloaded", "code": 500}), ServerError),
+        (frame({"choices": [{"delta": {}, "error": {"message": "overloaded"}}]}), ServerError),
+        (frame({"choices": [], "x_groq": {"error": "overloaded"}}), ServerError),
+        (frame({"error": {"message": "overloaded", "code": "429"}}), RateLimitError),
+        (frame({"error": {"message": "overloaded", "code": 429}}), RateLimitError),
+        (frame({"error": {"message": "overloaded", "code": "RateLimitReached"}}), RateLimitError),
+        (frame({"error": {"message": "overloaded", "type": "too_many_requests"}}), RateLimitError),
+        (frame({"error": {"message": "overloaded", "type": "tokens", "code": "rate_limit_exceeded"}}), RateLimitError),
+        (frame({"error": {"message": "overloaded", "code": "context_length_exceeded"}}), ContextTooLongError),
+        (frame({"error": {"message": "overloaded", "type": "exceed_context_size_error"}}), ContextTooLongError),
+    ],
+)
+def test_error_within_a_stream_is_a_failure(given_frame: Frame, error: type[ProviderError]) -> None:
+    """What comes with HTTP 200 may be a failure all the same, in many shapes."""
+    (event,) = parse(given_frame)
+
+    assert isinstance(event, Failure)
+    assert event.error is error
+    assert "overloaded" in event.words
 
 
-def test_what_is_no_json_is_a_protocol_error() -> None:
+def test_text_in_the_frame_of_an_error_is_kept() -> None:
+    """OpenRouter puts the error beside ordinary choices; the reason "error" is then no end."""
+    chunk = {
+        "error": {"message": "overloaded", "code": 502},
+        "choices": [{"delta": {"content": "last words"}, "finish_reason": "error"}],
+    }
+
+    events = list(parse(frame(chunk)))
+
+    assert events == [TextDelta("last words"), Failure('"overloaded"')]
+
+
+def test_reason_of_an_error_alone_is_a_failure() -> None:
+    """Mistral ends an answer that failed with nothing but this."""
+    (event,) = parse(choice("error", content=""))
+
+    assert isinstance(event, Failure)
+
+
+def test_what_is_no_json_is_malformed() -> None:
     """A proxy's web page is not taken for silence."""
-    with pytest.raises(ProtocolError, match="no JSON"):
+    with pytest.raises(MalformedFrameError):
         list(parse(Frame("", "<html>")))
 
 
+WORDS = [
+    *("choices", "delta", "content", "finish_reason", "usage", "x_groq", "error", "message", "code", "object", "data"),
+    *("reasoning", "reasoning_content", "reasoning_details", "thinking", "text", "type", "summary", "refusal", "id"),
+    *("prompt_tokens", "completion_tokens", "error", "thinking", "x"),
+]
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: (
-        st.lists(inner) | st.dictionaries(st.sampled_from(["choices", "delta", "content", "usage", "x"]), inner)
-    ),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(WORDS), inner),
+)
+chunks = st.fixed_dictionaries(
+    {
+        "choices": st.lists(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "delta": st.dictionaries(st.sampled_from(WORDS), json_values),
+                    "finish_reason": json_values,
+                    "error": json_values,
+                },
+            )
+        )
+    },
+    optional={"usage": json_values, "x_groq": json_values, "error": json_values},
 )
 
 
+@given(json_values | chunks, st.sampled_from(["", "error", "message"]))
+def test_no_json_breaks_the_parser(value: object, event: str) -> None:
+    """Whatever a server sends, the parser gives events, and none of them is empty."""
+    for each in parse(frame(value, event)):
+        assert isinstance(each, TextDelta | ThinkingDelta | UsageReport | Finished | Failure)
+        assert not isinstance(each, TextDelta | ThinkingDelta) or each.text
+
+
+@given(st.text(), st.sampled_from(["", "error", "message"]))
+def test_no_text_breaks_the_parser(text: str, event: str) -> None:
+    """What is no JSON is a malformed frame, and no other error."""
+    try:
+        list(parse(Frame(event, text)))
+    except MalformedFrameError:
+        assert event != "error"
+
+
+def test_nesting_without_end_is_malformed() -> None:
+    """JSON that is too deep for the standard library ends nothing; where it should be an error, it is one."""
+    deep = "[" * 100_000
+
+    with pytest.raises(MalformedFrameError):
+        list(parse(Frame("", deep)))
+    assert [type(each) for each in parse(Frame("error", deep))] == [Failure]
+
+
 @given(json_values)
-def test_no_json_breaks_the_parser(value: object) -> None:
-    """Whatever a server sends, the parser gives events or one of our errors."""
-    for event in parse(frame(value)):
-        assert isinstance(event, TextDelta | ThinkingDelta | UsageReport | Finished)
+def test_no_listing_breaks_the_models(body: object) -> None:
+    """Whatever a server answers, there are names, or none."""
+    assert all(isinstance(name, str) for name in models(body))
+
+
+def test_models_are_listed_by_name() -> None:
+    """From an object with a list, or from the list itself."""
+    listed = [{"id": "a", "object": "model"}, {"id": "b"}, {"object": "model"}, "c"]
+
+    assert list(models({"object": "list", "data": listed})) == ["a", "b"]
+    assert list(models(listed)) == ["a", "b"]
 
 
 @pytest.fixture
@@ -142,12 +372,24 @@ async def transport() -> AsyncIterator[Transport]:
     await transport.aclose()
 
 
-async def answer(transport: Transport, script: Script, **server: str) -> tuple[str, list[StreamEvent]]:
+async def opened(transport: Transport, server: WireServer) -> WireStream:
+    """Ask for an answer to REQUEST."""
+    call = Call(
+        who="openai",
+        model=REQUEST.model,
+        url=server.base_url + WIRE.path(REQUEST),
+        payload=WIRE.payload(REQUEST),
+        headers=WIRE.headers(KEY),
+        secrets=(KEY,),
+    )
+    return WireStream(await transport.open(call, StreamLimits()), WIRE)
+
+
+async def answer(transport: Transport, script: Script) -> tuple[str, list[StreamEvent]]:
     """Return the text and the other events of one answer."""
-    with WireServer(script) as wire:
-        provider = OpenAIProvider(transport, base_url=wire.base_url, key=lambda: "sk-1")
-        stream = await provider.open(REQUEST, StreamLimits())
-        events: list[StreamEvent] = []
+    events: list[StreamEvent] = []
+    with WireServer(script) as server:
+        stream = await opened(transport, server)
         try:
             while batch := await stream.read():
                 events += batch
@@ -165,17 +407,18 @@ async def test_whole_answer_arrives(transport: Transport) -> None:
     assert rest == [UsageReport(Usage(input_tokens=5, output_tokens=7)), Finished(EndReason.STOP)]
 
 
-def raw(*bodies: bytes, drop: bool = False) -> Script:
+def raw(*bodies: bytes) -> Script:
     async def script(exchange: Exchange) -> None:
         await exchange.start()
         for body in bodies:
             await exchange.raw(body)
-        if drop:
-            exchange.drop()
-        else:
-            await exchange.close()
+        await exchange.close()
 
     return script
+
+
+def data(value: object) -> bytes:
+    return f"data: {json.dumps(value)}\n\n".encode()
 
 
 async def test_end_without_done_counts_when_a_reason_was_given(transport: Transport) -> None:
@@ -202,18 +445,33 @@ async def test_end_without_either_is_a_broken_connection(transport: Transport) -
 
 async def test_last_reason_counts(transport: Transport) -> None:
     """A reason may be repeated, and be null again after."""
-    again = b'data: {"choices": [{"delta": {}, "finish_reason": null}]}\n\n'
+    again = data({"choices": [{"delta": {}, "finish_reason": None}]})
 
     _, rest = await answer(transport, raw(finish("stop").split(b"data: [DONE]")[0], finish("length"), again))
 
     assert rest[-1] == Finished(EndReason.LENGTH)
 
 
+async def test_last_usage_counts(transport: Transport) -> None:
+    """It may come with every chunk, growing, and be null at the end."""
+    bodies = [
+        data({"choices": [{"delta": {"content": "a"}}], "usage": usage(5, 1)}),
+        data({"choices": [{"delta": {"content": "b"}}], "usage": usage(5, 2)}),
+        data({"choices": [{"delta": {"content": "c"}, "finish_reason": "stop"}], "usage": None}),
+        b"data: [DONE]\n\n",
+    ]
+
+    text, rest = await answer(transport, raw(b"".join(bodies)))
+
+    assert text == "abc"
+    assert rest[-2:] == [UsageReport(Usage(input_tokens=5, output_tokens=2)), Finished(EndReason.STOP)]
+
+
 async def test_text_before_an_error_is_not_lost(transport: Transport) -> None:
     """An error in the same read as text comes after the text."""
-    body = delta("kept") + b'data: {"error": {"message": "boom"}}\n\n'
-    with WireServer(raw(body)) as wire:
-        stream = await OpenAIProvider(transport, base_url=wire.base_url).open(REQUEST, StreamLimits())
+    body = delta("kept") + data({"error": {"message": "boom"}})
+    with WireServer(raw(body)) as server:
+        stream = await opened(transport, server)
 
         assert await stream.read() == [TextDelta("kept")]
         with pytest.raises(ServerError, match="boom"):
@@ -222,23 +480,42 @@ async def test_text_before_an_error_is_not_lost(transport: Transport) -> None:
         await stream.aclose()
 
 
+async def test_rate_limit_within_a_stream_is_one(transport: Transport) -> None:
+    """Azure says with HTTP 200 that there were too many requests."""
+    body = data({"error": {"code": "429", "message": "Requests have exceeded the token rate limit."}})
+
+    with pytest.raises(RateLimitError, match="openai: Requests have exceeded") as caught:
+        await answer(transport, raw(body))
+
+    assert (caught.value.provider, caught.value.model) == ("openai", "m")
+
+
+async def test_named_error_within_a_stream_is_one(transport: Transport) -> None:
+    """Groq gives the event a name; nothing comes after it."""
+    body = b"event: error\n" + data({"error": {"message": "boom", "type": "internal_server_error"}})
+
+    with pytest.raises(ServerError, match="boom"):
+        await answer(transport, raw(delta("a"), body))
+
+
+async def test_error_within_a_stream_keeps_the_key_to_itself(transport: Transport) -> None:
+    """Also where the server repeats it."""
+    with pytest.raises(ServerError, match="bad key") as caught:
+        await answer(transport, raw(data({"error": {"message": "bad key sk-12345"}})))
+
+    assert "sk-1" not in str(caught.value)
+
+
 async def test_key_goes_into_the_header_and_nowhere_else(transport: Transport) -> None:
-    """The key is asked for with each request."""
-    with WireServer(say("a")) as wire:
-        provider = OpenAIProvider(transport, base_url=wire.base_url, key=lambda: "sk-1")
-        stream = await provider.open(REQUEST, StreamLimits())
+    """Not into the body, which may be logged."""
+    with WireServer(say("a")) as server:
+        stream = await opened(transport, server)
         await stream.aclose()
 
-    (exchange,) = wire.exchanges
-    assert exchange.headers["authorization"] == "Bearer sk-1"
+    (exchange,) = server.exchanges
+    assert exchange.headers["authorization"] == f"Bearer {KEY}"
     assert exchange.path == "/v1/chat/completions"
-    assert "sk-1" not in json.dumps(exchange.body)
-
-
-async def test_official_service_without_a_key_says_how_to_get_one(transport: Transport) -> None:
-    """No request is made; other base URLs need no key."""
-    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
-        await OpenAIProvider(transport).open(REQUEST, StreamLimits())
+    assert KEY not in json.dumps(exchange.body)
 
 
 async def test_emoji_that_was_cut_in_two_is_whole(transport: Transport) -> None:
@@ -253,10 +530,10 @@ async def test_emoji_that_was_cut_in_two_is_whole(transport: Transport) -> None:
         await exchange.raw(halves[1] + finish())
         await exchange.close()
 
-    with WireServer(script) as wire:
-        stream = await OpenAIProvider(transport, base_url=wire.base_url).open(REQUEST, StreamLimits())
+    with WireServer(script) as server:
+        stream = await opened(transport, server)
         first = await stream.read()
-        wire.run(_open(gate))
+        server.run(_open(gate))
         second = await stream.read()
         await stream.aclose()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +25,9 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
-from llmterm.turn import Turn, TurnState
+from llmterm.progress import Progress
+from llmterm.providers import Provider
+from llmterm.turn import Fallback, Turn, TurnState
 from tests.scripted import ScriptedProvider
 
 REQUEST = Request(model="m", messages=(Message(role="user", text="q"),), options=Options())
@@ -329,6 +332,57 @@ async def test_guidance_stays_out_of_the_answer(provider: ScriptedProvider) -> N
     assert ["shorter" in request.messages[0].text for request in provider.requests] == [False, True, True]
     assert "shorter" not in turn.reply.text
     assert [segment.guidance for segment in turn.reply.segments] == ["", "shorter", ""]
+
+
+def instead(provider: Provider, model: str) -> Fallback:
+    async def ready() -> tuple[Provider, str]:
+        return provider, model
+
+    return ready
+
+
+async def test_another_provider_begins_what_the_first_cannot() -> None:
+    """The first fallback that can be had answers, with its own model, and is said and recorded to."""
+    first, third = ScriptedProvider(), ScriptedProvider()
+    first.refuse = AuthError("no such key")
+    said: list[str] = []
+
+    async def broken() -> tuple[Provider, str]:
+        raise ConfigError("no key for second")
+
+    turn = Turn(first, REQUEST, fallbacks=[broken, instead(third, "m3")], progress=lambda: Progress(said.append))
+    await streaming(third, turn, "hello")
+    third.stream.put(STOP)
+
+    assert await take(turn) == "hello"
+    assert third.requests[0] == replace(REQUEST, model="m3")
+    assert [(each.provider, each.model) for each in turn.reply.segments] == [("scripted", "m3")]
+    assert said == ["no such key", "no key for second", "scripted/m3 answers instead"]
+
+
+async def test_after_the_first_token_no_other_provider_steps_in(provider: ScriptedProvider) -> None:
+    """What breaks in the middle is a pause, and the user decides."""
+    other = ScriptedProvider()
+    turn = Turn(provider, REQUEST, fallbacks=[instead(other, "m2")])
+    await streaming(provider, turn, "half")
+    provider.stream.fail(NetworkError("gone"))
+
+    await take(turn)
+
+    assert (turn.state, turn.reason, other.requests) == (TurnState.PAUSED, EndReason.NETWORK, [])
+
+
+async def test_where_no_fallback_is_left_the_last_error_counts(provider: ScriptedProvider) -> None:
+    """The turn has failed, and with it every provider that was asked."""
+    other = ScriptedProvider()
+    provider.refuse, other.refuse = AuthError("first"), AuthError("second")
+    turn = Turn(provider, REQUEST, fallbacks=[instead(other, "m2")])
+    turn.start()
+
+    with pytest.raises(AuthError, match="second"):
+        await take(turn)
+
+    assert turn.state is TurnState.FAILED
 
 
 async def test_thinking_is_kept_apart(provider: ScriptedProvider) -> None:

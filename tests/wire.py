@@ -56,6 +56,15 @@ class Exchange:
         self._writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         await self._writer.drain()
 
+    async def head(self, status: int = 200, **headers: str) -> None:
+        """Begin an answer whose body is sent as it is, with `send`."""
+        lines = [f"HTTP/1.1 {status} X", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+        await self.send(("\r\n".join(lines) + "\r\n\r\n").encode())
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
     async def text(self, text: str) -> None:
         """Send a delta in the OpenAI wire's form."""
         self.sent += text

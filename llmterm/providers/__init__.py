@@ -1,7 +1,7 @@
 """What a provider is to the rest of the program.
 
 A provider turns a `Request` into an `EventStream`. Each has its own file, with `payload(request)` and `parse(frame)`
-as pure functions; `stream.py` joins those to the transport.
+as pure functions, gathered in a `Wire`; `http.py` joins a wire to the transport.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from llmterm.conversation import ContinuationMode
-from llmterm.messages import Request, StreamEvent, StreamLimits
+from llmterm.messages import Request, StreamEvent, StreamLimits, Usage
+from llmterm.progress import Progress
 
 
 class EventStream(Protocol):
@@ -46,8 +47,16 @@ class Provider(Protocol):
         """Return what an answer of `model` has to wait for before it is asked for, or "". Raises as `open` does."""
         ...
 
-    async def open(self, request: Request, limits: StreamLimits) -> EventStream:
-        """Ask for an answer. Raises ProviderError or ConfigError."""
+    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
+        """Ask for an answer; the stream's first `read` waits for it. Raises ProviderError or ConfigError."""
+        ...
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        """Return what `usage` costs, in the currency of the configured price; None where there is no price."""
+        ...
+
+    async def models(self) -> Sequence[str]:
+        """Return the names of the models there are. Raises ProviderError or ConfigError."""
         ...
 
     async def aclose(self) -> None: ...

@@ -16,22 +16,24 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from llmterm.conversation import ContinuationMode
 from llmterm.errors import LocalModelError
-from llmterm.messages import Request, StreamLimits
-from llmterm.providers.openai import parser, payload
+from llmterm.messages import Request, StreamLimits, Usage
+from llmterm.progress import Progress
+from llmterm.providers.openai import payload, wire
 from llmterm.providers.stream import WireStream
-from llmterm.providers.weights import default_threads, default_weights, find_model
+from llmterm.providers.weights import default_threads, default_weights, find_model, pulled
 from llmterm.transport import Call, Transport
 
 # The path of a unix socket has room for 108 bytes on Linux and 104 elsewhere (sockaddr_un).
 _MAX_SOCKET_PATH = 100
 _START_TIMEOUT = 10.0
+_WIRE = wire(continuation="prefill")
 # What its model card recommends; llama.cpp's own defaults make so small a model ramble.
 _SMOLLM2_SAMPLING = {"temperature": 0.2, "top_p": 0.9}
 
@@ -58,13 +60,16 @@ class LocalProvider:
         threads: int = 0,
         context: int = 8192,
         unix_sockets: bool = hasattr(socket, "AF_UNIX"),
-        find: Callable[[str], Path] = find_model,
+        folder: Path | None = None,
     ) -> None:
-        """`threads` 0 means `default_threads()`; `context` is the most tokens a conversation may have."""
+        """`threads` 0 means `default_threads()`; `context` is the most tokens a conversation may have.
+
+        `folder` is where models that were pulled lie.
+        """
         self._threads = threads or default_threads()
         self._context = context
         self._unix_sockets = unix_sockets
-        self._find = find
+        self._folder = folder
         self._engines: dict[Path, _Engine] = {}
         self._lock = asyncio.Lock()
 
@@ -74,22 +79,30 @@ class LocalProvider:
 
     def preparation(self, model: str) -> str:
         """Return what an answer of `model` has to wait for first, or ""."""
-        path = self._find(model)
+        path = find_model(model, self._folder)
         return "" if path in self._engines else f"loading {path.stem}"
 
-    async def open(self, request: Request, limits: StreamLimits) -> WireStream:
-        path = self._find(request.model)
+    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> WireStream:
+        path = find_model(request.model, self._folder)
         engine = await self._engine(path)
         call = Call(
             who=self.name,
+            model=request.model,
             url=f"{engine.base_url}/v1/chat/completions",
             payload={**(_SMOLLM2_SAMPLING if path == default_weights() else {}), **payload(request)},
             headers={"authorization": f"Bearer {engine.key}"},
             secrets=(engine.key,),
         )
         # Silence is a prompt being computed, by a machine that takes its time: there is no idle socket here.
-        frames = await engine.transport.open(call, replace(limits, chunk_timeout=None))
-        return WireStream(self.name, frames, parser(self.name))
+        patient = replace(limits, first_token_timeout=None, chunk_timeout=None)
+        return WireStream(await engine.transport.open(call, patient), _WIRE)
+
+    def cost(self, model: str, usage: Usage) -> None:
+        """There is no price."""
+
+    async def models(self) -> Sequence[str]:
+        weights = default_weights()
+        return [*([weights.stem] if weights else []), *(pulled(self._folder) if self._folder else [])]
 
     async def aclose(self) -> None:
         async with self._lock:

@@ -1,161 +1,237 @@
 """OpenAI's chat completions, and every server that speaks them.
 
 https://platform.openai.com/docs/api-reference/chat-streaming; what servers that only resemble it send is tolerated:
-empty `choices`, `content: null`, usage in any chunk, errors inside a stream that began with HTTP 200.
+empty `choices`, `content: null`, usage in any chunk, thinking under four names, errors inside a stream that began with
+HTTP 200. Thinking inside the text, between `<think>` and `</think>`, stays text: telling it apart needs a memory.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from llmterm.conversation import ContinuationMode
-from llmterm.errors import ConfigError, ProtocolError
+from llmterm.errors import ContextTooLongError, ProviderError, RateLimitError
 from llmterm.framing import Frame
 from llmterm.messages import (
     EndReason,
     Finished,
     Message,
     Request,
-    StreamEvent,
-    StreamLimits,
     TextDelta,
     ThinkingDelta,
     Usage,
     UsageReport,
 )
-from llmterm.providers.stream import WireStream
-from llmterm.transport import Call, Transport, error_words, provider_error
-
-OFFICIAL_BASE_URL = "https://api.openai.com/v1"
+from llmterm.providers.wire import (
+    Continuation,
+    Failure,
+    MalformedFrameError,
+    Wire,
+    WireEvent,
+    bearer,
+    decoded,
+    number,
+)
 
 _FINISH = {
     "stop": EndReason.STOP,
     "eos": EndReason.STOP,
     "length": EndReason.LENGTH,
+    "model_length": EndReason.LENGTH,
     "content_filter": EndReason.REFUSAL,
 }
 
+# What goes with a trailing assistant message that is to be continued: in the message, and beside the messages.
+# https://docs.mistral.ai/api, https://api-docs.deepseek.com/guides/chat_prefix_completion,
+# https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
+_IN_MESSAGE: Mapping[Continuation, Mapping[str, Any]] = {"prefix": {"prefix": True}}
+_IN_BODY: Mapping[Continuation, Mapping[str, Any]] = {
+    "continue_final_message": {"continue_final_message": True, "add_generation_prompt": False},
+}
 
-class OpenAIProvider:
-    """Answers from one base URL. `key` is called for each request, so that no key is kept here."""
+# What OpenAI's own models refuse, by the beginning of their names; the first match counts. A model that thinks before
+# it answers refuses `temperature`; GPT-5.1 to 5.4 do not think unless they are asked to.
+# https://platform.openai.com/docs/guides/reasoning
+_THINKER = frozenset({"temperature", "stop"})
+_REFUSED: tuple[tuple[str, frozenset[str]], ...] = (
+    (r"gpt-5-chat", frozenset()),
+    (r"gpt-5\.[1-4]\b.*-(pro|chat)|gpt-5\.1-codex", _THINKER),
+    (r"gpt-5\.[1-4]\b", frozenset({"stop"})),
+    (r"o\d|gpt-[5-9]\b|codex-mini", _THINKER),
+)
 
-    def __init__(
-        self,
-        transport: Transport,
-        *,
-        base_url: str = OFFICIAL_BASE_URL,
-        key: Callable[[], str] | None = None,
-        name: str = "openai",
-    ) -> None:
-        self._transport = transport
-        self._base_url = base_url.rstrip("/")
-        self._key = key
-        self._name = name
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    def continuation(self, model: str) -> ContinuationMode:
-        """OpenAI takes a trailing assistant message and starts over: it has to be told."""
-        return "instruct"
-
-    def preparation(self, model: str) -> str:
-        return ""
-
-    async def open(self, request: Request, limits: StreamLimits) -> WireStream:
-        secret = self._key() if self._key else ""
-        if not secret and self._base_url == OFFICIAL_BASE_URL:
-            raise ConfigError(
-                f"no key for {self._name}",
-                hint="set OPENAI_API_KEY, or run: llmterm config set-key openai",
-            )
-        call = Call(
-            who=self._name,
-            url=f"{self._base_url}/chat/completions",
-            payload=payload(request, official=self._base_url == OFFICIAL_BASE_URL),
-            headers={"authorization": f"Bearer {secret}"} if secret else {},
-            secrets=(secret,),
-        )
-        frames = await self._transport.open(call, limits)
-        return WireStream(self._name, frames, parser(self._name, (secret,)))
-
-    async def aclose(self) -> None:
-        await self._transport.aclose()
+# What the code, type or status of an error says of it.
+_FAILURES: tuple[tuple[str, type[ProviderError]], ...] = (
+    (r"\b429\b|rate.?limit|too.?many.?requests|insufficient.?quota", RateLimitError),
+    (r"context.?(length|window|size)", ContextTooLongError),
+)
 
 
-def payload(request: Request, *, official: bool = False) -> dict[str, Any]:
+def wire(
+    *, official: bool = False, continuation: Continuation = "instruct", usage: bool = True, seed: str = "seed"
+) -> Wire:
+    """Return the wire of OpenAI itself (`official`), or of a server that resembles it.
+
+    Mistral answers 422 to what it does not know: it wants no `usage` asked for, which it sends all the same, and its
+    name of the `seed` is `random_seed`.
+    """
+    return Wire(
+        name="openai",
+        path=lambda _: "/chat/completions",
+        payload=partial(payload, official=official, continuation=continuation, usage=usage, seed=seed),
+        parse=parse,
+        headers=bearer,
+        continuation=lambda _: continuation,
+        models_path="/models",
+        models=models,
+    )
+
+
+def payload(
+    request: Request,
+    *,
+    official: bool = False,
+    continuation: Continuation = "instruct",
+    usage: bool = True,
+    seed: str = "seed",
+) -> dict[str, Any]:
     """Return the JSON body for `request`; `official` for OpenAI itself, whose newer models refuse `max_tokens`."""
     options = request.options
     body: dict[str, Any] = {
         "model": request.model,
         "messages": [_message(message) for message in request.messages],
         "stream": True,
-        "stream_options": {"include_usage": True},
     }
-    if options.temperature is not None:
-        body["temperature"] = options.temperature
-    if options.max_tokens is not None:
-        body["max_completion_tokens" if official else "max_tokens"] = options.max_tokens
-    if options.seed is not None:
-        body["seed"] = options.seed
-    if options.stop:
-        body["stop"] = list(options.stop)
-    return body
+    if usage:
+        body["stream_options"] = {"include_usage": True}
+    if request.messages and request.messages[-1].role == "assistant":
+        body["messages"][-1] |= _IN_MESSAGE.get(continuation, {})
+        body |= _IN_BODY.get(continuation, {})
+    wishes = {
+        "temperature": options.temperature,
+        "max_completion_tokens" if official else "max_tokens": options.max_tokens,
+        seed: options.seed,
+        "stop": list(options.stop) or None,
+    }
+    left_out = refused(request.model) if official else ()
+    return body | {name: value for name, value in wishes.items() if value is not None and name not in left_out}
 
 
-def _message(message: Message) -> dict[str, str]:
+def _message(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": message.text}
 
 
-def parser(who: str, secrets: tuple[str, ...] = ()) -> Callable[[Frame], Iterable[StreamEvent]]:
-    """Return `parse` with a name and secrets for its errors."""
-
-    def parse_named(frame: Frame) -> Iterator[StreamEvent]:
-        return parse(frame, who=who, secrets=secrets)
-
-    return parse_named
+def refused(model: str) -> frozenset[str]:
+    """Return the options that a model of OpenAI's own answers with an error."""
+    name = model.removeprefix("ft:")
+    return next((names for pattern, names in _REFUSED if re.match(pattern, name)), frozenset())
 
 
-def parse(frame: Frame, *, who: str = "openai", secrets: tuple[str, ...] = ()) -> Iterator[StreamEvent]:
-    """Return the events of one frame. Raises ServerError for an error in it, ProtocolError for what is no JSON."""
-    try:
-        chunk = json.loads(frame.data)
-    except (ValueError, RecursionError):
-        raise ProtocolError(
-            f"{who}: the stream has a frame that is no JSON", hint="is this an OpenAI-compatible API?"
-        ) from None
-    if not isinstance(chunk, dict):
+def thinks(model: str) -> bool:
+    """Tell whether a model of OpenAI's own thinks before it answers, without being asked to."""
+    return "temperature" in refused(model)
+
+
+def parse(frame: Frame) -> Iterator[WireEvent]:
+    """Return the events of one frame. Raises MalformedFrameError for what is no JSON."""
+    if frame.event == "error":
+        yield failed(frame)
         return
-    if frame.event == "error" or chunk.get("error"):
-        raise provider_error(who, error_words(frame.data, secrets))
-    choices = chunk.get("choices")
-    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-        yield from _choice(choices[0])
-    usage = chunk.get("usage")
+    chunk = decoded(frame)
+    choice = _first(chunk.get("choices"))
+    yield from _delta(choice)
+    groq = chunk.get("x_groq")
+    beside: dict[str, Any] = groq if isinstance(groq, dict) else {}
+    reason = choice.get("finish_reason")
+    error = chunk.get("error") or choice.get("error") or beside.get("error")
+    if error or reason == "error" or chunk.get("object") == "error":
+        yield failure(error or chunk, frame.data)
+        return
+    if isinstance(reason, str) and reason:
+        yield Finished(_FINISH.get(reason, EndReason.OTHER))
+    usage = chunk.get("usage") or beside.get("usage")
     if isinstance(usage, dict):
         yield UsageReport(_usage(usage))
 
 
-def _choice(choice: dict[str, Any]) -> Iterator[StreamEvent]:
+def failed(frame: Frame) -> Failure:
+    """Return the failure that a frame of the name `error` tells of, be it JSON or not."""
+    try:
+        value = decoded(frame)
+    except MalformedFrameError:
+        return failure(frame.data, "")
+    return failure(value.get("error") or value, frame.data)
+
+
+def failure(error: object, words: str) -> Failure:
+    """Return the failure that an error object, or a bare message, tells of; by `words` where it has no message."""
+    about: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
+    message = about.get("message")
+    codes = [about.get("code"), about.get("type"), about.get("status")]
+    kinds = " ".join(str(code) for code in codes if isinstance(code, str | int))
+    found = (kind for pattern, kind in _FAILURES if re.search(pattern, kinds, re.IGNORECASE))
+    said = json.dumps(message) if isinstance(message, str) else words
+    return Failure(said, kind) if (kind := next(found, None)) else Failure(said)
+
+
+def models(body: Any) -> Sequence[str]:
+    """Return the names in the answer to `GET /models`: an object with a list or, at Together, the bare list."""
+    listed = body.get("data") if isinstance(body, dict) else body
+    if not isinstance(listed, list):
+        return []
+    return [each["id"] for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)]
+
+
+def _first(choices: object) -> dict[str, Any]:
+    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+
+
+def _delta(choice: dict[str, Any]) -> Iterator[WireEvent]:
     delta = choice.get("delta")
-    if isinstance(delta, dict):
-        thinking = delta.get("reasoning_content") or delta.get("reasoning")
+    if not isinstance(delta, dict):
+        return
+    if thinking := _thinking(delta):
+        yield ThinkingDelta(thinking)
+    content = delta.get("content") or delta.get("refusal")
+    if isinstance(content, str):
+        if content:
+            yield TextDelta(content)
+    elif isinstance(content, list):
+        yield from filter(None, map(_part, content))
+
+
+def _thinking(delta: dict[str, Any]) -> str:
+    # The same thought may stand under several of these names at once.
+    for name in ("reasoning_content", "reasoning"):
+        thinking = delta.get(name)
         if isinstance(thinking, str) and thinking:
-            yield ThinkingDelta(thinking)
-        text = delta.get("content") or delta.get("refusal")
-        if isinstance(text, str) and text:
-            yield TextDelta(text)
-    reason = choice.get("finish_reason")
-    if isinstance(reason, str) and reason:
-        yield Finished(_FINISH.get(reason, EndReason.OTHER))
+            return thinking
+    return _joined(delta.get("reasoning_details"))
+
+
+def _part(part: object) -> WireEvent | None:
+    """Return the event for one part of a content that is a list, as Mistral's thinking models send it."""
+    if not isinstance(part, dict):
+        return None
+    if part.get("type") == "thinking":
+        thinking = _joined(part.get("thinking"))
+        return ThinkingDelta(thinking) if thinking else None
+    text = _joined(part.get("text"))
+    return TextDelta(text) if text else None
+
+
+def _joined(value: object) -> str:
+    """Return the text in a string, or in a list of objects that have some."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        return ""
+    texts = (each.get("text") or each.get("summary") for each in value if isinstance(each, dict))
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _usage(usage: dict[str, Any]) -> Usage:
-    def count(name: str) -> int:
-        value = usage.get(name)
-        return value if isinstance(value, int) else 0
-
-    return Usage(input_tokens=count("prompt_tokens"), output_tokens=count("completion_tokens"))
+    return Usage(input_tokens=number(usage.get("prompt_tokens")), output_tokens=number(usage.get("completion_tokens")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmterm.errors import UsageError
@@ -25,6 +25,7 @@ class ProviderRegistry:
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self._entries = dict(entries)
         self._built: dict[str, Provider] = {}
+        self._models: dict[str, Sequence[str]] = {}
 
     @property
     def names(self) -> list[str]:
@@ -36,6 +37,44 @@ class ProviderRegistry:
         if name not in self._built:
             self._built[name] = entry.build()
         return self._built[name]
+
+    async def models(self, name: str) -> Sequence[str]:
+        """Return the models of a provider, asked for once. Raises as `Provider.models` does."""
+        if name not in self._models:
+            self._models[name] = await self.get(name).models()
+        return self._models[name]
+
+    def resolve(self, given: str) -> tuple[str, str]:
+        """Return provider and model of "provider" or "provider/model". Raises UsageError for an unknown provider."""
+        name, _, model = given.partition("/")
+        return name, model or self._entry(name).model
+
+    async def choose(self, given: str) -> tuple[str, str]:
+        """Return provider and model as `resolve` does; the first model that a provider lists where none is set.
+
+        Raises ProviderError, or UsageError where there is no model.
+        """
+        name, model = self.resolve(given)
+        if model:
+            return name, model
+        names = await self.models(name)
+        if not names:
+            raise UsageError(f"{name} has no model yet", hint=f"llmterm models pull NAME --provider {name}")
+        return name, names[0]
+
+    def fallbacks(
+        self, given: Sequence[str], *, besides: tuple[str, str]
+    ) -> list[Callable[[], Awaitable[tuple[Provider, str]]]]:
+        """Return who answers in place of `besides`, in this order, each built when it is called for."""
+
+        def ready(each: str) -> Callable[[], Awaitable[tuple[Provider, str]]]:
+            async def choose() -> tuple[Provider, str]:
+                name, model = await self.choose(each)
+                return self.get(name), model
+
+            return choose
+
+        return [ready(each) for each in given if self.resolve(each) != besides]
 
     def default_model(self, name: str) -> str:
         return self._entry(name).model

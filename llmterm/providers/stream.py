@@ -1,18 +1,21 @@
 """Joins a wire to the transport: frames in, events out.
 
 It sees to what is the same for every wire: text deltas that arrive together become one, the last reason to finish
-counts, `Finished` comes exactly once and at the very end, and a body that stops without a word is a broken connection.
+counts, usage adds up, `Finished` comes exactly once and at the very end. A frame that is not what the wire should say
+is skipped; a body that stops without a word is a broken connection.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
 
-from llmterm.errors import NetworkError, ProviderError
+from llmterm.errors import NetworkError, ProtocolError, ProviderError
 from llmterm.framing import Frame
-from llmterm.messages import EndReason, Finished, StreamEvent, TextDelta
-from llmterm.transport import FrameStream
+from llmterm.messages import EndReason, Finished, StreamEvent, TextDelta, ThinkingDelta, Usage, UsageReport
+from llmterm.providers.wire import Failure, MalformedFrameError, Opaque, Wire, WireEvent
+from llmterm.transport import FrameStream, error_words
 
 _DONE = "[DONE]"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -21,14 +24,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class WireStream:
     """An `EventStream` over the frames of one response."""
 
-    def __init__(self, who: str, frames: FrameStream, parse: Callable[[Frame], Iterable[StreamEvent]]) -> None:
-        self._who = who
+    def __init__(self, frames: FrameStream, wire: Wire) -> None:
         self._frames = frames
-        self._parse = parse
+        self._call = frames.call
+        self._wire = wire
         self._finish: EndReason | None = None
         self._error: ProviderError | None = None
         self._over = False
+        self._begun = False
         self._half = ""  # the first half of a surrogate pair that was cut between two chunks
+        self._usage = Usage()
+        self._blocks: dict[int, dict[str, str]] = {}
+        self.skipped = 0  # frames that were no sense
 
     async def read(self) -> Sequence[StreamEvent]:
         while not self._over:
@@ -59,33 +66,72 @@ class WireStream:
                 self._over = True
                 break
             try:
-                for event in self._parse(frame):
+                for event in self._wire.parse(frame):
                     if isinstance(event, TextDelta):
                         texts.append(event.text)
-                        continue
-                    self._merge(events, texts)
-                    if isinstance(event, Finished):
-                        self._finish = event.reason
                     else:
-                        events.append(event)
-            except ProviderError as error:
-                # What came before the failure was received: it goes out first.
-                self._error = error
-                break
+                        self._merge(events, texts)
+                        self._take(event, events)
+            except MalformedFrameError:
+                self.skipped += 1
+            if self._error is not None:
+                break  # what came before the failure was received: it goes out first
         self._merge(events, texts)
         if self._over:
-            events.append(Finished(self._finish or EndReason.STOP))
+            events.append(self._finished(self._finish or EndReason.STOP))
         return events
+
+    def _take(self, event: WireEvent, events: list[StreamEvent]) -> None:
+        match event:
+            case TextDelta() | ThinkingDelta():
+                self._begin()
+                events.append(event)
+            case UsageReport(usage):
+                self._usage = Usage(
+                    input_tokens=usage.input_tokens or self._usage.input_tokens,
+                    output_tokens=usage.output_tokens or self._usage.output_tokens,
+                )
+                events.append(UsageReport(self._usage))
+            case Finished(reason):
+                self._finish = reason
+            case Opaque(index, parts):
+                block = self._blocks.setdefault(index, {})
+                for name, text in parts.items():
+                    block[name] = block.get(name, "") + text
+            case Failure(words, error):
+                said = error_words(words, self._call.secrets) or "the provider reports an error"
+                self._error = error(f"{self._call.who}: {said}", provider=self._call.who, model=self._call.model)
+            case _:
+                assert_never(event)
+
+    def _finished(self, reason: EndReason) -> Finished:
+        blocks = [self._blocks[index] for index in sorted(self._blocks)]
+        data: Mapping[str, Any] = {self._wire.name: blocks} if blocks else {}
+        return Finished(reason, data)
 
     def _end(self) -> list[StreamEvent]:
         self._over = True
-        if self._finish is None:
-            raise NetworkError(f"{self._who}: the answer broke off without an end")
-        return [Finished(self._finish)]
+        if self._finish is not None:
+            return [self._finished(self._finish)]
+        who = self._call.who
+        if self.skipped and not self._begun:
+            raise ProtocolError(
+                f"{who}: what came from {self._call.address} is not what this API should send",
+                hint="check the base URL: is it the API of this provider?",
+                provider=who,
+                model=self._call.model,
+            )
+        raise NetworkError(f"{who}: the answer broke off without an end", provider=who, model=self._call.model)
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._frames.content_began()
 
     def _merge(self, events: list[StreamEvent], texts: list[str]) -> None:
         if not texts:
             return
+        self._begin()
         text = self._half + "".join(texts)
         self._half = ""
         if _SURROGATE.search(text):

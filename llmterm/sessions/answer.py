@@ -85,6 +85,15 @@ class AnswerLog:
             touch(tx, self.message_id, now)
         self._revision += 1
 
+    def move(self, *, provider: str, model: str) -> None:
+        """Note that another provider answers than the one that was asked first."""
+        with self._database.writing() as tx:
+            if not tx.change(
+                "UPDATE open_answers SET provider = ?, model = ? WHERE message_id = ? AND revision = ?",
+                *(provider, model, self.message_id, self._revision),
+            ):
+                raise self._lost()
+
     def finish(self, reply: Reply, status: Status = "complete") -> None:
         """Store the answer for good."""
         with self._database.writing() as tx:

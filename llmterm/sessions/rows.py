@@ -42,7 +42,10 @@ def replace_reply(tx: Transaction, message_id: int, reply: Reply, status: Status
     tx.change("DELETE FROM segments WHERE message_id = ?", message_id)
     short = len(reply.body) + len(reply.thoughts) <= Rope.LARGEST
     text, thinking = (reply.text, reply.thinking) if short else ("", "")
-    tx.change("UPDATE messages SET text = ?, thinking = ?, status = ? WHERE id = ?", text, thinking, status, message_id)
+    tx.change(
+        "UPDATE messages SET text = ?, thinking = ?, status = ?, provider_data = ? WHERE id = ?",
+        *(text, thinking, status, _json(reply.provider_data), message_id),
+    )
     if not short:
         pairs = zip_longest(_pieces(reply.body), _pieces(reply.thoughts), fillvalue="")
         tx.change_each(
@@ -116,7 +119,7 @@ def _json(value: object) -> str:
 
 def _insert_segments(tx: Transaction, message_id: int, segments: tuple[Segment, ...]) -> None:
     tx.change_each(
-        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 message_id,
@@ -133,6 +136,8 @@ def _insert_segments(tx: Transaction, message_id: int, segments: tuple[Segment, 
                 each.timing.first_token_ms,
                 each.timing.duration_ms,
                 each.guidance,
+                each.timing.retries,
+                each.cost,
             )
             for position, each in enumerate(segments)
         ],
@@ -140,7 +145,8 @@ def _insert_segments(tx: Transaction, message_id: int, segments: tuple[Segment, 
 
 
 def _segment(columns: Row) -> Segment:
-    provider, model, mode, start, end, end_reason, asked, answered, estimated, first_token, duration, guidance = columns
+    provider, model, mode, start, end, end_reason, asked, answered, estimated, first_token, *rest = columns
+    duration, guidance, retries, cost = rest
     return Segment(
         provider=provider,
         model=model,
@@ -149,6 +155,7 @@ def _segment(columns: Row) -> Segment:
         end=end,
         end_reason=EndReason(end_reason),
         usage=Usage(input_tokens=asked, output_tokens=answered, estimated=bool(estimated)),
-        timing=Timing(first_token_ms=first_token, duration_ms=duration),
+        timing=Timing(first_token_ms=first_token, duration_ms=duration, retries=retries),
         guidance=guidance,
+        cost=cost,
     )

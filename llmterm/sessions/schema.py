@@ -100,4 +100,22 @@ MIGRATIONS: tuple[Migration, ...] = (
         )
         """,
     ),
+    (
+        "ALTER TABLE segments ADD COLUMN retries INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE segments ADD COLUMN cost REAL",
+    ),
+    (
+        # Whole answers by the SHA-256 of what was asked: the answer cache.
+        """
+        CREATE TABLE answers (
+            key TEXT PRIMARY KEY,
+            text TEXT NOT NULL,
+            thinking TEXT NOT NULL,
+            finish TEXT NOT NULL,
+            input_tokens INTEGER NOT NULL,
+            output_tokens INTEGER NOT NULL,
+            created_at TEXT NOT NULL
+        )
+        """,
+    ),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError
@@ -17,6 +18,10 @@ from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import OpenAnswer, SessionInfo, StoredSession
 from llmterm.sessions.rows import insert_message, read_path, read_time, time_column
+
+if TYPE_CHECKING:
+    from llmterm.sessions.cache import AnswerCache
+    from llmterm.sessions.figures import Figures
 
 FILE_NAME = "sessions.db"
 TITLE_LENGTH = 60
@@ -145,8 +150,24 @@ class SessionStore:
             for session_id, title, created_at, updated_at, count, state, pid, host, born in rows
         ]
 
+    def figures(self, session: str | None = None) -> list[Figures]:
+        """Return what each model did, in all sessions or in that one (an id or its beginning), most output first."""
+        from llmterm.sessions.figures import read_figures  # not for every start
+
+        with self._database.reading() as tx:
+            return read_figures(tx, None if session is None else _find(tx, session))
+
+    def answers(self) -> AnswerCache:
+        """Return the cache of whole answers, which outlive their sessions."""
+        from llmterm.sessions.cache import AnswerCache  # off by default
+
+        return AnswerCache(self._database, clock=self._clock)
+
     def delete(self, session_id: str) -> None:
-        """Delete the session, given its id or the beginning of it, leaving nothing of its text in the file."""
+        """Delete the session, given its id or the beginning of it, leaving nothing of its text in the file.
+
+        Cached answers go as well, as any of them may be one of this session's.
+        """
         with self._database.writing() as tx:
             session_id = _find(tx, session_id)
             row = tx.row(
@@ -159,6 +180,7 @@ class SessionStore:
                 if owner.alive():
                     raise _busy(session_id, owner)
             tx.change("DELETE FROM sessions WHERE id = ?", session_id)
+            tx.change("DELETE FROM answers")
         self._database.forget()
 
     def truncate(self, session_id: str, message_id: int) -> None:

@@ -1,0 +1,246 @@
+"""Anthropic's messages, and every server that speaks them.
+
+https://platform.claude.com/docs/en/api/messages; the stream: https://platform.claude.com/docs/en/build-with-claude/streaming.
+What differs between generations of models is a table here. New kinds of events, blocks and deltas come without
+notice: what is unknown is skipped. Thinking is shown, and its signed blocks are kept to be sent back as they came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from llmterm.errors import (
+    AuthError,
+    ContextTooLongError,
+    ModelNotFoundError,
+    ProviderError,
+    RateLimitError,
+    RequestRefusedError,
+    ServerError,
+)
+from llmterm.framing import Frame
+from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
+from llmterm.providers.wire import Continuation, Failure, Opaque, Wire, WireEvent, decoded, number
+
+_VERSION = "2023-06-01"
+_LEAST_BUDGET = 1024
+
+
+class _Traits(NamedTuple):
+    """What is special about the models whose name has `pattern` in it.
+
+    `max_tokens`: the most that one answer may have, thinking included. `thinking`: how it is asked for, "" where the
+    model has none. `sampling`: whether a temperature is accepted. `replay`: whether blocks of thinking may be sent back
+    although the system prompt has changed since; where they may not, the whole request would be a 400.
+    """
+
+    pattern: str
+    max_tokens: int
+    continuation: Continuation
+    thinking: Literal["enabled", "adaptive", ""]
+    sampling: bool = True
+    replay: bool = True
+
+
+# The first match counts. The sources, all below https://platform.claude.com/docs/en: models/overview (limits),
+# build-with-claude/thinking-troubleshooting (kinds of thinking), build-with-claude/preserved-thinking (sending back).
+_MODELS = (
+    _Traits(r"claude-3[-.]7", 64_000, "prefill", "enabled"),
+    _Traits(r"claude-3[-.]5", 8_192, "prefill", ""),
+    _Traits(r"claude-(instant|[123]\b)", 4_096, "prefill", ""),
+    _Traits(r"claude-opus-4(?![-.]([2-9]|\d\d)\b)", 32_000, "prefill", "enabled"),
+    _Traits(r"claude-([a-z]+-)?4(?![-.]([6-9]|\d\d)\b)", 64_000, "prefill", "enabled"),
+    _Traits(r"claude-([a-z]+-)?4[-.]6\b", 128_000, "instruct", "adaptive"),
+    _Traits(r"claude-([a-z]+-)?(4|5(?![-.]\d{1,2}\b))", 128_000, "instruct", "adaptive", sampling=False),
+    _Traits(r"claude", 128_000, "instruct", "adaptive", sampling=False, replay=False),
+    _Traits(r"", 8_192, "instruct", "enabled"),  # another maker's model, behind the same API
+)
+
+_FINISH = {
+    "end_turn": EndReason.STOP,
+    "stop_sequence": EndReason.STOP_SEQUENCE,
+    "max_tokens": EndReason.LENGTH,
+    "model_context_window_exceeded": EndReason.LENGTH,
+    "refusal": EndReason.REFUSAL,
+}
+
+# https://platform.claude.com/docs/en/api/errors
+_ERRORS: Mapping[str, type[ProviderError]] = {
+    "authentication_error": AuthError,
+    "permission_error": AuthError,
+    "billing_error": RequestRefusedError,
+    "invalid_request_error": RequestRefusedError,
+    "not_found_error": ModelNotFoundError,
+    "rate_limit_error": RateLimitError,
+    "request_too_large": ContextTooLongError,
+}
+_TOO_LONG = re.compile(r"prompt is too long|exceed context limit", re.IGNORECASE)
+
+
+def wire(*, thinking: int = 0) -> Wire:
+    """Return the wire; `thinking` is how many tokens a model may think for, 0 to leave that to the model."""
+    return Wire(
+        name="anthropic",
+        path=lambda _: "/v1/messages",
+        payload=lambda request: payload(request, thinking=thinking),
+        parse=parse,
+        headers=headers,
+        continuation=continuation,
+        models_path="/v1/models?limit=1000",
+        models=models,
+    )
+
+
+def headers(key: str) -> dict[str, str]:
+    return {"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})}
+
+
+def continuation(model: str) -> Continuation:
+    return _traits(model).continuation
+
+
+def _traits(model: str) -> _Traits:
+    return next(each for each in _MODELS if re.search(each.pattern, model, re.IGNORECASE))
+
+
+def payload(request: Request, *, thinking: int = 0) -> dict[str, Any]:
+    """Return the JSON body for `request`.
+
+    Messages without text are left out: one of them, such as a refusal without words, would be a 400 for good.
+    """
+    options, traits = request.options, _traits(request.model)
+    system = "\n\n".join(each.text for each in request.messages if each.role == "system" and each.text.strip())
+    said = [each for each in request.messages if each.role != "system" and each.text.strip()]
+    prefill = bool(said) and said[-1].role == "assistant"
+    messages = [_message(each, traits) for each in said]
+    if prefill:
+        messages[-1] = {"role": "assistant", "content": said[-1].text.rstrip()}
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": messages,
+        "max_tokens": options.max_tokens or traits.max_tokens,
+        "stream": True,
+    }
+    if system:
+        body["system"] = system
+    if options.stop:
+        body["stop_sequences"] = list(options.stop)
+    if thinking > 0 and traits.thinking and not prefill:
+        _think(body, traits, thinking)
+    elif options.temperature is not None and traits.sampling:
+        body["temperature"] = options.temperature
+    return body
+
+
+def _think(body: dict[str, Any], traits: _Traits, budget: int) -> None:
+    if traits.thinking == "adaptive":
+        # Left to themselves, newer models sign their thinking but do not say it.
+        body["thinking"] = {"type": "adaptive", "display": "summarized"}
+        return
+    budget = max(budget, _LEAST_BUDGET)
+    body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+    if body["max_tokens"] <= budget:
+        body["max_tokens"] += budget  # what was asked for is then the limit of the text alone
+
+
+def _message(message: Message, traits: _Traits) -> dict[str, Any]:
+    signed = list(_signed(message)) if traits.replay and message.role == "assistant" else []
+    if not signed:
+        return {"role": message.role, "content": message.text}
+    return {"role": message.role, "content": [*signed, {"type": "text", "text": message.text}]}
+
+
+def _signed(message: Message) -> Iterator[dict[str, str]]:
+    """Yield the whole blocks of thinking in `message`: the store may be damaged, the stream may have been cut."""
+    match message.provider_data:
+        case {"anthropic": list(blocks)}:
+            for block in blocks:
+                match block:
+                    case {"type": "thinking", "thinking": str(text), "signature": str(signature)} if signature:
+                        yield {"type": "thinking", "thinking": text, "signature": signature}
+                    case {"type": "redacted_thinking", "data": str(data)} if data:
+                        yield {"type": "redacted_thinking", "data": data}
+
+
+def parse(frame: Frame) -> Iterator[WireEvent]:
+    """Return the events of one frame. Raises MalformedFrameError for what is no JSON."""
+    chunk = decoded(frame)
+    match chunk.get("type"):
+        case "content_block_delta":
+            yield from _delta(number(chunk.get("index")), chunk.get("delta"))
+        case "content_block_start":
+            yield from _block(number(chunk.get("index")), chunk.get("content_block"))
+        case "message_start":
+            message = chunk.get("message")
+            yield from _usage(message.get("usage") if isinstance(message, dict) else None)
+        case "message_delta":
+            yield from _usage(chunk.get("usage"))
+            yield from _finish(chunk.get("delta"))
+        case kind:
+            if frame.event == "error" or kind == "error" or (kind is None and chunk.get("error")):
+                yield Failure(frame.data, _error(chunk.get("error") or chunk))
+
+
+def _delta(index: int, delta: object) -> Iterator[WireEvent]:
+    match delta:
+        case {"type": "text_delta", "text": str(text)} if text:
+            yield TextDelta(text)
+        case {"type": "thinking_delta", "thinking": str(text)} if text:
+            yield ThinkingDelta(text)
+            yield Opaque(index, {"thinking": text})
+        case {"type": "signature_delta", "signature": str(signature)} if signature:
+            yield Opaque(index, {"signature": signature})
+
+
+def _block(index: int, block: object) -> Iterator[WireEvent]:
+    match block:
+        case {"type": "text", "text": str(text)} if text:
+            yield TextDelta(text)
+        case dict() if block.get("type") == "thinking":
+            parts = {name: block[name] for name in ("thinking", "signature") if isinstance(block.get(name), str)}
+            if parts.get("thinking"):
+                yield ThinkingDelta(parts["thinking"])
+            yield Opaque(index, {"type": "thinking", "thinking": "", **parts})
+        case {"type": "redacted_thinking", "data": str(data)}:
+            yield Opaque(index, {"type": "redacted_thinking", "data": data})
+
+
+def _usage(usage: object) -> Iterator[WireEvent]:
+    """Yield the tokens so far. What was written to the cache or read from it is not in `input_tokens`."""
+    if isinstance(usage, dict):
+        sent = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+        yield UsageReport(
+            Usage(
+                input_tokens=sum(number(usage.get(name)) for name in sent),
+                output_tokens=number(usage.get("output_tokens")),
+            )
+        )
+
+
+def _finish(delta: object) -> Iterator[WireEvent]:
+    match delta:
+        case {"stop_reason": "end_turn", "stop_sequence": str(sequence)} if sequence:
+            yield Finished(EndReason.STOP_SEQUENCE)  # llama.cpp's way to say so
+        case {"stop_reason": str(reason)} if reason:
+            yield Finished(_FINISH.get(reason, EndReason.OTHER))
+
+
+def _error(error: object) -> type[ProviderError]:
+    match error:
+        case {"message": str(words)} if _TOO_LONG.search(words):
+            return ContextTooLongError
+        case {"type": str(kind)}:
+            return _ERRORS.get(kind, ServerError)
+        case _:
+            return ServerError
+
+
+def models(body: Any) -> Sequence[str]:
+    """Return the names in the answer to `GET /v1/models`."""
+    match body:
+        case {"data": list(listed)}:
+            return [each["id"] for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)]
+        case _:
+            return []

@@ -1,0 +1,151 @@
+"""A provider that remembers: the same question, to the same model with the same options, is answered from the cache.
+
+Only an answer that came whole, from its beginning to an end that the model chose, is kept; one that was paused,
+stopped, cut by a limit or refused never is, nor is one without text. A question that is already answered in part is
+not looked up. A cache that fails is as good as none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from llmterm import log
+from llmterm.conversation import ContinuationMode
+from llmterm.errors import SessionError
+from llmterm.messages import (
+    EndReason,
+    Finished,
+    Reply,
+    Request,
+    Rope,
+    StreamEvent,
+    StreamLimits,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+    UsageReport,
+)
+from llmterm.progress import Progress
+from llmterm.providers import EventStream, Provider
+from llmterm.sessions.cache import AnswerCache, CachedAnswer
+
+# Characters, with the thinking; a longer answer is not held in memory for the sake of the cache.
+LONGEST_ANSWER = Rope.LARGEST
+_WHOLE = (EndReason.STOP, EndReason.STOP_SEQUENCE)
+
+
+def answer_key(provider: str, request: Request) -> str:
+    """Return the SHA-256 of all that the answer may depend on, as hexadecimal digits."""
+    messages = [[message.role, message.text, message.provider_data] for message in request.messages]
+    asked = [provider, request.model, messages, asdict(request.options)]
+    # Not escaped: two lone surrogates would read as one character. Nor can the encoding fail on one.
+    text = json.dumps(asked, ensure_ascii=False, sort_keys=True, default=dict)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class CachedProvider:
+    """Asks `provider` only what `cache` does not know."""
+
+    def __init__(self, provider: Provider, cache: AnswerCache) -> None:
+        self._provider = provider
+        self._cache = cache
+
+    @property
+    def name(self) -> str:
+        return self._provider.name
+
+    def continuation(self, model: str) -> ContinuationMode:
+        return self._provider.continuation(model)
+
+    def preparation(self, model: str) -> str:
+        return self._provider.preparation(model)
+
+    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
+        if request.continues:
+            return await self._provider.open(request, limits, progress)
+        key = answer_key(self.name, request)
+        try:
+            answer = self._cache.get(key)
+        except SessionError as error:
+            log.event("cache failure", error=str(error))
+            return await self._provider.open(request, limits, progress)
+        if answer is not None:
+            log.event("cache hit", key=key)
+            return PlayedStream(answer)
+        return KeptStream(
+            await self._provider.open(request, limits, progress), lambda answer: self._cache.put(key, answer)
+        )
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        return self._provider.cost(model, usage)
+
+    async def models(self) -> Sequence[str]:
+        return await self._provider.models()
+
+    async def aclose(self) -> None:
+        await self._provider.aclose()
+
+
+class PlayedStream:
+    """An `EventStream` of an answer that is there already, and takes no tokens."""
+
+    def __init__(self, answer: CachedAnswer) -> None:
+        self._events: list[StreamEvent] = [UsageReport(Usage()), Finished(answer.finish)]
+        if answer.text:
+            self._events.insert(0, TextDelta(answer.text))
+        if answer.thinking:
+            self._events.insert(0, ThinkingDelta(answer.thinking))
+
+    async def read(self) -> Sequence[StreamEvent]:
+        return self.rest()
+
+    def rest(self) -> Sequence[StreamEvent]:
+        events, self._events = self._events, []
+        return events
+
+    async def aclose(self) -> None:
+        self._events = []
+
+
+class KeptStream:
+    """An `EventStream` as it comes from `stream`; `keep` gets the answer if it was read to a good end."""
+
+    def __init__(self, stream: EventStream, keep: Callable[[CachedAnswer], None]) -> None:
+        self._stream = stream
+        self._keep = keep
+        self._reply: Reply | None = Reply()
+
+    async def read(self) -> Sequence[StreamEvent]:
+        events = await self._stream.read()
+        for event in events:
+            self._take(event)
+        return events
+
+    def rest(self) -> Sequence[StreamEvent]:
+        self._reply = None  # a pause, whatever came meanwhile
+        return self._stream.rest()
+
+    async def aclose(self) -> None:
+        self._reply = None
+        await self._stream.aclose()
+
+    def _take(self, event: StreamEvent) -> None:
+        if self._reply is None:
+            return
+        reply = self._reply = self._reply.add(event)
+        if len(reply.body) + len(reply.thoughts) > LONGEST_ANSWER:
+            self._reply = None
+        elif reply.finish is not None:
+            self._reply = None
+            if reply.finish in _WHOLE and reply.text.strip():
+                self._store(reply, reply.finish)
+
+    def _store(self, reply: Reply, finish: EndReason) -> None:
+        answer = CachedAnswer(text=reply.text, thinking=reply.thinking, finish=finish, usage=reply.usage or Usage())
+        try:
+            self._keep(answer)
+        except SessionError as error:
+            log.event("cache failure", error=str(error))

@@ -1,0 +1,162 @@
+"""Cohere's chat: version 2, and version 1 where a server has no other.
+
+https://docs.cohere.com/reference/chat-stream and https://docs.cohere.com/v1/reference/chat-stream. Version 2 comes as
+server-sent events; version 1 as lines of JSON, or as events too, and repeats the whole answer in its last one. Neither
+continues an answer that it is given. A failure may come as an ordinary end, with HTTP 200.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from llmterm.framing import Frame
+from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
+from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, number
+
+# Version 1 has all of them, version 2 most.
+_FINISH = {
+    "COMPLETE": EndReason.STOP,
+    "STOP_SEQUENCE": EndReason.STOP_SEQUENCE,
+    "MAX_TOKENS": EndReason.LENGTH,
+    "ERROR_LIMIT": EndReason.LENGTH,  # the context is full
+    "ERROR_TOXIC": EndReason.REFUSAL,
+}
+_FAILED = {
+    "ERROR": "something went wrong on the provider's side (ERROR)",
+    "TIMEOUT": "the provider took too long (TIMEOUT)",
+}
+_ROLES = {"user": "USER", "assistant": "CHATBOT"}
+
+
+def wire(*, version: Literal["v2", "v1"] = "v2") -> Wire:
+    v2 = version == "v2"
+    return Wire(
+        name="cohere",
+        framing="sse" if v2 else "ndjson",
+        path=lambda _: f"/{version}/chat",
+        payload=payload if v2 else payload_v1,
+        parse=parse if v2 else parse_v1,
+        headers=bearer,
+        continuation=lambda _: "instruct",
+        models_path="/v1/models?endpoint=chat&page_size=1000",
+        models=models,
+    )
+
+
+def payload(request: Request) -> dict[str, Any]:
+    """Return the JSON body for `request`."""
+    messages = [{"role": each.role, "content": each.text} for each in _said(request)]
+    return {"model": request.model, "messages": messages, **_options(request)}
+
+
+def payload_v1(request: Request) -> dict[str, Any]:
+    """Return the JSON body for `request` in version 1, where the last message stands apart."""
+    said = [each for each in _said(request) if each.role != "system"]
+    preamble = "\n\n".join(each.text for each in _said(request) if each.role == "system")
+    return {
+        "model": request.model,
+        "message": said[-1].text if said else "",
+        "chat_history": [{"role": _ROLES[each.role], "message": each.text} for each in said[:-1]],
+        **({"preamble": preamble} if preamble else {}),
+        **_options(request),
+    }
+
+
+def _said(request: Request) -> list[Message]:
+    """Leave out messages without text, which are refused."""
+    return [each for each in request.messages if each.text.strip()]
+
+
+def _options(request: Request) -> dict[str, Any]:
+    options = request.options
+    body: dict[str, Any] = {"stream": True}
+    if options.temperature is not None:
+        body["temperature"] = options.temperature
+    if options.max_tokens is not None:
+        body["max_tokens"] = options.max_tokens
+    if options.seed is not None:
+        body["seed"] = options.seed
+    if options.stop:
+        body["stop_sequences"] = list(options.stop)
+    return body
+
+
+def parse(frame: Frame) -> Iterator[WireEvent]:
+    """Return the events of one frame. Raises MalformedFrameError for what is no JSON."""
+    chunk = decoded(frame)
+    delta = chunk.get("delta")
+    match chunk.get("type"):
+        case "content-delta" | "content-start":
+            yield from _content(delta)
+        case "message-end":
+            if isinstance(delta, dict):
+                yield from _usage(delta.get("usage"))
+                yield from _end(delta.get("finish_reason"), delta.get("error"))
+        case None:
+            yield from _refusal(frame, chunk)
+
+
+def parse_v1(frame: Frame) -> Iterator[WireEvent]:
+    """Return the events of one line of version 1. Raises MalformedFrameError for what is no JSON."""
+    if frame.data.startswith(("event:", "id:", ":")):
+        return  # the other lines of server-sent events: all that counts is in `data:`
+    line = Frame(frame.event, frame.data.removeprefix("data:"))
+    chunk = decoded(line)
+    match chunk.get("event_type"):
+        case "text-generation":
+            text = chunk.get("text")
+            if isinstance(text, str) and text:
+                yield TextDelta(text)
+        case "stream-end":
+            response = chunk.get("response")
+            response = response if isinstance(response, dict) else {}
+            yield from _usage(response.get("meta"))
+            yield from _end(chunk.get("finish_reason") or response.get("finish_reason"), chunk.get("error"))
+        case None:
+            yield from _refusal(line, chunk)
+
+
+def _content(delta: object) -> Iterator[WireEvent]:
+    match delta:
+        case {"message": {"content": dict(content)}}:
+            thinking, text = content.get("thinking"), content.get("text")
+            if isinstance(thinking, str) and thinking:
+                yield ThinkingDelta(thinking)
+            if isinstance(text, str) and text:
+                yield TextDelta(text)
+
+
+def _usage(counted: object) -> Iterator[WireEvent]:
+    """Yield the tokens of the model, or, where they are not told, those that are billed."""
+    match counted:
+        case {"tokens": dict(tokens)} | {"billed_units": dict(tokens)}:
+            yield UsageReport(
+                Usage(
+                    input_tokens=number(tokens.get("input_tokens")), output_tokens=number(tokens.get("output_tokens"))
+                )
+            )
+
+
+def _end(reason: object, error: object) -> Iterator[WireEvent]:
+    name = reason.upper() if isinstance(reason, str) else ""
+    if name in _FAILED:
+        yield Failure(json.dumps({"message": error if isinstance(error, str) and error else _FAILED[name]}))
+    elif name:
+        yield Finished(_FINISH.get(name, EndReason.OTHER))
+
+
+def _refusal(frame: Frame, chunk: dict[str, Any]) -> Iterator[WireEvent]:
+    """Yield the failure that an error body in the middle of a stream is."""
+    if frame.event == "error" or chunk.get("error") or isinstance(chunk.get("message"), str):
+        yield Failure(frame.data)
+
+
+def models(body: Any) -> Sequence[str]:
+    """Return the names in the answer to `GET /v1/models`."""
+    match body:
+        case {"models": list(listed)}:
+            return [each["name"] for each in listed if isinstance(each, dict) and isinstance(each.get("name"), str)]
+        case _:
+            return []

@@ -1,0 +1,263 @@
+"""Gemini, asked through google-genai.
+
+https://ai.google.dev/api/generate-content. `payload` speaks the SDK's words, `parse` understands an event of the
+answer as the server sends it; what lies between the two is `genai.py`'s. A prompt that is blocked and an answer that
+is withheld are ends like any other, and thoughts are shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from llmterm.conversation import ContinuationMode
+from llmterm.errors import (
+    AuthError,
+    ModelNotFoundError,
+    ProviderError,
+    RateLimitError,
+    RequestRefusedError,
+    ServerError,
+)
+from llmterm.messages import (
+    EndReason,
+    Finished,
+    Message,
+    Request,
+    StreamLimits,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+    UsageReport,
+)
+from llmterm.progress import Progress
+from llmterm.providers.genai import Genai
+from llmterm.providers.http import HttpProvider, free
+from llmterm.providers.patient import PatientStream
+from llmterm.providers.wire import Continuation, Failure, Opaque, Wire, WireEvent, decoded, number
+from llmterm.transport import Endpoint, Transport
+
+NAME = "gemini"
+
+# The first match counts; names as the API lists them, without "models/".
+_CONTINUATION: tuple[tuple[str, Continuation], ...] = (
+    (r"gemini-3\.5-flash-lite", "instruct"),
+    (r"gemini-3\.5-flash", "prefill"),
+    (r"gemini-([12](\.\d+)?|3(\.[01])?)(-|$)", "prefill"),
+    (r"", "instruct"),
+)
+# https://ai.google.dev/gemini-api/docs/thinking; asking for the thoughts of a model that has none is a 400.
+_THINKS: tuple[tuple[str, bool], ...] = (
+    (r"gemini-.*(image|tts|audio|live|embedding)", False),
+    (r"gemini-(2\.5|[3-9]|\d\d)", True),
+    (r"gemini-(pro|flash|flash-lite)-latest", True),
+    (r"", False),
+)
+# https://ai.google.dev/api/generate-content#FinishReason
+_FINISH = {
+    "STOP": EndReason.STOP,
+    "MAX_TOKENS": EndReason.LENGTH,
+    "CONTINUATION": EndReason.LENGTH,
+    **dict.fromkeys(
+        (
+            "SAFETY",
+            "RECITATION",
+            "BLOCKLIST",
+            "PROHIBITED_CONTENT",
+            "SPII",
+            "ESCALATION",
+            "MODEL_ARMOR",
+            "IMAGE_SAFETY",
+            "IMAGE_PROHIBITED_CONTENT",
+            "IMAGE_RECITATION",
+        ),
+        EndReason.REFUSAL,
+    ),
+}
+# https://ai.google.dev/gemini-api/docs/troubleshooting
+_ERRORS: Mapping[int, type[ProviderError]] = {
+    400: RequestRefusedError,
+    401: AuthError,
+    403: AuthError,
+    404: ModelNotFoundError,
+    429: RateLimitError,
+}
+_SIGNATURE = "thoughtSignature"
+_BASE64 = re.compile(r"(?:[\w-]{4})*(?:[\w-]{2}==|[\w-]{3}=)?", re.ASCII)
+
+
+def wire(api_version: str = "v1") -> Wire:
+    """Return the wire, whose payload is for `Genai` to send."""
+    return Wire(
+        name=NAME,
+        path=lambda request: f"/{api_version}/models/{_bare(request.model)}:streamGenerateContent",
+        payload=payload,
+        parse=lambda frame: parse(decoded(frame)),
+        headers=lambda key: {"x-goog-api-key": key} if key else {},
+        continuation=continuation,
+        models_path=f"/{api_version}/models",
+        models=models,
+    )
+
+
+def continuation(model: str) -> Continuation:
+    return next(mode for pattern, mode in _CONTINUATION if re.match(pattern, _bare(model)))
+
+
+def _bare(model: str) -> str:
+    return model.removeprefix("models/")
+
+
+def payload(request: Request) -> dict[str, Any]:
+    """Return the arguments of google-genai's `generate_content_stream` for `request`.
+
+    Messages with nothing in them are left out: a part without content would be a 400.
+    """
+    options = request.options
+    system = "\n\n".join(each.text for each in request.messages if each.role == "system" and each.text)
+    config: dict[str, Any] = {
+        "system_instruction": system or None,
+        "temperature": options.temperature,
+        "max_output_tokens": options.max_tokens,
+        "seed": options.seed,
+        "stop_sequences": list(options.stop) or None,
+        "thinking_config": {"include_thoughts": True} if _thinks(request.model) else None,
+        # One request for one answer: what goes on with it, and when, is not the SDK's to decide.
+        "automatic_continuation": False,
+        "automatic_function_calling": {"disable": True},
+    }
+    contents = [_content(each) for each in request.messages if each.role != "system"]
+    return {
+        "model": request.model,
+        "contents": [content for content in contents if content["parts"]],
+        "config": {name: value for name, value in config.items() if value is not None},
+    }
+
+
+def _thinks(model: str) -> bool:
+    return next(thinks for pattern, thinks in _THINKS if re.match(pattern, _bare(model)))
+
+
+def _content(message: Message) -> dict[str, Any]:
+    parts = [{"text": message.text}] if message.text else []
+    if message.role == "assistant":
+        parts += [{"text": "", "thought_signature": signature} for signature in _signatures(message)]
+    return {"role": "model" if message.role == "assistant" else "user", "parts": parts}
+
+
+def _signatures(message: Message) -> Iterator[str]:
+    """Yield what the model signed its thoughts with, as far as it is base64: all else would break the request."""
+    blocks = message.provider_data.get(NAME)
+    for block in blocks if isinstance(blocks, list | tuple) else ():
+        kept = block.get(_SIGNATURE) if isinstance(block, Mapping) else None
+        for signature in kept.split() if isinstance(kept, str) else ():
+            safe = signature.replace("+", "-").replace("/", "_")
+            if _BASE64.fullmatch(safe):
+                yield safe
+
+
+def parse(chunk: Mapping[str, Any]) -> Iterator[WireEvent]:
+    """Return the events of one `GenerateContentResponse`, in the form it has in JSON."""
+    error = chunk.get("error")
+    if error:
+        code = error.get("code") if isinstance(error, Mapping) else None
+        yield Failure(json.dumps({"error": error}), _ERRORS.get(number(code), ServerError))
+        return
+    candidates = chunk.get("candidates")
+    if isinstance(candidates, list) and candidates:
+        if isinstance(candidates[0], Mapping):
+            yield from _candidate(candidates[0])
+    elif isinstance(chunk.get("promptFeedback"), Mapping):
+        yield Finished(EndReason.REFUSAL)  # the prompt was blocked: there is no answer, and no failure either
+    usage = chunk.get("usageMetadata")
+    if isinstance(usage, Mapping):
+        yield UsageReport(_usage(usage))
+
+
+def _candidate(candidate: Mapping[str, Any]) -> Iterator[WireEvent]:
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, Mapping) else None
+    for part in parts if isinstance(parts, list) else ():
+        if isinstance(part, Mapping):
+            yield from _part(part)
+    reason = candidate.get("finishReason")
+    if isinstance(reason, str) and reason:
+        yield Finished(_FINISH.get(reason, EndReason.OTHER))
+
+
+def _part(part: Mapping[str, Any]) -> Iterator[WireEvent]:
+    text, signature = part.get("text"), part.get(_SIGNATURE)
+    if isinstance(text, str) and text:
+        yield ThinkingDelta(text) if part.get("thought") is True else TextDelta(text)
+    if isinstance(signature, str) and signature:
+        # There may be several in one answer, which `Opaque` puts one behind the other: a line each.
+        yield Opaque(0, {_SIGNATURE: f"{signature}\n"})
+
+
+def _usage(usage: Mapping[str, Any]) -> Usage:
+    return Usage(
+        input_tokens=number(usage.get("promptTokenCount")) + number(usage.get("toolUsePromptTokenCount")),
+        output_tokens=number(usage.get("candidatesTokenCount")) + number(usage.get("thoughtsTokenCount")),
+    )
+
+
+def models(body: Any) -> Sequence[str]:
+    """Return the names in a list of models, of those that answer."""
+    listed = body.get("models") if isinstance(body, Mapping) else None
+    return [
+        _bare(each["name"])
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, Mapping) and isinstance(each.get("name"), str) and _answers(each)
+    ]
+
+
+def _answers(model: Mapping[str, Any]) -> bool:
+    methods = model.get("supportedGenerationMethods")
+    return isinstance(methods, list) and "generateContent" in methods
+
+
+class GeminiProvider:
+    """An `HttpProvider` whose transport is google-genai over the real one."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        endpoint: Endpoint,
+        *,
+        base_url: str,
+        needs_key: str = "",
+        known: Sequence[str] = (),
+        cost: Callable[[str, Usage], float | None] = free,
+        api_version: str = "v1",
+    ) -> None:
+        """`api_version` is that of GOOGLE_GENAI_API_VERSION, in which the SDK calls v1beta by a short name, too."""
+        version = "v1beta" if api_version == "beta" else api_version
+        self.name = endpoint.name
+        self.cost = cost
+        self._http = HttpProvider(
+            # It has what a provider needs of a transport: `open`, `fetch` and `aclose`.
+            cast(Transport, Genai(transport, base_url=base_url, api_version=version)),
+            wire(version),
+            endpoint,
+            base_url=base_url,
+            needs_key=needs_key,
+            known=known,
+            cost=cost,
+        )
+
+    def continuation(self, model: str) -> ContinuationMode:
+        return self._http.continuation(model)
+
+    def preparation(self, model: str) -> str:
+        return self._http.preparation(model)
+
+    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> PatientStream:
+        return await self._http.open(request, limits, progress)
+
+    async def models(self) -> Sequence[str]:
+        return await self._http.models()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()

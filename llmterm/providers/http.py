@@ -1,0 +1,119 @@
+"""A provider that is a wire over the transport: what OpenAI, Anthropic, Cohere and Ollama have in common."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from llmterm.conversation import ContinuationMode
+from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError
+from llmterm.messages import Request, StreamLimits, Usage
+from llmterm.progress import Progress
+from llmterm.providers.patient import PatientStream
+from llmterm.providers.stream import WireStream
+from llmterm.providers.wire import Wire
+from llmterm.transport import Call, Endpoint, Transport
+
+# What asking for the list of models may take, in seconds.
+_LISTING = StreamLimits(first_token_timeout=10.0, chunk_timeout=10.0, stream_timeout=20.0)
+_NEAREST_SECONDS = 3.0
+_CHARACTERS_PER_TOKEN = 4
+
+
+def free(_model: str, _usage: Usage) -> None:
+    """The cost where there is no price."""
+
+
+def about(request: Request) -> int:
+    """Return about how many tokens a request takes, for limits that count them."""
+    asked = sum(len(message.text) for message in request.messages)
+    return asked // _CHARACTERS_PER_TOKEN + (request.options.max_tokens or 0)
+
+
+class HttpProvider:
+    """Answers from one base URL."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        wire: Wire,
+        endpoint: Endpoint,
+        *,
+        base_url: str,
+        needs_key: str = "",
+        known: Sequence[str] = (),
+        cost: Callable[[str, Usage], float | None] = free,
+    ) -> None:
+        """`needs_key` is the hint of the error that a missing key is, "" where it is none.
+
+        `known` are models that the provider does not list itself.
+        """
+        self.name = endpoint.name
+        self.cost = cost
+        self._transport = transport
+        self._wire = wire
+        self._endpoint = endpoint
+        self._base_url = base_url.rstrip("/")
+        self._needs_key = needs_key
+        self._known = known
+
+    def continuation(self, model: str) -> ContinuationMode:
+        return "instruct" if self._wire.continuation(model) == "instruct" else "prefill"
+
+    def preparation(self, model: str) -> str:
+        return ""
+
+    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> PatientStream:
+        self._require_key()
+
+        async def ask(key: str) -> WireStream:
+            try:
+                frames = await self._transport.open(self._call(request, key), limits)
+            except ModelNotFoundError as error:
+                error.hint = await self._nearest(request.model, key) or error.hint
+                raise
+            self._endpoint.limits.learn(frames.headers)
+            return WireStream(frames, self._wire)
+
+        return PatientStream(self._endpoint, ask, tokens=about(request), progress=progress)
+
+    async def models(self) -> Sequence[str]:
+        self._require_key()
+        return await self._models(self._endpoint.key(), _LISTING)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    def _require_key(self) -> None:
+        if self._needs_key and not self._endpoint.key():
+            raise ConfigError(f"no key for {self.name}", hint=self._needs_key)
+
+    def _call(self, request: Request, key: str) -> Call:
+        return Call(
+            who=self.name,
+            model=request.model,
+            url=self._base_url + self._wire.path(request),
+            payload=self._wire.payload(request),
+            headers=self._wire.headers(key),
+            secrets=(key,),
+            framing=self._wire.framing,
+        )
+
+    async def _models(self, key: str, limits: StreamLimits) -> list[str]:
+        call = Call(
+            who=self.name, url=self._base_url + self._wire.models_path, headers=self._wire.headers(key), secrets=(key,)
+        )
+        listed = self._wire.models(await self._transport.fetch(call, limits))
+        return [*listed, *(each for each in self._known if each not in listed)]
+
+    async def _nearest(self, model: str, key: str) -> str:
+        """Return a hint that names what there is instead of `model`."""
+        try:
+            names = await self._models(key, replace(_LISTING, first_token_timeout=_NEAREST_SECONDS))
+        except LlmtermError:
+            return ""  # whoever has no such list has said enough
+        near = difflib.get_close_matches(model, names, n=3, cutoff=0.4)
+        if near:
+            return f"did you mean {' or '.join(near)}?"
+        return f"there are {', '.join(names[:5])}" if names else ""

@@ -1,0 +1,126 @@
+"""Ollama's chat: newline-delimited JSON from a server on this machine, or one like it.
+
+https://docs.ollama.com/api/chat, https://docs.ollama.com/api/pull. A trailing assistant message is continued
+literally. Here is also what the lines of a download say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llmterm.errors import ServerError
+from llmterm.framing import Frame
+from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
+from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, number
+from llmterm.transport import error_words
+
+PULL_PATH = "/api/pull"
+
+_FINISH = {"stop": EndReason.STOP, "length": EndReason.LENGTH}
+
+
+def wire() -> Wire:
+    return Wire(
+        name="ollama",
+        framing="ndjson",
+        path=lambda _: "/api/chat",
+        payload=payload,
+        parse=parse,
+        headers=bearer,
+        continuation=lambda _: "prefill",
+        models_path="/api/tags",
+        models=models,
+    )
+
+
+def payload(request: Request) -> dict[str, Any]:
+    """Return the JSON body for `request`."""
+    asked = request.options
+    options: dict[str, Any] = {
+        "temperature": asked.temperature,
+        "num_predict": asked.max_tokens,
+        "seed": asked.seed,
+        "stop": list(asked.stop) or None,
+    }
+    return {
+        "model": request.model,
+        "messages": [_message(message) for message in request.messages],
+        "stream": True,
+        "options": {name: value for name, value in options.items() if value is not None},
+    }
+
+
+def _message(message: Message) -> dict[str, str]:
+    return {"role": message.role, "content": message.text}
+
+
+def parse(frame: Frame) -> Iterator[WireEvent]:
+    """Return the events of one line. Raises MalformedFrameError for what is no JSON."""
+    line = decoded(frame)
+    if line.get("error"):
+        yield Failure(frame.data)
+        return
+    message = line.get("message")
+    if isinstance(message, dict):
+        thinking, text = message.get("thinking"), message.get("content")
+        if isinstance(thinking, str) and thinking:
+            yield ThinkingDelta(thinking)
+        if isinstance(text, str) and text:
+            yield TextDelta(text)
+    if line.get("done") is True:
+        yield UsageReport(_usage(line))
+        yield Finished(_reason(line.get("done_reason")))
+
+
+def _usage(line: dict[str, Any]) -> Usage:
+    return Usage(input_tokens=number(line.get("prompt_eval_count")), output_tokens=number(line.get("eval_count")))
+
+
+def _reason(given: object) -> EndReason:
+    """Return why an answer ended. Old servers do not say; `load` and `unload` are no answers at all."""
+    if not given:
+        return EndReason.STOP
+    return _FINISH.get(given, EndReason.OTHER) if isinstance(given, str) else EndReason.OTHER
+
+
+def models(body: Any) -> Sequence[str]:
+    """Return the names in the answer to `GET /api/tags`."""
+    listed = body.get("models") if isinstance(body, dict) else None
+    if not isinstance(listed, list):
+        return []
+    return [each["name"] for each in listed if isinstance(each, dict) and isinstance(each.get("name"), str)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullProgress:
+    """What a line of a download says: of the part `digest`, `completed` of `total` bytes are here. 0 is unknown."""
+
+    status: str
+    digest: str = ""
+    completed: int = 0
+    total: int = 0
+
+
+def pull_payload(model: str) -> dict[str, Any]:
+    """Return the JSON body that has a model downloaded; asked again, it goes on where it was interrupted."""
+    return {"model": model, "stream": True}
+
+
+def pull_progress(frame: Frame) -> PullProgress:
+    """Return what one line says. Raises ServerError if the download failed, MalformedFrameError for no JSON."""
+    line = decoded(frame)
+    if line.get("error"):
+        said = error_words(frame.data) or "the server reports an error"
+        raise ServerError(f"ollama: {said}", provider="ollama")
+    return PullProgress(
+        status=_text(line.get("status")),
+        digest=_text(line.get("digest")),
+        completed=number(line.get("completed")),
+        total=number(line.get("total")),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

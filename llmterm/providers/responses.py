@@ -1,0 +1,150 @@
+"""OpenAI's Responses API.
+
+https://platform.openai.com/docs/api-reference/responses-streaming. Nothing is stored on the other side: what a model
+has thought travels with the answer, encrypted, and goes back before it, to the same model only. What an event is, the
+`type` in its data says; events of other kinds are skipped. The end is an event, there is no `[DONE]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from llmterm.framing import Frame
+from llmterm.messages import (
+    EndReason,
+    Finished,
+    Message,
+    Request,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+    UsageReport,
+)
+from llmterm.providers.openai import failed, failure, models, refused, thinks
+from llmterm.providers.wire import Opaque, Wire, WireEvent, bearer, decoded, number
+
+NAME = "responses"
+
+_TEXT = frozenset({"response.output_text.delta", "response.refusal.delta"})
+_THINKING = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
+_END = frozenset({"response.completed", "response.incomplete"})
+_INCOMPLETE = {"max_output_tokens": EndReason.LENGTH, "content_filter": EndReason.REFUSAL}
+_CARRIED = ("id", "encrypted_content", "model")
+# A model answers under the name of its snapshot: gpt-5 as gpt-5-2025-08-07.
+_SNAPSHOT = re.compile(r"-\d{4}-\d\d-\d\d\Z")
+
+
+def wire(*, official: bool = False, summaries: bool = True) -> Wire:
+    """Return the wire of OpenAI itself (`official`), or of a server that resembles it.
+
+    `summaries` asks for what a thinking model thought; OpenAI gives it to verified organisations, and others an error.
+    """
+    return Wire(
+        name=NAME,
+        path=lambda _: "/responses",
+        payload=partial(payload, official=official, summaries=summaries),
+        parse=parse,
+        headers=bearer,
+        continuation=lambda _: "instruct",
+        models_path="/models",
+        models=models,
+    )
+
+
+def payload(request: Request, *, official: bool = False, summaries: bool = True) -> dict[str, Any]:
+    """Return the JSON body for `request`. This API knows neither a seed nor stop sequences."""
+    options = request.options
+    thinking = official and thinks(request.model)
+    instructions = [message.text for message in request.messages if message.role == "system"]
+    body: dict[str, Any] = {
+        "model": request.model,
+        "input": [item for message in request.messages for item in _items(message, request.model if thinking else "")],
+        "stream": True,
+        "store": False,
+    }
+    if instructions:
+        body["instructions"] = "\n\n".join(instructions)
+    if options.max_tokens is not None:
+        body["max_output_tokens"] = options.max_tokens
+    if options.temperature is not None and not (official and "temperature" in refused(request.model)):
+        body["temperature"] = options.temperature
+    if thinking:
+        body["include"] = ["reasoning.encrypted_content"]
+    if thinking and summaries:
+        body["reasoning"] = {"summary": "auto"}
+    return body
+
+
+def _items(message: Message, thinker: str) -> Iterator[dict[str, Any]]:
+    """Yield the input items that a message is; `thinker` is the model that may see its own thoughts again, or ""."""
+    if message.role == "system":
+        return
+    if message.role == "user":
+        yield {"role": "user", "content": [{"type": "input_text", "text": message.text}]}
+        return
+    if thinker and message.text:  # a thought that nothing follows is refused
+        for block in message.provider_data.get(NAME, ()):
+            if _SNAPSHOT.sub("", block.get("model", "")) == _SNAPSHOT.sub("", thinker):
+                yield {
+                    "type": "reasoning",
+                    "id": block.get("id", ""),
+                    "encrypted_content": block.get("encrypted_content", ""),
+                    "summary": [],
+                }
+    yield {"role": "assistant", "content": [{"type": "output_text", "text": message.text}]}
+
+
+def parse(frame: Frame) -> Iterator[WireEvent]:
+    """Return the events of one frame. Raises MalformedFrameError for what is no JSON."""
+    if frame.event == "error":
+        yield failed(frame)
+        return
+    event = decoded(frame)
+    kind = event.get("type")
+    if not isinstance(kind, str):
+        kind = frame.event
+    if kind == "error" or (event.get("error") and not kind.startswith("response.")):
+        yield failed(frame)
+    elif kind in _TEXT or kind in _THINKING:
+        delta = event.get("delta")
+        if isinstance(delta, str) and delta:
+            yield TextDelta(delta) if kind in _TEXT else ThinkingDelta(delta)
+    elif kind == "response.reasoning_summary_part.added":
+        if number(event.get("summary_index")):
+            yield ThinkingDelta("\n\n")
+    elif kind == "response.failed":
+        yield failure(_object(event, "response").get("error"), frame.data)
+    elif kind in _END:
+        yield from _end(_object(event, "response"), complete=kind == "response.completed")
+
+
+def _end(response: dict[str, Any], *, complete: bool) -> Iterator[WireEvent]:
+    yield from _thoughts(response)
+    usage = response.get("usage")
+    if isinstance(usage, dict):
+        yield UsageReport(
+            Usage(input_tokens=number(usage.get("input_tokens")), output_tokens=number(usage.get("output_tokens")))
+        )
+    reason = _object(response, "incomplete_details").get("reason")
+    ended = _INCOMPLETE.get(reason, EndReason.OTHER) if isinstance(reason, str) else EndReason.OTHER
+    yield Finished(EndReason.STOP if complete else ended)
+
+
+def _thoughts(response: dict[str, Any]) -> Iterator[Opaque]:
+    """Yield what must go back of the reasoning items: the cipher is bound to the item's id, and to the model."""
+    output = response.get("output")
+    for index, item in enumerate(output if isinstance(output, list) else ()):
+        if isinstance(item, dict) and item.get("type") == "reasoning":
+            parts = {**item, "model": response.get("model")}
+            texts = {name: parts.get(name) for name in _CARRIED}
+            kept = {name: text for name, text in texts.items() if isinstance(text, str) and text}
+            if len(kept) == len(_CARRIED):
+                yield Opaque(index, kept)
+
+
+def _object(parent: dict[str, Any], name: str) -> dict[str, Any]:
+    value = parent.get(name)
+    return value if isinstance(value, dict) else {}

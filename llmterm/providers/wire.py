@@ -1,0 +1,80 @@
+"""A wire: one provider's protocol, as data and pure functions.
+
+`payload` says a `Request` in the provider's words, `parse` understands a frame of the answer; neither does any I/O or
+keeps any state. What needs memory over several frames (the last usage, blocks to send back) is `WireStream`'s.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from llmterm.errors import ProviderError, ServerError
+from llmterm.framing import Frame, Framing
+from llmterm.messages import Request, StreamEvent
+
+Continuation: TypeAlias = Literal["prefill", "prefix", "continue_final_message", "instruct"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Part of a block that must be sent back later: text to append under each name, to the block of that index."""
+
+    index: int
+    parts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The provider reports a failure inside a stream that began well, in the JSON of `words`; `error` is what it is."""
+
+    words: str
+    error: type[ProviderError] = ServerError
+
+
+WireEvent: TypeAlias = StreamEvent | Opaque | Failure
+
+
+class MalformedFrameError(ValueError):
+    """A frame is not what this wire should say. It is skipped as long as the stream goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """`name` is the key of its blocks in `Message.provider_data`; paths go behind the base URL.
+
+    `continuation` says how a model is asked to go on with an answer: literally (`prefill`, or one of the two flags
+    that some servers want with it), or by `instruct`ion. A request whose last message is the assistant's is one for a
+    literal continuation. `models_path` is asked for the list of models that `models` then reads.
+    """
+
+    name: str
+    framing: Framing = "sse"
+    path: Callable[[Request], str]
+    payload: Callable[[Request], dict[str, Any]]
+    parse: Callable[[Frame], Iterable[WireEvent]]
+    headers: Callable[[str], Mapping[str, str]]
+    continuation: Callable[[str], Continuation]
+    models_path: str
+    models: Callable[[Any], Sequence[str]]
+
+
+def bearer(key: str) -> dict[str, str]:
+    """Return the header that most providers want the key in; none for an empty one."""
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
+def decoded(frame: Frame) -> dict[str, Any]:
+    """Return the JSON object in a frame; an empty one for other JSON. Raises MalformedFrameError for what is none."""
+    try:
+        value = json.loads(frame.data)
+    except (ValueError, RecursionError):
+        raise MalformedFrameError(frame.data[:100]) from None
+    return value if isinstance(value, dict) else {}
+
+
+def number(value: object) -> int:
+    """Return a count from a stranger's JSON: what is no count is 0."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

@@ -1,0 +1,137 @@
+"""What the segments of all stored answers add up to, for each model of each provider.
+
+An answer in several parts counts once for every model that wrote a part of it. What streams right now is not counted
+before its first pause or its end. Days are those of this machine's time zone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from llmterm.messages import EndReason
+from llmterm.sessions.database import Transaction
+from llmterm.sessions.rows import read_time
+
+_BY_PROVIDER = {EndReason.STOP, EndReason.LENGTH, EndReason.STOP_SEQUENCE, EndReason.REFUSAL, EndReason.OTHER}
+# An answer that came all at once says nothing of how fast it was written.
+_LEAST_MS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """The output of one day. `estimated`: some of it was not counted by the provider."""
+
+    date: date
+    output_tokens: int
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What one model did, and how fast.
+
+    `pauses`: segments that ended otherwise than by the provider. `first_token_ms` and `tokens_per_second` are medians
+    over the segments that have them, `cost` is the sum of those that have one; None where none has. `estimated`: some
+    of the tokens were not counted by the provider. `days`: oldest first, none without an answer.
+    """
+
+    provider: str
+    model: str
+    answers: int
+    segments: int
+    pauses: int
+    input_tokens: int
+    output_tokens: int
+    estimated: bool
+    first_token_ms: int | None
+    tokens_per_second: float | None
+    retries: int
+    cost: float | None
+    days: tuple[Day, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A segment, as far as figures go."""
+
+    message_id: int
+    date: date
+    end_reason: EndReason
+    input_tokens: int
+    output_tokens: int
+    estimated: bool
+    first_token_ms: int | None
+    duration_ms: int
+    retries: int
+    cost: float | None
+
+    @property
+    def wait(self) -> int | None:
+        """Milliseconds to the first token; None where nothing was generated, as in an answer from the cache."""
+        return self.first_token_ms if self.output_tokens > 0 else None
+
+    @property
+    def speed(self) -> float | None:
+        """Tokens per second after the first token."""
+        if self.wait is None or self.duration_ms - self.wait < _LEAST_MS:
+            return None
+        return self.output_tokens * 1000 / (self.duration_ms - self.wait)
+
+
+def read_figures(tx: Transaction, session_id: str | None) -> list[Figures]:
+    """Return the figures of one session or of all, most output tokens first."""
+    parts: dict[tuple[str, str], list[_Part]] = {}
+    for provider, model, message_id, created_at, end_reason, *figures in tx.rows(
+        "SELECT provider, model, message_id, created_at, end_reason,"
+        " input_tokens, output_tokens, estimated, first_token_ms, duration_ms, retries, cost"
+        f" FROM segments JOIN messages ON id = message_id {'WHERE session_id = ?' if session_id else ''}",
+        *([session_id] if session_id else []),
+    ):
+        day = read_time(created_at).astimezone().date()
+        part = _Part(message_id, day, EndReason(end_reason), *figures)
+        parts.setdefault((provider, model), []).append(part)
+    found = [_figures(*key, parts[key]) for key in sorted(parts)]
+    return sorted(found, key=lambda each: each.output_tokens, reverse=True)
+
+
+def _figures(provider: str, model: str, parts: Sequence[_Part]) -> Figures:
+    wait = _median([part.wait for part in parts if part.wait is not None])
+    costs = [part.cost for part in parts if part.cost is not None]
+    return Figures(
+        provider=provider,
+        model=model,
+        answers=len({part.message_id for part in parts}),
+        segments=len(parts),
+        pauses=sum(part.end_reason not in _BY_PROVIDER for part in parts),
+        input_tokens=sum(part.input_tokens for part in parts),
+        output_tokens=sum(part.output_tokens for part in parts),
+        estimated=any(part.estimated for part in parts),
+        first_token_ms=None if wait is None else round(wait),
+        tokens_per_second=_median([part.speed for part in parts if part.speed is not None]),
+        retries=sum(part.retries for part in parts),
+        cost=math.fsum(costs) if costs else None,
+        days=_days(parts),
+    )
+
+
+def _days(parts: Sequence[_Part]) -> tuple[Day, ...]:
+    by_date: dict[date, list[_Part]] = {}
+    for part in parts:
+        by_date.setdefault(part.date, []).append(part)
+    return tuple(
+        Day(
+            date=day,
+            output_tokens=sum(part.output_tokens for part in by_date[day]),
+            estimated=any(part.estimated for part in by_date[day]),
+        )
+        for day in sorted(by_date)
+    )
+
+
+def _median(values: Sequence[float]) -> float | None:
+    import statistics  # only here: it brings decimal, fractions and random along
+
+    return statistics.median(values) if values else None

@@ -1,0 +1,120 @@
+"""What the models did: a table and bars for people, plain data for programs.
+
+Figures in, lines out. Numbers of which some part is an estimate begin with "~".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from llmterm.render.cells import wrap
+from llmterm.render.chart import Bar, Column, bars, table
+from llmterm.sessions import SessionStore
+from llmterm.sessions.figures import Figures
+
+_DAYS = 14
+_NONE = "-"
+_FOOTNOTE = "~ estimated: for some of it the provider sent no count"
+
+
+def values(store: SessionStore, session: str | None = None) -> list[dict[str, Any]]:
+    """Return the figures as JSON values, most output tokens first. Raises SessionError."""
+    return [
+        {
+            "provider": each.provider,
+            "model": each.model,
+            "answers": each.answers,
+            "segments": each.segments,
+            "pauses": each.pauses,
+            "input_tokens": each.input_tokens,
+            "output_tokens": each.output_tokens,
+            "estimated": each.estimated,
+            "first_token_ms": each.first_token_ms,
+            "tokens_per_second": None if each.tokens_per_second is None else round(each.tokens_per_second, 2),
+            "retries": each.retries,
+            "cost": each.cost,
+        }
+        for each in store.figures(session)
+    ]
+
+
+def lines(
+    store: SessionStore, session: str | None = None, *, width: int, color: bool, today: date | None = None
+) -> list[str]:
+    """Return the figures of one session or of all, laid out within `width` cells. Raises SessionError."""
+    figures = store.figures(session)
+    if not figures:
+        return ["there are no figures yet: no model has answered"]
+    page = _table(figures, width, color=color)
+    page += ["", *bars("Output tokens by model", [_model_bar(each) for each in figures], width, color=color)]
+    days = _day_bars(figures, today or date.today())
+    if any(bar.value for bar in days):
+        page += ["", *bars("Output tokens by day", days, width, color=color)]
+    if any(each.estimated for each in figures):
+        page += ["", *wrap(_FOOTNOTE, width)]
+    return page
+
+
+def _table(figures: Sequence[Figures], width: int, *, color: bool) -> list[str]:
+    def column(head: str, cell: Callable[[Figures], str], *, spare: bool = False) -> Column:
+        return Column(head=head, cells=[cell(each) for each in figures], spare=spare)
+
+    shown = [
+        column("answers", lambda each: f"{each.answers:,}"),
+        column("segments", lambda each: f"{each.segments:,}", spare=True),
+        column("pauses", lambda each: f"{each.pauses:,}"),
+        column("input", lambda each: _tokens(each.input_tokens, each.estimated)),
+        column("output", lambda each: _tokens(each.output_tokens, each.estimated)),
+        column("first\ntoken", lambda each: _wait(each.first_token_ms)),
+        column("tokens/s", _speed),
+        column("retries", lambda each: f"{each.retries:,}", spare=True),
+        column("cost", _cost),
+    ]
+    return table(column("model", _name), shown, width, color=color)
+
+
+def _model_bar(figures: Figures) -> Bar:
+    return Bar(
+        label=_name(figures), value=figures.output_tokens, figure=_tokens(figures.output_tokens, figures.estimated)
+    )
+
+
+def _day_bars(figures: Sequence[Figures], today: date) -> list[Bar]:
+    """Return a bar for each of the last days, oldest first, those without an answer too."""
+    bars: list[Bar] = []
+    for ago in reversed(range(_DAYS)):
+        day = today - timedelta(days=ago)
+        found = [each for model in figures for each in model.days if each.date == day]
+        value = sum(each.output_tokens for each in found)
+        estimated = any(each.estimated for each in found)
+        bars.append(Bar(label=day.isoformat(), value=value, figure=_tokens(value, estimated)))
+    return bars
+
+
+def _name(figures: Figures) -> str:
+    return f"{figures.provider}/{figures.model}"
+
+
+def _tokens(count: int, estimated: bool) -> str:
+    return f"{'~' if estimated else ''}{count:,}"
+
+
+def _wait(ms: int | None) -> str:
+    if ms is None:
+        return _NONE
+    return f"{ms} ms" if ms < 1000 else f"{ms / 1000:,.1f} s"
+
+
+def _speed(figures: Figures) -> str:
+    if figures.tokens_per_second is None:
+        return _NONE
+    return f"{'~' if figures.estimated else ''}{figures.tokens_per_second:,.1f}"
+
+
+def _cost(figures: Figures) -> str:
+    if figures.cost is None:
+        return _NONE
+    mark = "~" if figures.estimated else ""
+    return f"{mark}{figures.cost:,.4f}"

@@ -1,0 +1,339 @@
+"""The wire of OpenAI's Responses API: what is sent, what is understood, and what goes back of a model's thoughts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmterm.errors import ContextTooLongError, NetworkError, ProviderError, RateLimitError, ServerError
+from llmterm.framing import Frame
+from llmterm.messages import (
+    EndReason,
+    Finished,
+    Message,
+    Options,
+    Request,
+    StreamEvent,
+    StreamLimits,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+    UsageReport,
+)
+from llmterm.providers.responses import parse, payload, wire
+from llmterm.providers.stream import WireStream
+from llmterm.providers.wire import Failure, MalformedFrameError, Opaque
+from llmterm.transport import Call, Transport
+from tests.wire import Exchange, Script, WireServer
+
+QUESTION = Message(role="user", text="q")
+USAGE = {"input_tokens": 5, "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": 3}}
+THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "cipher"}
+SAID = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "a"}]}
+BLOCK = {"id": "rs_1", "encrypted_content": "cipher", "model": "gpt-5-2025-08-07"}
+
+
+def event(kind: str, name: str | None = None, **parts: object) -> Frame:
+    return Frame(kind if name is None else name, json.dumps({"type": kind, "sequence_number": 1, **parts}))
+
+
+def text(delta: str) -> Frame:
+    return event("response.output_text.delta", delta=delta, output_index=1, content_index=0, obfuscation="x")
+
+
+def asked(model: str, *messages: Message, **options: Any) -> Request:
+    return Request(model=model, messages=messages or (QUESTION,), options=Options(**options))
+
+
+def test_payload_says_what_was_asked_for() -> None:
+    """The system prompt as instructions, the rest as items, and nothing to be stored."""
+    request = asked(
+        "gpt-4.1",
+        Message(role="system", text="s"),
+        QUESTION,
+        Message(role="assistant", text="a"),
+        Message(role="user", text="r"),
+        temperature=0.0,
+        max_tokens=99,
+        seed=3,
+        stop=("END",),
+    )
+
+    assert payload(request, official=True) == {
+        "model": "gpt-4.1",
+        "instructions": "s",
+        "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "q"}]},
+            {"role": "assistant", "content": [{"type": "output_text", "text": "a"}]},
+            {"role": "user", "content": [{"type": "input_text", "text": "r"}]},
+        ],
+        "stream": True,
+        "store": False,
+        "temperature": 0.0,
+        "max_output_tokens": 99,
+    }
+
+
+def test_payload_of_a_thinking_model_asks_for_its_thoughts() -> None:
+    """For people as a summary, for the model as a cipher; and without a temperature, which it refuses."""
+    body = payload(asked("o4-mini", temperature=0.2), official=True)
+
+    assert body["reasoning"] == {"summary": "auto"}
+    assert body["include"] == ["reasoning.encrypted_content"]
+    assert "temperature" not in body
+    assert "instructions" not in body
+
+
+def test_summaries_can_be_left_out() -> None:
+    """OpenAI gives them to verified organisations only, and an error to others."""
+    body = wire(official=True, summaries=False).payload(asked("o4-mini"))
+
+    assert "reasoning" not in body
+    assert "include" in body
+
+
+def test_other_servers_are_asked_for_nothing_special() -> None:
+    """A model's name says nothing there."""
+    body = wire().payload(asked("gpt-5", temperature=0.2))
+
+    assert body["temperature"] == 0.2
+    assert not {"reasoning", "include"} & set(body)
+
+
+def test_thoughts_go_back_before_the_answer_that_they_led_to() -> None:
+    """As an item of the input, under the id that the cipher is bound to."""
+    before = Message(role="assistant", text="a", provider_data={"responses": [BLOCK], "anthropic": [{"x": "y"}]})
+
+    body = payload(asked("gpt-5", QUESTION, before, QUESTION), official=True)
+
+    assert [item.get("type", item.get("role")) for item in body["input"]] == ["user", "reasoning", "assistant", "user"]
+    assert body["input"][1] == {"type": "reasoning", "id": "rs_1", "encrypted_content": "cipher", "summary": []}
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "official"),
+    [
+        ("gpt-5-mini", "a", True),  # another model cannot read them
+        ("gpt-4.1", "a", True),  # one that does not think refuses them
+        ("gpt-5", "", True),  # nothing follows them
+        ("gpt-5", "a", False),  # another server
+    ],
+)
+def test_thoughts_stay_here_when_they_would_be_refused(model: str, words: str, official: bool) -> None:
+    """A conversation goes on with any model, whoever thought in it before."""
+    before = Message(role="assistant", text=words, provider_data={"responses": [BLOCK]})
+
+    body = payload(asked(model, QUESTION, before, QUESTION), official=official)
+
+    assert all(item.get("type") != "reasoning" for item in body["input"])
+
+
+@pytest.mark.parametrize(
+    ("frame", "events"),
+    [
+        (text("a"), [TextDelta("a")]),
+        (text(""), []),
+        (event("response.output_text.delta", name="", delta="a"), [TextDelta("a")]),
+        (event("response.output_text.delta", name="response.created", delta="a"), [TextDelta("a")]),
+        (Frame("response.output_text.delta", '{"delta": "a"}'), [TextDelta("a")]),
+        (event("response.refusal.delta", delta="I will not"), [TextDelta("I will not")]),
+        (event("response.reasoning_summary_text.delta", delta="hm", summary_index=0), [ThinkingDelta("hm")]),
+        (event("response.reasoning_text.delta", delta="hm"), [ThinkingDelta("hm")]),
+        (event("response.reasoning_summary_part.added", summary_index=0), []),
+        (event("response.reasoning_summary_part.added", summary_index=1), [ThinkingDelta("\n\n")]),
+        (event("response.created", response={"status": "in_progress", "error": None, "usage": None}), []),
+        (event("response.output_text.done", text="the whole text again"), []),
+        (event("response.output_item.done", item=SAID), []),
+        (event("response.some.future.event", delta="x", error="not ours"), []),
+        (event("keepalive"), []),
+        (Frame("", "[1, 2]"), []),
+    ],
+)
+def test_events_are_understood(frame: Frame, events: list[StreamEvent]) -> None:
+    """By the type in the data; what is repeated at the end is not said twice, what is unknown is skipped."""
+    assert list(parse(frame)) == events
+
+
+@pytest.mark.parametrize(
+    ("kind", "response", "reason"),
+    [
+        ("response.completed", {"status": "completed"}, EndReason.STOP),
+        ("response.incomplete", {"incomplete_details": {"reason": "max_output_tokens"}}, EndReason.LENGTH),
+        ("response.incomplete", {"incomplete_details": {"reason": "content_filter"}}, EndReason.REFUSAL),
+        ("response.incomplete", {"incomplete_details": {"reason": "something new"}}, EndReason.OTHER),
+        ("response.incomplete", {"incomplete_details": None}, EndReason.OTHER),
+    ],
+)
+def test_end_has_a_reason_and_the_usage(kind: str, response: dict[str, Any], reason: EndReason) -> None:
+    """Both come in one event."""
+    events = list(parse(event(kind, response={**response, "usage": USAGE})))
+
+    assert events == [UsageReport(Usage(input_tokens=5, output_tokens=7)), Finished(reason)]
+
+
+def test_end_has_the_thoughts_that_must_go_back() -> None:
+    """Those with a cipher, under the index of their place in the output."""
+    output = [SAID, THOUGHT, {**THOUGHT, "encrypted_content": None}, "x"]
+
+    events = list(parse(event("response.completed", response={"model": "gpt-5-2025-08-07", "output": output})))
+
+    assert events == [Opaque(1, BLOCK), Finished(EndReason.STOP)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        (event("response.failed", response={"error": {"code": "server_error", "message": "boom"}}), ServerError),
+        (
+            event("response.failed", response={"error": {"code": "rate_limit_exceeded", "message": "boom"}}),
+            RateLimitError,
+        ),
+        (event("error", code="server_error", message="boom", param=None), ServerError),
+        (event("error", name="", code="rate_limit_exceeded", message="boom"), RateLimitError),
+        (event("error", code="context_length_exceeded", message="boom"), ContextTooLongError),
+        (event("error", error={"type": "invalid_request_error", "code": None, "message": "boom"}), ServerError),
+        (Frame("", '{"error": {"message": "boom"}}'), ServerError),
+        (Frame("error", "boom"), ServerError),
+    ],
+)
+def test_failure_is_told_in_the_providers_words(frame: Frame, error: type[ProviderError]) -> None:
+    """Whichever of the two events it comes in, and whether or not there is a name to it."""
+    (failure,) = parse(frame)
+
+    assert failure == Failure('"boom"', error)
+
+
+def test_failure_without_words_is_a_failure() -> None:
+    """There is an error even if nothing is said of it."""
+    (failure,) = parse(event("response.failed", response={"error": None}))
+
+    assert isinstance(failure, Failure)
+
+
+def test_what_is_no_json_is_malformed() -> None:
+    """A proxy's web page is not taken for silence."""
+    with pytest.raises(MalformedFrameError):
+        list(parse(Frame("", "<html>")))
+
+
+KINDS = [
+    *("response.output_text.delta", "response.reasoning_text.delta", "response.reasoning_summary_part.added"),
+    *("response.completed", "response.incomplete", "response.failed", "error", "reasoning"),
+]
+WORDS = [
+    *("delta", "response", "error", "code", "message", "usage", "output", "incomplete_details", "reason"),
+    *("summary_index", "id", "encrypted_content", "model", "input_tokens", "output_tokens"),
+]
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(KINDS),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["type", *WORDS]), inner),
+)
+anything = dict.fromkeys(WORDS, json_values)
+items = st.fixed_dictionaries({"type": st.just("reasoning")}, optional=anything)
+responses = st.fixed_dictionaries({}, optional={**anything, "output": st.lists(items)})
+spoken = st.fixed_dictionaries(
+    {"type": st.sampled_from(KINDS)}, optional={**anything, "response": responses | json_values}
+)
+
+
+@given(json_values | spoken, st.sampled_from(["", *KINDS]))
+def test_no_json_breaks_the_parser(value: object, name: str) -> None:
+    """Whatever a server sends, the parser gives events, and what is kept of them can be sent back."""
+    for each in parse(Frame(name, json.dumps(value))):
+        assert isinstance(each, TextDelta | ThinkingDelta | UsageReport | Finished | Failure | Opaque)
+        assert not isinstance(each, Opaque) or all(isinstance(part, str) for part in each.parts.values())
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[Transport]:
+    transport = Transport()
+    yield transport
+    await transport.aclose()
+
+
+def sent(*frames: Frame) -> Script:
+    """Return a script that sends these events, as the real service does: with names, and without [DONE]."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        for frame in frames:
+            await exchange.raw(f"event: {frame.event}\ndata: {frame.data}\n\n".encode())
+        await exchange.close()
+
+    return script
+
+
+async def answer(transport: Transport, script: Script, events: list[StreamEvent]) -> Exchange:
+    """Ask one question; put what is answered into `events` and return what the server saw."""
+    asks, request = wire(official=True), asked("gpt-5")
+    with WireServer(script) as server:
+        call = Call(
+            who="openai",
+            model=request.model,
+            url=server.base_url + asks.path(request),
+            payload=asks.payload(request),
+            headers=asks.headers("sk-12345"),
+        )
+        stream = WireStream(await transport.open(call, StreamLimits()), asks)
+        try:
+            while batch := await stream.read():
+                events += batch
+        finally:
+            await stream.aclose()
+    return server.exchanges[0]
+
+
+def joined(events: list[StreamEvent]) -> str:
+    return "".join(each.text for each in events if isinstance(each, TextDelta))
+
+
+async def test_whole_answer_arrives(transport: Transport) -> None:
+    """Thoughts, text, usage, and an end that carries what must go back."""
+    events: list[StreamEvent] = []
+    done = event(
+        "response.completed",
+        response={"model": "gpt-5-2025-08-07", "output": [THOUGHT, SAID], "usage": USAGE, "error": None},
+    )
+    script = sent(
+        event("response.created", response={}),
+        event("response.reasoning_summary_text.delta", delta="hm"),
+        text("Grüße, "),
+        text("世界"),
+        event("response.output_text.done", text="Grüße, 世界"),
+        done,
+    )
+
+    exchange = await answer(transport, script, events)
+
+    assert exchange.path == "/v1/responses"
+    assert events[0] == ThinkingDelta("hm")
+    assert joined(events) == "Grüße, 世界"
+    assert events[-2:] == [
+        UsageReport(Usage(input_tokens=5, output_tokens=7)),
+        Finished(EndReason.STOP, {"responses": [BLOCK]}),
+    ]
+
+
+async def test_error_after_the_whole_text_is_an_error(transport: Transport) -> None:
+    """Without the completed event nobody knows that it was whole; but the text is there."""
+    events: list[StreamEvent] = []
+
+    with pytest.raises(ServerError, match="openai: boom"):
+        await answer(transport, sent(text("all of it"), event("error", code="server_error", message="boom")), events)
+
+    assert joined(events) == "all of it"
+
+
+async def test_end_without_the_completed_event_is_a_broken_connection(transport: Transport) -> None:
+    """A body that just stops is never taken for a whole answer."""
+    events: list[StreamEvent] = []
+
+    with pytest.raises(NetworkError, match="broke off"):
+        await answer(transport, sent(text("a")), events)
+
+    assert joined(events) == "a"
