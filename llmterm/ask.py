@@ -6,7 +6,7 @@ What was received is written even when the provider cuts the answer short, and i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from llmterm.conversation import Conversation
@@ -14,9 +14,10 @@ from llmterm.errors import LlmtermError, ProviderError
 from llmterm.journal import keep_journal
 from llmterm.marker import marker_for
 from llmterm.messages import EndReason, Options, StreamLimits, TextDelta, ThinkingDelta
+from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.sessions import SessionStore
-from llmterm.turn import Turn, TurnState
+from llmterm.turn import Fallback, Turn, TurnState
 
 _WHY = {
     EndReason.MARKER: "the model stopped itself",
@@ -35,6 +36,7 @@ class Ask:
     write: Callable[[str], None]
     think: Callable[[str], None]
     notice: Callable[[str], None]
+    fallbacks: Sequence[Fallback] = ()
 
     async def run(
         self,
@@ -56,7 +58,14 @@ class Ask:
         session = session or self.store.create(system=conversation.system)
         asked_id = self.store.add(session, asked.messages[-1])
         log = self.store.begin(session, provider=self.provider.name, model=model, options=options)
-        turn = Turn(self.provider, request, marker, limits=self.limits)
+        turn = Turn(
+            self.provider,
+            request,
+            marker,
+            limits=self.limits,
+            fallbacks=self.fallbacks,
+            progress=lambda: Progress(self.notice, announce=self.notice),
+        )
         turn.start()
         journal = asyncio.create_task(keep_journal(turn, log, self.notice))
         try:

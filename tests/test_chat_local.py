@@ -13,6 +13,7 @@ import pytest
 from llmterm.conversation import Conversation
 from llmterm.errors import ConfigError, LocalModelError
 from llmterm.messages import Options, Request, StreamLimits, TextDelta
+from llmterm.progress import Progress
 from llmterm.providers.local import LocalProvider
 from llmterm.providers.weights import available, find_model
 from llmterm.turn import Turn, TurnState
@@ -179,9 +180,10 @@ async def test_file_that_llama_cannot_load_is_a_clear_error(tmp_path: Path) -> N
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + b"\0" * 1000)
     provider = LocalProvider()
+    request = Conversation().ask("x").request(model=str(broken), options=Options())
 
     with pytest.raises(LocalModelError, match=r"cannot load broken\.gguf"):
-        await provider.open(Conversation().ask("x").request(model=str(broken), options=Options()), StreamLimits())
+        await provider.open(request, StreamLimits(), Progress())
 
     await provider.aclose()
 

@@ -413,7 +413,7 @@ def test_failure_gives_the_question_back(open_chat: Open) -> None:
 
     with open_chat(script) as chat:
         chat.ask("a long question")
-        chat.program.wait_for(r"Incorrect API key provided: \*\*\* \(HTTP 401\) \(check the key\)")
+        chat.program.wait_for(r"Incorrect API key provided: \*\*\* \(HTTP 401, model test\) \(check the key\)")
         chat.program.wait_for(r"\n> a long question$")
 
         assert chat.messages() == []
@@ -556,7 +556,7 @@ def test_commands(open_chat: Open) -> None:
     with open_chat(say("ok.")) as chat:
         program = chat.program
         program.send("/help\r")
-        program.wait_for(r"/provider \[NAME\] +show or change the provider")
+        program.wait_for(r"/provider \[NAME\[/MODEL\]\] +show or change the provider")
         program.send("/model other\r")
         program.wait_for("openai/other")
         program.send("/system Be brief.\r")
@@ -757,7 +757,7 @@ def test_error_of_a_server_cannot_write_on_the_terminal(open_chat: Open) -> None
         nonlocal asked
         asked += 1
         if asked == 1:
-            await exchange.refuse(500, {"error": {"message": "\x1b]0;owned\x07 \u202e boom"}})
+            await exchange.refuse(422, {"error": {"message": "\x1b]0;owned\x07 \u202e boom"}})
             return
         await exchange.start()
         await exchange.text("half ")
@@ -766,7 +766,7 @@ def test_error_of_a_server_cannot_write_on_the_terminal(open_chat: Open) -> None
 
     with open_chat(script) as chat:
         chat.ask("go")
-        chat.program.wait_for(r"boom \(HTTP 500\)(?s:.*)\n> go$")
+        chat.program.wait_for(r"boom \(HTTP 422, model test\)(?s:.*)\n> go$")
         chat.program.send("\r")
         chat.program.wait_for(r"boom\npaused by an error")
 
@@ -782,7 +782,7 @@ def test_resume_that_fails_rests_again(open_chat: Open) -> None:
         nonlocal asked
         asked += 1
         if asked == 2:
-            await exchange.refuse(503, {"error": "busy"})
+            await exchange.refuse(422, {"error": "busy"})
             return
         await exchange.start()
         if asked == 1:
@@ -797,7 +797,7 @@ def test_resume_that_fails_rests_again(open_chat: Open) -> None:
         chat.program.send(" ")
         chat.program.wait_for("paused after 0 tokens")
         chat.program.send(" ")
-        chat.program.wait_for(r"busy \(HTTP 503\)\npaused by an error after 0 tokens")
+        chat.program.wait_for(r"busy \(HTTP 422, model test\)\npaused by an error after 0 tokens")
         chat.program.send(" ")
         chat.program.wait_for(r"here\.\n\n>$")
 

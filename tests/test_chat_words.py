@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,9 +71,12 @@ def commands(ran: list[str]) -> Commands:
     async def run(argument: str) -> None:
         ran.append(argument)
 
+    async def sizes() -> Sequence[str]:
+        return ["small", "large"]
+
     return Commands(
         [
-            Command(name="model", argument="[NAME]", summary="the model", run=run, values=lambda: ["small", "large"]),
+            Command(name="model", argument="[NAME]", summary="the model", run=run, values=sizes),
             Command(name="quit", argument="", summary="leave", run=run),
         ]
     )
@@ -100,11 +105,11 @@ def test_paths_are_no_commands(text: str, is_command: bool) -> None:
     assert Commands.is_command(text) is is_command
 
 
-def test_completion_and_help_come_from_the_registry(commands: Commands) -> None:
+async def test_completion_and_help_come_from_the_registry(commands: Commands) -> None:
     """Names with their summaries, then values."""
-    assert commands.complete("/m") == [("/model", "the model")]
-    assert commands.complete("/model s") == [("/model small", "")]
-    assert commands.complete("/nothing x") == []
+    assert await commands.complete("/m") == [("/model", "the model")]
+    assert await commands.complete("/model s") == [("/model small", "")]
+    assert await commands.complete("/nothing x") == []
     assert commands.help() == ["/model [NAME]  the model", "/quit          leave"]
 
 

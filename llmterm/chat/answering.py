@@ -37,6 +37,8 @@ class Choices:
     provider: str
     model: str
     options: Options
+    fallback: tuple[str, ...] = ()
+    """Who answers, in this order, where the provider cannot begin: "provider" or "provider/model"."""
     named: bool = False
     """Provider or model were named on the command line: they also go on with an answer that others began."""
 
@@ -142,7 +144,7 @@ class Answering:
         """Wait for what is to become of a paused answer, and do it."""
         self._view.pause()
         trouble = f"{turn.error}\n" if turn.error else ""
-        decision = await self._decide(trouble + pause_line(turn.reply, turn.reason))
+        decision = await self._decide(trouble + pause_line(turn.reply, turn.reason, self._elsewhere(turn)))
         self._retake()
         match decision:
             case Resume():
@@ -156,6 +158,11 @@ class Answering:
             case Leave(interrupted):
                 self._view.say(_KEPT)
                 raise Leaving(interrupted=interrupted)
+
+    def _elsewhere(self, turn: Turn) -> str:
+        """Return the first of the fallbacks that is not the one that wrote last."""
+        here = (turn.provider.name, turn.request.model)
+        return next((each for each in self._choices.fallback if self._registry.resolve(each) != here), "")
 
     def _resume(self, turn: Turn, log: AnswerLog, guidance: str) -> None:
         if turn.state not in _RESTING:

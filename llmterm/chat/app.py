@@ -7,7 +7,7 @@ journal are the stage's, the words are the status module's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from itertools import chain
 
@@ -21,7 +21,8 @@ from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, UsageError
 from llmterm.keys import Key
 from llmterm.marker import marker_for
-from llmterm.messages import Message, Options, Reply, Request, StreamLimits, TextDelta, ThinkingDelta
+from llmterm.messages import EndReason, Message, Options, Reply, StreamLimits, TextDelta, ThinkingDelta
+from llmterm.progress import Progress
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
 from llmterm.turn import Turn, TurnState
@@ -139,14 +140,14 @@ class Chat:
         # A SPACE that came just too late to pause an answer is not part of the next question.
         question = question.strip("\n") if "\n" in question.strip() else question.strip()
         self._draft = question  # until it is on its way, an error gives it back
-        provider = self._registry.get(self._choices.provider)
-        provider.preparation(self._choices.model)  # refuses a model that cannot be, before anything is written
+        # Refuses a model that cannot be, before anything is written.
+        self._registry.get(self._choices.provider).preparation(self._choices.model)
         if self._session is None:
             self._session = self._store.create(system=self._conversation.system)
         asked = self._conversation.ask(question)
         message_id = self._store.add(self._session, asked.messages[-1])
         log = self._begin()
-        turn = Turn(provider, *self._request(asked), limits=self._limits)
+        turn = self._turn(asked, log)
         self._draft = ""
         self._view.begin()
         turn.start()
@@ -172,10 +173,28 @@ class Chat:
         if turn.state is TurnState.CANCELLED:
             self._draft = self._stage.take_queue()
 
-    def _request(self, asked: Conversation) -> tuple[Request, str | None]:
-        """Return the request for the next answer, and the marker to look for in it."""
+    def _turn(
+        self, asked: Conversation, log: AnswerLog, *, reply: Reply | None = None, reason: EndReason | None = None
+    ) -> Turn:
+        """Return the turn that answers `asked`, or goes on with `reply`."""
+        choices = self._choices
         marker, note = marker_for(self._marker, asked.messages[-1].text if asked.messages else "")
-        return asked.request(model=self._choices.model, options=self._choices.options, note=note), marker
+
+        def say(line: str) -> None:
+            self._view.say(line)
+            self._answering.record(lambda: log.move(provider=turn.provider.name, model=turn.request.model))
+
+        turn = Turn(
+            self._registry.get(choices.provider),
+            asked.request(model=choices.model, options=choices.options, note=note),
+            marker,
+            reply=reply,
+            reason=reason,
+            limits=self._limits,
+            fallbacks=self._registry.fallbacks(choices.fallback, besides=(choices.provider, choices.model)),
+            progress=lambda: Progress(say),
+        )
+        return turn
 
     # Sessions
 
@@ -215,15 +234,7 @@ class Chat:
             self._choices.options = _overlaid(answer.options, self._choices.options)
         log = self._store.reopen(answer)
         reply = Reply.of(answer.message)
-        request, marker = self._request(self._conversation)
-        turn = Turn(
-            self._registry.get(self._choices.provider),
-            request,
-            marker,
-            reply=reply,
-            reason=answer.reason,
-            limits=self._limits,
-        )
+        turn = self._turn(self._conversation, log, reply=reply, reason=answer.reason)
         self._view.begin()
         if reply.thinking:
             self._view.event(ThinkingDelta(reply.thinking))
@@ -238,13 +249,19 @@ class Chat:
     def _command_list(self) -> list[Command]:
         return [
             Command(name="help", argument="", summary="what can be typed here", run=self._help),
-            Command(name="model", argument="[NAME]", summary="show or change the model", run=self._set_model),
+            Command(
+                name="model",
+                argument="[NAME]",
+                summary="show or change the model",
+                run=self._set_model,
+                values=self._model_names,
+            ),
             Command(
                 name="provider",
-                argument="[NAME]",
+                argument="[NAME[/MODEL]]",
                 summary="show or change the provider",
                 run=self._set_provider,
-                values=lambda: self._registry.names,
+                values=self._provider_names,
             ),
             Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=self._set_system),
             Command(name="continue", argument="[ID]", summary="go on with an earlier session", run=self._go_on),
@@ -267,11 +284,21 @@ class Chat:
             self._choices.model = name
         self._view.say(self._registry.label(self._choices.provider, self._choices.model))
 
-    async def _set_provider(self, name: str) -> None:
-        if name:
-            self._registry.get(name)
-            self._choices.provider, self._choices.model = name, self._registry.default_model(name)
+    async def _set_provider(self, given: str) -> None:
+        if given:
+            name, model = await self._registry.choose(given)
+            self._registry.get(name).preparation(model)
+            self._choices.provider, self._choices.model = name, model
         self._view.say(self._registry.label(self._choices.provider, self._choices.model))
+
+    async def _provider_names(self) -> Sequence[str]:
+        return self._registry.names
+
+    async def _model_names(self) -> Sequence[str]:
+        try:
+            return await self._registry.models(self._choices.provider)
+        except LlmtermError:
+            return ()  # `llmterm models` says why
 
     async def _set_system(self, text: str) -> None:
         if text:

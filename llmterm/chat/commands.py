@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from llmterm.errors import UsageError
 
 
+async def _nothing() -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """`/name argument`: what it does in one line, and what runs it."""
+    """`/name argument`: what it does in one line, what runs it, and what the argument may be."""
 
     name: str
     argument: str
     summary: str
     run: Callable[[str], Awaitable[None]]
-    values: Callable[[], Sequence[str]] = tuple
+    values: Callable[[], Awaitable[Sequence[str]]] = _nothing
 
 
 class Commands:
@@ -44,13 +48,13 @@ class Commands:
             raise UsageError(f"there is no /{name}", hint=f"did you mean /{near[0]}?" if near else "/help lists all")
         await command.run(argument.strip())
 
-    def complete(self, text: str) -> list[tuple[str, str]]:
+    async def complete(self, text: str) -> list[tuple[str, str]]:
         """Return what `text`, a command being typed, may become: whole texts, each with a description."""
         name, space, argument = text.removeprefix("/").partition(" ")
         if not space:
             return [(f"/{command.name}", command.summary) for command in self if command.name.startswith(name)]
         command = self._commands.get(name)
-        values = command.values() if command else ()
+        values = await command.values() if command else ()
         return [(f"/{name} {value}", "") for value in values if value.startswith(argument)]
 
     def help(self) -> list[str]:

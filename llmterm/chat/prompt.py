@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from prompt_toolkit.application import get_app, in_terminal
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, DummyCompleter
@@ -29,6 +29,9 @@ from prompt_toolkit.styles import Style
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
 from llmterm.render.sanitize import clean
 
+# Gives what a text may become, each with a description.
+Complete: TypeAlias = Callable[[str], Awaitable[list[tuple[str, str]]]]
+
 _STYLE = Style.from_dict({"mark": "bold ansicyan", "pause": "ansiyellow", "hint": "ansibrightblack"})
 # How long an Esc waits to become the beginning of a sequence, in seconds: in the terminal's bytes; as a key, typed by
 # hand before Enter; and at a pause, where it stops.
@@ -45,7 +48,7 @@ class TerminalPrompt:
         *,
         source: Input,
         history: Path,
-        complete: Callable[[str], list[tuple[str, str]]],
+        complete: Complete,
         suspend: Callable[[], None],
         interrupts: Interrupts,
         color: bool,
@@ -176,13 +179,18 @@ def _written() -> bool:
 
 
 class _CommandCompleter(Completer):
-    def __init__(self, complete: Callable[[str], list[tuple[str, str]]]) -> None:
+    def __init__(self, complete: Complete) -> None:
         self._complete = complete
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        return ()  # what there is may have to be asked for first
+
+    async def get_completions_async(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> AsyncGenerator[Completion, None]:
         text = document.text_before_cursor
         if text.startswith("/") and "\n" not in text:
-            for whole, summary in self._complete(text):
+            for whole, summary in await self._complete(text):
                 yield Completion(whole, start_position=-len(text), display_meta=summary)
 
 

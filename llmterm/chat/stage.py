@@ -162,6 +162,8 @@ class _Performance:
             case "c-w":
                 stage.typed = stage.typed.rstrip().rpartition(" ")[0]
             case "enter":
+                if not stage.typed:
+                    self._turn.progress.hurry()
                 if stage.typed.strip():
                     stage.queue.append(stage.typed)
                 stage.typed = ""
@@ -179,6 +181,7 @@ class _Performance:
             elapsed=now - self._began,
             rate=rate,
             preparation="" if self._first_token else self._preparation,
+            waiting=self._turn.progress.line,
             typed=self._stage.typed,
             queued=len(self._stage.queue),
             columns=self._view.columns,

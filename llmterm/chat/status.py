@@ -17,6 +17,8 @@ _WHY = {
     EndReason.CRASH: "by the end of llmterm",
 }
 
+_FAILURES = (EndReason.NETWORK, EndReason.TIMEOUT, EndReason.ERROR)
+
 
 def tokens(reply: Reply) -> int:
     """Return the tokens of the answer: as the provider counted them, else the chunks that came."""
@@ -34,6 +36,7 @@ def streaming_line(
     elapsed: float,
     rate: float | None,
     preparation: str = "",
+    waiting: str = "",
     typed: str = "",
     queued: int = 0,
     columns: int = 80,
@@ -42,7 +45,9 @@ def streaming_line(
 
     What does not fit `columns` is left out: first the figures, last what is being typed.
     """
-    if preparation:
+    if waiting:
+        progress = f"{waiting} (Enter asks now)"
+    elif preparation:
         progress = f"{preparation} …"
     elif rate is None:
         progress = "waiting for the first token"
@@ -61,8 +66,12 @@ def streaming_line(
     return " - ".join(parts)
 
 
-def pause_line(reply: Reply, reason: EndReason) -> str:
-    """Return the line that says that the answer is paused, why if not by a key, and what the keys do."""
+def pause_line(reply: Reply, reason: EndReason, elsewhere: str = "") -> str:
+    """Return the line that says that the answer is paused, why if not by a key, and what the keys do.
+
+    `elsewhere` is who else could go on with an answer that its provider has failed.
+    """
     why = f" {_WHY[reason]}" if reason in _WHY else ""
     after = f"paused{why} after {count(tokens(reply), 'token')}"
-    return f"{after} - SPACE resume - type to guide - Esc stop"
+    other = f" - /provider {elsewhere}, then SPACE, goes on there" if elsewhere and reason in _FAILURES else ""
+    return f"{after} - SPACE resume - type to guide - Esc stop{other}"

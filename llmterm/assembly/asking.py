@@ -1,0 +1,70 @@
+"""Builds what answers one question on standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from llmterm.assembly.launch import Launch, store, with_model
+from llmterm.assembly.roster import cached, registry
+from llmterm.assembly.streams import let_go, notice, writer
+from llmterm.conversation import Conversation
+from llmterm.errors import UsageError
+from llmterm.sessions import StoredSession
+
+
+async def ask(launch: Launch, question: str, session: StoredSession | None) -> int:
+    """Answer one question on standard output; return the exit code. Raises our errors."""
+    from llmterm.ask import Ask
+    from llmterm.chat.terminal import Signals
+
+    if session is not None and session.answer is not None:
+        raise UsageError(
+            f"session {session.id} has an answer that is not over",
+            hint="open it in a terminal: llmterm chat --continue",
+        )
+    sessions = store(launch.environ)
+    providers = registry(launch.settings, launch.environ, wrap=cached(launch.settings, sessions))
+    signals = Signals()
+    me = asyncio.current_task()
+    assert me is not None
+    signals.install(me)
+    write, think = writer(sys.stdout), writer(sys.stderr)
+    try:
+        launch = await with_model(launch, providers)
+        provider = providers.get(launch.provider)
+        preparation = provider.preparation(launch.model)
+        if preparation and sys.stderr.isatty():
+            notice(f"{preparation} …")
+        await Ask(
+            provider=provider,
+            store=sessions,
+            limits=launch.settings.stream.limits(),
+            write=write,
+            think=think,
+            notice=notice,
+            fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
+        ).run(
+            session.conversation if session else Conversation(system=launch.settings.system),
+            question,
+            model=launch.model,
+            options=launch.options,
+            marker=launch.marker,
+            session=session.id if session else None,
+        )
+        if sys.stdout.isatty():
+            write("\n")
+    except BrokenPipeError:
+        let_go()  # the reader has had enough
+    except asyncio.CancelledError:
+        if signals.received is None:
+            raise
+        return 128 + signals.received
+    except OSError as error:
+        let_go()
+        raise UsageError(f"the answer cannot be written: {error.strerror}", hint="it is kept in the session") from None
+    finally:
+        signals.remove()
+        await providers.aclose()
+        sessions.close()
+    return 0

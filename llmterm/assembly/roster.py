@@ -1,0 +1,175 @@
+"""The providers that the settings come to, each built when it is first needed.
+
+All providers with an address are a wire, an address, and the resilience of an `Endpoint`; what differs is in the
+settings and in the wire. A key is never sent in the clear to another machine, unless the settings say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from llmterm import config
+from llmterm.config import RemoteSettings, Settings
+from llmterm.errors import ConfigError
+from llmterm.messages import Usage
+from llmterm.providers import Provider
+from llmterm.providers.registry import Entry, ProviderRegistry
+from llmterm.providers.weights import MODELS_FOLDER, default_model
+from llmterm.sessions import SessionStore
+
+if TYPE_CHECKING:
+    from llmterm.providers.wire import Wire
+    from llmterm.transport import Endpoint
+
+_LOOPBACK = ("localhost", "::1")
+_MILLION = 1_000_000
+
+
+def _bare(provider: Provider) -> Provider:
+    return provider
+
+
+def cached(settings: Settings, sessions: SessionStore) -> Callable[[Provider], Provider]:
+    """Return what puts the answer cache around a provider, if the settings want one."""
+    if not settings.cache:
+        return _bare
+    from llmterm.providers.cached import CachedProvider
+
+    return lambda provider: CachedProvider(provider, sessions.answers())
+
+
+def registry(
+    settings: Settings, environ: Mapping[str, str], *, wrap: Callable[[Provider], Provider] = _bare
+) -> ProviderRegistry:
+    """Return all providers that can be asked for; `wrap` is put around each."""
+
+    def entry(name: str, remote: RemoteSettings) -> Entry:
+        return Entry(build=lambda: wrap(_remote(name, remote, settings, environ)), model=remote.model)
+
+    providers = settings.providers
+    remotes = {name: remote for name in providers.names if (remote := providers.remote(name))}
+    return ProviderRegistry(
+        {
+            **{name: entry(name, remote) for name, remote in remotes.items()},
+            "local": Entry(
+                build=lambda: wrap(_local(settings, environ)),
+                model=providers.local.model or default_model(),
+                label=_file_label,
+            ),
+        }
+    )
+
+
+def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapping[str, str]) -> Provider:
+    from llmterm.providers.http import HttpProvider
+    from llmterm.transport import Transport
+
+    base_url = config.base_url(name, settings, environ)
+    keys = [secret.get_secret_value() for secret in config.secrets(name, settings, environ)]
+    if keys and not remote.allow_http:
+        _refuse_clear_text(name, base_url)
+    needs_key = config.key_hint(name, settings, environ)
+    endpoint = _endpoint(name, remote, settings, keys)
+    official = name == "openai" and base_url.rstrip("/") == config.BUILT_IN[name].base_url
+
+    def cost(model: str, usage: Usage) -> float | None:
+        price = remote.price(model)
+        if price is None:
+            return None
+        return (usage.input_tokens * price.input + usage.output_tokens * price.output) / _MILLION
+
+    if remote.kind == "gemini":
+        from llmterm.providers.gemini import GeminiProvider
+
+        version = environ.get("GOOGLE_GENAI_API_VERSION", "").strip() or "v1"
+        return GeminiProvider(
+            Transport(),
+            endpoint,
+            base_url=base_url,
+            needs_key=needs_key,
+            known=remote.models,
+            cost=cost,
+            api_version=version,
+        )
+    return HttpProvider(
+        Transport(),
+        _wire(name, remote, official=official),
+        endpoint,
+        base_url=base_url,
+        needs_key=needs_key,
+        known=remote.models,
+        cost=cost,
+    )
+
+
+def _wire(name: str, remote: RemoteSettings, *, official: bool) -> Wire:
+    """Return the wire of a kind. Each is imported when it is needed: most runs need one."""
+    match remote.kind:
+        case "anthropic":
+            from llmterm.providers import anthropic
+
+            wire = anthropic.wire(thinking=remote.thinking)
+        case "cohere":
+            from llmterm.providers import cohere
+
+            wire = cohere.wire(version=remote.version)
+        case "ollama":
+            from llmterm.providers import ollama
+
+            wire = ollama.wire()
+        case _ if remote.api == "responses":
+            from llmterm.providers import responses
+
+            wire = responses.wire(official=official, summaries=False)
+        case _:
+            from llmterm.providers import openai
+
+            strict = name == "mistral"
+            return openai.wire(
+                official=official,
+                continuation=remote.continuation or "instruct",
+                usage=not strict,
+                seed="random_seed" if strict else "seed",
+            )
+    mode = remote.continuation
+    return replace(wire, continuation=lambda _: mode) if mode else wire
+
+
+def _endpoint(name: str, remote: RemoteSettings, settings: Settings, keys: list[str]) -> Endpoint:
+    from llmterm.transport import Breaker, Endpoint, KeyRing, RateLimits, RetryPolicy
+
+    retry = settings.retry
+    return Endpoint(
+        name,
+        KeyRing(keys),
+        RateLimits(
+            remote.max_concurrent, remote.requests_per_minute, remote.tokens_per_minute, max_wait=retry.max_wait
+        ),
+        Breaker(),
+        RetryPolicy(retry.attempts, retry.max_wait),
+    )
+
+
+def _refuse_clear_text(name: str, base_url: str) -> None:
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if parts.scheme == "http" and host not in _LOOPBACK and not host.startswith("127."):
+        raise ConfigError(
+            f"the key for {name} would be sent in the clear to {host}",
+            hint=f"use https://, or set allow_http = true in [providers.{name}]",
+        )
+
+
+def _local(settings: Settings, environ: Mapping[str, str]) -> Provider:
+    from llmterm.providers.local import LocalProvider
+
+    local = settings.providers.local
+    return LocalProvider(threads=local.threads, context=local.context, folder=config.data_dir(environ) / MODELS_FOLDER)
+
+
+def _file_label(model: str) -> str:
+    return Path(model).stem if model.endswith(".gguf") else model

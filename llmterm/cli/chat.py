@@ -1,0 +1,110 @@
+"""`llmterm chat`: the flags, over the environment and the file, and what comes on standard input."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from llmterm import assembly, config
+from llmterm.cli.output import one_of
+from llmterm.errors import SessionError, UsageError
+from llmterm.marker import check_marker
+from llmterm.sessions import StoredSession
+
+
+def chat(
+    provider: Annotated[
+        str | None, typer.Option("--provider", "-p", help="Who answers: openai, anthropic, ollama, local ...")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="A model's name, or the path of a GGUF file.")
+    ] = None,
+    system: Annotated[str | None, typer.Option("--system", "-s", help="The system prompt.")] = None,
+    session: Annotated[str | None, typer.Option("--session", help="Go on with this session.")] = None,
+    latest: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the newest session.")] = False,
+    keys: Annotated[str | None, typer.Option("--keys", help="terminal, or global for the hot key too.")] = None,
+    plain: Annotated[bool | None, typer.Option("--plain", help="No colour, no cursor movement.")] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same answer again, where a model can.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", help="Seconds of silence before an answer rests.")
+    ] = None,
+    connect_timeout: Annotated[
+        float | None, typer.Option("--connect-timeout", help="Seconds until the connection must stand.")
+    ] = None,
+    first_token_timeout: Annotated[
+        float | None, typer.Option("--first-token-timeout", help="Seconds until an answer must begin.")
+    ] = None,
+    stream_timeout: Annotated[
+        float | None, typer.Option("--stream-timeout", help="Seconds that an answer may take in all.")
+    ] = None,
+    marker: Annotated[str | None, typer.Option("--marker", help="What the model writes to stop itself.")] = None,
+    no_marker: Annotated[bool, typer.Option("--no-marker", help="The model cannot stop itself.")] = False,
+    cache: Annotated[bool, typer.Option("--cache", help="The same question has the same answer, at once.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Keep a log of what happens, without what is said.")] = False,
+    debug_text: Annotated[bool, typer.Option("--debug-text", help="Keep a log with what is said, too.")] = False,
+) -> None:
+    """Chat: SPACE pauses an answer, and goes on with it. A question on standard input is answered, and that is all."""
+    settings = _settings(
+        {
+            "system": system,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "seed": seed,
+            "cache": cache or None,
+            "debug": debug or debug_text or None,
+        },
+        chat={"keys": one_of("--keys", keys, "terminal", "global"), "plain": plain},
+        marker={"text": marker and check_marker(marker), "enabled": False if no_marker else None},
+        stream={
+            "chunk_timeout": timeout,
+            "connect_timeout": connect_timeout,
+            "first_token_timeout": first_token_timeout,
+            "stream_timeout": stream_timeout,
+        },
+    )
+    opened = open_session(session, latest=latest, peek=False)
+    if opened is not None and system is not None:
+        opened = replace(opened, conversation=replace(opened.conversation, system=system))
+    launch = assembly.launch(settings, os.environ, provider=provider, model=model)
+    with assembly.debug_log(settings, os.environ, text=debug_text):
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise typer.Exit(asyncio.run(assembly.ask(launch, _question(), opened)))
+        if not sys.stdout.isatty():
+            raise UsageError("a chat needs a terminal to write to", hint="echo question | llmterm chat > file")
+        raise typer.Exit(asyncio.run(assembly.chat(launch, opened)))
+
+
+def _settings(flags: dict[str, Any], **sections: dict[str, Any]) -> config.Settings:
+    """Return the settings of file and environment, with the flags that were given over them."""
+    settings = config.override(config.load(environ=os.environ), **flags)
+    changed = {name: config.override(getattr(settings, name), **flags) for name, flags in sections.items()}
+    return config.override(settings, **changed)
+
+
+def _question() -> str:
+    if sys.stdin is None or sys.stdin.closed:
+        raise UsageError("standard input is closed", hint="echo question | llmterm chat")
+    text = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
+    if not text:
+        raise UsageError("there is no question on standard input", hint="echo question | llmterm chat")
+    return text
+
+
+def open_session(given: str | None, *, latest: bool, peek: bool) -> StoredSession | None:
+    if given is None and not latest:
+        return None
+    store = assembly.store(os.environ)
+    try:
+        found = given if given is not None else store.latest()
+        if found is None:
+            raise SessionError("there is no session to continue", hint="llmterm chat begins one")
+        return store.load(found, peek=peek)
+    finally:
+        store.close()

@@ -1,0 +1,31 @@
+"""`llmterm config`: where the settings are, and keys that stay out of files."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from llmterm import config
+from llmterm.cli.output import Json, show_path
+
+app = typer.Typer(help="Where the settings are, and keys that stay out of files.", rich_markup_mode=None)
+
+
+@app.command("path")
+def config_path(as_json: Json = False) -> None:
+    """Show where the configuration file is, or would be."""
+    show_path(config.config_path(os.environ), as_json)
+
+
+@app.command()
+def set_key(provider: str) -> None:
+    """Put a provider's key, asked for without an echo, into the system's keyring."""
+    try:
+        asked = sys.stdin.isatty()
+        value = typer.prompt(f"Key for {provider}", hide_input=True) if asked else sys.stdin.readline()
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    config.store_secret(provider, value, settings=config.load(environ=os.environ))
+    typer.echo(f"the key for {provider} is in the keyring")

@@ -1,0 +1,50 @@
+"""`llmterm models`: what there is to talk to, and getting more of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from llmterm import assembly, config
+from llmterm.cli.output import Json, one_line, show_json
+from llmterm.errors import ProviderError
+
+app = typer.Typer(help="List models, and get them.", rich_markup_mode=None, invoke_without_command=True)
+
+
+@app.callback()
+def models(
+    context: typer.Context,
+    provider: Annotated[str | None, typer.Option("--provider", "-p", help="Of this provider only.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the models of all providers that can be used."""
+    if context.invoked_subcommand is not None:
+        return
+    found = asyncio.run(assembly.models(config.load(environ=os.environ), os.environ, provider))
+    if as_json:
+        show_json([asdict(listing) for listing in found])
+    for listing in found:
+        if listing.error:
+            assembly.notice(listing.error)
+        elif not as_json:
+            for model in listing.models:
+                typer.echo(f"{listing.provider}/{one_line(model)}")
+    if all(listing.error for listing in found):
+        raise typer.Exit(ProviderError.exit_code)
+
+
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="A model's name for Ollama, or the URL of a GGUF file.")],
+    provider: Annotated[str, typer.Option("--provider", "-p", help="ollama, or local for a file.")] = "",
+    sha256: Annotated[str, typer.Option("--sha256", help="What the file must hash to.")] = "",
+) -> None:
+    """Fetch a model. Interrupted with Ctrl-C, the same command goes on where it was."""
+    settings = config.load(environ=os.environ)
+    provider = provider or ("local" if "://" in name else "ollama")
+    typer.echo(asyncio.run(assembly.pull(settings, os.environ, provider, name, sha256)))

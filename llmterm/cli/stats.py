@@ -1,0 +1,31 @@
+"""`llmterm stats`: how fast the models were, and what they took."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import Annotated
+
+import typer
+
+from llmterm import assembly
+from llmterm.cli.output import Json, show_json
+
+
+def stats(
+    session: Annotated[str | None, typer.Argument(help="Of this session only.")] = None, as_json: Json = False
+) -> None:
+    """Show tokens, speed, retries and cost, by model."""
+    from llmterm import stats as figures
+
+    store = assembly.store(os.environ)
+    try:
+        if as_json:
+            show_json(figures.values(store, session))
+            return
+        color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        width = shutil.get_terminal_size().columns
+        typer.echo("\n".join(figures.lines(store, session, width=width, color=color)))
+    finally:
+        store.close()
