@@ -7,74 +7,21 @@ import os
 import random
 import re
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from llmterm.sessions import SessionInfo, SessionStore, export
+from tests.chatting import Gate, Open, opened
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, Script, WireServer, say
 
 PAUSED = r"paused after (\d+) tokens? - SPACE resume - type to guide - Esc stop"
 
 
-class Conversation:
-    """A chat in a terminal with the scripted server behind it, and the record it leaves."""
-
-    def __init__(self, program: Program, server: WireServer, folder: Path) -> None:
-        self.program = program
-        self.server = server
-        self.folder = folder
-
-    def ask(self, question: str) -> None:
-        self.program.send(f"{question}\r")
-
-    def sessions(self) -> list[SessionInfo]:
-        with closing(SessionStore(self.folder)) as store:
-            return store.infos()
-
-    def messages(self) -> list[dict[str, Any]]:
-        """The messages of the newest session, as exported."""
-        with closing(SessionStore(self.folder)) as store:
-            session = store.load(store.latest() or "", peek=True)
-        messages: list[dict[str, Any]] = export(session)["messages"]
-        return messages
-
-
-Open = Callable[..., Any]
-
-
 @pytest.fixture
 def open_chat(tmp_path: Path) -> Open:
-    @contextmanager
-    def opening(
-        script: Script, *arguments: str, columns: int = 80, rows: int = 24, **more: str
-    ) -> Iterator[Conversation]:
-        with WireServer(script) as server:
-            env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test", **more)
-            command = [*LLMTERM, "chat", "--provider", "openai", "--model", "test", *arguments]
-            with Program(command, env, columns=columns, rows=rows) as program:
-                program.wait_for(r"(?m)^>")
-                yield Conversation(program, server, tmp_path / "data")
-
-    return opening
-
-
-class Gate:
-    """Lets a script on the server's loop go on when the test says so."""
-
-    def __init__(self) -> None:
-        self._open = threading.Event()
-
-    def open(self) -> None:
-        self._open.set()
-
-    async def wait(self) -> None:
-        await asyncio.to_thread(self._open.wait, 30)
+    return partial(opened, tmp_path)
 
 
 def until_hung_up(*texts: str, then: str = "") -> Script:

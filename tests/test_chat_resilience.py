@@ -1,0 +1,187 @@
+"""The chat when providers fail: waits that are seen and can be ended, others that answer instead, what is offered."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.chatting import Open, opened
+from tests.wire import Exchange, Script, WireServer, say
+
+# Longer than any test may take: whoever gets through has ended the wait.
+LONG = "59"
+
+
+@pytest.fixture
+def open_chat(tmp_path: Path) -> Open:
+    return partial(opened, tmp_path)
+
+
+def configured(folder: Path, text: str) -> dict[str, str]:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return {"LLMTERM_CONFIG": str(path)}
+
+
+def busy_once(then: str) -> Script:
+    """Refuse the first request with a long wait, and answer the others."""
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await exchange.refuse(429, {"error": {"message": "slow down"}}, retry_after=LONG)
+            return
+        await exchange.start()
+        await exchange.text(then)
+        await exchange.end()
+
+    return script
+
+
+def test_wait_is_shown_and_enter_ends_it(open_chat: Open) -> None:
+    """The status line says what is waited for and how long; whoever knows better asks now."""
+    with open_chat(busy_once("here."), columns=120) as chat:
+        chat.ask("go")
+        chat.program.wait_for(r"too many requests \(HTTP 429\), try 2 of 3, \d+ s more \(Enter asks now\)")
+        chat.program.send("\r")
+
+        chat.program.wait_for(r"here\.\n\n>$")
+        assert chat.messages()[-1]["text"] == "here."
+
+
+def test_escape_ends_the_wait_and_the_question(open_chat: Open) -> None:
+    """A wait is no trap: Esc gives the prompt back, and nobody is asked again."""
+    with open_chat(busy_once("here."), columns=120) as chat:
+        chat.ask("go")
+        chat.program.wait_for("try 2 of 3")
+        chat.program.send("\x1b")
+
+        chat.program.wait_for(r"\n>$")
+        assert len(chat.server.exchanges) == 1
+
+
+def test_space_pauses_a_wait(open_chat: Open) -> None:
+    """A pause during a wait is a pause like any other, and going on asks at once."""
+    with open_chat(busy_once("here."), columns=120) as chat:
+        chat.ask("go")
+        chat.program.wait_for("try 2 of 3")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after 0 tokens")
+        chat.program.send(" ")
+
+        chat.program.wait_for(r"here\.\n\n>$")
+
+
+def test_retries_are_counted_in_the_record(open_chat: Open, tmp_path: Path) -> None:
+    """Statistics tell how often the question had to be asked again."""
+    from llmterm.sessions import SessionStore
+
+    with open_chat(busy_once("here."), columns=120) as chat:
+        chat.ask("go")
+        chat.program.wait_for("try 2 of 3")
+        chat.program.send("\r")
+        chat.program.wait_for(r"here\.\n\n>$")
+
+    store = SessionStore(tmp_path / "data")
+    assert [figures.retries for figures in store.figures()] == [1]
+    store.close()
+
+
+def test_fallback_answers_and_the_screen_says_so(open_chat: Open, tmp_path: Path) -> None:
+    """The provider's error, who answers instead, the answer, and the right name in the record."""
+
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.refuse(401, {"error": {"message": "bad key"}})
+
+    with WireServer(say("from the other.")) as other:
+        env = configured(
+            tmp_path,
+            f"""
+            fallback = ["mine/small"]
+            [providers.mine]
+            kind = "openai"
+            base_url = "{other.base_url}"
+            """,
+        )
+        with open_chat(refuse, columns=120, **env) as chat:
+            chat.ask("go")
+            chat.program.wait_for(r"(?s)bad key.*mine/small answers instead.*from the other\.\n\n>$")
+
+            assert [each["provider"] for each in chat.messages()[-1]["segments"]] == ["mine"]
+            assert other.exchanges[0].body["model"] == "small"
+
+
+def test_break_in_the_middle_pauses_and_offers_the_other(open_chat: Open, tmp_path: Path) -> None:
+    """After the first token nobody else steps in by himself; one command and SPACE have him go on."""
+
+    async def break_off(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("half an answer")
+        exchange.drop()
+
+    with WireServer(say(" and the rest.")) as other:
+        env = configured(
+            tmp_path,
+            f"""
+            fallback = ["mine/small"]
+            [providers.mine]
+            kind = "openai"
+            base_url = "{other.base_url}"
+            continuation = "prefill"
+            """,
+        )
+        with open_chat(break_off, columns=150, **env) as chat:
+            chat.ask("go")
+            chat.program.wait_for(r"paused by a broken connection.* - /provider mine/small, then SPACE, goes on there")
+            chat.program.send("/provider mine/small\r")
+            chat.program.wait_for(r"\nmine/small")
+            chat.program.send(" ")
+            chat.program.wait_for(r"and the rest\.\n\n>$")
+
+            answer = chat.messages()[-1]
+            assert answer["text"] == "half an answer and the rest."
+            assert [(each["provider"], each["mode"]) for each in answer["segments"]] == [
+                ("openai", "fresh"),
+                ("mine", "prefill"),
+            ]
+
+
+def test_models_complete(open_chat: Open) -> None:
+    """Tab after /model asks the provider what it has."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.refuse(200, {"data": [{"id": "large-1"}, {"id": "small-1"}]})
+
+    with open_chat(script) as chat:
+        chat.program.send("/model sm\t")
+        chat.program.wait_for("> /model small-1")
+        chat.program.send("\r")
+        chat.program.wait_for(r"\nopenai/small-1")
+
+
+def test_same_question_is_answered_from_the_cache(open_chat: Open) -> None:
+    """With --cache the second of two identical questions asks nobody."""
+    with open_chat(say("only once."), "--cache") as chat:
+        for _ in range(2):
+            chat.ask("go")
+            chat.program.wait_for(r"only once\.\n\n>$")
+            chat.program.send("/clear\r")
+            chat.program.wait_for(r"\A>$")
+
+        assert len(chat.server.exchanges) == 1
+
+
+def test_debug_log_tells_what_happened_and_not_what_was_said(open_chat: Open) -> None:
+    """Start, first token, end; no question, no answer, no key."""
+    with open_chat(say("a private answer."), "--debug") as chat:
+        chat.ask("a private question")
+        chat.program.wait_for(r"a private answer\.\n\n>$")
+
+        text = (chat.folder / "debug.jsonl").read_text("utf-8")
+        assert [json.loads(line)["event"] for line in text.splitlines()] == ["start", "first token", "end"]
+        assert not any(word in text for word in ("private", "sk-test"))
