@@ -183,5 +183,5 @@ def test_debug_log_tells_what_happened_and_not_what_was_said(open_chat: Open) ->
         chat.program.wait_for(r"a private answer\.\n\n>$")
 
         text = (chat.folder / "debug.jsonl").read_text("utf-8")
-        assert [json.loads(line)["event"] for line in text.splitlines()] == ["start", "first token", "end"]
+        assert [json.loads(line)["event"] for line in text.splitlines()] == ["start", "response", "first token", "end"]
         assert not any(word in text for word in ("private", "sk-test"))

@@ -234,6 +234,32 @@ async def test_nobody_listening_is_a_connect_error(transport: Transport) -> None
         await transport.open(call(url), StreamLimits())
 
 
+async def test_proxy_of_the_environment_is_asked(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a proxy is set, the request goes there, with the address that is meant."""
+    with WireServer(say("a")) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("no_proxy", "")
+        stream = await transport.open(call("http://models.example/v1/chat/completions"), StreamLimits())
+        await read_all(stream)
+        await stream.aclose()
+
+        assert proxy.exchanges[0].path == "http://models.example/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    "words", ["The model 'x' does not exist", "unknown model x", "{'code': 'model_not_found'}", "model x not found"]
+)
+async def test_unknown_model_is_one_whatever_the_status(transport: Transport, words: str) -> None:
+    """One API says 400 where the others say 404."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.refuse(400, {"error": {"message": words}})
+
+    with WireServer(script) as server, pytest.raises(ModelNotFoundError):
+        await open_stream(transport, server)
+
+
 async def test_hostile_line_is_a_limit_error(transport: Transport) -> None:
     """An event larger than allowed ends the stream, not the memory."""
 

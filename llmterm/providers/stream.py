@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
+from llmterm import log
 from llmterm.errors import NetworkError, ProtocolError, ProviderError
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, StreamEvent, TextDelta, ThinkingDelta, Usage, UsageReport
@@ -52,6 +53,8 @@ class WireStream:
         return self._events(self._frames.rest()) if not self._over else ()
 
     async def aclose(self) -> None:
+        if self.skipped:
+            log.event("skipped frames", provider=self._call.who, frames=self.skipped)
         try:
             if self._over:
                 await self._frames.drain()

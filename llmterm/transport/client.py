@@ -16,12 +16,12 @@ from typing import Any
 
 import httpx2
 
-from llmterm import __version__
+from llmterm import __version__, log
 from llmterm.errors import ConfigError, ProtocolError
 from llmterm.framing import Frame, decoder
 from llmterm.messages import StreamLimits
 from llmterm.transport.call import Call
-from llmterm.transport.failures import no_token, refusal, silence, too_slow, translated
+from llmterm.transport.failures import no_token, refusal, request_id, silence, too_slow, translated
 
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_LISTING_BYTES = 16 * 1024 * 1024
@@ -254,6 +254,13 @@ class Transport:
             if not kept:
                 raise
             response = await client.send(request, stream=True)
+        log.event(
+            "response",
+            provider=call.who,
+            address=call.address,
+            status=response.status_code,
+            request=request_id(response.headers),
+        )
         if response.status_code != httpx2.codes.OK:
             try:
                 body = await _head(response, _MAX_ERROR_BYTES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -36,6 +36,7 @@ from llmterm.transport.call import Call
 
 _MAX_ERROR_WORDS = 500
 _SHORTEST_KEY = 6
+_LONGEST_ID = 100
 # Where providers put the name of a request for their support.
 _REQUEST_IDS = ("x-request-id", "request-id", "x-goog-request-id", "x-debug-trace-id", "cf-ray")
 _TOO_LONG = re.compile(
@@ -43,6 +44,7 @@ _TOO_LONG = re.compile(
     r"|exceeds? the (available )?(context|limit|maximum)|token count.{0,40}exceeds",
     re.IGNORECASE,
 )
+_NO_MODEL = re.compile(r"model.{0,80}not (found|exist)|unknown model|model_not_found", re.IGNORECASE)
 _BAD_KEY = re.compile(r"api[ _-]?key", re.IGNORECASE)
 
 
@@ -106,12 +108,12 @@ def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError
     """Return the error that an HTTP status stands for, with the server's own words where it has any."""
     status = response.status_code
     said = error_words(body, call.secrets)
-    request_id = next(filter(None, map(response.headers.get, _REQUEST_IDS)), "") or _request_id(body)
+    request = request_id(response.headers) or _request_id(body)
     words = said or _page(body) or response.reason_phrase or "no reason given"
     about = ", ".join(
         [f"HTTP {status}"]
         + ([f"model {call.model}"] if call.model else [])
-        + ([f"request {request_id}"] if request_id.isprintable() and request_id else [])
+        + ([f"request {request}"] if request else [])
     )
     wait = retry_after(response, body)
     kind, hint = _kind(status, said)
@@ -125,7 +127,7 @@ def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError
         provider=call.who,
         model=call.model,
         status=status,
-        request_id=request_id,
+        request_id=request,
         retry_after=wait,
     )
 
@@ -154,6 +156,8 @@ def _kind(status: int, words: str) -> tuple[type[ProviderError], str]:
         return ContextTooLongError, "/clear begins a new conversation; a model with a longer context may take this one"
     if status == 400 and _BAD_KEY.search(words):
         return AuthError, "check the key"  # Gemini and xAI say 400 where others say 401
+    if status == 400 and _NO_MODEL.search(words):
+        return _KINDS[404]  # OpenAI's Responses say 400 where the rest says 404
     return RequestRefusedError, ""
 
 
@@ -224,13 +228,19 @@ def _page(body: bytes) -> str:
     return "a web page came instead of an answer" if body.lstrip()[:1] == b"<" else ""
 
 
+def request_id(headers: Mapping[str, str]) -> str:
+    """Return the name that the provider gave a request, "" where it gave none that can be shown."""
+    found = next(filter(None, map(headers.get, _REQUEST_IDS)), "")
+    return found if found.isprintable() and len(found) <= _LONGEST_ID else ""
+
+
 def _request_id(body: bytes) -> str:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return ""
     found = value.get("request_id") if isinstance(value, dict) else None
-    return found if isinstance(found, str) and len(found) < 100 else ""
+    return found if isinstance(found, str) and found.isprintable() and len(found) <= _LONGEST_ID else ""
 
 
 def redact(text: str, secrets: tuple[str, ...]) -> str:

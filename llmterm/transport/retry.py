@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from llmterm import log
 from llmterm.errors import (
     ConnectError,
     NetworkError,
@@ -92,6 +93,7 @@ class RetryPolicy:
             # The library gives the next try, or raises what the last one raised.
             each = await anext(tries)
             if number:
+                log.event("retry", number=number, wait_seconds=round(wait, 2), why=why)
                 await progress.wait(wait, f"{why}, try {number + 1} of {self.attempts}")
                 progress.retries += 1
             number += 1
