@@ -23,7 +23,7 @@ PATIENCE = 60.0
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a new user: an empty home, a terminal, no keys."""
+    """Return the environment of a new user: an empty home, a terminal, no keys, and no Ollama where one may run."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -31,6 +31,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "LLMTERM_DATA_DIR": str(home / "data"),
         "XDG_CONFIG_HOME": str(home / "config"),
+        "OLLAMA_HOST": "127.0.0.1:9",
         **more,
     }
 

@@ -179,3 +179,30 @@ def test_stats_tell_what_was_used(tmp_path: Path) -> None:
     assert "openai/gpt-x" in table
     assert "12.00" in table
     assert "no model has answered" in run(tmp_path / "empty", "stats").stdout
+
+
+@pytest.mark.parametrize(("names", "answers"), [(["llama"], "ollama"), ([], "local")])
+def test_running_ollama_answers_if_it_has_a_model(tmp_path: Path, names: list[str], answers: str) -> None:
+    """Without any key a server on this machine is found by itself; an empty one is passed over."""
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.path == "/api/tags":
+            await exchange.refuse(200, {"models": [{"name": name} for name in names]})
+            return
+        await exchange.start(content_type="application/x-ndjson")
+        line = {"message": {"role": "assistant", "content": "hi"}, "done": True, "done_reason": "stop"}
+        await exchange.raw(json.dumps(line).encode() + b"\n")
+        await exchange.close()
+
+    with WireServer(script) as server:
+        done = subprocess.run(
+            [*LLMTERM, "chat", "--max-tokens", "2"],
+            input=b"hi",
+            env=environment(tmp_path, OLLAMA_HOST=f"127.0.0.1:{server.port}"),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+    (row,) = json.loads(run(tmp_path, "stats", "--json").stdout)
+    assert (done.returncode, row["provider"]) == (0, answers)

@@ -15,6 +15,7 @@ from llmterm.providers.weights import available
 from llmterm.sessions import SessionStore
 
 _MOMENT = 0.2  # seconds
+_TAGS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def launch(
         settings,
         environ,
         available=lambda name: name == "local" and available(model or ""),
-        ollama_runs=lambda: answers(config.base_url("ollama", settings, environ)),
+        ollama_runs=lambda: _has_models(config.base_url("ollama", settings, environ)),
     )
     if model is None and name == (settings.provider or name):
         model = settings.model
@@ -68,6 +69,20 @@ async def with_model(launch: Launch, providers: ProviderRegistry) -> Launch:
         return launch
     _, model = await providers.choose(launch.provider)
     return replace(launch, model=model)
+
+
+def _has_models(url: str) -> bool:
+    """Tell whether an Ollama answers at an address that has anything to answer with."""
+    if not answers(url):
+        return False
+    import json
+    from urllib.request import urlopen  # only for the machine's own server: the transport costs more than the question
+
+    try:
+        with urlopen(f"{url}/api/tags", timeout=_TAGS_SECONDS) as response:
+            return bool(json.load(response).get("models"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def answers(url: str) -> bool:
