@@ -7,13 +7,11 @@ the instruction it may need lives in that request only, never in the conversatio
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 
-from llmterm.messages import Message, Mode, Options, Reply, Request
-
-ContinuationMode: TypeAlias = Literal["prefill", "instruct"]
+from llmterm.messages import Continuation, Message, Mode, Options, Reply, Request
 
 QUOTE_LENGTH = 200
+ContinuationMode = Continuation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,7 @@ def _plain(message: Message) -> Message:
     return Message(role=message.role, text=message.text, provider_data=message.provider_data)
 
 
-def continuation(request: Request, reply: Reply, mode: ContinuationMode, guidance: str = "") -> Request:
+def continuation(request: Request, reply: Reply, mode: Continuation, guidance: str = "") -> Request:
     """Return the request that goes on with `reply`, which was the beginning of the answer to `request`.
 
     The whole answer so far is replayed. Guidance of earlier pauses of the same answer is still in force.
@@ -52,19 +50,21 @@ def continuation(request: Request, reply: Reply, mode: ContinuationMode, guidanc
     text = reply.text
     if not text.strip():
         return _guided(request, wishes)
-    if mode == "prefill":
+    if mode != "instruct":
         # Several providers refuse, or do worse after, a prefill that ends in white space; the seam puts it back.
         part = Message(role="assistant", text=text.rstrip())
         base = _guided(request, wishes)
-        return replace(base, messages=(*base.messages, part), continues=True)
+        return replace(base, messages=(*base.messages, part), continuation=mode)
     part = Message(role="assistant", text=text)
     order = Message(role="user", text=_instruction(text, wishes))
-    return replace(request, messages=(*request.messages, part, order), continues=True)
+    return replace(request, messages=(*request.messages, part, order), continuation=mode)
 
 
-def mode_of(reply: Reply, mode: ContinuationMode) -> Mode:
+def mode_of(reply: Reply, mode: Continuation) -> Mode:
     """Return how a segment that begins now is asked for."""
-    return mode if reply.text.strip() else "fresh"
+    if not reply.text.strip():
+        return "fresh"
+    return "instruct" if mode == "instruct" else "prefill"
 
 
 def _guided(request: Request, wishes: list[str]) -> Request:

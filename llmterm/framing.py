@@ -112,8 +112,9 @@ class SseDecoder:
         self._dispatch(frames)
         stray = "\n".join(self._stray)
         self._stray = []
-        if stray.startswith(("{", "[")):
-            frames.append(Frame("error", stray))
+        if stray:
+            # A bare error after the events; anything else, such as a web page, is for the wire to find no sense in.
+            frames.append(Frame("error" if stray.startswith(("{", "[")) else "", stray))
         return frames
 
     def _line(self, line: bytes, frames: list[Frame]) -> None:

@@ -14,6 +14,9 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, assert_never
 Role: TypeAlias = Literal["system", "user", "assistant"]
 Status: TypeAlias = Literal["complete", "interrupted"]
 Mode: TypeAlias = Literal["fresh", "prefill", "instruct"]
+# How a model is asked to go on with an answer: literally (`prefill`, or one of the two flags that some servers want
+# with it), or by an instruction.
+Continuation: TypeAlias = Literal["prefill", "prefix", "continue_final_message", "instruct"]
 
 
 class EndReason(StrEnum):
@@ -135,13 +138,14 @@ class Options:
 class Request:
     """All that a provider may look at. Resuming an answer is nothing but making another one of these.
 
-    `continues` tells one that goes on with an answer from one that asks for a new one.
+    `continuation` is None for a new answer; for the rest of one that ends in an assistant's message, unless it is by
+    instruction.
     """
 
     model: str
     messages: tuple[Message, ...]
     options: Options = field(default_factory=Options)
-    continues: bool = False
+    continuation: Continuation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,10 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from llmterm import log
-from llmterm.conversation import ContinuationMode, continuation, mode_of
+from llmterm.conversation import continuation, mode_of
 from llmterm.errors import ConnectError, LlmtermError, NetworkError, StreamTimeoutError, TurnStateError
 from llmterm.messages import (
+    Continuation,
     EndReason,
     Finished,
     Mode,
@@ -119,7 +120,7 @@ class Turn:
         self,
         *,
         guidance: str = "",
-        mode: ContinuationMode | None = None,
+        mode: Continuation | None = None,
         provider: Provider | None = None,
         model: str | None = None,
     ) -> None:

@@ -7,8 +7,7 @@ import os
 from collections.abc import Sequence
 
 from llmterm import assembly, cli, config
-from llmterm.conversation import ContinuationMode
-from llmterm.messages import Request, StreamEvent, StreamLimits, TextDelta, Usage
+from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
 from llmterm.providers.registry import Entry, ProviderRegistry
 
@@ -33,7 +32,7 @@ class BrokenStream:
 class BrokenProvider:
     name = "broken"
 
-    def continuation(self, model: str) -> ContinuationMode:
+    def continuation(self, model: str) -> Continuation:
         return "instruct"
 
     def preparation(self, model: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from llmterm.conversation import ContinuationMode
-from llmterm.messages import Finished, Request, StreamEvent, StreamLimits, TextDelta, Usage
+from llmterm.messages import Continuation, Finished, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
 
 
@@ -63,7 +62,7 @@ class ScriptedProvider:
 
     name = "scripted"
 
-    def __init__(self, mode: ContinuationMode = "prefill") -> None:
+    def __init__(self, mode: Continuation = "prefill") -> None:
         self.mode = mode
         self.requests: list[Request] = []
         self.streams: list[ScriptedStream] = []
@@ -71,7 +70,7 @@ class ScriptedProvider:
         self.refuse: Exception | None = None
         self.opened = asyncio.Event()
 
-    def continuation(self, model: str) -> ContinuationMode:
+    def continuation(self, model: str) -> Continuation:
         return self.mode
 
     def preparation(self, model: str) -> str:

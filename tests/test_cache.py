@@ -294,7 +294,9 @@ async def test_the_rest_of_a_paused_answer_is_asked_for(
     provider: CachedProvider, inner: ScriptedProvider, store: SessionStore
 ) -> None:
     """A continuation goes to the provider, is not kept, and what it continues is none of the cache's business."""
-    going_on = replace(REQUEST, messages=(*REQUEST.messages, Message(role="assistant", text="be")), continues=True)
+    going_on = replace(
+        REQUEST, messages=(*REQUEST.messages, Message(role="assistant", text="be")), continuation="prefill"
+    )
 
     for _ in range(2):
         await answer(provider, inner, TextDelta("cause"), Finished(EndReason.STOP), request=going_on)

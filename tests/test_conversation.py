@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.conversation import QUOTE_LENGTH, ContinuationMode, Conversation, continuation, mode_of
-from llmterm.messages import EndReason, Message, Options, Reply, Segment, TextDelta
+from llmterm.conversation import QUOTE_LENGTH, Conversation, continuation, mode_of
+from llmterm.messages import Continuation, EndReason, Message, Options, Reply, Segment, TextDelta
 from llmterm.seam import WhitespaceSeam
 
 CONVERSATION = Conversation(system="s").ask("q")
 REQUEST = CONVERSATION.request(model="m", options=Options())
-modes: st.SearchStrategy[ContinuationMode] = st.sampled_from(["prefill", "instruct"])
+modes: st.SearchStrategy[Continuation] = st.sampled_from(["prefill", "instruct"])
 
 
 def reply_of(text: str, *guidance: str) -> Reply:
@@ -67,14 +67,14 @@ def test_instruct_quotes_the_last_words() -> None:
 
 
 @given(st.text(alphabet=" \n\t"), modes)
-def test_answer_without_text_is_asked_for_again(text: str, mode: ContinuationMode) -> None:
+def test_answer_without_text_is_asked_for_again(text: str, mode: Continuation) -> None:
     """There is nothing to go on from before the first character."""
     assert continuation(REQUEST, reply_of(text), mode) == REQUEST
     assert mode_of(reply_of(text), mode) == "fresh"
 
 
 @pytest.mark.parametrize("mode", ["prefill", "instruct"])
-def test_guidance_of_all_pauses_is_in_force(mode: ContinuationMode) -> None:
+def test_guidance_of_all_pauses_is_in_force(mode: Continuation) -> None:
     """What the user said at an earlier pause of the same answer still counts."""
     request = continuation(REQUEST, reply_of("one", "shorter"), mode, "in French")
 
@@ -85,7 +85,7 @@ def test_guidance_of_all_pauses_is_in_force(mode: ContinuationMode) -> None:
 
 
 @given(st.text(), st.lists(st.text(), max_size=3), modes)
-def test_continuation_leaves_its_request_as_it_was(text: str, guidance: list[str], mode: ContinuationMode) -> None:
+def test_continuation_leaves_its_request_as_it_was(text: str, guidance: list[str], mode: Continuation) -> None:
     """Instructions exist only in the request that needs them, whose size is that of one replay."""
     request = continuation(REQUEST, reply_of(text, *guidance), mode)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from llmterm.errors import ContextTooLongError, NetworkError, ProviderError, RateLimitError, ServerError
 from llmterm.framing import Frame
 from llmterm.messages import (
+    Continuation,
     EndReason,
     Finished,
     Message,
@@ -27,7 +29,7 @@ from llmterm.messages import (
 )
 from llmterm.providers.openai import models, parse, payload, thinks, wire
 from llmterm.providers.stream import WireStream
-from llmterm.providers.wire import Continuation, Failure, MalformedFrameError
+from llmterm.providers.wire import Failure, MalformedFrameError
 from llmterm.transport import Call, Transport
 from tests.wire import Exchange, Script, WireServer, delta, finish, say
 
@@ -139,7 +141,7 @@ def test_literal_continuation_is_asked_for_as_the_server_wants_it(
     call = wire(continuation=continuation)
     plain = {"model": "m", "stream": True, "stream_options": {"include_usage": True}}
 
-    body = call.payload(PARTIAL)
+    body = call.payload(replace(PARTIAL, continuation=continuation))
     fresh = call.payload(Request(model="m", messages=PARTIAL.messages[:1]))
 
     question = {"role": "user", "content": "q"}

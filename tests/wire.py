@@ -10,6 +10,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Self, TypeAlias
 
@@ -123,11 +124,26 @@ def say(*texts: str, reason: str = "stop") -> Script:
     return script
 
 
-class WireServer:
-    """Listens on loopback, in a thread of its own, for the length of a `with`."""
+class Gate:
+    """Keeps a script waiting until the test opens it, from another thread's loop."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self) -> None:
+        self._opened: Future[None] = Future()
+
+    def open(self) -> None:
+        self._opened.set_result(None)
+
+    async def wait(self) -> None:
+        # Shielded: a script that is cancelled at the gate must not take it from the others.
+        await asyncio.shield(asyncio.wrap_future(self._opened))
+
+
+class WireServer:
+    """Listens on loopback, or at the path `socket`, in a thread of its own, for the length of a `with`."""
+
+    def __init__(self, script: Script, *, socket: str = "") -> None:
         self.script = script
+        self.socket = socket
         self.exchanges: list[Exchange] = []
         self.open_connections = 0
         self.failures: list[BaseException] = []
@@ -139,7 +155,7 @@ class WireServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self.run(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self._server = self.run(self._listen())
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -156,8 +172,12 @@ class WireServer:
         return port
 
     @property
+    def address(self) -> str:
+        return "http://localhost" if self.socket else f"http://127.0.0.1:{self.port}"
+
+    @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self.address}/v1"
 
     def run(self, job: Any) -> Any:
         """Run a coroutine on the server's loop and return its result."""
@@ -170,6 +190,11 @@ class WireServer:
 
     async def wait_async(self, condition: Callable[[], bool]) -> None:
         await asyncio.to_thread(self.wait, condition)
+
+    async def _listen(self) -> asyncio.Server:
+        if self.socket:
+            return await asyncio.start_unix_server(self._serve, self.socket)
+        return await asyncio.start_server(self._serve, "127.0.0.1", 0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from llmterm.providers.wire import Wire
     from llmterm.transport import Endpoint
 
-_LOOPBACK = ("localhost", "::1")
 _MILLION = 1_000_000
 
 
@@ -157,11 +156,20 @@ def _endpoint(name: str, remote: RemoteSettings, settings: Settings, keys: list[
 def _refuse_clear_text(name: str, base_url: str) -> None:
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    if parts.scheme == "http" and host not in _LOOPBACK and not host.startswith("127."):
+    if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigError(
             f"the key for {name} would be sent in the clear to {host}",
             hint=f"use https://, or set allow_http = true in [providers.{name}]",
         )
+
+
+def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"  # and not what only begins like an address: 127.0.0.1.example.org
 
 
 def _local(settings: Settings, environ: Mapping[str, str]) -> Provider:

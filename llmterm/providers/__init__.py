@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from llmterm.conversation import ContinuationMode
-from llmterm.messages import Request, StreamEvent, StreamLimits, Usage
+from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, Usage
 from llmterm.progress import Progress
 
 
@@ -39,7 +38,7 @@ class Provider(Protocol):
     @property
     def name(self) -> str: ...
 
-    def continuation(self, model: str) -> ContinuationMode:
+    def continuation(self, model: str) -> Continuation:
         """Return how `model` is best asked to go on with an answer."""
         ...
 

@@ -21,8 +21,18 @@ from llmterm.errors import (
     ServerError,
 )
 from llmterm.framing import Frame
-from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
-from llmterm.providers.wire import Continuation, Failure, Opaque, Wire, WireEvent, decoded, number
+from llmterm.messages import (
+    Continuation,
+    EndReason,
+    Finished,
+    Message,
+    Request,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+    UsageReport,
+)
+from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, decoded, number
 
 _VERSION = "2023-06-01"
 _LEAST_BUDGET = 1024

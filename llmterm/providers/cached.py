@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from llmterm import log
-from llmterm.conversation import ContinuationMode
 from llmterm.errors import SessionError
 from llmterm.messages import (
+    Continuation,
     EndReason,
     Finished,
     Reply,
@@ -57,14 +57,14 @@ class CachedProvider:
     def name(self) -> str:
         return self._provider.name
 
-    def continuation(self, model: str) -> ContinuationMode:
+    def continuation(self, model: str) -> Continuation:
         return self._provider.continuation(model)
 
     def preparation(self, model: str) -> str:
         return self._provider.preparation(model)
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
-        if request.continues:
+        if request.continuation is not None:
             return await self._provider.open(request, limits, progress)
         key = answer_key(self.name, request)
         try:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from llmterm.conversation import ContinuationMode
 from llmterm.errors import (
     AuthError,
     ModelNotFoundError,
@@ -22,6 +21,7 @@ from llmterm.errors import (
     ServerError,
 )
 from llmterm.messages import (
+    Continuation,
     EndReason,
     Finished,
     Message,
@@ -36,7 +36,7 @@ from llmterm.progress import Progress
 from llmterm.providers.genai import Genai
 from llmterm.providers.http import HttpProvider, free
 from llmterm.providers.patient import PatientStream
-from llmterm.providers.wire import Continuation, Failure, Opaque, Wire, WireEvent, decoded, number
+from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, decoded, number
 from llmterm.transport import Endpoint, Transport
 
 NAME = "gemini"
@@ -247,7 +247,7 @@ class GeminiProvider:
             cost=cost,
         )
 
-    def continuation(self, model: str) -> ContinuationMode:
+    def continuation(self, model: str) -> Continuation:
         return self._http.continuation(model)
 
     def preparation(self, model: str) -> str:

@@ -6,9 +6,8 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from llmterm.conversation import ContinuationMode
 from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError
-from llmterm.messages import Request, StreamLimits, Usage
+from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.patient import PatientStream
 from llmterm.providers.stream import WireStream
@@ -58,8 +57,8 @@ class HttpProvider:
         self._needs_key = needs_key
         self._known = known
 
-    def continuation(self, model: str) -> ContinuationMode:
-        return "instruct" if self._wire.continuation(model) == "instruct" else "prefill"
+    def continuation(self, model: str) -> Continuation:
+        return self._wire.continuation(model)
 
     def preparation(self, model: str) -> str:
         return ""
@@ -86,7 +85,7 @@ class HttpProvider:
         await self._transport.aclose()
 
     def _require_key(self) -> None:
-        if self._needs_key and not self._endpoint.key():
+        if self._needs_key and not self._endpoint.has_key:
             raise ConfigError(f"no key for {self.name}", hint=self._needs_key)
 
     def _call(self, request: Request, key: str) -> Call:

@@ -21,9 +21,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llmterm.conversation import ContinuationMode
 from llmterm.errors import LocalModelError
-from llmterm.messages import Request, StreamLimits, Usage
+from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.openai import payload, wire
 from llmterm.providers.stream import WireStream
@@ -73,7 +72,7 @@ class LocalProvider:
         self._engines: dict[Path, _Engine] = {}
         self._lock = asyncio.Lock()
 
-    def continuation(self, model: str) -> ContinuationMode:
+    def continuation(self, model: str) -> Continuation:
         """llama.cpp continues a trailing assistant message literally."""
         return "prefill"
 

@@ -16,6 +16,7 @@ from typing import Any
 from llmterm.errors import ContextTooLongError, ProviderError, RateLimitError
 from llmterm.framing import Frame
 from llmterm.messages import (
+    Continuation,
     EndReason,
     Finished,
     Message,
@@ -26,7 +27,6 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers.wire import (
-    Continuation,
     Failure,
     MalformedFrameError,
     Wire,
@@ -81,7 +81,7 @@ def wire(
     return Wire(
         name="openai",
         path=lambda _: "/chat/completions",
-        payload=partial(payload, official=official, continuation=continuation, usage=usage, seed=seed),
+        payload=partial(payload, official=official, usage=usage, seed=seed),
         parse=parse,
         headers=bearer,
         continuation=lambda _: continuation,
@@ -94,7 +94,6 @@ def payload(
     request: Request,
     *,
     official: bool = False,
-    continuation: Continuation = "instruct",
     usage: bool = True,
     seed: str = "seed",
 ) -> dict[str, Any]:
@@ -107,9 +106,9 @@ def payload(
     }
     if usage:
         body["stream_options"] = {"include_usage": True}
-    if request.messages and request.messages[-1].role == "assistant":
-        body["messages"][-1] |= _IN_MESSAGE.get(continuation, {})
-        body |= _IN_BODY.get(continuation, {})
+    if request.continuation is not None:
+        body["messages"][-1] |= _IN_MESSAGE.get(request.continuation, {})
+        body |= _IN_BODY.get(request.continuation, {})
     wishes = {
         "temperature": options.temperature,
         "max_completion_tokens" if official else "max_tokens": options.max_tokens,

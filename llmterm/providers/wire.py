@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from llmterm.errors import ProviderError, ServerError
 from llmterm.framing import Frame, Framing
-from llmterm.messages import Request, StreamEvent
-
-Continuation: TypeAlias = Literal["prefill", "prefix", "continue_final_message", "instruct"]
+from llmterm.messages import Continuation, Request, StreamEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,8 @@ class MalformedFrameError(ValueError):
 class Wire:
     """`name` is the key of its blocks in `Message.provider_data`; paths go behind the base URL.
 
-    `continuation` says how a model is asked to go on with an answer: literally (`prefill`, or one of the two flags
-    that some servers want with it), or by `instruct`ion. A request whose last message is the assistant's is one for a
-    literal continuation. `models_path` is asked for the list of models that `models` then reads.
+    `continuation` says how a model is asked to go on with an answer. `models_path` is asked for the list of models that
+    `models` then reads.
     """
 
     name: str

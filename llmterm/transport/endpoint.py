@@ -55,6 +55,11 @@ class Endpoint:
             self.limits.leave()
             raise
 
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key at all. Looking is not taking: it is nobody's turn."""
+        return len(self._keys) > 0
+
     def key(self) -> str:
         """Return the key whose turn it is, "" where there is none; for what is no request for an answer."""
         return self._keys.take()
