@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import growth, journal, memory, pause, start, streaming
+from benchmarks import cancel, growth, journal, memory, pause, providers, start, streaming
 from benchmarks.measure import Row, table
 
 BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "start": (start.run, "wall time until the prompt is ready, against importing what it stands on"),
     "streaming": (streaming.run, "CPU of a whole answer, against a bare HTTP and JSON loop"),
     "growth": (growth.run, "CPU of ten times the text, against that of the text"),
+    "providers": (providers.run, "CPU of a whole answer from each provider, against the bare loop for its wire"),
+    "cancel": (cancel.run, "from the cancellation of an answer to the closed socket, for each provider"),
     "pause": (pause.run, "from the key to the closed socket and to the word on the screen"),
     "memory": (memory.run, "growth of resident memory, against the bytes of the text"),
     "journal": (journal.run, "how old the newest stored character is when the program is killed"),

@@ -49,13 +49,19 @@ class Programs:
         """Start a chat in a terminal."""
         return Child([*LLMTERM, "chat"], env or self.env(), terminal=TERMINAL)
 
-    def pipe(self, recipe: Recipe, env: dict[str, str] | None = None) -> Child:
+    def pipe(self, recipe: Recipe, env: dict[str, str] | None = None, *flags: str) -> Child:
         """Start `echo question | llmterm chat | us`."""
-        return _asked(Child([*LLMTERM, "chat"], env or self.env()), recipe)
+        return _asked(Child([*LLMTERM, "chat", *flags], env or self.env()), recipe)
 
-    def bare(self, recipe: Recipe) -> Child:
-        """Start the loop that has nothing but the libraries."""
-        return _asked(Child([sys.executable, "-m", "benchmarks.bare_loop"], self.env()), recipe)
+    def bare(self, recipe: Recipe, provider: str = "openai", path: str = "/v1") -> Child:
+        """Start the loop that has nothing but the libraries, for one provider, at a path of the server."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        return _asked(Child([sys.executable, "-m", "benchmarks.bare_loop", provider, url], self.env()), recipe)
+
+    def bare_genai(self, recipe: Recipe) -> Child:
+        """Start the loop that has nothing but Gemini's SDK."""
+        url = f"http://127.0.0.1:{self.port}"
+        return _asked(Child([sys.executable, "-m", "benchmarks.bare_genai", url], self.env()), recipe)
 
     def in_terminal(self, recipe: Recipe) -> Usage:
         """Return what a chat of one question uses, from its start until it has left."""
