@@ -125,16 +125,17 @@ def say(*texts: str, reason: str = "stop") -> Script:
 
 
 class Gate:
-    """Keeps a script waiting until the test opens it, from another thread's loop."""
+    """Keeps a script waiting until the test opens it, or the test until the script does: each has its own loop."""
 
     def __init__(self) -> None:
         self._opened: Future[None] = Future()
 
     def open(self) -> None:
-        self._opened.set_result(None)
+        if not self._opened.done():
+            self._opened.set_result(None)
 
     async def wait(self) -> None:
-        # Shielded: a script that is cancelled at the gate must not take it from the others.
+        # Shielded: one that is cancelled at the gate must not take it from the others.
         await asyncio.shield(asyncio.wrap_future(self._opened))
 
 

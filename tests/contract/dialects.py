@@ -1,0 +1,356 @@
+"""How each provider says things: the words of its wire, and nothing about who hears them.
+
+Every dialect has the same names for the same things, so that a test is written once. Frames are as real services send
+them, with their padding, pings and odd orders; where those are documented is said in `llmterm/providers`.
+`llmterm` is never asked how to say something: it would only be compared with itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+from llmterm.messages import EndReason
+
+INPUT_TOKENS, OUTPUT_TOKENS = 5, 7
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _sse(value: object, event: str = "", end: str = "\n") -> bytes:
+    name = f"event: {event}{end}" if event else ""
+    return f"{name}data: {_json(value)}{end}{end}".encode()
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    return headers.get("authorization", "").removeprefix("Bearer ")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAI:
+    """Chat completions: OpenAI's own, and llama.cpp's, which `local` speaks over a socket."""
+
+    name: str = "openai"
+    url_variable: str = "OPENAI_BASE_URL"
+    key_variables: tuple[str, ...] = ("OPENAI_API_KEY",)
+    request_id: str = "x-request-id"
+    too_long: str = (
+        "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
+    )
+
+    model: ClassVar[str] = "gpt-4.1"
+    url_path: ClassVar[str] = "/v1"
+    path: ClassVar[str] = "/v1/chat/completions"
+    content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    on_stop_sequence: ClassVar[EndReason] = EndReason.STOP
+    bad_key: ClassVar[tuple[int, str]] = (401, "Incorrect API key provided")
+    busy: ClassVar[int] = 503
+    marker: ClassVar[bytes] = b"data: [DONE]\n\n"
+    garbage: ClassVar[bytes] = b"data: {garbage\n\n"
+    comment: ClassVar[bytes] = b": keep-alive\n\n"
+
+    def opening(self) -> bytes:
+        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+
+    def text(self, text: str) -> bytes:
+        return self._chunk({"content": text})
+
+    def thinking(self, text: str) -> bytes:
+        return self._chunk({"reasoning_content": text, "content": None})
+
+    def ending(self, reason: EndReason = EndReason.STOP) -> bytes:
+        usage = {"prompt_tokens": INPUT_TOKENS, "completion_tokens": OUTPUT_TOKENS, "total_tokens": 12}
+        last = self._chunk({}, {EndReason.LENGTH: "length"}.get(reason, "stop"))
+        return last + _sse({"id": "c", "object": "chat.completion.chunk", "choices": [], "usage": usage})
+
+    def failure(self, words: str) -> bytes:
+        error = {"message": words, "type": "server_error", "param": None, "code": None}
+        if self.name == "local":
+            return f"error: {_json({**error, 'code': 500})}\n\n".encode()
+        return _sse({"error": error})
+
+    def refusal(self, status: int, words: str) -> dict[str, Any]:
+        return {"error": {"message": words, "type": "invalid_request_error", "param": None, "code": None}}
+
+    def listing(self, *names: str) -> dict[str, Any]:
+        return {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
+
+    def question(self, body: Mapping[str, Any]) -> str:
+        return str(body["messages"][-1]["content"])
+
+    def stop(self, body: Mapping[str, Any]) -> object:
+        return body["stop"]
+
+    def key(self, headers: Mapping[str, str]) -> str:
+        return _bearer(headers)
+
+    def _chunk(self, delta: object, reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+        return _sse({"id": "c", "object": "chat.completion.chunk", "choices": [choice], "usage": None})
+
+
+@dataclass(frozen=True, slots=True)
+class Anthropic:
+    """Messages."""
+
+    name: ClassVar[str] = "anthropic"
+    url_variable: ClassVar[str] = "ANTHROPIC_BASE_URL"
+    key_variables: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY",)
+    request_id: ClassVar[str] = "request-id"
+    too_long: ClassVar[str] = "prompt is too long: 219898 tokens > 200000 maximum"
+    model: ClassVar[str] = "claude-haiku-4-5"
+    url_path: ClassVar[str] = ""
+    path: ClassVar[str] = "/v1/messages"
+    content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    on_stop_sequence: ClassVar[EndReason] = EndReason.STOP_SEQUENCE
+    bad_key: ClassVar[tuple[int, str]] = (401, "invalid x-api-key")
+    busy: ClassVar[int] = 529
+    marker: ClassVar[bytes] = _sse({"type": "message_stop"}, "message_stop")
+    garbage: ClassVar[bytes] = b"event: content_block_delta\ndata: {garbage\n\n"
+    comment: ClassVar[bytes] = b'event: ping\ndata: {"type": "ping"}\n\n: keep-alive\n\n'
+
+    def opening(self) -> bytes:
+        usage = {"input_tokens": INPUT_TOKENS, "cache_read_input_tokens": 0, "output_tokens": 1}
+        message = {"id": "msg", "type": "message", "role": "assistant", "content": [], "usage": usage}
+        start = {"type": "message_start", "message": message}
+        block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+        return _sse(start, "message_start") + _sse(block, "content_block_start")
+
+    def text(self, text: str) -> bytes:
+        return self._delta({"type": "text_delta", "text": text})
+
+    def thinking(self, text: str) -> bytes:
+        return self._delta({"type": "thinking_delta", "thinking": text})
+
+    def ending(self, reason: EndReason = EndReason.STOP) -> bytes:
+        said = {EndReason.LENGTH: "max_tokens", EndReason.STOP_SEQUENCE: "stop_sequence"}.get(reason, "end_turn")
+        delta = {"stop_reason": said, "stop_sequence": "STOP" if said == "stop_sequence" else None}
+        end = {"type": "message_delta", "delta": delta, "usage": {"output_tokens": OUTPUT_TOKENS}}
+        return _sse({"type": "content_block_stop", "index": 0}, "content_block_stop") + _sse(end, "message_delta")
+
+    def failure(self, words: str) -> bytes:
+        return _sse({"type": "error", "error": {"type": "overloaded_error", "message": words}}, "error")
+
+    def refusal(self, status: int, words: str) -> dict[str, Any]:
+        return {"type": "error", "error": {"type": "invalid_request_error", "message": words}, "request_id": None}
+
+    def listing(self, *names: str) -> dict[str, Any]:
+        return {"data": [{"type": "model", "id": name} for name in names], "has_more": False}
+
+    def question(self, body: Mapping[str, Any]) -> str:
+        return str(body["messages"][-1]["content"])
+
+    def stop(self, body: Mapping[str, Any]) -> object:
+        return body["stop_sequences"]
+
+    def key(self, headers: Mapping[str, str]) -> str:
+        return headers.get("x-api-key", "")
+
+    def _delta(self, delta: object) -> bytes:
+        return _sse({"type": "content_block_delta", "index": 0, "delta": delta}, "content_block_delta")
+
+
+@dataclass(frozen=True, slots=True)
+class Gemini:
+    """Content, generated and streamed; CRLF throughout, and no end but that of the body."""
+
+    name: ClassVar[str] = "gemini"
+    url_variable: ClassVar[str] = "GOOGLE_GEMINI_BASE_URL"
+    key_variables: ClassVar[tuple[str, ...]] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    request_id: ClassVar[str] = "x-goog-request-id"
+    too_long: ClassVar[str] = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
+    model: ClassVar[str] = "gemini-3.1-pro"
+    url_path: ClassVar[str] = ""
+    path: ClassVar[str] = "/v1/models/gemini-3.1-pro:streamGenerateContent?alt=sse"
+    content_type: ClassVar[str] = "text/event-stream"
+    on_stop_sequence: ClassVar[EndReason] = EndReason.STOP
+    bad_key: ClassVar[tuple[int, str]] = (400, "API key not valid. Please pass a valid API key.")
+    busy: ClassVar[int] = 503
+    marker: ClassVar[bytes] = b""
+    garbage: ClassVar[bytes] = b"data: {garbage\r\n\r\n"
+    comment: ClassVar[bytes] = b": keep-alive\r\n\r\n"
+
+    def opening(self) -> bytes:
+        return self._chunk({"content": {"role": "model"}})
+
+    def text(self, text: str) -> bytes:
+        return self._part({"text": text})
+
+    def thinking(self, text: str) -> bytes:
+        return self._part({"text": text, "thought": True})
+
+    def ending(self, reason: EndReason = EndReason.STOP) -> bytes:
+        said = {EndReason.LENGTH: "MAX_TOKENS"}.get(reason, "STOP")
+        return self._chunk({"content": {"parts": [{"text": ""}], "role": "model"}, "finishReason": said, "index": 0})
+
+    def failure(self, words: str) -> bytes:
+        return _sse(self.refusal(503, words), end="\r\n")
+
+    def refusal(self, status: int, words: str) -> dict[str, Any]:
+        # No header says how long to wait, only this.
+        hint = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}] if status == 429 else []
+        return {"error": {"code": status, "message": words, "status": "SOME_STATUS", "details": hint}}
+
+    def listing(self, *names: str) -> dict[str, Any]:
+        methods = ["generateContent", "countTokens"]
+        return {"models": [{"name": f"models/{name}", "supportedGenerationMethods": methods} for name in names]}
+
+    def question(self, body: Mapping[str, Any]) -> str:
+        return str(body["contents"][-1]["parts"][0]["text"])
+
+    def stop(self, body: Mapping[str, Any]) -> object:
+        return body["generationConfig"]["stopSequences"]
+
+    def key(self, headers: Mapping[str, str]) -> str:
+        return headers.get("x-goog-api-key", "")
+
+    def _part(self, part: object) -> bytes:
+        return self._chunk({"content": {"parts": [part], "role": "model"}, "index": 0})
+
+    def _chunk(self, candidate: object) -> bytes:
+        usage = {"promptTokenCount": INPUT_TOKENS, "candidatesTokenCount": OUTPUT_TOKENS, "totalTokenCount": 12}
+        return _sse({"candidates": [candidate], "usageMetadata": usage, "modelVersion": self.model}, end="\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Cohere:
+    """Chat, version 2."""
+
+    name: ClassVar[str] = "cohere"
+    url_variable: ClassVar[str] = "CO_API_URL"
+    key_variables: ClassVar[tuple[str, ...]] = ("COHERE_API_KEY", "CO_API_KEY")
+    request_id: ClassVar[str] = "x-debug-trace-id"
+    too_long: ClassVar[str] = (
+        "too many tokens: total number of tokens in the prompt cannot exceed 4096 - received 5000."
+    )
+    model: ClassVar[str] = "command-a-03-2025"
+    url_path: ClassVar[str] = ""
+    path: ClassVar[str] = "/v2/chat"
+    content_type: ClassVar[str] = "text/event-stream"
+    on_stop_sequence: ClassVar[EndReason] = EndReason.STOP_SEQUENCE
+    bad_key: ClassVar[tuple[int, str]] = (401, "invalid api token")
+    busy: ClassVar[int] = 503
+    marker: ClassVar[bytes] = b"data: [DONE]\n\n"
+    garbage: ClassVar[bytes] = b"event: content-delta\ndata: {garbage\n\n"
+    comment: ClassVar[bytes] = b": keep-alive\n\n"
+
+    def opening(self) -> bytes:
+        start = {"id": "m", "type": "message-start", "delta": {"message": {"role": "assistant", "content": []}}}
+        return _sse(start, "message-start") + self._content("content-start", {"type": "text", "text": ""})
+
+    def text(self, text: str) -> bytes:
+        return self._content("content-delta", {"text": text})
+
+    def thinking(self, text: str) -> bytes:
+        return self._content("content-delta", {"thinking": text})
+
+    def ending(self, reason: EndReason = EndReason.STOP) -> bytes:
+        said = {EndReason.LENGTH: "MAX_TOKENS", EndReason.STOP_SEQUENCE: "STOP_SEQUENCE"}.get(reason, "COMPLETE")
+        return _sse({"type": "content-end", "index": 0}, "content-end") + self._end(said)
+
+    def failure(self, words: str) -> bytes:
+        return self._end("ERROR", error=words)
+
+    def refusal(self, status: int, words: str) -> dict[str, Any]:
+        return {"id": "f", "message": words}
+
+    def listing(self, *names: str) -> dict[str, Any]:
+        return {"models": [{"name": name, "endpoints": ["chat"]} for name in names]}
+
+    def question(self, body: Mapping[str, Any]) -> str:
+        return str(body["messages"][-1]["content"])
+
+    def stop(self, body: Mapping[str, Any]) -> object:
+        return body["stop_sequences"]
+
+    def key(self, headers: Mapping[str, str]) -> str:
+        return _bearer(headers)
+
+    def _content(self, kind: str, content: object) -> bytes:
+        return _sse({"type": kind, "index": 0, "delta": {"message": {"content": content}}}, kind)
+
+    def _end(self, reason: str, **more: str) -> bytes:
+        tokens = {"input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS}
+        usage = {"billed_units": {"input_tokens": 1, "output_tokens": 1}, "tokens": tokens}
+        return _sse({"type": "message-end", "delta": {"finish_reason": reason, "usage": usage, **more}}, "message-end")
+
+
+@dataclass(frozen=True, slots=True)
+class Ollama:
+    """Chat as lines of JSON; the marker of the end is the newline of the last one."""
+
+    name: ClassVar[str] = "ollama"
+    url_variable: ClassVar[str] = "OLLAMA_HOST"
+    key_variables: ClassVar[tuple[str, ...]] = ()
+    request_id: ClassVar[str] = ""
+    too_long: ClassVar[str] = "the input length exceeds the context length"
+    model: ClassVar[str] = "gemma3"
+    url_path: ClassVar[str] = ""
+    path: ClassVar[str] = "/api/chat"
+    content_type: ClassVar[str] = "application/x-ndjson"
+    on_stop_sequence: ClassVar[EndReason] = EndReason.STOP
+    bad_key: ClassVar[tuple[int, str]] = (401, "unauthorized")
+    busy: ClassVar[int] = 503
+    marker: ClassVar[bytes] = b"\n"
+    garbage: ClassVar[bytes] = b"{garbage\n"
+    comment: ClassVar[bytes] = b"\n"
+
+    def opening(self) -> bytes:
+        return b""
+
+    def text(self, text: str) -> bytes:
+        return self._line({"message": {"role": "assistant", "content": text}, "done": False})
+
+    def thinking(self, text: str) -> bytes:
+        return self._line({"message": {"role": "assistant", "content": "", "thinking": text}, "done": False})
+
+    def ending(self, reason: EndReason = EndReason.STOP) -> bytes:
+        said = {EndReason.LENGTH: "length"}.get(reason, "stop")
+        counts = {"prompt_eval_count": INPUT_TOKENS, "eval_count": OUTPUT_TOKENS}
+        message = {"role": "assistant", "content": ""}
+        return self._line({"message": message, "done": True, "done_reason": said, **counts}).removesuffix(b"\n")
+
+    def failure(self, words: str) -> bytes:
+        return self._line({"error": words})
+
+    def refusal(self, status: int, words: str) -> dict[str, Any]:
+        return {"error": words}
+
+    def listing(self, *names: str) -> dict[str, Any]:
+        return {"models": [{"name": name, "model": name, "size": 1} for name in names]}
+
+    def question(self, body: Mapping[str, Any]) -> str:
+        return str(body["messages"][-1]["content"])
+
+    def stop(self, body: Mapping[str, Any]) -> object:
+        return body["options"]["stop"]
+
+    def key(self, headers: Mapping[str, str]) -> str:
+        return _bearer(headers)
+
+    def _line(self, value: object) -> bytes:
+        escaped = _json(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+        return f"{escaped}\n".encode()
+
+
+Dialect: TypeAlias = OpenAI | Anthropic | Gemini | Cohere | Ollama
+
+LOCAL = OpenAI(
+    name="local",
+    url_variable="",
+    key_variables=(),
+    request_id="",
+    too_long="request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it",
+)
+# With an address, limits and retries; the embedded model has none of these.
+REMOTE: tuple[Dialect, ...] = (OpenAI(), Anthropic(), Gemini(), Cohere(), Ollama())
+ALL: tuple[Dialect, ...] = (*REMOTE, LOCAL)
+
+
+def whole(dialect: Dialect, *texts: str, reason: EndReason = EndReason.STOP) -> list[bytes]:
+    """Return the frames of an answer from its first to its last."""
+    return [dialect.opening(), *map(dialect.text, texts), dialect.ending(reason), dialect.marker]
