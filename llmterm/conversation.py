@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from llmterm.messages import Continuation, Message, Mode, Options, Reply, Request
+from llmterm.openblock import open_block
 
 QUOTE_LENGTH = 200
-ContinuationMode = Continuation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +27,11 @@ class Conversation:
     def ask(self, text: str) -> Conversation:
         return self.add(Message(role="user", text=text))
 
-    def request(self, *, model: str, options: Options, note: str = "") -> Request:
+    def request(self, *, model: str, options: Options | None = None, note: str = "") -> Request:
         """Return the request for the next answer; `note` is added to the system prompt of this request only."""
         system = "\n\n".join(part for part in (self.system, note) if part)
         head = (Message(role="system", text=system),) if system else ()
-        return Request(model=model, messages=(*head, *map(_plain, self.messages)), options=options)
+        return Request(model=model, messages=(*head, *map(_plain, self.messages)), options=options or Options())
 
 
 def _plain(message: Message) -> Message:
@@ -83,6 +83,8 @@ def _instruction(text: str, wishes: list[str]) -> str:
         "Go on from exactly there, in the same language, format and voice. "
         "Begin with the very next character; do not repeat anything and do not comment.",
     ]
+    if block := open_block(text):
+        lines.append(f"You are in the middle of {block}: stay in it, and do not open it again.")
     if wishes:
         lines.append("From here on: " + " ".join(wishes))
     return "\n".join(lines)

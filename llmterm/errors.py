@@ -7,7 +7,8 @@ LlmtermError
 │   ├── AuthError              the key was refused (401, 403)
 │   ├── ModelNotFoundError     no such model, or no such address (404)
 │   ├── RequestRefusedError    the request itself was refused (other 4xx)
-│   │   └── ContextTooLongError    the conversation does not fit the model
+│   │   ├── ContextTooLongError    the conversation does not fit the model
+│   │   └── PrefillRefusedError    the model takes no beginning of its answer
 │   ├── RateLimitError         too many requests (429)
 │   ├── ServerError            a failure on the provider's side (5xx, or an error inside the stream)
 │   ├── ConnectError           nothing answers at that address
@@ -89,6 +90,10 @@ class RequestRefusedError(ProviderError):
 
 
 class ContextTooLongError(RequestRefusedError):
+    pass
+
+
+class PrefillRefusedError(RequestRefusedError):
     pass
 
 

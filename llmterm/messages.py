@@ -35,6 +35,7 @@ class EndReason(StrEnum):
     ERROR = "error"
     CANCEL = "cancel"
     CRASH = "crash"
+    RESTART = "restart"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +60,9 @@ class Timing:
 class Segment:
     """The part `text[start:end]` of an answer: which model wrote it, how it was asked for, and how it ended.
 
-    `guidance` is what the user typed while the answer was paused just before this segment. `cost` is in the currency
-    of the configured price, where there is one.
+    `guidance` is what the user typed while the answer was paused just before this segment. `seam` says how it joins
+    what was there, `cut` what was taken off its beginning and `added` what was put before that. `cost` is in the
+    currency of the configured price, where there is one. Text that no segment covers was written by the user.
     """
 
     provider: str
@@ -72,6 +74,9 @@ class Segment:
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
     guidance: str = ""
+    seam: str = ""
+    cut: str = ""
+    added: str = ""
     cost: float | None = None
 
 
@@ -261,6 +266,28 @@ class Reply:
         )
         return replace(self, body=Rope().add(text), segments=kept)
 
+    def rewrite(self, text: str) -> Reply:
+        """Return the reply with another text; segments keep what is still theirs at its beginning."""
+        common = _common(self.text, text)
+        kept = tuple(
+            replace(each, end=min(each.end, common)) for each in self.segments if each.start < common or not each.end
+        )
+        return replace(self, body=Rope().add(text), segments=kept)
+
+    def unseam(self, number: int) -> Reply:
+        """Return the reply with what was changed at the beginning of segment `number`, from 0, undone."""
+        seam = self.segments[number]
+        shift = len(seam.cut) - len(seam.added)
+        text = self.text[: seam.start] + seam.cut + self.text[seam.start + len(seam.added) :]
+        segments = [
+            replace(each, end=each.end + shift, start=each.start + (shift if index > number else 0))
+            if index >= number
+            else each
+            for index, each in enumerate(self.segments)
+        ]
+        segments[number] = replace(segments[number], seam="", cut="", added="")
+        return replace(self, body=Rope().add(text), segments=tuple(segments))
+
     def message(self, status: Status) -> Message:
         """Return the answer as one message."""
         return Message(
@@ -275,7 +302,18 @@ class Reply:
     @classmethod
     def of(cls, message: Message) -> Self:
         """Return the reply that `message` is the record of, ready to be continued."""
-        return cls(body=Rope().add(message.text), thoughts=Rope().add(message.thinking), segments=message.segments)
+        return cls(
+            body=Rope().add(message.text),
+            thoughts=Rope().add(message.thinking),
+            segments=message.segments,
+            provider_data=message.provider_data,
+        )
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (mine, theirs) in pairs if mine != theirs), min(len(one), len(other)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

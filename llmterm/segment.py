@@ -17,6 +17,25 @@ from llmterm.seam import WhitespaceSeam
 _CHARACTERS_PER_TOKEN = 4
 
 
+class Join:
+    kind = cut = added = ""
+
+
+class Seam:
+    holding = restarted = False
+    held = ""
+    join = Join()
+
+    def __init__(self, before: str, *, mode: Mode) -> None:
+        self._s = WhitespaceSeam(before[len(before.rstrip()) :] if mode == "prefill" else "")
+
+    def feed(self, text: str) -> str:
+        return self._s.feed(text)
+
+    def release(self) -> str:
+        return ""
+
+
 class OpenSegment:
     """The part of an answer that `request` asked for, from the end of `reply` on."""
 
@@ -34,7 +53,6 @@ class OpenSegment:
         clock: Callable[[], float],
     ) -> None:
         before = reply.text
-        owed = before[len(before.rstrip()) :] if mode == "prefill" else ""
         self._request = request
         self._provider = provider
         self._progress = progress
@@ -45,7 +63,8 @@ class OpenSegment:
         self._clock = clock
         self._began = clock()
         self._first_token: float | None = None
-        self._seam = WhitespaceSeam(owed)
+        self._seam = Seam(before, mode=mode)
+        self._timed = False
         self._scanner = MarkerScanner(marker, before=before) if marker else None
         log.event(
             "start",
@@ -70,12 +89,6 @@ class OpenSegment:
         """Characters at the end of the earlier text that turned out to be the marker's beginning."""
         return self._scanner.retract if self._scanner else 0
 
-    def move(self, request: Request, *, provider: str, cost: Callable[[str, Usage], float | None]) -> None:
-        """Have another provider write the segment, of which nothing has come yet."""
-        self._request = request
-        self._provider = provider
-        self._cost = cost
-
     def touch(self) -> None:
         """Note that something of the answer has come."""
         if self._first_token is None:
@@ -87,9 +100,31 @@ class OpenSegment:
         text = self._seam.feed(text)
         return self._scanner.feed(text) if self._scanner else text
 
+    @property
+    def restarted(self) -> bool:
+        """Whether the model has started the answer over instead of going on with it."""
+        return self._seam.restarted
+
+    @property
+    def held(self) -> str:
+        """What the seam holds back."""
+        return self._seam.held
+
+    def awaits_release(self) -> bool:
+        """Tell, once, that the seam holds something back and has to be released in time."""
+        first = self._seam.holding and not self._timed
+        self._timed = self._timed or first
+        return first
+
+    def release(self) -> str:
+        """Return what the seam held back, as it joins the answer."""
+        text = self._seam.release()
+        return self._scanner.feed(text) if self._scanner else text
+
     def flush(self) -> str:
         """Return what was withheld; the segment ends here."""
-        return self._scanner.close() if self._scanner else ""
+        text = self.release()
+        return text + self._scanner.close() if self._scanner else text
 
     def close(self, reply: Reply, end: EndReason) -> Reply:
         """Return `reply` with this segment in its record; one that received nothing leaves no trace."""
@@ -121,6 +156,9 @@ class OpenSegment:
                     retries=self._progress.retries,
                 ),
                 guidance=self._guidance,
+                seam=self._seam.join.kind,
+                cut=self._seam.join.cut,
+                added=self._seam.join.added,
                 cost=self._cost(self._request.model, usage),
             )
         )

@@ -19,8 +19,16 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from llmterm import log
+from llmterm.buffer import EventBuffer
 from llmterm.conversation import continuation, mode_of
-from llmterm.errors import ConnectError, LlmtermError, NetworkError, StreamTimeoutError, TurnStateError
+from llmterm.errors import (
+    ConnectError,
+    LlmtermError,
+    NetworkError,
+    PrefillRefusedError,
+    StreamTimeoutError,
+    TurnStateError,
+)
 from llmterm.messages import (
     Continuation,
     EndReason,
@@ -57,9 +65,11 @@ _TRANSITIONS: dict[TurnState, frozenset[TurnState]] = {
     TurnState.STREAMING: frozenset({TurnState.PAUSED, TurnState.DONE, TurnState.FAILED, TurnState.CANCELLED}),
     TurnState.PAUSED: frozenset({TurnState.STREAMING, TurnState.CANCELLED}),
     TurnState.FAILED: frozenset({TurnState.STREAMING, TurnState.CANCELLED}),
-    TurnState.DONE: frozenset(),
+    # An answer that was received whole, and is cut where it was shown.
+    TurnState.DONE: frozenset({TurnState.PAUSED}),
     TurnState.CANCELLED: frozenset(),
 }
+_AT_REST = (TurnState.PAUSED, TurnState.FAILED)
 
 
 class Turn:
@@ -77,11 +87,13 @@ class Turn:
         clock: Callable[[], float] = time.monotonic,
         fallbacks: Sequence[Fallback] = (),
         progress: Callable[[], Progress] = Progress,
+        seam_seconds: float = 1.0,
     ) -> None:
         """Make a turn that is ready, or, given the `reply` so far, one that is paused for `reason`.
 
         With a `marker` the model can pause itself by writing it. Where a provider cannot begin an answer, the first
-        of the `fallbacks` that can does. `progress` makes the one for each segment.
+        of the `fallbacks` that can does. `progress` makes the one for each segment. For at most `seam_seconds` the
+        beginning of a continuation is held back, to see how it joins what was there.
         """
         self.request = request
         self.reply = reply or Reply()
@@ -94,21 +106,37 @@ class Turn:
         self._clock = clock
         self._pump: asyncio.Task[EndReason] | None = None
         self._stopping: EndReason | None = None
-        self._buffer: deque[StreamEvent] = deque()
-        self._waiting = 0  # chunks in the buffer
+        self._segment: OpenSegment | None = None
+        self._buffer = EventBuffer(self._limits.buffer_size)
+        self._seam_seconds = seam_seconds
         self._fallbacks = deque(fallbacks)
         self._make_progress = progress
         self.progress = progress()
-        self._arrival = asyncio.Event()
-        self._room = asyncio.Event()
+        self.started_over = ""
+        """What the model said when it started the answer over instead of going on with it; the turn paused there."""
 
     @property
     def state(self) -> TurnState:
         return self._state
 
     @property
+    def over(self) -> bool:
+        """Whether nothing more can come."""
+        return self._state in (TurnState.DONE, TurnState.CANCELLED)
+
+    @property
     def provider(self) -> Provider:
         return self._provider
+
+    @property
+    def unread(self) -> bool:
+        """Whether there is anything that was not taken from `events`."""
+        return self._buffer.unread
+
+    @property
+    def waiting(self) -> int:
+        """Chunks that have been received and not been taken from `events`."""
+        return self._buffer.waiting
 
     def start(self) -> None:
         """Ask for the answer. Raises TurnStateError unless the turn is ready."""
@@ -128,7 +156,7 @@ class Turn:
 
         Raises TurnStateError unless the turn is paused or failed.
         """
-        if self._state not in (TurnState.PAUSED, TurnState.FAILED):
+        if self._state not in _AT_REST:
             raise TurnStateError(f"a turn that is {self._state} cannot go on")
         self._provider = provider or self._provider
         if model is not None:
@@ -136,10 +164,34 @@ class Turn:
         mode = mode or self._provider.continuation(self.request.model)
         self._stream(continuation(self.request, self.reply, mode, guidance), mode_of(self.reply, mode), guidance)
 
-    async def pause(self, reason: EndReason = EndReason.PAUSE) -> Snapshot:
-        """Stop the stream, keep everything received, and return it. At any moment, any number of times."""
+    async def pause(self, reason: EndReason = EndReason.PAUSE, *, at_taken: bool = False) -> Snapshot:
+        """Stop the stream, keep everything received, and return it. At any moment, any number of times.
+
+        With `at_taken` the text ends where `events` was read up to; what came after that is forgotten.
+        """
         await self._stop(reason)
+        if at_taken and self._buffer.unread and self._state is not TurnState.CANCELLED:
+            self.reply = self.reply.cut(self._buffer.drop())
+            if self._state is TurnState.DONE:
+                self._move(TurnState.PAUSED)
+            self.reason = reason
         return self.snapshot()
+
+    def hold(self) -> None:
+        """End `events` for now, while the stream goes on being received as far as the buffer reaches."""
+        self._buffer.held = True
+        self._buffer.wake()
+
+    async def full(self) -> None:
+        """Wait until so much is waiting that the stream is not read any more."""
+        await self._buffer.full()
+
+    def rewrite(self, reply: Reply) -> None:
+        """Put `reply` in the place of the answer so far. Raises TurnStateError unless the turn is paused or failed."""
+        if self._state not in _AT_REST:
+            raise TurnStateError(f"an answer that is {self._state} cannot be rewritten")
+        self._buffer.drop()
+        self.reply = reply
 
     async def cancel(self) -> Snapshot:
         """End the turn for good, keeping what was received. At any moment, any number of times."""
@@ -153,21 +205,19 @@ class Turn:
         return Snapshot(request=self.request, reply=self.reply, reason=self.reason)
 
     async def events(self) -> AsyncIterator[StreamEvent]:
-        """Yield what arrives until the stream ends in whatever way; call it again after `resume`.
+        """Yield what arrives until the stream ends in whatever way, or `hold`; call it again after `resume`.
 
         Raises the turn's error where the answer failed.
         """
+        self._buffer.held = False
         while True:
-            while self._buffer:
-                event = self._buffer.popleft()
-                self._waiting -= _chunks(event)
-                if self._waiting < self._limits.buffer_size:
-                    self._room.set()
+            for event in self._buffer.take():
                 yield event
+            if self._buffer.held:
+                return
             if self._state is not TurnState.STREAMING:
                 break
-            self._arrival.clear()
-            await self._arrival.wait()
+            await self._buffer.arrival()
         if self._state is TurnState.FAILED and self.error is not None:
             raise self.error
 
@@ -181,7 +231,14 @@ class Turn:
         self.error = None
         self._stopping = None
         self.progress = self._make_progress()
-        segment = OpenSegment(
+        self.started_over = ""
+        self._segment = self._open(request, mode, guidance)
+        self._pump = asyncio.create_task(self._receive_all(request, guidance), name="llmterm-pump")
+        # Not in the pump's own `finally`: a task that is cancelled before its first step never gets there.
+        self._pump.add_done_callback(lambda pump: self._conclude(self._end_of(pump)))
+
+    def _open(self, request: Request, mode: Mode, guidance: str) -> OpenSegment:
+        return OpenSegment(
             request,
             self.reply,
             provider=self._provider.name,
@@ -192,9 +249,6 @@ class Turn:
             marker=self._marker,
             clock=self._clock,
         )
-        self._pump = asyncio.create_task(self._receive_all(request, segment), name="llmterm-pump")
-        # Not in the pump's own `finally`: a task that is cancelled before its first step never gets there.
-        self._pump.add_done_callback(lambda pump: self._conclude(segment, self._end_of(pump)))
 
     async def _stop(self, reason: EndReason) -> None:
         """Cancel the pump once and wait for its end; a later, stronger reason replaces an earlier one."""
@@ -209,16 +263,24 @@ class Turn:
         # asyncio.wait, because it does not raise the pump's cancellation as if it were the caller's.
         await asyncio.wait({pump})
 
-    async def _receive_all(self, request: Request, segment: OpenSegment) -> EndReason:
+    async def _receive_all(self, request: Request, guidance: str) -> EndReason:
         while True:
+            segment = self._segment = self._segment or self._open(request, "fresh", guidance)
             try:
                 return await self._receive_from(request, segment)
+            except PrefillRefusedError:
+                if segment.begun or request.continuation in (None, "instruct"):
+                    raise
+                # In the same breath; the user sees only that the answer goes on.
+                self._provider.cannot_prefill(request.model)
+                request = continuation(self.request, self.reply, "instruct", guidance)
+                self._segment = self._open(request, "instruct", guidance)
             except LlmtermError as error:
                 if segment.begun or self.reply.segments or not await self._fall_back(error):
                     raise
-            request = self.request
-            segment.move(request, provider=self._provider.name, cost=self._provider.cost)
-            self.progress.say(f"{self._provider.name}/{request.model} answers instead")
+                request = self.request
+                self._segment = self._open(request, "fresh", guidance)
+                self.progress.say(f"{self._provider.name}/{request.model} answers instead")
 
     async def _fall_back(self, error: LlmtermError) -> bool:
         """Turn to the next provider that can be had; return whether there is one."""
@@ -243,9 +305,7 @@ class Turn:
                         return end
                 if self._limits.max_chunks is not None and self.reply.chunks >= self._limits.max_chunks:
                     return EndReason.LIMIT
-                while self._waiting >= self._limits.buffer_size:
-                    self._room.clear()
-                    await self._room.wait()
+                await self._buffer.room()
         except asyncio.CancelledError:
             for event in stream.rest():
                 if self._receive(event, segment) is not None:
@@ -261,9 +321,7 @@ class Turn:
             case TextDelta(text, chunks):
                 segment.touch()
                 self._keep(TextDelta(segment.join(text), chunks))
-                if segment.marker_found:
-                    self.reply = self.reply.cut(segment.retract) if segment.retract else self.reply
-                    return EndReason.MARKER
+                return self._judge(segment)
             case ThinkingDelta():
                 segment.touch()
                 self._keep(event)
@@ -277,11 +335,30 @@ class Turn:
                 assert_never(event)
         return None
 
+    def _judge(self, segment: OpenSegment) -> EndReason | None:
+        """Return why what was just said ends the stream, if it does; see to it that the seam does not wait for ever."""
+        if segment.restarted:
+            return EndReason.RESTART
+        if segment.marker_found:
+            self.reply = self.reply.cut(segment.retract) if segment.retract else self.reply
+            return EndReason.MARKER
+        if segment.awaits_release():
+            asyncio.get_running_loop().call_later(self._seam_seconds, self._release, segment)
+        return None
+
+    def _release(self, segment: OpenSegment) -> None:
+        """Give out what a seam holds back: there was time enough to see how it joins."""
+        if self._segment is not segment or self._state is not TurnState.STREAMING or self._stopping is not None:
+            return
+        self._keep(TextDelta(segment.release(), 0))
+        end = self._judge(segment)
+        if end is not None and self._pump is not None:
+            self._stopping = end
+            self._pump.cancel()
+
     def _keep(self, event: StreamEvent) -> None:
         self.reply = self.reply.add(event)
-        self._buffer.append(event)
-        self._waiting += _chunks(event)
-        self._arrival.set()
+        self._buffer.put(event)
 
     def _flush(self, segment: OpenSegment) -> None:
         text = segment.flush()
@@ -300,15 +377,20 @@ class Turn:
         log.event("failure", kind=type(error).__name__, error=str(error))
         return _end_reason(error)
 
-    def _conclude(self, segment: OpenSegment, end: EndReason) -> None:
+    def _conclude(self, end: EndReason) -> None:
         """The one place where streaming ends: close the segment, settle the state, wake the reader."""
+        segment = self._segment
+        assert segment is not None
         self._flush(segment)
+        if segment.restarted and end is not EndReason.CANCEL:
+            end = EndReason.RESTART
+            self.started_over = segment.held
         if end is EndReason.PAUSE and self.reply.finish is not None:
             end = self.reply.finish  # the answer was over before the key took effect
         self.reply = segment.close(self.reply, end)
         self.reason = end
         self._move(self._outcome(end))
-        self._arrival.set()
+        self._buffer.wake()
 
     def _outcome(self, end: EndReason) -> TurnState:
         match end:
@@ -322,12 +404,10 @@ class Turn:
                 return TurnState.PAUSED if resumable else TurnState.FAILED
             case EndReason.PAUSE | EndReason.CRASH | EndReason.MARKER | EndReason.LENGTH | EndReason.LIMIT:
                 return TurnState.PAUSED
+            case EndReason.RESTART:
+                return TurnState.PAUSED
             case _:
                 assert_never(end)
-
-
-def _chunks(event: StreamEvent) -> int:
-    return event.chunks if isinstance(event, TextDelta | ThinkingDelta) else 0
 
 
 def _end_reason(error: BaseException) -> EndReason:

@@ -35,6 +35,9 @@ class BrokenProvider:
     def continuation(self, model: str) -> Continuation:
         return "instruct"
 
+    def cannot_prefill(self, model: str) -> None:
+        pass
+
     def preparation(self, model: str) -> str:
         return ""
 

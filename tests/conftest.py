@@ -21,6 +21,7 @@ collect_ignore = (
         "test_chat_local.py",
         "test_chat_resilience.py",
         "test_chat_terminal.py",
+        "test_examples.py",
         "test_keys_terminal.py",
     ]
     if sys.platform == "win32"

@@ -73,6 +73,9 @@ class ScriptedProvider:
     def continuation(self, model: str) -> Continuation:
         return self.mode
 
+    def cannot_prefill(self, model: str) -> None:
+        self.mode = "instruct"
+
     def preparation(self, model: str) -> str:
         return ""
 

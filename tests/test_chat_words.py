@@ -30,7 +30,9 @@ def test_every_pause_line_says_paused(reason: EndReason) -> None:
     assert line.startswith("paused")
     assert (line == pause_line(Reply(), EndReason.PAUSE)) is (
         reason
-        not in {EndReason(each) for each in ("marker", "length", "limit", "network", "timeout", "error", "crash")}
+        not in {
+            EndReason(each) for each in ("marker", "length", "limit", "network", "timeout", "error", "crash", "restart")
+        }
     )
 
 

@@ -40,7 +40,9 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.progress import Progress
-from llmterm.providers.gemini import GeminiProvider, continuation, models, parse, payload, wire
+from llmterm.providers import gemini
+from llmterm.providers.gemini import continuation, models, parse, payload, wire
+from llmterm.providers.http import HttpProvider
 from llmterm.providers.patient import PatientStream
 from llmterm.providers.wire import Failure, Opaque, WireEvent
 from llmterm.transport import Breaker, Endpoint, KeyRing, RateLimits, RetryPolicy, Transport
@@ -250,8 +252,8 @@ async def transport() -> AsyncIterator[Transport]:
     await transport.aclose()
 
 
-def provider(transport: Transport, server: WireServer, *, key: str = KEY, api_version: str = "v1") -> GeminiProvider:
-    return GeminiProvider(
+def provider(transport: Transport, server: WireServer, *, key: str = KEY, api_version: str = "v1") -> HttpProvider:
+    return gemini.provider(
         transport,
         Endpoint("gemini", KeyRing([key]), RateLimits(), Breaker(), RetryPolicy(attempts=1)),
         base_url=f"http://127.0.0.1:{server.port}",
@@ -279,7 +281,7 @@ def send(*chunks: object, drop: bool = False) -> Script:
     return script
 
 
-async def open_stream(provider: GeminiProvider, limits: StreamLimits | None = None) -> PatientStream:
+async def open_stream(provider: HttpProvider, limits: StreamLimits | None = None) -> PatientStream:
     return await provider.open(REQUEST, limits or StreamLimits(), Progress())
 
 
@@ -621,9 +623,9 @@ async def test_what_was_received_and_not_read_is_not_lost(transport: Transport) 
 async def test_connection_is_used_again(transport: Transport) -> None:
     """Whatever the SDK leaves behind, the pool is the transport's."""
     with WireServer(send(part("a"), end())) as server:
-        gemini = provider(transport, server)
+        served = provider(transport, server)
         for _ in range(3):
-            await read_all(await open_stream(gemini))
+            await read_all(await open_stream(served))
 
         assert len(server.exchanges) == 3
         assert server.open_connections == 1
@@ -665,22 +667,22 @@ def test_no_answer_breaks_the_sdk_or_us() -> None:
     async def script(exchange: Exchange) -> None:
         await send(*answers[-1])(exchange)
 
-    async def one(gemini: GeminiProvider, chunks: list[Any]) -> None:
+    async def one(asked: HttpProvider, chunks: list[Any]) -> None:
         answers.append(chunks)
         with suppress(LlmtermError):
-            await read_all(await open_stream(gemini))
+            await read_all(await open_stream(asked))
 
     with WireServer(script) as server, asyncio.Runner() as runner:
         transport = Transport()
-        gemini = provider(transport, server)
+        served = provider(transport, server)
 
         @settings(max_examples=50)
         @given(st.lists(st.dictionaries(st.sampled_from(KEYS), json_values), max_size=3))
         def any_answer(chunks: list[Any]) -> None:
-            runner.run(one(gemini, chunks))
+            runner.run(one(served, chunks))
 
         any_answer()
-        runner.run(gemini.aclose())
+        runner.run(served.aclose())
 
 
 def test_wire_is_whole() -> None:

@@ -13,7 +13,20 @@ ROOT = Path(__file__).parent.parent / "llmterm"
 
 # From the bottom up. What stands in one line may be used by all lines below it, and by itself.
 LAYERS = [
-    {"", "errors", "messages", "conversation", "framing", "log", "marker", "progress", "seam", "segment"},
+    {
+        "",
+        "buffer",
+        "openblock",
+        "errors",
+        "messages",
+        "conversation",
+        "framing",
+        "log",
+        "marker",
+        "progress",
+        "seam",
+        "segment",
+    },
     {"config", "keys", "render", "sessions", "transport"},
     {"providers"},
     {"turn"},

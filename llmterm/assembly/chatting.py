@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
 from llmterm import config
@@ -77,9 +77,10 @@ def _build(
     providers: ProviderRegistry,
     sessions: SessionStore,
 ) -> Chat:
-    from llmterm.chat.answering import Choices
     from llmterm.chat.app import Chat
+    from llmterm.chat.choosing import Choices
     from llmterm.chat.decision import Interrupts
+    from llmterm.chat.editor import edit
     from llmterm.chat.stage import Stage
 
     interrupts = Interrupts(time.monotonic)
@@ -105,26 +106,38 @@ def _build(
             color=look.color,
         )
 
+    choices = Choices(
+        provider=launch.provider,
+        model=launch.model,
+        options=launch.options,
+        fallback=launch.settings.fallback,
+        pause_mode=launch.settings.chat.pause_mode,
+        hold_limit=launch.settings.chat.hold_limit,
+        auto_resume=launch.settings.chat.auto_resume,
+        named=launch.named,
+    )
     return Chat(
         registry=providers,
         store=sessions,
         prompt=prompt,
-        stage=Stage(view=view, keys=source, interrupts=interrupts, clock=time.monotonic),
+        stage=Stage(
+            view=view,
+            keys=source,
+            interrupts=interrupts,
+            clock=time.monotonic,
+            holds=lambda: choices.pause_mode == "hold",
+        ),
         view=view,
         chords=chords,
         suspend=suspend,
         retake=terminal.take,
         clear_screen=lambda: None if look.plain else _write("\x1b[H\x1b[2J"),
-        choices=Choices(
-            provider=launch.provider,
-            model=launch.model,
-            options=launch.options,
-            fallback=launch.settings.fallback,
-            named=launch.named,
-        ),
+        choices=choices,
         system=launch.settings.system,
         marker=launch.marker,
         limits=launch.settings.stream.limits(),
+        edit=lambda text: edit(text, launch.environ, give=terminal.restore, retake=terminal.take),
+        keys=asdict(launch.settings.keys),
     )
 
 

@@ -42,9 +42,13 @@ def cached(settings: Settings, sessions: SessionStore) -> Callable[[Provider], P
 
 
 def registry(
-    settings: Settings, environ: Mapping[str, str], *, wrap: Callable[[Provider], Provider] = _bare
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    wrap: Callable[[Provider], Provider] = _bare,
+    default: Callable[[], str] = str,
 ) -> ProviderRegistry:
-    """Return all providers that can be asked for; `wrap` is put around each."""
+    """Return all providers that can be asked for; `wrap` is put around each, `default` names the usual one."""
 
     def entry(name: str, remote: RemoteSettings) -> Entry:
         return Entry(build=lambda: wrap(_remote(name, remote, settings, environ)), model=remote.model)
@@ -59,12 +63,14 @@ def registry(
                 model=providers.local.model or default_model(),
                 label=_file_label,
             ),
-        }
+        },
+        default=default,
     )
 
 
 def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapping[str, str]) -> Provider:
     from llmterm.providers.http import HttpProvider
+    from llmterm.providers.lessons import Lessons
     from llmterm.transport import Transport
 
     base_url = config.base_url(name, settings, environ)
@@ -73,6 +79,7 @@ def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapp
         _refuse_clear_text(name, base_url)
     needs_key = config.key_hint(name, settings, environ)
     endpoint = _endpoint(name, remote, settings, keys)
+    lessons = Lessons(config.data_dir(environ))
     official = name == "openai" and base_url.rstrip("/") == config.BUILT_IN[name].base_url
 
     def cost(model: str, usage: Usage) -> float | None:
@@ -82,16 +89,17 @@ def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapp
         return (usage.input_tokens * price.input + usage.output_tokens * price.output) / _MILLION
 
     if remote.kind == "gemini":
-        from llmterm.providers.gemini import GeminiProvider
+        from llmterm.providers import gemini
 
         version = environ.get("GOOGLE_GENAI_API_VERSION", "").strip() or "v1"
-        return GeminiProvider(
+        return gemini.provider(
             Transport(),
             endpoint,
             base_url=base_url,
             needs_key=needs_key,
             known=remote.models,
             cost=cost,
+            lessons=lessons,
             api_version=version,
         )
     return HttpProvider(
@@ -102,6 +110,7 @@ def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapp
         needs_key=needs_key,
         known=remote.models,
         cost=cost,
+        lessons=lessons,
     )
 
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 
+from llmterm.chat.choosing import Choices
 from llmterm.chat.commands import Commands
 from llmterm.chat.decision import Decision, Leave, Leaving, Prompt, Resume, Send, Stop
+from llmterm.chat.pausing import Pausing
 from llmterm.chat.stage import Stage, Wish
-from llmterm.chat.status import pause_line
+from llmterm.chat.status import held_line, pause_line
 from llmterm.chat.view import View
 from llmterm.conversation import mode_of
 from llmterm.errors import LlmtermError, SessionError, UsageError
+from llmterm.journal import keep_journal
 from llmterm.keys import Key
-from llmterm.messages import EndReason, Message, Options, Status
+from llmterm.messages import EndReason, Message, Status
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import AnswerLog
 from llmterm.turn import Turn, TurnState
@@ -28,19 +31,6 @@ _RESTING = (TurnState.PAUSED, TurnState.FAILED)
 _KEPT = "llmterm chat --continue goes on with it"
 # Commands that would leave an open answer behind.
 _NOT_AT_REST = ("/clear", "/continue", "/discard")
-
-
-@dataclass(slots=True, kw_only=True)
-class Choices:
-    """What the user may change while the chat goes on."""
-
-    provider: str
-    model: str
-    options: Options
-    fallback: tuple[str, ...] = ()
-    """Who answers, in this order, where the provider cannot begin: "provider" or "provider/model"."""
-    named: bool = False
-    """Provider or model were named on the command line: they also go on with an answer that others began."""
 
 
 class Answering:
@@ -58,6 +48,7 @@ class Answering:
         chords: asyncio.Queue[Key] | None,
         suspend: Callable[[], None],
         retake: Callable[[], None],
+        pausing: Pausing,
     ) -> None:
         """`chords` is where a global key source, if there is one, puts what it hears while a prompt is up.
 
@@ -72,6 +63,7 @@ class Answering:
         self._chords = chords
         self._suspend = suspend
         self._retake = retake
+        self._pausing = pausing
 
     async def play(self, turn: Turn, log: AnswerLog) -> Message | None:
         """Stream, rest, stream again, until the answer is over; return it, unless nothing of it came.
@@ -79,15 +71,19 @@ class Answering:
         Raises the turn's error where the answer failed before anything came.
         """
         leaving: Leaving | None = None
-        rested = False
-        while turn.state not in (TurnState.CANCELLED, TurnState.DONE):
-            if turn.state in _RESTING:
+        rested = held = False
+        alone = self._choices.auto_resume  # how often an answer that broke off goes on by itself
+        while held or turn.unread or turn.state not in (TurnState.CANCELLED, TurnState.DONE):
+            if held:
+                await self._rest_held(turn, log)
+            elif turn.state in _RESTING and not turn.unread:
                 if leaving is not None:
                     self._view.pause()
                     self._view.say(_KEPT)
                     raise leaving
                 rested = True
-                await self._rest(turn, log)
+                alone -= turn.reason is EndReason.NETWORK
+                await self._rest(turn, log, by_itself=turn.reason is EndReason.NETWORK and alone >= 0)
             try:
                 wish = await self._stream(turn, log)
             except LlmtermError:
@@ -95,6 +91,7 @@ class Answering:
                 if not rested or turn.state is not TurnState.FAILED:
                     raise
                 continue
+            held = wish is Wish.HOLD
             if wish in (Wish.LEAVE, Wish.LEAVE_INTERRUPTED):
                 leaving = Leaving(interrupted=wish is Wish.LEAVE_INTERRUPTED)
             elif wish is Wish.SUSPEND:
@@ -108,7 +105,7 @@ class Answering:
 
     async def _stream(self, turn: Turn, log: AnswerLog) -> Wish:
         """Play the answer, if it streams; afterwards what there is of it is on disk."""
-        if turn.state is not TurnState.STREAMING:
+        if turn.state is not TurnState.STREAMING and not turn.unread:
             return Wish.NOTHING
         while self._chords is not None and not self._chords.empty():
             self._chords.get_nowait()  # pressed when there was nothing to pause
@@ -140,17 +137,21 @@ class Answering:
 
     # An answer at rest
 
-    async def _rest(self, turn: Turn, log: AnswerLog) -> None:
-        """Wait for what is to become of a paused answer, and do it."""
+    async def _rest(self, turn: Turn, log: AnswerLog, *, by_itself: bool) -> None:
+        """Wait for what is to become of a paused answer, unless it goes on `by_itself`, and do it."""
         self._view.pause()
+        if by_itself:
+            self._view.say("the connection broke; the answer goes on")
+            self._resume(turn, log, "")
+            return
         trouble = f"{turn.error}\n" if turn.error else ""
-        decision = await self._decide(trouble + pause_line(turn.reply, turn.reason, self._elsewhere(turn)))
-        self._retake()
+        line = trouble + pause_line(turn.reply, turn.reason, self._elsewhere(turn))
+        decision = await self._decide(turn, lambda: line)
         match decision:
             case Resume():
                 self._resume(turn, log, "")
             case Send(text) if Commands.is_command(text):
-                await self._command(text)
+                await self._act(turn, log, text)
             case Send(text):
                 self._resume(turn, log, text)
             case Stop():
@@ -158,6 +159,70 @@ class Answering:
             case Leave(interrupted):
                 self._view.say(_KEPT)
                 raise Leaving(interrupted=interrupted)
+
+    async def _rest_held(self, turn: Turn, log: AnswerLog) -> None:
+        """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach."""
+        self._view.pause()
+        self.record(lambda: log.journal(turn.reply) if turn.state is TurnState.STREAMING else None)
+        behind = [
+            asyncio.create_task(self._limit(turn)),
+            asyncio.create_task(keep_journal(turn, log, lambda line: self._view.say(line, error=True))),
+        ]
+        try:
+            decision = await self._decide(
+                turn, lambda: held_line(turn.reply, turn.waiting, streaming=turn.state is TurnState.STREAMING)
+            )
+        except asyncio.CancelledError:
+            await turn.pause(EndReason.CRASH)  # the program is being ended
+            raise
+        finally:
+            for task in behind:
+                task.cancel()
+            await asyncio.wait(behind)
+            self._save(turn, log)
+        match decision:
+            case Resume():
+                self._view.resume("")
+            case Send(text) if Commands.is_command(text):
+                if self._pausing.is_command(text):
+                    await self._cut(turn, log)
+                await self._act(turn, log, text)
+            case Send(text):
+                await self._cut(turn, log)
+                self._resume(turn, log, text)
+            case Stop():
+                await turn.cancel()
+                self._view.resume("")
+            case Leave(interrupted):
+                await turn.pause()
+                self._save(turn, log)
+                self._view.say(_KEPT)
+                raise Leaving(interrupted=interrupted)
+
+    async def _limit(self, turn: Turn) -> None:
+        """Cut the stream where the buffer is full, or when it was held for long enough."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._choices.hold_limit):
+                await turn.full()
+        if turn.state is TurnState.STREAMING:
+            await turn.pause()
+
+    async def _cut(self, turn: Turn, log: AnswerLog) -> None:
+        """End the answer where it was shown."""
+        await turn.pause(at_taken=True)
+        self._save(turn, log)
+
+    async def _act(self, turn: Turn, log: AnswerLog, text: str) -> None:
+        """Run a command at a pause, and go on with the answer where it says so."""
+        self._pausing.turn, self._pausing.goes_on = turn, False
+        try:
+            await self._command(text)
+        finally:
+            self._pausing.turn = None
+        self._save(turn, log)
+        if self._pausing.goes_on:
+            self._view.pause()
+            self._resume(turn, log, "")
 
     def _elsewhere(self, turn: Turn) -> str:
         """Return the first of the fallbacks that is not the one that wrote last."""
@@ -174,10 +239,11 @@ class Answering:
         except LlmtermError as error:
             self._view.say(str(error), error=True)
             return
-        mode = mode_of(turn.reply, provider.continuation(model))
+        continuation = self._choices.resume_mode or provider.continuation(model)
+        mode = mode_of(turn.reply, continuation)
         self.record(lambda: log.resume(provider=provider.name, model=model, mode=mode, guidance=guidance))
         self._view.resume(guidance)
-        turn.resume(guidance=guidance, provider=provider, model=model)
+        turn.resume(guidance=guidance, mode=continuation, provider=provider, model=model)
 
     async def _command(self, text: str) -> None:
         try:
@@ -187,8 +253,10 @@ class Answering:
         except LlmtermError as error:
             self._view.say(str(error), error=True)
 
-    async def _decide(self, line: str) -> Decision:
-        prompt = asyncio.ensure_future(self._prompt.paused(line, self._stage.take_typed()))
+    async def _decide(self, turn: Turn, line: Callable[[], str]) -> Decision:
+        self._pausing.turn = turn
+        shortcuts = self._pausing.shortcuts()
+        prompt = asyncio.ensure_future(self._prompt.paused(line, self._stage.take_typed(), shortcuts))
         waiting: set[asyncio.Future[Decision]] = {prompt}
         if self._chords is not None:
             waiting.add(asyncio.ensure_future(_chord(self._chords)))
@@ -200,6 +268,8 @@ class Answering:
             for each in waiting:
                 each.cancel()
             await asyncio.wait(waiting)
+            self._pausing.turn = None
+            self._retake()
         self._stage.typed = self._prompt.unsent
         return Resume()
 

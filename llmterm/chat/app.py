@@ -7,14 +7,16 @@ journal are the stage's, the words are the status module's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields, replace
 from itertools import chain
 
 from llmterm import __version__
-from llmterm.chat.answering import Answering, Choices
+from llmterm.chat.answering import Answering
+from llmterm.chat.choosing import Choices, Choosing
 from llmterm.chat.commands import Command, Commands
 from llmterm.chat.decision import Leave, Leaving, Prompt
+from llmterm.chat.pausing import Pausing, seams, unseamed
 from llmterm.chat.stage import Stage
 from llmterm.chat.view import View
 from llmterm.conversation import Conversation
@@ -50,8 +52,10 @@ class Chat:
         system: str,
         marker: str | None,
         limits: StreamLimits,
+        edit: Callable[[str], Awaitable[str]],
+        keys: Mapping[str, str],
     ) -> None:
-        """`chords`, `suspend` and `retake` are those of `Answering`."""
+        """`chords`, `suspend` and `retake` are those of `Answering`, `edit` and `keys` those of `Pausing`."""
         self._registry = registry
         self._store = store
         self._stage = stage
@@ -64,6 +68,8 @@ class Chat:
         self._conversation = Conversation(system=system)
         self._session: str | None = None
         self._draft = ""
+        self._choosing = Choosing(registry=registry, choices=choices, say=view.say)
+        self._pausing = Pausing(registry=registry, view=view, choose=self._choosing.choose, edit=edit, keys=keys)
         self._commands = Commands(self._command_list())
         self._prompt = prompt(self._commands)
         self._answering = Answering(
@@ -76,6 +82,7 @@ class Chat:
             chords=chords,
             suspend=suspend,
             retake=retake,
+            pausing=self._pausing,
         )
 
     async def run(self, session: StoredSession | None = None) -> int:
@@ -249,19 +256,14 @@ class Chat:
     def _command_list(self) -> list[Command]:
         return [
             Command(name="help", argument="", summary="what can be typed here", run=self._help),
+            Command(name="?", argument="", summary="what an answer at rest can be told", run=self._show_pause_keys),
+            *self._choosing.commands(),
+            *self._pausing.commands(),
             Command(
-                name="model",
-                argument="[NAME]",
-                summary="show or change the model",
-                run=self._set_model,
-                values=self._model_names,
-            ),
-            Command(
-                name="provider",
-                argument="[NAME[/MODEL]]",
-                summary="show or change the provider",
-                run=self._set_provider,
-                values=self._provider_names,
+                name="seams",
+                argument="[undo N]",
+                summary="show where a continued answer was joined, or undo one",
+                run=self._show_seams,
             ),
             Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=self._set_system),
             Command(name="continue", argument="[ID]", summary="go on with an earlier session", run=self._go_on),
@@ -274,31 +276,33 @@ class Chat:
         keys = [
             "Enter sends - Alt-Enter or Esc Enter begins a new line - Ctrl-D leaves",
             "while an answer streams: SPACE pauses it - Esc or Ctrl-C stops it - any other key types ahead",
-            "at a pause: SPACE goes on - a text and Enter guides it - Esc keeps what there is",
+            "at a pause: SPACE goes on - a text and Enter guides it - Esc keeps what there is - ? lists the rest",
         ]
         self._view.say("\n".join([*self._commands.help(), "", *keys]))
 
-    async def _set_model(self, name: str) -> None:
-        if name:
-            self._registry.get(self._choices.provider).preparation(name)
-            self._choices.model = name
-        self._view.say(self._registry.label(self._choices.provider, self._choices.model))
+    async def _show_pause_keys(self, _argument: str) -> None:
+        self._view.say("\n".join(self._pausing.help()))
 
-    async def _set_provider(self, given: str) -> None:
-        if given:
-            name, model = await self._registry.choose(given)
-            self._registry.get(name).preparation(model)
-            self._choices.provider, self._choices.model = name, model
-        self._view.say(self._registry.label(self._choices.provider, self._choices.model))
-
-    async def _provider_names(self) -> Sequence[str]:
-        return self._registry.names
-
-    async def _model_names(self) -> Sequence[str]:
-        try:
-            return await self._registry.models(self._choices.provider)
-        except LlmtermError:
-            return ()  # `llmterm models` says why
+    async def _show_seams(self, argument: str) -> None:
+        """Of the answer at rest, else of the last one."""
+        turn = self._pausing.turn
+        last = self._conversation.messages[-1] if self._conversation.messages else None
+        if turn is None and (last is None or last.role != "assistant"):
+            raise UsageError("there is no answer yet")
+        reply = turn.reply if turn else Reply.of(last) if last else Reply()
+        word, _, number = argument.partition(" ")
+        if not word:
+            self._view.say("\n".join(seams(reply)) or "no seam was changed: every continuation came as it is here")
+            return
+        if word != "undo" or not number.isdecimal():
+            raise UsageError("what about the seams?", hint="/seams, or /seams undo N")
+        if turn is not None:
+            self._pausing.undo(int(number))
+            return
+        whole = unseamed(reply, int(number)).message(last.status if last else "complete")
+        self._store.rewrite(self._session or "", whole)
+        self._conversation = replace(self._conversation, messages=(*self._conversation.messages[:-1], whole))
+        self._show((whole,))
 
     async def _set_system(self, text: str) -> None:
         if text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -59,8 +59,11 @@ class Prompt(Protocol):
         """Wait for a message; `text` stands in the line already."""
         ...
 
-    async def paused(self, line: str, text: str = "") -> Decision:
-        """Show the pause line and wait for what is to become of the answer."""
+    async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
+        """Show the pause line, anew when it changes, and wait for what is to become of the answer.
+
+        `shortcuts` are keys that, on an empty line, send a text; one that ends in a blank is put into the line.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
 from llmterm.keys import Key, KeySource
@@ -36,16 +36,24 @@ class LinePrompt:
             if isinstance(decision, Send | Leave):
                 return decision
 
-    async def paused(self, line: str, text: str = "") -> Decision:
-        self._write(clean(line).replace("\n", "\r\n") + "\r\n> ")
-        return await self._line(text, at_rest=True)
+    async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
+        self._write(clean(line()).replace("\n", "\r\n") + "\r\n> ")
+        return await self._line(text, at_rest=True, shortcuts=shortcuts)
 
-    async def _line(self, text: str, *, at_rest: bool) -> Decision:
+    async def _line(self, text: str, *, at_rest: bool, shortcuts: Mapping[str, str] | None = None) -> Decision:
         line = text
         self._echo(line)
         async with self._keys:
             while True:
                 key = await self._keys.get()
+                meant = (shortcuts or {}).get(key.text or key.name, "") if not line.strip() else ""
+                if meant.endswith(" "):
+                    self._echo(meant)
+                    line = meant
+                    continue
+                if meant:
+                    self._write("\r\n")
+                    return Send(meant)
                 decision = self._decision(key, line, at_rest=at_rest)
                 if decision is not None:
                     self._write("\r\n")

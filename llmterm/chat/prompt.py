@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from string import ascii_lowercase, digits
 from typing import Any, TypeAlias
 
 from prompt_toolkit.application import get_app, in_terminal
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion, DummyCompleter
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
@@ -38,6 +39,8 @@ _STYLE = Style.from_dict({"mark": "bold ansicyan", "pause": "ansiyellow", "hint"
 _ESCAPE_BYTES = 0.05
 _ESCAPE_ENTER = 0.4
 _ESCAPE_STOP = 0.1
+# How often a pause line is looked at anew: it may count what is waiting.
+_REFRESH = 0.5
 
 
 class TerminalPrompt:
@@ -60,7 +63,9 @@ class TerminalPrompt:
         self._suspend = suspend
         self._interrupts = interrupts
         self._asking = self._session(self._ask_keys(), _history(history), _CommandCompleter(complete), erase=False)
+        self._complete = complete
         self._pausing: PromptSession[Any] | None = None
+        self._shortcuts: Mapping[str, str] = {}
         self.unsent = ""
 
     async def ask(self, text: str = "") -> Send | Leave:
@@ -73,18 +78,20 @@ class TerminalPrompt:
         self._pause_session()
         yield
 
-    async def paused(self, line: str, text: str = "") -> Decision:
+    async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
         session = self._pause_session()
+        self._shortcuts = shortcuts
         try:
             return await self._pause(session, line, text)
         except asyncio.CancelledError:
             self.unsent = session.default_buffer.text
             raise
 
-    async def _pause(self, session: PromptSession[Any], line: str, text: str) -> Decision:
+    async def _pause(self, session: PromptSession[Any], line: Callable[[], str], text: str) -> Decision:
         result = await session.prompt_async(
-            [("class:pause", clean(line)), ("", "\n"), ("class:mark", "> ")],
+            lambda: [("class:pause", clean(line())), ("", "\n"), ("class:mark", "> ")],
             default=text,
+            refresh_interval=_REFRESH,
             set_exception_handler=False,
             handle_sigint=False,
         )
@@ -92,7 +99,9 @@ class TerminalPrompt:
 
     def _pause_session(self) -> PromptSession[Any]:
         if self._pausing is None:
-            self._pausing = self._session(self._pause_keys(), InMemoryHistory(), DummyCompleter(), erase=True)
+            self._pausing = self._session(
+                self._pause_keys(), InMemoryHistory(), _CommandCompleter(self._complete), erase=True
+            )
             self._pausing.app.timeoutlen = _ESCAPE_STOP
         return self._pausing
 
@@ -165,6 +174,23 @@ class TerminalPrompt:
         @keys.add("escape")
         def _(event: KeyPressEvent) -> None:
             event.app.exit(result=Stop())
+
+        def shortcut(event: KeyPressEvent, name: str) -> None:
+            text = self._shortcuts.get(name, "")
+            if text.endswith(" "):
+                event.current_buffer.insert_text(text)
+            elif text:
+                event.app.exit(result=Send(text))
+
+        def active(name: str) -> Condition:
+            return Condition(lambda: name in self._shortcuts)
+
+        for letter in ascii_lowercase + digits:
+            keys.add("escape", letter, filter=~_written & active(f"alt-{letter}"))(
+                lambda event, name=f"alt-{letter}": shortcut(event, name)
+            )
+        for letter in (*ascii_lowercase, "?"):
+            keys.add(letter, filter=~_written & active(letter))(lambda event, name=letter: shortcut(event, name))
 
         @keys.add("c-c")
         def _(event: KeyPressEvent) -> None:

@@ -27,6 +27,8 @@ _FRAME_SECONDS = 1 / 30
 # come meanwhile makes the next frame dearer still.
 _FRAME_SHARE = 0.2
 _LONGEST_PAUSE = 0.1
+# In how many frames what was held back is shown.
+_CATCHING_UP_FRAMES = 45
 # The elapsed time moves on also when nothing arrives.
 _IDLE_FRAME_SECONDS = 0.5
 
@@ -38,12 +40,23 @@ class Wish(Enum):
     LEAVE = "leave"
     LEAVE_INTERRUPTED = "leave interrupted"
     SUSPEND = "suspend"
+    HOLD = "hold"
 
 
 class Stage:
     """Where answers are played; keeps what was typed ahead from one to the next."""
 
-    def __init__(self, *, view: View, keys: KeySource, interrupts: Interrupts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        view: View,
+        keys: KeySource,
+        interrupts: Interrupts,
+        clock: Callable[[], float],
+        holds: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`holds` tells whether a pause only holds the screen, while the stream is read on."""
+        self.holds = holds
         self.typed = ""
         self.queue: deque[str] = deque()
         self.view = view
@@ -81,6 +94,8 @@ class _Performance:
         self._wish = Wish.NOTHING
         self._failure: Exception | None = None
         self._changed = asyncio.Event()
+        self._behind = turn.waiting
+        self._a_frame = max(1, self._behind // _CATCHING_UP_FRAMES)
         self._preparation = turn.provider.preparation(turn.request.model)
 
     async def run(self) -> Wish:
@@ -93,6 +108,7 @@ class _Performance:
                         self._first_token = self._clock()
                     self._view.event(event)
                     self._changed.set()
+                    await self._catch_up()
             finally:
                 for task in tasks:
                     task.cancel()
@@ -100,6 +116,14 @@ class _Performance:
         if self._failure is not None:
             raise self._failure
         return self._wish
+
+    async def _catch_up(self) -> None:
+        """After a hold, show what had come meanwhile in a second or two: quickly, but so that it can be followed."""
+        if self._behind <= 0:
+            return
+        self._behind -= 1
+        if self._behind % self._a_frame == 0:
+            await asyncio.sleep(_FRAME_SECONDS)
 
     def _jobs(self) -> tuple[Coroutine[Any, Any, None], ...]:
         journal = keep_journal(self._turn, self._log, lambda line: self._view.say(line, error=True))
@@ -132,9 +156,9 @@ class _Performance:
     async def _press(self, key: Key) -> None:
         match key.name:
             case "space" if not self._stage.typed:
-                await self._turn.pause()
+                await self._pause()
             case "chord":
-                await self._turn.pause()
+                await self._pause()
             case "escape":
                 await self._turn.cancel()
             case "c-c":
@@ -149,6 +173,13 @@ class _Performance:
                 await self._turn.pause()
             case _:
                 self._type(key)
+
+    async def _pause(self) -> None:
+        if self._stage.holds():
+            self._wish = Wish.HOLD
+            self._turn.hold()
+        else:
+            await self._turn.pause()
 
     def _type(self, key: Key) -> None:
         stage = self._stage

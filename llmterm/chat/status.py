@@ -73,5 +73,18 @@ def pause_line(reply: Reply, reason: EndReason, elsewhere: str = "") -> str:
     """
     why = f" {_WHY[reason]}" if reason in _WHY else ""
     after = f"paused{why} after {count(tokens(reply), 'token')}"
+    if reason is EndReason.RESTART:
+        return f"{after} - the model started over: SPACE try again - k keep both - n use the new one - Esc stop"
+    if reply.thinking and not reply.text:
+        # What a model thinks cannot be gone on with: no provider takes half of it back.
+        return f"{after}, while thinking - SPACE begins the answer again - type to guide - Esc stop"
     other = f" - /provider {elsewhere}, then SPACE, goes on there" if elsewhere and reason in _FAILURES else ""
     return f"{after} - SPACE resume - type to guide - Esc stop{other}"
+
+
+def held_line(reply: Reply, waiting: int, *, streaming: bool) -> str:
+    """Return the pause line of a screen that is held while the answer goes on: what waits, and what the keys do."""
+    shown = max(0, tokens(reply) - waiting)
+    more = "and counting" if streaming else "the stream has ended"
+    after = f"paused after {count(shown, 'token')}, {waiting} more waiting, {more}"
+    return f"{after} - SPACE show - type to guide from here - Esc stop"

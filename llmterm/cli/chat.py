@@ -28,6 +28,9 @@ def chat(
     session: Annotated[str | None, typer.Option("--session", help="Go on with this session.")] = None,
     latest: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the newest session.")] = False,
     keys: Annotated[str | None, typer.Option("--keys", help="terminal, or global for the hot key too.")] = None,
+    pause_mode: Annotated[
+        str | None, typer.Option("--pause-mode", help="cut ends the stream at a pause, hold reads it on.")
+    ] = None,
     plain: Annotated[bool | None, typer.Option("--plain", help="No colour, no cursor movement.")] = None,
     temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer.")] = None,
@@ -60,7 +63,11 @@ def chat(
             "cache": cache or None,
             "debug": debug or debug_text or None,
         },
-        chat={"keys": one_of("--keys", keys, "terminal", "global"), "plain": plain},
+        chat={
+            "keys": one_of("--keys", keys, "terminal", "global"),
+            "pause_mode": one_of("--pause-mode", pause_mode, "cut", "hold"),
+            "plain": plain,
+        },
         marker={"text": marker and check_marker(marker), "enabled": False if no_marker else None},
         stream={
             "chunk_timeout": timeout,

@@ -53,6 +53,10 @@ def thinking_check(tokens: int) -> str:
     return "" if tokens == 0 or 1024 <= tokens <= 1_000_000 else "must be 0, or from 1,024 to 1,000,000"
 
 
+def key_check(name: str) -> str:
+    return "" if re.fullmatch(r"alt-[a-z0-9]", name) else 'must be like "alt-e": alt- and a small letter or a digit'
+
+
 def address_check(url: str) -> str:
     if not url:
         return ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias, TypeVar
 from llmterm.config.checks import (
     address_check,
     checked,
+    key_check,
     marker_check,
     texts_check,
     thinking_check,
@@ -44,6 +45,19 @@ class ChatSettings:
     keys: Literal["terminal", "global"] = "terminal"
     chord: str = "<ctrl>+<alt>+<space>"
     plain: bool = False
+    pause_mode: Literal["cut", "hold"] = "cut"
+    hold_limit: float = field(default=60.0, metadata=within(1, DAY))
+    auto_resume: int = field(default=0, metadata=within(0, 1000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysSettings:
+    """The keys of the commands of a pause."""
+
+    edit: str = field(default="alt-e", metadata=checked(key_check))
+    back: str = field(default="alt-b", metadata=checked(key_check))
+    on: str = field(default="alt-m", metadata=checked(key_check))
+    again: str = field(default="alt-r", metadata=checked(key_check))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +202,7 @@ class Settings:
     cache: bool = False
     debug: bool = False
     chat: ChatSettings = field(default_factory=ChatSettings)
+    keys: KeysSettings = field(default_factory=KeysSettings)
     marker: MarkerSettings = field(default_factory=MarkerSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)

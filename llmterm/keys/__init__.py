@@ -2,11 +2,12 @@
 
 A source is an async context manager; while it is entered, each key pressed arrives in one `asyncio.Queue`, its own or
 one of its owner, so that several sources can feed the same. The queue must be unbounded: a key never waits. What a
-key means is not decided here.
+key means is not decided here, but by whoever reads it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -45,3 +46,17 @@ class KeySource(Protocol):
 
 class KeysUnavailableError(Exception):
     """A source that cannot work here; `str()` is one line that says why. The terminal's keys are always there."""
+
+
+async def on_key(keys: KeySource, actions: Mapping[str, Callable[[], Awaitable[object] | None]]) -> None:
+    """Wait for the first key that has an action, and take it; others are passed over, later ones left for the next.
+
+    A key goes by its name, one that types a character by that: `{"space": turn.pause, "q": turn.cancel}`.
+    """
+    action = None
+    while action is None:
+        key = await keys.get()
+        action = actions.get(key.text if key.name == "text" else key.name)
+    taken = action()
+    if taken is not None:
+        await taken

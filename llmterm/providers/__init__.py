@@ -42,6 +42,10 @@ class Provider(Protocol):
         """Return how `model` is best asked to go on with an answer."""
         ...
 
+    def cannot_prefill(self, model: str) -> None:
+        """Take note that `model` has refused a literal continuation: `continuation` is another one from now on."""
+        ...
+
     def preparation(self, model: str) -> str:
         """Return what an answer of `model` has to wait for before it is asked for, or "". Raises as `open` does."""
         ...

@@ -60,6 +60,9 @@ class CachedProvider:
     def continuation(self, model: str) -> Continuation:
         return self._provider.continuation(model)
 
+    def cannot_prefill(self, model: str) -> None:
+        self._provider.cannot_prefill(model)
+
     def preparation(self, model: str) -> str:
         return self._provider.preparation(model)
 

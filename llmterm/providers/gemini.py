@@ -26,16 +26,14 @@ from llmterm.messages import (
     Finished,
     Message,
     Request,
-    StreamLimits,
     TextDelta,
     ThinkingDelta,
     Usage,
     UsageReport,
 )
-from llmterm.progress import Progress
 from llmterm.providers.genai import Genai
 from llmterm.providers.http import HttpProvider, free
-from llmterm.providers.patient import PatientStream
+from llmterm.providers.lessons import Lessons
 from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, decoded, number
 from llmterm.transport import Endpoint, Transport
 
@@ -218,46 +216,30 @@ def _answers(model: Mapping[str, Any]) -> bool:
     return isinstance(methods, list) and "generateContent" in methods
 
 
-class GeminiProvider:
-    """An `HttpProvider` whose transport is google-genai over the real one."""
+def provider(
+    transport: Transport,
+    endpoint: Endpoint,
+    *,
+    base_url: str,
+    needs_key: str = "",
+    known: Sequence[str] = (),
+    cost: Callable[[str, Usage], float | None] = free,
+    lessons: Lessons | None = None,
+    api_version: str = "v1",
+) -> HttpProvider:
+    """Return an `HttpProvider` whose transport is google-genai over the real one.
 
-    def __init__(
-        self,
-        transport: Transport,
-        endpoint: Endpoint,
-        *,
-        base_url: str,
-        needs_key: str = "",
-        known: Sequence[str] = (),
-        cost: Callable[[str, Usage], float | None] = free,
-        api_version: str = "v1",
-    ) -> None:
-        """`api_version` is that of GOOGLE_GENAI_API_VERSION, in which the SDK calls v1beta by a short name, too."""
-        version = "v1beta" if api_version == "beta" else api_version
-        self.name = endpoint.name
-        self.cost = cost
-        self._http = HttpProvider(
-            # It has what a provider needs of a transport: `open`, `fetch` and `aclose`.
-            cast(Transport, Genai(transport, base_url=base_url, api_version=version)),
-            wire(version),
-            endpoint,
-            base_url=base_url,
-            needs_key=needs_key,
-            known=known,
-            cost=cost,
-        )
-
-    def continuation(self, model: str) -> Continuation:
-        return self._http.continuation(model)
-
-    def preparation(self, model: str) -> str:
-        return self._http.preparation(model)
-
-    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> PatientStream:
-        return await self._http.open(request, limits, progress)
-
-    async def models(self) -> Sequence[str]:
-        return await self._http.models()
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
+    `api_version` is that of GOOGLE_GENAI_API_VERSION, in which the SDK calls v1beta by a short name, too.
+    """
+    version = "v1beta" if api_version == "beta" else api_version
+    return HttpProvider(
+        # It has what a provider needs of a transport: `open`, `fetch` and `aclose`.
+        cast(Transport, Genai(transport, base_url=base_url, api_version=version)),
+        wire(version),
+        endpoint,
+        base_url=base_url,
+        needs_key=needs_key,
+        known=known,
+        cost=cost,
+        lessons=lessons,
+    )

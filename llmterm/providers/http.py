@@ -9,6 +9,7 @@ from dataclasses import replace
 from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError
 from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
+from llmterm.providers.lessons import Lessons
 from llmterm.providers.patient import PatientStream
 from llmterm.providers.stream import WireStream
 from llmterm.providers.wire import Wire
@@ -43,6 +44,7 @@ class HttpProvider:
         needs_key: str = "",
         known: Sequence[str] = (),
         cost: Callable[[str, Usage], float | None] = free,
+        lessons: Lessons | None = None,
     ) -> None:
         """`needs_key` is the hint of the error that a missing key is, "" where it is none.
 
@@ -56,9 +58,15 @@ class HttpProvider:
         self._base_url = base_url.rstrip("/")
         self._needs_key = needs_key
         self._known = known
+        self._lessons = lessons or Lessons()
 
     def continuation(self, model: str) -> Continuation:
+        if self._lessons.no_prefill(self.name, model):
+            return "instruct"
         return self._wire.continuation(model)
+
+    def cannot_prefill(self, model: str) -> None:
+        self._lessons.learn_no_prefill(self.name, model)
 
     def preparation(self, model: str) -> str:
         return ""

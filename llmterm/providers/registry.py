@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from llmterm.errors import UsageError
 from llmterm.providers import Provider
@@ -20,12 +21,20 @@ class Entry:
 
 
 class ProviderRegistry:
-    """Builds providers lazily and closes those it built."""
+    """Builds providers lazily and closes those it built, at the latest when an `async with` of it is left."""
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, entries: Mapping[str, Entry], *, default: Callable[[], str] = str) -> None:
+        """`default` says which "provider" or "provider/model" is meant where none is named."""
         self._entries = dict(entries)
+        self._default = default
         self._built: dict[str, Provider] = {}
         self._models: dict[str, Sequence[str]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
 
     @property
     def names(self) -> list[str]:
@@ -49,12 +58,13 @@ class ProviderRegistry:
         name, _, model = given.partition("/")
         return name, model or self._entry(name).model
 
-    async def choose(self, given: str) -> tuple[str, str]:
-        """Return provider and model as `resolve` does; the first model that a provider lists where none is set.
+    async def choose(self, given: str = "") -> tuple[str, str]:
+        """Return provider and model as `resolve` does, of the default where nothing is given.
 
-        Raises ProviderError, or UsageError where there is no model.
+        Where no model is set it is the first that the provider lists. Raises ProviderError, or UsageError where there
+        is no model.
         """
-        name, model = self.resolve(given)
+        name, model = self.resolve(given or self._default())
         if model:
             return name, model
         names = await self.models(name)

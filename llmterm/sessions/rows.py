@@ -119,7 +119,7 @@ def _json(value: object) -> str:
 
 def _insert_segments(tx: Transaction, message_id: int, segments: tuple[Segment, ...]) -> None:
     tx.change_each(
-        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 message_id,
@@ -138,6 +138,9 @@ def _insert_segments(tx: Transaction, message_id: int, segments: tuple[Segment, 
                 each.guidance,
                 each.timing.retries,
                 each.cost,
+                each.seam,
+                each.cut,
+                each.added,
             )
             for position, each in enumerate(segments)
         ],
@@ -146,7 +149,7 @@ def _insert_segments(tx: Transaction, message_id: int, segments: tuple[Segment, 
 
 def _segment(columns: Row) -> Segment:
     provider, model, mode, start, end, end_reason, asked, answered, estimated, first_token, *rest = columns
-    duration, guidance, retries, cost = rest
+    duration, guidance, retries, cost, seam, cut, added = rest
     return Segment(
         provider=provider,
         model=model,
@@ -158,4 +161,7 @@ def _segment(columns: Row) -> Segment:
         timing=Timing(first_token_ms=first_token, duration_ms=duration, retries=retries),
         guidance=guidance,
         cost=cost,
+        seam=seam,
+        cut=cut,
+        added=added,
     )

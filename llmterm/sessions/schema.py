@@ -118,4 +118,9 @@ MIGRATIONS: tuple[Migration, ...] = (
         )
         """,
     ),
+    (
+        "ALTER TABLE segments ADD COLUMN seam TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE segments ADD COLUMN cut TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE segments ADD COLUMN added TEXT NOT NULL DEFAULT ''",
+    ),
 )

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError
 from llmterm.messages import Message, Options, Reply
-from llmterm.sessions.answer import AnswerLog, Clock, insert_open, read_open, remove, settle, state_of
+from llmterm.sessions.answer import AnswerLog, Clock, insert_open, read_open, remove, settle, state_of, touch
 from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import OpenAnswer, SessionInfo, StoredSession
-from llmterm.sessions.rows import insert_message, read_path, read_time, time_column
+from llmterm.sessions.rows import insert_message, read_path, read_time, replace_reply, time_column
 
 if TYPE_CHECKING:
     from llmterm.sessions.cache import AnswerCache
@@ -191,6 +191,16 @@ class SessionStore:
             remove(tx, message_id)
             now = time_column(self._clock())
             tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, session_id)
+
+    def rewrite(self, session_id: str, message: Message) -> None:
+        """Put `message` in the place of the last one, an answer that is over."""
+        with self._database.writing() as tx:
+            _require_closed(tx, session_id)
+            (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
+            if head_id is None:
+                raise SessionError(f"session {session_id} has no message yet", hint=_LIST_HINT)
+            replace_reply(tx, head_id, Reply.of(message), message.status)
+            touch(tx, head_id, self._clock())
 
     def close(self) -> None:
         """Let go of the file."""

@@ -24,6 +24,7 @@ from llmterm.errors import (
     LlmtermError,
     ModelNotFoundError,
     NetworkError,
+    PrefillRefusedError,
     ProtocolError,
     ProviderError,
     RateLimitError,
@@ -45,6 +46,7 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(r"model.{0,80}not (found|exist)|unknown model|model_not_found", re.IGNORECASE)
+_NO_PREFILL = re.compile(r"prefill|end with a user message|ending with a model turn|last message", re.IGNORECASE)
 _BAD_KEY = re.compile(r"api[ _-]?key", re.IGNORECASE)
 
 
@@ -152,6 +154,8 @@ def _kind(status: int, words: str) -> tuple[type[ProviderError], str]:
     if status < 400:
         redirected = "redirects are not followed, a key would go with them; " if status >= 300 else ""
         return ProtocolError, f"{redirected}check the base URL"
+    if status == 400 and _NO_PREFILL.search(words):
+        return PrefillRefusedError, "/resume-mode instruct asks for the rest in words"
     if _TOO_LONG.search(words):
         return ContextTooLongError, "/clear begins a new conversation; a model with a longer context may take this one"
     if status == 400 and _BAD_KEY.search(words):

@@ -1,0 +1,28 @@
+"""An answer that can be paused: SPACE pauses it and goes on with it, q ends it.
+
+Run it as `python examples/pause.py "Why is the sky blue?"`. Who answers is who would answer in `llmterm chat`.
+"""
+
+import asyncio
+import sys
+
+from llmterm import Conversation, TerminalKeys, TextDelta, Turn, TurnState, clean, on_key, open_registry
+
+
+async def main(question: str) -> None:
+    async with open_registry() as providers, TerminalKeys() as keys:
+        name, model = await providers.choose()
+        turn = Turn(providers.get(name), Conversation().ask(question).request(model=model))
+        turn.start()
+        while not turn.over:
+            listening = asyncio.create_task(on_key(keys, {"space": turn.pause, "q": turn.cancel, "c-c": turn.cancel}))
+            async for event in turn.events():
+                if isinstance(event, TextDelta):
+                    print(clean(event.text), end="", flush=True)
+            listening.cancel()
+            if turn.state is TurnState.PAUSED:
+                await on_key(keys, {"space": turn.resume, "q": turn.cancel, "c-c": turn.cancel})
+    print()
+
+
+asyncio.run(main(sys.argv[1]))

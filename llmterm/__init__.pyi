@@ -1,0 +1,73 @@
+"""The public names and where they come from, for type checkers and editors. What happens is in `__init__.py`."""
+
+from llmterm.assembly.library import open_registry
+from llmterm.config import Settings
+from llmterm.conversation import Conversation
+from llmterm.errors import ConfigError, LlmtermError, ProviderError, TurnStateError, UsageError
+from llmterm.keys import Key, KeySource, KeysUnavailableError, on_key
+from llmterm.keys.hotkey import GlobalKeys
+from llmterm.keys.scripted import ScriptedKeys
+from llmterm.keys.terminal import TerminalKeys
+from llmterm.messages import (
+    EndReason,
+    Finished,
+    Message,
+    Options,
+    Reply,
+    Request,
+    Segment,
+    Snapshot,
+    StreamEvent,
+    StreamLimits,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+    UsageReport,
+)
+from llmterm.progress import Progress
+from llmterm.providers import EventStream, Provider
+from llmterm.providers.registry import ProviderRegistry
+from llmterm.render.sanitize import clean
+from llmterm.turn import Turn, TurnState
+
+__version__: str
+
+__all__ = [
+    "ConfigError",
+    "Conversation",
+    "EndReason",
+    "EventStream",
+    "Finished",
+    "GlobalKeys",
+    "Key",
+    "KeySource",
+    "KeysUnavailableError",
+    "LlmtermError",
+    "Message",
+    "Options",
+    "Progress",
+    "Provider",
+    "ProviderError",
+    "ProviderRegistry",
+    "Reply",
+    "Request",
+    "ScriptedKeys",
+    "Segment",
+    "Settings",
+    "Snapshot",
+    "StreamEvent",
+    "StreamLimits",
+    "TerminalKeys",
+    "TextDelta",
+    "ThinkingDelta",
+    "Turn",
+    "TurnState",
+    "TurnStateError",
+    "Usage",
+    "UsageError",
+    "UsageReport",
+    "__version__",
+    "clean",
+    "on_key",
+    "open_registry",
+]

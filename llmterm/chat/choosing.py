@@ -1,0 +1,129 @@
+"""What the user may change while the chat goes on: who answers, and how an answer is paused and gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from llmterm.chat.commands import Command
+from llmterm.errors import LlmtermError, UsageError
+from llmterm.messages import Continuation, Options
+from llmterm.providers.registry import ProviderRegistry
+
+PauseMode: TypeAlias = Literal["cut", "hold"]
+_CONTINUATIONS: tuple[Continuation, ...] = get_args(Continuation)
+_AUTO = "auto"
+
+
+@dataclass(slots=True, kw_only=True)
+class Choices:
+    """The choices as they stand.
+
+    `fallback`: who answers, in this order, where the provider cannot begin, as "provider" or "provider/model".
+    `hold_limit`: seconds after which a held stream is cut. `resume_mode`: how answers are gone on with, whatever is
+    known of their model. `auto_resume`: how often an answer whose connection breaks goes on by itself. `named`:
+    provider or model were named on the command line, and also go on with an answer that others began.
+    """
+
+    provider: str
+    model: str
+    options: Options
+    fallback: tuple[str, ...] = ()
+    pause_mode: PauseMode = "cut"
+    hold_limit: float = 60.0
+    resume_mode: Continuation | None = None
+    auto_resume: int = 0
+    named: bool = False
+
+
+class Choosing:
+    """The commands that change the choices."""
+
+    def __init__(self, *, registry: ProviderRegistry, choices: Choices, say: Callable[[str], None]) -> None:
+        self._registry = registry
+        self._choices = choices
+        self._say = say
+
+    def commands(self) -> list[Command]:
+        return [
+            Command(
+                name="model",
+                argument="[NAME]",
+                summary="show or change the model",
+                run=self._set_model,
+                values=self._model_names,
+            ),
+            Command(
+                name="provider",
+                argument="[NAME[/MODEL]]",
+                summary="show or change the provider",
+                run=self._set_provider,
+                values=self._provider_names,
+            ),
+            Command(
+                name="pause-mode",
+                argument="[cut|hold]",
+                summary="whether a pause cuts the stream, or holds the screen while it is read on",
+                run=self._set_pause_mode,
+                values=self._pause_modes,
+            ),
+            Command(
+                name="resume-mode",
+                argument="[MODE]",
+                summary="how answers are gone on with: auto, or one for all models",
+                run=self._set_resume_mode,
+                values=self._resume_modes,
+            ),
+        ]
+
+    def choose(self, provider: str, model: str) -> None:
+        """Have `model` answer from now on; "" for the provider leaves that as it is."""
+        self._registry.get(provider or self._choices.provider).preparation(model)
+        self._choices.provider = provider or self._choices.provider
+        self._choices.model = model
+
+    async def _set_model(self, name: str) -> None:
+        if name:
+            self.choose("", name)
+        self._say(self._registry.label(self._choices.provider, self._choices.model))
+
+    async def _set_provider(self, given: str) -> None:
+        if given:
+            self.choose(*await self._registry.choose(given))
+        self._say(self._registry.label(self._choices.provider, self._choices.model))
+
+    async def _set_pause_mode(self, mode: str) -> None:
+        match mode:
+            case "cut" | "hold":
+                self._choices.pause_mode = mode
+            case "":
+                pass
+            case _:
+                raise UsageError(f"there is no pause mode {mode!r}", hint="cut or hold")
+        self._say(f"pause mode: {self._choices.pause_mode}")
+
+    async def _set_resume_mode(self, mode: str) -> None:
+        if mode == _AUTO:
+            self._choices.resume_mode = None
+        elif mode:
+            known = {name: name for name in _CONTINUATIONS}
+            if mode not in known:
+                raise UsageError(f"there is no resume mode {mode!r}", hint=f"auto, {', '.join(known)}")
+            self._choices.resume_mode = known[mode]
+        self._say(f"resume mode: {self._choices.resume_mode or _AUTO}")
+
+    async def _provider_names(self) -> Sequence[str]:
+        return self._registry.names
+
+    async def _model_names(self) -> Sequence[str]:
+        try:
+            return await self._registry.models(self._choices.provider)
+        except LlmtermError:
+            return ()  # `llmterm models` says why
+
+    async def _pause_modes(self) -> Sequence[str]:
+        return get_args(PauseMode)
+
+    async def _resume_modes(self) -> Sequence[str]:
+        return (_AUTO, *_CONTINUATIONS)

@@ -1,0 +1,53 @@
+"""The user's own editor, for a text of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from llmterm.errors import UsageError
+
+_FALLBACKS = ("nano", "vi") if os.name != "nt" else ("notepad",)
+
+
+def command(environ: Mapping[str, str]) -> list[str]:
+    """Return the editor to run: `$VISUAL`, `$EDITOR`, else one that is there."""
+    for name in ("VISUAL", "EDITOR"):
+        if words := shlex.split(environ.get(name, "")):
+            return words
+    found = next(filter(None, map(shutil.which, _FALLBACKS)), None)
+    if found is None:
+        raise UsageError("there is no editor", hint="set EDITOR")
+    return [found]
+
+
+async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None], retake: Callable[[], None]) -> str:
+    """Return `text` as the user's editor leaves it. `give` and `retake` hand the terminal over and take it back.
+
+    Raises UsageError where the editor cannot be run or fails; the text is then as it was.
+    """
+    words = command(environ)
+    folder = tempfile.mkdtemp(prefix="llmterm-")  # nobody else can enter it
+    path = Path(folder) / "answer.md"
+    try:
+        path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
+        give()
+        try:
+            editor = await asyncio.create_subprocess_exec(*words, str(path))
+            code = await editor.wait()
+        finally:
+            retake()
+        if code:
+            raise UsageError(f"{words[0]} ended with exit code {code}", hint="the answer is as it was")
+        edited = path.read_bytes().decode("utf-8", "surrogatepass")
+        # Editors end a file with a newline, asked or not.
+        return edited if text.endswith("\n") else edited.removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{words[0]} cannot be used: {error}", hint="set EDITOR; the answer is as it was") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,169 @@
+"""What can be done with an answer at rest besides going on with it: edit it, cut it back, move it, begin it again.
+
+Each is a command with a key. They act on the turn that rests, and say whether it goes on at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from llmterm.chat.commands import Command
+from llmterm.chat.status import count
+from llmterm.chat.view import View
+from llmterm.errors import UsageError
+from llmterm.messages import Reply, TextDelta
+from llmterm.providers.registry import ProviderRegistry
+from llmterm.turn import Turn
+
+# Letters that mean something only where the model has started over.
+_RESTARTED = {"k": "/both", "n": "/newer"}
+
+
+class Pausing:
+    """The commands of a pause. `turn` is the one at rest, None while there is none."""
+
+    def __init__(
+        self,
+        *,
+        registry: ProviderRegistry,
+        view: View,
+        choose: Callable[[str, str], None],
+        edit: Callable[[str], Awaitable[str]],
+        keys: Mapping[str, str],
+    ) -> None:
+        """`choose` takes a provider and a model; `edit` gives a text back as the user's editor left it.
+
+        `keys` are those of the commands, by the commands' names.
+        """
+        self._registry = registry
+        self._view = view
+        self._choose = choose
+        self._edit_text = edit
+        self._keys = keys
+        self.turn: Turn | None = None
+        self.goes_on = False
+
+    def commands(self) -> list[Command]:
+        return [
+            Command(name="edit", argument="", summary=self._says("edit", "edit the answer so far"), run=self._edit),
+            Command(
+                name="back", argument="", summary=self._says("back", "take off its last paragraph"), run=self._back
+            ),
+            Command(
+                name="on",
+                argument="MODEL",
+                summary=self._says("on", "go on with another model, or PROVIDER/MODEL"),
+                run=self._on,
+                values=self._names,
+            ),
+            Command(name="again", argument="", summary=self._says("again", "begin the answer again"), run=self._again),
+            Command(name="both", argument="", summary="(k) keep both, where the model started over", run=self._both),
+            Command(name="newer", argument="", summary="(n) use the new one, where it did", run=self._newer),
+        ]
+
+    def shortcuts(self) -> dict[str, str]:
+        """Return what the keys of a pause stand for, now."""
+        bound = {self._keys[name]: f"/{name}" for name in ("edit", "back", "again")}
+        bound |= {self._keys["on"]: "/on ", "?": "/?"}
+        return bound | (_RESTARTED if self.turn is not None and self.turn.started_over else {})
+
+    def help(self) -> list[str]:
+        """Return what an answer at rest can be told, a line each."""
+        keys = [f"{self._keys[name]:<7} /{name}" for name in ("edit", "back", "on", "again")]
+        return ["SPACE   goes on", "text    guides the rest", "Esc     keeps it as it is", *keys]
+
+    def is_command(self, text: str) -> bool:
+        """Tell whether `text` is a command that changes the answer at rest."""
+        return text.split()[0].removeprefix("/") in {command.name for command in self.commands()}
+
+    def _says(self, name: str, summary: str) -> str:
+        return f"at a pause ({self._keys[name]}): {summary}"
+
+    def _paused(self) -> Turn:
+        if self.turn is None:
+            raise UsageError("no answer is paused", hint="SPACE pauses one")
+        return self.turn
+
+    async def _edit(self, _argument: str) -> None:
+        turn = self._paused()
+        text = await self._edit_text(turn.reply.text)
+        if text != turn.reply.text:
+            self._rewrite(turn, text)
+        self.goes_on = True
+
+    async def _back(self, _argument: str) -> None:
+        turn = self._paused()
+        text = turn.reply.text
+        kept, gap, _ = text.rstrip().rpartition("\n\n")
+        if not text:
+            raise UsageError("there is nothing to take back")
+        self._rewrite(turn, kept + gap)
+
+    async def _on(self, name: str) -> None:
+        self._paused()
+        if not name:
+            raise UsageError("on which model?", hint="/on MODEL, /on PROVIDER or /on PROVIDER/MODEL")
+        provider, _, _ = name.partition("/")
+        if provider in self._registry.names:
+            self._choose(*await self._registry.choose(name))
+        else:
+            self._choose("", name)
+        self.goes_on = True
+
+    async def _names(self) -> Sequence[str]:
+        return self._registry.names
+
+    async def _again(self, _argument: str) -> None:
+        self._rewrite(self._paused(), "")
+        self.goes_on = True
+
+    async def _both(self, _argument: str) -> None:
+        turn = self._restarted()
+        self._rewrite(turn, f"{turn.reply.text.rstrip()}\n\n{turn.started_over}")
+        self.goes_on = True
+
+    async def _newer(self, _argument: str) -> None:
+        turn = self._restarted()
+        self._rewrite(turn, turn.started_over)
+        self.goes_on = True
+
+    def undo(self, number: int) -> None:
+        """Give back what was changed at the seam of that number. Raises UsageError where there is none."""
+        turn = self._paused()
+        turn.rewrite(unseamed(turn.reply, number))
+        self._show(turn.reply)
+
+    def _restarted(self) -> Turn:
+        turn = self._paused()
+        if not turn.started_over:
+            raise UsageError("the model has not started over")
+        return turn
+
+    def _rewrite(self, turn: Turn, text: str) -> None:
+        """Change the answer, and show it as it is now."""
+        turn.rewrite(turn.reply.rewrite(text))
+        self._show(turn.reply)
+
+    def _show(self, reply: Reply) -> None:
+        self._view.say(f"the answer is now {count(len(reply.body), 'character')} long")
+        self._view.begin()
+        self._view.event(TextDelta(reply.text))
+
+
+def unseamed(reply: Reply, number: int) -> Reply:
+    """Return `reply` with the seam of that number, from 1, undone. Raises UsageError where nothing was changed."""
+    segment = reply.segments[number - 1] if 0 < number <= len(reply.segments) else None
+    if segment is None or not (segment.cut or segment.added):
+        raise UsageError(f"nothing was changed at seam {number}", hint="/seams lists those that were")
+    return reply.unseam(number - 1)
+
+
+def seams(reply: Reply) -> list[str]:
+    """Return a line for each seam at which something was changed, numbered from 1."""
+    lines = []
+    for number, segment in enumerate(reply.segments, 1):
+        if segment.cut or segment.added:
+            what = [f"cut {segment.cut!r}"] if segment.cut else []
+            what += [f"added {segment.added!r}"] if segment.added else []
+            lines.append(f"{number}  at character {segment.start}: {segment.seam}: {', '.join(what)}")
+    return lines

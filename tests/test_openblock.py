@@ -1,0 +1,45 @@
+"""What is open at the end of a text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmterm.openblock import open_block, open_fence
+
+
+@pytest.mark.parametrize(
+    ("text", "block"),
+    [
+        ("", ""),
+        ("Plain text, in the middle of", ""),
+        ("```python\nprint(1)\n", "a code block in python"),
+        ("```\nx", "a code block"),
+        ("~~~ js\nx\n```\n", "a code block in js"),
+        ("````\n```\n", "a code block"),
+        ("```python\nx\n```\n", ""),
+        ("```python\nx\n```\nand then", ""),
+        ("`` ```not a fence``` ``", ""),
+        ("```inline``` is", ""),
+        ("- item\n  ```sh\n  ls", "a code block in sh"),
+        ("> ```\n> x", "a code block"),
+        ("| a | b |\n|---|---|\n| 1 |", "a table"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n\n", ""),
+        ("1. one\n2. two", "a list"),
+        ("- one\n  goes on", "a list"),
+        ("- one\n\n", "a list"),
+        ("- one\n\nA paragraph", ""),
+    ],
+)
+def test_block_at_the_end(text: str, block: str) -> None:
+    """Fences by their length and kind, tables and lists until a blank line."""
+    assert open_block(text) == block
+
+
+@given(st.text("`~\n a-|1."))
+def test_any_text_has_an_end(text: str) -> None:
+    """A fence that is open stays open when anything but a fence follows."""
+    fence = open_fence(text)
+
+    assert open_fence(text + "\nword\n") == fence or (fence is None and text.rpartition("\n")[2].strip(" >"))
