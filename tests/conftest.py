@@ -19,6 +19,7 @@ collect_ignore = (
         "test_chat_hotkey.py",
         "test_chat_killed.py",
         "test_chat_local.py",
+        "test_chat_pausing.py",
         "test_chat_resilience.py",
         "test_chat_terminal.py",
         "test_examples.py",

@@ -165,7 +165,7 @@ class Answering:
         self._view.pause()
         self.record(lambda: log.journal(turn.reply) if turn.state is TurnState.STREAMING else None)
         behind = [
-            asyncio.create_task(self._limit(turn)),
+            asyncio.create_task(self._limit(turn, log)),
             asyncio.create_task(keep_journal(turn, log, lambda line: self._view.say(line, error=True))),
         ]
         try:
@@ -199,13 +199,14 @@ class Answering:
                 self._view.say(_KEPT)
                 raise Leaving(interrupted=interrupted)
 
-    async def _limit(self, turn: Turn) -> None:
+    async def _limit(self, turn: Turn, log: AnswerLog) -> None:
         """Cut the stream where the buffer is full, or when it was held for long enough."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._choices.hold_limit):
                 await turn.full()
         if turn.state is TurnState.STREAMING:
             await turn.pause()
+            self._save(turn, log)
 
     async def _cut(self, turn: Turn, log: AnswerLog) -> None:
         """End the answer where it was shown."""
