@@ -96,7 +96,7 @@ class MarkerScanner:
                 break  # the run may go on in the next piece
             self._text(buffer[at:start])
             at = match.end()
-            if token == self._marker and not self._in_code:
+            if token == self._marker and not self.in_code:
                 self.found = True
                 self.retract = max(0, shown - start)
                 self._rest, self._shown = "", 0
@@ -108,7 +108,7 @@ class MarkerScanner:
         keep = hold if hold else 0 if final else len(tail) - len(tail.rstrip("`~"))
         self._text(tail[: len(tail) - keep])
         self._rest = tail[len(tail) - keep :]
-        withheld = hold if hold and not self._in_code else 0
+        withheld = hold if hold and not self.in_code else 0
         end = max(shown, len(buffer) - withheld)
         self._shown = len(self._rest) - (len(buffer) - end)
         return buffer[shown:end]
@@ -121,7 +121,8 @@ class MarkerScanner:
         return 0
 
     @property
-    def _in_code(self) -> bool:
+    def in_code(self) -> bool:
+        """Whether what comes next is code, in which a marker is text."""
         return bool(self._fence or self._span)
 
     def _text(self, text: str) -> None:

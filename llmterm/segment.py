@@ -85,6 +85,11 @@ class OpenSegment:
         return self._first_token is not None
 
     @property
+    def in_code(self) -> bool:
+        """Whether a marker would be text here."""
+        return self._scanner is not None and self._scanner.in_code
+
+    @property
     def retract(self) -> int:
         """Characters at the end of the earlier text that turned out to be the marker's beginning."""
         return self._scanner.retract if self._scanner else 0

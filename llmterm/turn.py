@@ -296,7 +296,7 @@ class Turn:
         return False
 
     async def _receive_from(self, request: Request, segment: OpenSegment) -> EndReason:
-        stream = await self._provider.open(request, self._limits, self.progress)
+        stream = await self._provider.open(self._with_marker(request), self._limits, self.progress)
         try:
             while events := await stream.read():
                 for event in events:
@@ -329,11 +329,29 @@ class Turn:
                 self._keep(event)
             case Finished(reason):
                 self._flush(segment)
-                self._keep(event)
+                if reason is EndReason.STOP_SEQUENCE and self._marker_stops(segment):
+                    reason = EndReason.MARKER
+                else:
+                    self._keep(event)
                 return reason
             case _:
                 assert_never(event)
         return None
+
+    def _with_marker(self, request: Request) -> Request:
+        """Make the marker a stop sequence, where an end by it can be told from others: generation really stops there."""
+        if self._marker is None or not self._provider.says_stop(request.model):
+            return request
+        stop = (*request.options.stop, self._marker)
+        return replace(request, options=replace(request.options, stop=stop))
+
+    def _marker_stops(self, segment: OpenSegment) -> bool:
+        """Tell whether the stop sequence that matched is the marker. In code it is text, which the provider left out."""
+        if self._marker is None or self.request.options.stop or not self._provider.says_stop(self.request.model):
+            return False
+        if segment.in_code:
+            self._keep(TextDelta(self._marker, 0))
+        return True
 
     def _judge(self, segment: OpenSegment) -> EndReason | None:
         """Return why what was just said ends the stream, if it does; see to it that the seam does not wait for ever."""

@@ -35,6 +35,9 @@ class BrokenProvider:
     def continuation(self, model: str) -> Continuation:
         return "instruct"
 
+    def says_stop(self, model: str) -> bool:
+        return False
+
     def cannot_prefill(self, model: str) -> None:
         pass
 

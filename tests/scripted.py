@@ -64,6 +64,7 @@ class ScriptedProvider:
 
     def __init__(self, mode: Continuation = "prefill") -> None:
         self.mode = mode
+        self.stops = False
         self.requests: list[Request] = []
         self.streams: list[ScriptedStream] = []
         self.given = ""
@@ -72,6 +73,9 @@ class ScriptedProvider:
 
     def continuation(self, model: str) -> Continuation:
         return self.mode
+
+    def says_stop(self, model: str) -> bool:
+        return self.stops
 
     def cannot_prefill(self, model: str) -> None:
         self.mode = "instruct"

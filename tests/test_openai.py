@@ -164,6 +164,8 @@ def test_literal_continuation_is_asked_for_as_the_server_wants_it(
         (choice("stop", content="last"), [TextDelta("last"), Finished(EndReason.STOP)]),
         (choice("eos"), [Finished(EndReason.STOP)]),
         (choice("length"), [Finished(EndReason.LENGTH)]),
+        (frame({"choices": [{"finish_reason": "stop", "stop_reason": "END"}]}), [Finished(EndReason.STOP_SEQUENCE)]),
+        (frame({"choices": [{"finish_reason": "stop", "stop_reason": 128009}]}), [Finished(EndReason.STOP)]),
         (choice("model_length"), [Finished(EndReason.LENGTH)]),
         (choice("content_filter"), [Finished(EndReason.REFUSAL)]),
         (choice("something new"), [Finished(EndReason.OTHER)]),

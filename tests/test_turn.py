@@ -316,6 +316,33 @@ async def test_pause_within_a_marker_keeps_its_beginning(provider: ScriptedProvi
     assert turn.reply.segments[0].end == len("so ")
 
 
+@pytest.mark.parametrize(("text", "kept"), [("so far ", "so far "), ("```\ncode ", "```\ncode !!CANCEL")])
+async def test_marker_as_a_stop_sequence_pauses(provider: ScriptedProvider, text: str, kept: str) -> None:
+    """Where the provider tells that it matched: the marker is not shown, but in code, where it is text."""
+    provider.stops = True
+    turn = Turn(provider, REQUEST, "!!CANCEL")
+    await streaming(provider, turn, text)
+    provider.stream.put(Finished(EndReason.STOP_SEQUENCE))
+
+    await take(turn)
+
+    assert provider.requests[0].options.stop == ("!!CANCEL",)
+    assert (turn.state, turn.reason, turn.reply.text) == (TurnState.PAUSED, EndReason.MARKER, kept)
+    assert turn.request.options.stop == ()
+
+
+async def test_stop_sequence_of_the_user_ends_the_answer(provider: ScriptedProvider) -> None:
+    """Where there are several nobody can tell which it was: the answer is over, as was asked for."""
+    provider.stops = True
+    turn = Turn(provider, replace(REQUEST, options=Options(stop=("END",))), "!!CANCEL")
+    await streaming(provider, turn, "so far")
+    provider.stream.put(Finished(EndReason.STOP_SEQUENCE))
+
+    await take(turn)
+
+    assert (turn.state, provider.requests[0].options.stop) == (TurnState.DONE, ("END", "!!CANCEL"))
+
+
 async def test_guidance_stays_out_of_the_answer(provider: ScriptedProvider) -> None:
     """What the user says at a pause goes into the requests that follow and into the record, not into the text."""
     turn = Turn(provider, REQUEST)

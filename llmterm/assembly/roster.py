@@ -142,6 +142,7 @@ def _wire(name: str, remote: RemoteSettings, *, official: bool) -> Wire:
                 continuation=remote.continuation or "instruct",
                 usage=not strict,
                 seed="random_seed" if strict else "seed",
+                says_stop=name == "vllm",
             )
     mode = remote.continuation
     return replace(wire, continuation=lambda _: mode) if mode else wire

@@ -42,6 +42,10 @@ class Provider(Protocol):
         """Return how `model` is best asked to go on with an answer."""
         ...
 
+    def says_stop(self, model: str) -> bool:
+        """Tell whether an answer that ends at a stop sequence can be told from one that ends by itself."""
+        ...
+
     def cannot_prefill(self, model: str) -> None:
         """Take note that `model` has refused a literal continuation: `continuation` is another one from now on."""
         ...

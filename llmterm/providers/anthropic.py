@@ -98,6 +98,7 @@ def wire(*, thinking: int = 0) -> Wire:
         parse=parse,
         headers=headers,
         continuation=continuation,
+        says_stop=True,
         models_path="/v1/models?limit=1000",
         models=models,
     )

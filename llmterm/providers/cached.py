@@ -60,6 +60,9 @@ class CachedProvider:
     def continuation(self, model: str) -> Continuation:
         return self._provider.continuation(model)
 
+    def says_stop(self, model: str) -> bool:
+        return self._provider.says_stop(model)
+
     def cannot_prefill(self, model: str) -> None:
         self._provider.cannot_prefill(model)
 

@@ -40,6 +40,7 @@ def wire(*, version: Literal["v2", "v1"] = "v2") -> Wire:
         parse=parse if v2 else parse_v1,
         headers=bearer,
         continuation=lambda _: "instruct",
+        says_stop=True,
         models_path="/v1/models?endpoint=chat&page_size=1000",
         models=models,
     )

@@ -65,6 +65,9 @@ class HttpProvider:
             return "instruct"
         return self._wire.continuation(model)
 
+    def says_stop(self, model: str) -> bool:
+        return self._wire.says_stop
+
     def cannot_prefill(self, model: str) -> None:
         self._lessons.learn_no_prefill(self.name, model)
 

@@ -76,6 +76,13 @@ class LocalProvider:
         """llama.cpp continues a trailing assistant message literally."""
         return "prefill"
 
+    def says_stop(self, model: str) -> bool:
+        """llama.cpp says "stop" to both on this wire."""
+        return False
+
+    def cannot_prefill(self, model: str) -> None:
+        """Every model can."""
+
     def preparation(self, model: str) -> str:
         """Return what an answer of `model` has to wait for first, or ""."""
         path = find_model(model, self._folder)

@@ -71,12 +71,17 @@ _FAILURES: tuple[tuple[str, type[ProviderError]], ...] = (
 
 
 def wire(
-    *, official: bool = False, continuation: Continuation = "instruct", usage: bool = True, seed: str = "seed"
+    *,
+    official: bool = False,
+    continuation: Continuation = "instruct",
+    usage: bool = True,
+    seed: str = "seed",
+    says_stop: bool = False,
 ) -> Wire:
     """Return the wire of OpenAI itself (`official`), or of a server that resembles it.
 
     Mistral answers 422 to what it does not know: it wants no `usage` asked for, which it sends all the same, and its
-    name of the `seed` is `random_seed`.
+    name of the `seed` is `random_seed`. vLLM `says_stop`.
     """
     return Wire(
         name="openai",
@@ -85,6 +90,7 @@ def wire(
         parse=parse,
         headers=bearer,
         continuation=lambda _: continuation,
+        says_stop=says_stop,
         models_path="/models",
         models=models,
     )
@@ -150,7 +156,9 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
         yield failure(error or chunk, frame.data)
         return
     if isinstance(reason, str) and reason:
-        yield Finished(_FINISH.get(reason, EndReason.OTHER))
+        # vLLM names what stopped it there: a text is a stop sequence, a number the token of a real end.
+        matched = reason == "stop" and isinstance(choice.get("stop_reason"), str)
+        yield Finished(EndReason.STOP_SEQUENCE if matched else _FINISH.get(reason, EndReason.OTHER))
     usage = chunk.get("usage") or beside.get("usage")
     if isinstance(usage, dict):
         yield UsageReport(_usage(usage))

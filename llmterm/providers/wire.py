@@ -43,8 +43,8 @@ class MalformedFrameError(ValueError):
 class Wire:
     """`name` is the key of its blocks in `Message.provider_data`; paths go behind the base URL.
 
-    `continuation` says how a model is asked to go on with an answer. `models_path` is asked for the list of models that
-    `models` then reads.
+    `continuation` says how a model is asked to go on with an answer; `says_stop` whether the end of one tells that a stop
+    sequence matched. `models_path` is asked for the list of models that `models` then reads.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Wire:
     parse: Callable[[Frame], Iterable[WireEvent]]
     headers: Callable[[str], Mapping[str, str]]
     continuation: Callable[[str], Continuation]
+    says_stop: bool = False
     models_path: str
     models: Callable[[Any], Sequence[str]]
 

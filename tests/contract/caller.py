@@ -89,6 +89,9 @@ class LocalWire:
     def continuation(self, model: str) -> Continuation:
         return "prefill"
 
+    def says_stop(self, model: str) -> bool:
+        return False
+
     def cannot_prefill(self, model: str) -> None:
         pass
 
