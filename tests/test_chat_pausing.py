@@ -63,9 +63,9 @@ def test_held_answer_is_read_on_and_shown_whole(open_chat: Open) -> None:
         chat.ask("count")
         chat.program.wait_for("one")
         chat.program.send(" ")
-        chat.program.wait_for(r"paused after 1 token, 0 more waiting, and counting - SPACE show")
+        chat.program.wait_for(r"paused after 1 token, 0 more so far - SPACE show - type to guide - Esc stop")
         held.open()
-        chat.program.wait_for(r"paused after \d+ tokens?, 3 more waiting, the stream has ended - SPACE show")
+        chat.program.wait_for(r"paused after \d+ tokens?, 3 more - SPACE show")
         assert "two" not in chat.program.text
 
         chat.program.send(" ")
@@ -98,9 +98,9 @@ def test_guidance_cuts_a_held_answer_where_it_was_shown(open_chat: Open, tmp_pat
         chat.ask("count")
         chat.program.wait_for("one")
         chat.program.send(" ")
-        chat.program.wait_for("0 more waiting")
+        chat.program.wait_for("0 more so far")
         held.open()
-        chat.program.wait_for("1 more waiting")
+        chat.program.wait_for("1 more so far")
         chat.program.send("shorter\r")
         chat.program.wait_for(r"other\.\n\n>$")
 
@@ -124,7 +124,7 @@ def test_full_buffer_cuts_a_held_answer(open_chat: Open, tmp_path: Path) -> None
         chat.ask("go")
         chat.program.wait_for("start")
         chat.program.send(" ")
-        chat.program.wait_for(r"\d\d more waiting, the stream has ended")
+        chat.program.wait_for(r"\d\d more - SPACE show")
         chat.server.wait(lambda: chat.server.open_connections == 0)
         chat.program.wait_for(lambda: chat.sessions()[0].state == "paused")
 
@@ -144,7 +144,7 @@ def test_pause_mode_can_be_changed(open_chat: Open) -> None:
         chat.ask("go")
         chat.program.wait_for("one")
         chat.program.send(" ")
-        chat.program.wait_for("more waiting")
+        chat.program.wait_for("0 more so far")
 
 
 # Editing
@@ -249,6 +249,31 @@ def test_question_mark_lists_what_can_be_done(open_chat: Open, tmp_path: Path) -
         chat.program.send("?")
         chat.program.wait_for(r"(?s)SPACE   goes on.*alt-z   /edit.*alt-r   /again.*paused")
         chat.program.send("why?\x7f\x7f\x7f\x7f")  # in a text it is a letter like others
+        chat.program.send(" ")
+        chat.program.wait_for(r"two\.\n\n>$")
+
+
+def test_held_answer_stays_held_over_a_command(open_chat: Open) -> None:
+    """What does not concern the answer does not set it going."""
+    held = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("one ")
+        await held.wait()
+        await exchange.text("two.")
+        await exchange.end()
+
+    with open_chat(script, "--pause-mode", "hold") as chat:
+        chat.ask("go")
+        chat.program.wait_for("one")
+        chat.program.send(" ")
+        chat.program.wait_for("0 more so far")
+        chat.program.send("?")
+        chat.program.wait_for(r"(?s)/again.*0 more so far")
+        held.open()
+        chat.program.wait_for("1 more - SPACE show")
+        assert "two" not in chat.program.text
         chat.program.send(" ")
         chat.program.wait_for(r"two\.\n\n>$")
 

@@ -75,7 +75,8 @@ class Answering:
         alone = self._choices.auto_resume  # how often an answer that broke off goes on by itself
         while held or turn.unread or turn.state not in (TurnState.CANCELLED, TurnState.DONE):
             if held:
-                await self._rest_held(turn, log)
+                while await self._rest_held(turn, log):
+                    pass  # a command that leaves the answer as it is
             elif turn.state in _RESTING and not turn.unread:
                 if leaving is not None:
                     self._view.pause()
@@ -92,9 +93,8 @@ class Answering:
                     raise
                 continue
             held = wish is Wish.HOLD
-            if wish in (Wish.LEAVE, Wish.LEAVE_INTERRUPTED):
-                leaving = Leaving(interrupted=wish is Wish.LEAVE_INTERRUPTED)
-            elif wish is Wish.SUSPEND:
+            leaving = leaving or _leaving(wish)
+            if wish is Wish.SUSPEND:
                 self._view.pause()
                 self._suspend()
                 self._resume(turn, log, "")
@@ -160,8 +160,11 @@ class Answering:
                 self._view.say(_KEPT)
                 raise Leaving(interrupted=interrupted)
 
-    async def _rest_held(self, turn: Turn, log: AnswerLog) -> None:
-        """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach."""
+    async def _rest_held(self, turn: Turn, log: AnswerLog) -> bool:
+        """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach.
+
+        Return whether it stays so.
+        """
         self._view.pause()
         self.record(lambda: log.journal(turn.reply) if turn.state is TurnState.STREAMING else None)
         behind = [
@@ -183,9 +186,11 @@ class Answering:
         match decision:
             case Resume():
                 self._view.resume("")
+            case Send(text) if Commands.is_command(text) and not self._pausing.is_command(text):
+                await self._command(text)
+                return True
             case Send(text) if Commands.is_command(text):
-                if self._pausing.is_command(text):
-                    await self._cut(turn, log)
+                await self._cut(turn, log)
                 await self._act(turn, log, text)
             case Send(text):
                 await self._cut(turn, log)
@@ -198,6 +203,7 @@ class Answering:
                 self._save(turn, log)
                 self._view.say(_KEPT)
                 raise Leaving(interrupted=interrupted)
+        return False
 
     async def _limit(self, turn: Turn, log: AnswerLog) -> None:
         """Cut the stream where the buffer is full, or when it was held for long enough."""
@@ -280,6 +286,12 @@ class Answering:
             write()
         except SessionError as error:
             self._view.say(str(error), error=True)
+
+
+def _leaving(wish: Wish) -> Leaving | None:
+    if wish not in (Wish.LEAVE, Wish.LEAVE_INTERRUPTED):
+        return None
+    return Leaving(interrupted=wish is Wish.LEAVE_INTERRUPTED)
 
 
 async def _chord(queue: asyncio.Queue[Key]) -> Decision:

@@ -85,6 +85,5 @@ def pause_line(reply: Reply, reason: EndReason, elsewhere: str = "") -> str:
 def held_line(reply: Reply, waiting: int, *, streaming: bool) -> str:
     """Return the pause line of a screen that is held while the answer goes on: what waits, and what the keys do."""
     shown = max(0, tokens(reply) - waiting)
-    more = "and counting" if streaming else "the stream has ended"
-    after = f"paused after {count(shown, 'token')}, {waiting} more waiting, {more}"
-    return f"{after} - SPACE show - type to guide from here - Esc stop"
+    more = f"{waiting} more so far" if streaming else f"{waiting} more"
+    return f"paused after {count(shown, 'token')}, {more} - SPACE show - type to guide - Esc stop"
