@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, ProviderError
+from llmterm.fallback import Fallback
 from llmterm.journal import keep_journal
 from llmterm.marker import marker_for
 from llmterm.messages import EndReason, Options, StreamLimits, TextDelta, ThinkingDelta
 from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.sessions import SessionStore
-from llmterm.turn import Fallback, Turn, TurnState
+from llmterm.turn import Turn, TurnState
 
 _WHY = {
     EndReason.MARKER: "the model stopped itself",

@@ -11,29 +11,10 @@ from llmterm import log
 from llmterm.marker import MarkerScanner
 from llmterm.messages import EndReason, Mode, Reply, Request, Segment, Timing, Usage
 from llmterm.progress import Progress
-from llmterm.seam import WhitespaceSeam
+from llmterm.seam import Seam
 
 # A rough size of a token, for the figures of a segment that was cut before its usage came.
 _CHARACTERS_PER_TOKEN = 4
-
-
-class Join:
-    kind = cut = added = ""
-
-
-class Seam:
-    holding = restarted = False
-    held = ""
-    join = Join()
-
-    def __init__(self, before: str, *, mode: Mode) -> None:
-        self._s = WhitespaceSeam(before[len(before.rstrip()) :] if mode == "prefill" else "")
-
-    def feed(self, text: str) -> str:
-        return self._s.feed(text)
-
-    def release(self) -> str:
-        return ""
 
 
 class OpenSegment:

@@ -12,23 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from llmterm import log
 from llmterm.buffer import EventBuffer
 from llmterm.conversation import continuation, mode_of
-from llmterm.errors import (
-    ConnectError,
-    LlmtermError,
-    NetworkError,
-    PrefillRefusedError,
-    StreamTimeoutError,
-    TurnStateError,
-)
+from llmterm.errors import LlmtermError, NetworkError, PrefillRefusedError, TurnStateError
+from llmterm.fallback import Fallback, Fallbacks
 from llmterm.messages import (
     Continuation,
     EndReason,
@@ -46,30 +38,9 @@ from llmterm.messages import (
 from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.segment import OpenSegment
+from llmterm.states import AT_REST, TRANSITIONS, TurnState, end_reason, outcome
 
-# Gives a provider and a model of it, or raises one of our errors.
-Fallback: TypeAlias = Callable[[], Awaitable[tuple[Provider, str]]]
-
-
-class TurnState(StrEnum):
-    READY = "ready"
-    STREAMING = "streaming"
-    PAUSED = "paused"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-_TRANSITIONS: dict[TurnState, frozenset[TurnState]] = {
-    TurnState.READY: frozenset({TurnState.STREAMING, TurnState.CANCELLED}),
-    TurnState.STREAMING: frozenset({TurnState.PAUSED, TurnState.DONE, TurnState.FAILED, TurnState.CANCELLED}),
-    TurnState.PAUSED: frozenset({TurnState.STREAMING, TurnState.CANCELLED}),
-    TurnState.FAILED: frozenset({TurnState.STREAMING, TurnState.CANCELLED}),
-    # An answer that was received whole, and is cut where it was shown.
-    TurnState.DONE: frozenset({TurnState.PAUSED}),
-    TurnState.CANCELLED: frozenset(),
-}
-_AT_REST = (TurnState.PAUSED, TurnState.FAILED)
+__all__ = ["Turn", "TurnState"]
 
 
 class Turn:
@@ -109,7 +80,7 @@ class Turn:
         self._segment: OpenSegment | None = None
         self._buffer = EventBuffer(self._limits.buffer_size)
         self._seam_seconds = seam_seconds
-        self._fallbacks = deque(fallbacks)
+        self._fallbacks = Fallbacks(fallbacks)
         self._make_progress = progress
         self.progress = progress()
         self.started_over = ""
@@ -156,7 +127,7 @@ class Turn:
 
         Raises TurnStateError unless the turn is paused or failed.
         """
-        if self._state not in _AT_REST:
+        if self._state not in AT_REST:
             raise TurnStateError(f"a turn that is {self._state} cannot go on")
         self._provider = provider or self._provider
         if model is not None:
@@ -188,7 +159,7 @@ class Turn:
 
     def rewrite(self, reply: Reply) -> None:
         """Put `reply` in the place of the answer so far. Raises TurnStateError unless the turn is paused or failed."""
-        if self._state not in _AT_REST:
+        if self._state not in AT_REST:
             raise TurnStateError(f"an answer that is {self._state} cannot be rewritten")
         self._buffer.drop()
         self.reply = reply
@@ -196,7 +167,7 @@ class Turn:
     async def cancel(self) -> Snapshot:
         """End the turn for good, keeping what was received. At any moment, any number of times."""
         await self._stop(EndReason.CANCEL)
-        if TurnState.CANCELLED in _TRANSITIONS[self._state]:
+        if TurnState.CANCELLED in TRANSITIONS[self._state]:
             self._move(TurnState.CANCELLED)
             self.reason = EndReason.CANCEL
         return self.snapshot()
@@ -222,7 +193,7 @@ class Turn:
             raise self.error
 
     def _move(self, state: TurnState) -> None:
-        if state not in _TRANSITIONS[self._state]:
+        if state not in TRANSITIONS[self._state]:
             raise TurnStateError(f"a turn cannot go from {self._state} to {state}")
         self._state = state
 
@@ -276,24 +247,15 @@ class Turn:
                 request = continuation(self.request, self.reply, "instruct", guidance)
                 self._segment = self._open(request, "instruct", guidance)
             except LlmtermError as error:
-                if segment.begun or self.reply.segments or not await self._fall_back(error):
+                other = None
+                if not segment.begun and not self.reply.segments:
+                    other = await self._fallbacks.next_for(error, self.progress)
+                if other is None:
                     raise
-                request = self.request
+                self._provider, model = other
+                self.request = request = replace(self.request, model=model)
                 self._segment = self._open(request, "fresh", guidance)
-                self.progress.say(f"{self._provider.name}/{request.model} answers instead")
-
-    async def _fall_back(self, error: LlmtermError) -> bool:
-        """Turn to the next provider that can be had; return whether there is one."""
-        while self._fallbacks:
-            self.progress.say(str(error))
-            try:
-                self._provider, model = await self._fallbacks.popleft()()
-            except LlmtermError as unusable:
-                error = unusable
-                continue
-            self.request = replace(self.request, model=model)
-            return True
-        return False
+                self.progress.say(f"{self._provider.name}/{model} answers instead")
 
     async def _receive_from(self, request: Request, segment: OpenSegment) -> EndReason:
         stream = await self._provider.open(self._with_marker(request), self._limits, self.progress)
@@ -339,14 +301,14 @@ class Turn:
         return None
 
     def _with_marker(self, request: Request) -> Request:
-        """Make the marker a stop sequence, where an end by it can be told from others: generation really stops there."""
+        """Make the marker a stop sequence, where an end by it can be told from others: the model really stops there."""
         if self._marker is None or not self._provider.says_stop(request.model):
             return request
         stop = (*request.options.stop, self._marker)
         return replace(request, options=replace(request.options, stop=stop))
 
     def _marker_stops(self, segment: OpenSegment) -> bool:
-        """Tell whether the stop sequence that matched is the marker. In code it is text, which the provider left out."""
+        """Tell whether the stop sequence that matched is the marker; in code it is text that the provider left out."""
         if self._marker is None or self.request.options.stop or not self._provider.says_stop(self.request.model):
             return False
         if segment.in_code:
@@ -393,7 +355,7 @@ class Turn:
         # Whatever it is, it belongs to whoever reads `events`.
         self.error = error
         log.event("failure", kind=type(error).__name__, error=str(error))
-        return _end_reason(error)
+        return end_reason(error)
 
     def _conclude(self, end: EndReason) -> None:
         """The one place where streaming ends: close the segment, settle the state, wake the reader."""
@@ -407,32 +369,7 @@ class Turn:
             end = self.reply.finish  # the answer was over before the key took effect
         self.reply = segment.close(self.reply, end)
         self.reason = end
-        self._move(self._outcome(end))
+        # A failure in the middle of an answer is a pause; a bug of ours never is.
+        resumable = len(self.reply.body) > 0 and isinstance(self.error, LlmtermError)
+        self._move(outcome(end, resumable=resumable))
         self._buffer.wake()
-
-    def _outcome(self, end: EndReason) -> TurnState:
-        match end:
-            case EndReason.CANCEL:
-                return TurnState.CANCELLED
-            case EndReason.STOP | EndReason.STOP_SEQUENCE | EndReason.REFUSAL | EndReason.OTHER:
-                return TurnState.DONE
-            case EndReason.NETWORK | EndReason.TIMEOUT | EndReason.ERROR:
-                # A failure in the middle of an answer is a pause; a bug of ours never is.
-                resumable = self.reply.text and isinstance(self.error, LlmtermError)
-                return TurnState.PAUSED if resumable else TurnState.FAILED
-            case EndReason.PAUSE | EndReason.CRASH | EndReason.MARKER | EndReason.LENGTH | EndReason.LIMIT:
-                return TurnState.PAUSED
-            case EndReason.RESTART:
-                return TurnState.PAUSED
-            case _:
-                assert_never(end)
-
-
-def _end_reason(error: BaseException) -> EndReason:
-    match error:
-        case StreamTimeoutError():
-            return EndReason.TIMEOUT
-        case NetworkError() | ConnectError():
-            return EndReason.NETWORK
-        case _:
-            return EndReason.ERROR

@@ -278,6 +278,66 @@ def test_held_answer_stays_held_over_a_command(open_chat: Open) -> None:
         chat.program.wait_for(r"two\.\n\n>$")
 
 
+ANSWER = "The tide comes in twice a day, and it goes out twice a day as well. Fishermen have always known"
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (" ", f"{ANSWER} when to sail."),
+        ("k", f"{ANSWER}\n\n{ANSWER[:70]} when to sail."),
+        ("n", f"{ANSWER[:70]} when to sail."),
+    ],
+    ids=["again", "both", "newer"],
+)
+def test_answer_that_is_started_over_is_not_glued(open_chat: Open, key: str, text: str) -> None:
+    """The pause line asks what to do with it, and each of its keys does what it says."""
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.start()
+        if asked < 3:
+            await exchange.text(ANSWER if asked == 1 else ANSWER[:70])
+            await exchange.hung_up()
+            return
+        await exchange.text(" when to sail.")
+        await exchange.end()
+
+    with open_chat(script, columns=140) as chat:
+        chat.ask("go")
+        chat.program.wait_for("always known")
+        chat.program.send(" ")
+        chat.program.wait_for("paused")
+        chat.program.send(" ")
+        chat.program.wait_for("the model started over: SPACE try again - k keep both - n use the new one")
+        chat.program.send(key)
+        chat.program.wait_for(r"when to sail\.\n\n>$")
+
+        assert chat.messages()[-1]["text"] == text
+
+
+def test_seams_are_listed_and_can_be_undone(open_chat: Open) -> None:
+    """What was said twice is shown once; /seams tells where, and gives it back, also when the answer is over."""
+    with open_chat(first_then(ANSWER, "have always known when to sail."), columns=140) as chat:
+        chat.ask("go")
+        chat.program.wait_for("always known")
+        chat.program.send(" ")
+        chat.program.wait_for("paused")
+        chat.program.send(" ")
+        chat.program.wait_for(r"always known when to sail\.\n\n>$")
+        assert chat.messages()[-1]["text"] == f"{ANSWER} when to sail."
+
+        chat.program.send("/seams\r")
+        chat.program.wait_for(rf"2  at character {len(ANSWER)}: overlap: cut 'have always known'")
+        chat.program.send("/seams undo 1\r")
+        chat.program.wait_for("nothing was changed at seam 1")
+        chat.program.send("/seams undo 2\r")
+        chat.program.wait_for(r"knownhave always known when to sail\.\n\n>$")
+        assert chat.messages()[-1]["text"] == f"{ANSWER}have always known when to sail."
+
+
 def test_commands_of_a_pause_need_one(open_chat: Open) -> None:
     """Elsewhere they say so."""
     with open_chat(say("ok.")) as chat:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from llmterm.errors import AuthError, ConfigError, NetworkError, StreamTimeoutError, TurnStateError
+from llmterm.fallback import Fallback
 from llmterm.messages import (
     EndReason,
     Finished,
@@ -27,7 +28,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import Provider
-from llmterm.turn import Fallback, Turn, TurnState
+from llmterm.turn import Turn, TurnState
 from tests.scripted import ScriptedProvider
 
 REQUEST = Request(model="m", messages=(Message(role="user", text="q"),), options=Options())
@@ -341,6 +342,110 @@ async def test_stop_sequence_of_the_user_ends_the_answer(provider: ScriptedProvi
     await take(turn)
 
     assert (turn.state, provider.requests[0].options.stop) == (TurnState.DONE, ("END", "!!CANCEL"))
+
+
+LONG = "The tide comes in twice a day, and it goes out twice a day as well. Fishermen have always known"
+
+
+async def gone_on(provider: ScriptedProvider, turn: Turn, *texts: str) -> None:
+    """Pause the turn and let `texts` arrive after it was resumed by instruction."""
+    await turn.pause()
+    await take(turn)
+    provider.opened.clear()
+    turn.resume(mode="instruct")
+    await provider.opened.wait()
+    for text in texts:
+        provider.stream.put(TextDelta(text))
+    await settle()
+
+
+async def test_words_that_are_said_again_are_cut_at_the_seam(provider: ScriptedProvider) -> None:
+    """They are shown once, and the record says what was cut, and can give it back."""
+    turn = Turn(provider, REQUEST, seam_seconds=60)
+    await streaming(provider, turn, LONG)
+    await gone_on(provider, turn, "have always ", "known", " when to sail.")
+    provider.stream.put(STOP)
+
+    await take(turn)
+
+    assert turn.reply.text == f"{LONG} when to sail."
+    seam = turn.reply.segments[1]
+    assert (seam.cut, seam.seam) == ("have always known", "overlap")
+    assert turn.reply.unseam(1).text == f"{LONG}have always known when to sail."
+    assert turn.reply.unseam(1).segments[1].end == len(turn.reply.text) + len("have always known")
+
+
+async def test_pause_while_the_seam_is_undecided_loses_nothing(provider: ScriptedProvider) -> None:
+    """What is held back is part of the answer, or known to be said again."""
+    turn = Turn(provider, REQUEST, seam_seconds=60)
+    await streaming(provider, turn, LONG)
+    await gone_on(provider, turn, "have alw")
+
+    await turn.pause()
+
+    assert turn.reply.text == f"{LONG} have alw"
+
+
+async def test_seam_does_not_hold_back_for_long(provider: ScriptedProvider) -> None:
+    """When the time is up, what was held back is shown as it is."""
+    turn = Turn(provider, REQUEST, seam_seconds=0)
+    await streaming(provider, turn, LONG)
+    await gone_on(provider, turn, "have alw")
+
+    events = turn.events()
+    while (await anext(events)) != TextDelta(" have alw", 0):
+        pass
+
+    assert turn.state is TurnState.STREAMING
+    await turn.cancel()
+
+
+async def test_answer_that_is_started_over_is_not_glued(provider: ScriptedProvider) -> None:
+    """The turn pauses, the answer is as it was, and what the model said is kept aside."""
+    turn = Turn(provider, REQUEST, seam_seconds=0)
+    await streaming(provider, turn, LONG)
+    await gone_on(provider, turn, LONG[:80])
+
+    await take(turn)
+
+    assert (turn.state, turn.reason, turn.reply.text) == (TurnState.PAUSED, EndReason.RESTART, LONG)
+    assert turn.started_over == LONG[:80]
+    assert provider.stream.closed
+    turn.rewrite(turn.reply.rewrite(turn.started_over))
+    turn.resume()
+    assert turn.started_over == ""
+    await turn.cancel()
+
+
+async def test_hold_ends_the_events_and_not_the_stream(provider: ScriptedProvider) -> None:
+    """What comes meanwhile waits, and is there when the events are asked for again."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "one ")
+    taking = asyncio.create_task(take(turn))
+    await settle()
+    turn.hold()
+    assert await taking == "one "
+    provider.stream.put(TextDelta("two"), STOP)
+    await settle()
+
+    assert (turn.waiting, turn.unread, state_of(turn)) == (1, True, TurnState.DONE)
+    assert await take(turn) == "two"
+
+
+async def test_held_answer_can_be_cut_where_it_was_taken(provider: ScriptedProvider) -> None:
+    """Also one that was received whole meanwhile: it can be gone on with from there."""
+    turn = Turn(provider, REQUEST)
+    await streaming(provider, turn, "one ")
+    taking = asyncio.create_task(take(turn))
+    await settle()
+    turn.hold()
+    provider.stream.put(TextDelta("two"), STOP)
+    await settle()
+    assert await taking == "one "
+
+    await turn.pause(at_taken=True)
+
+    assert (turn.state, turn.reply.text, turn.unread) == (TurnState.PAUSED, "one ", False)
 
 
 async def test_guidance_stays_out_of_the_answer(provider: ScriptedProvider) -> None:

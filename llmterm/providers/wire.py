@@ -43,7 +43,7 @@ class MalformedFrameError(ValueError):
 class Wire:
     """`name` is the key of its blocks in `Message.provider_data`; paths go behind the base URL.
 
-    `continuation` says how a model is asked to go on with an answer; `says_stop` whether the end of one tells that a stop
+    `continuation` says how a model is asked to go on with an answer; `says_stop` whether its end tells that a stop
     sequence matched. `models_path` is asked for the list of models that `models` then reads.
     """
 

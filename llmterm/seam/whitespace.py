@@ -1,9 +1,4 @@
-"""The place where a continued answer meets what was there before.
-
-A literal continuation is asked for without the white space that the answer so far ends in, because several
-providers refuse it. `WhitespaceSeam` puts it back: the white space stays where it was, and the continuation's own
-beginning is taken off as far as it says the same again.
-"""
+"""White space at the end of an answer that was not sent, and that a continuation may say again."""
 
 from __future__ import annotations
 
@@ -21,3 +16,9 @@ class WhitespaceSeam:
                 break
             self._owed, text = self._owed[1:], text[1:]
         return text
+
+
+def said_again(owed: str, text: str) -> int:
+    """Return how much of the white space `owed` the beginning of `text` says again: the longest end of it."""
+    longest = min(len(owed), len(text))
+    return next((size for size in range(longest, 0, -1) if owed.endswith(text[:size])), 0)
