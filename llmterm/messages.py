@@ -256,7 +256,10 @@ class Reply:
 
     def close(self, *segments: Segment) -> Reply:
         """End the segment being written, with its record if it has one; the next starts with fresh figures."""
-        return replace(self, segments=(*self.segments, *segments), usage=None, finish=None, chunks=0)
+        # What a provider has signed is a whole answer of its own.
+        data = {} if self.segments and segments else self.provider_data
+        together = (*self.segments, *segments)
+        return replace(self, segments=together, usage=None, finish=None, chunks=0, provider_data=data)
 
     def cut(self, size: int) -> Reply:
         """Return the reply without the last `size` characters of its text."""
@@ -272,7 +275,7 @@ class Reply:
         kept = tuple(
             replace(each, end=min(each.end, common)) for each in self.segments if each.start < common or not each.end
         )
-        return replace(self, body=Rope().add(text), segments=kept)
+        return replace(self, body=Rope().add(text), segments=kept, provider_data={})
 
     def unseam(self, number: int) -> Reply:
         """Return the reply with what was changed at the beginning of segment `number`, from 0, undone."""

@@ -6,6 +6,9 @@ Where there are no unix sockets it listens on loopback, on a free port, behind a
 
 Loading is lazy. It happens in a thread, but llama.cpp holds the interpreter while it loads: keys pressed meanwhile
 act afterwards.
+
+What llama.cpp has computed for a conversation is kept while others are answered: a paused answer then goes on with the
+same numbers, and so with the same words. Computed anew, in a batch, they are rounded otherwise.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from llmterm.errors import LocalModelError
-from llmterm.messages import Continuation, Request, StreamLimits, Usage
+from llmterm.messages import Continuation, Message, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.openai import payload, wire
 from llmterm.providers.stream import WireStream
@@ -37,6 +40,30 @@ _WIRE = wire(continuation="prefill")
 _SMOLLM2_SAMPLING = {"temperature": 0.2, "top_p": 0.9}
 
 
+class _Slot:
+    """What llama.cpp is asked to do with its one slot, which holds the conversation that it answered last.
+
+    A request that names the slot takes it as it is. Before any other, llama.cpp copies what the slot holds to its
+    prompt cache, and takes from there what fits the request (https://github.com/ggml-org/llama.cpp/pull/16391). That
+    costs some ten milliseconds for a thousand tokens: a conversation that just goes on need not spend them.
+    """
+
+    def __init__(self) -> None:
+        self._held: tuple[Message, ...] = ()
+
+    def take(self, request: Request) -> dict[str, Any]:
+        """Return what to send with `request`, for which the slot is from now on."""
+        held, self._held = self._held, _question(request)
+        goes_on = 0 < len(held) < len(request.messages) and request.messages[: len(held)] == held
+        return {"id_slot": 0} if goes_on else {}
+
+
+def _question(request: Request) -> tuple[Message, ...]:
+    """Return the messages without an answer that is to be continued: the next request may have more of it."""
+    messages = request.messages
+    return messages[:-1] if messages and messages[-1].role == "assistant" else messages
+
+
 @dataclass(frozen=True, slots=True)
 class _Engine:
     """A loaded model, listening. Dropping `server` stops it."""
@@ -46,6 +73,7 @@ class _Engine:
     base_url: str
     key: str
     folder: str
+    slot: _Slot
 
 
 class LocalProvider:
@@ -58,15 +86,19 @@ class LocalProvider:
         *,
         threads: int = 0,
         context: int = 8192,
+        cache: int = 512,
         unix_sockets: bool = hasattr(socket, "AF_UNIX"),
         folder: Path | None = None,
     ) -> None:
         """`threads` 0 means `default_threads()`; `context` is the most tokens a conversation may have.
 
+        `cache` is the most memory, in MiB, for conversations that wait while others are answered. It is taken as they
+        come; where it is full the oldest is dropped, and computed anew when it goes on.
         `folder` is where models that were pulled lie.
         """
         self._threads = threads or default_threads()
         self._context = context
+        self._cache = cache
         self._unix_sockets = unix_sockets
         self._folder = folder
         self._engines: dict[Path, _Engine] = {}
@@ -95,7 +127,11 @@ class LocalProvider:
             who=self.name,
             model=request.model,
             url=f"{engine.base_url}/v1/chat/completions",
-            payload={**(_SMOLLM2_SAMPLING if path == default_weights() else {}), **payload(request)},
+            payload={
+                **(_SMOLLM2_SAMPLING if path == default_weights() else {}),
+                **payload(request),
+                **engine.slot.take(request),
+            },
             headers={"authorization": f"Bearer {engine.key}"},
             secrets=(engine.key,),
         )
@@ -132,7 +168,7 @@ class LocalProvider:
         key = secrets.token_urlsafe(24)
         host = str(Path(folder) / "llama.sock") if folder else "127.0.0.1"
         try:
-            server = await asyncio.to_thread(_serve, path, host, key, self._threads, self._context)
+            server = await asyncio.to_thread(self._serve, path, host, key)
         except (RuntimeError, ImportError, OSError):
             _remove(folder)
             raise LocalModelError(
@@ -145,25 +181,27 @@ class LocalProvider:
         except LocalModelError:
             _remove(folder)
             raise
-        return _Engine(server=server, transport=transport, base_url=base_url, key=key, folder=folder)
+        return _Engine(server=server, transport=transport, base_url=base_url, key=key, folder=folder, slot=_Slot())
 
+    def _serve(self, path: Path, host: str, key: str) -> Any:
+        import xllamacpp  # half of the start-up time of a chat that never needs it
 
-def _serve(path: Path, host: str, key: str, threads: int, context: int) -> Any:
-    import xllamacpp  # half of the start-up time of a chat that never needs it
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.hostnames = [host]
-    params.api_keys = [key]
-    params.port = 0
-    params.verbosity = 0  # nothing of its log may reach the terminal
-    params.n_ctx = context
-    params.n_parallel = 1
-    params.cpuparams.n_threads = threads
-    params.cpuparams_batch.n_threads = threads
-    params.warmup = False
-    params.fit_params = False  # its trial load takes longer than the load itself
-    return xllamacpp.Server(params)
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.hostnames = [host]
+        params.api_keys = [key]
+        params.port = 0
+        params.verbosity = 0  # nothing of its log may reach the terminal
+        params.n_ctx = self._context
+        # Each slot more would take the memory of a whole context at once.
+        params.n_parallel = 1
+        params.cache_ram_mib = self._cache
+        params.slot_prompt_similarity = 0.0  # or a request that resembles the slot's conversation would overwrite it
+        params.cpuparams.n_threads = self._threads
+        params.cpuparams_batch.n_threads = self._threads
+        params.warmup = False
+        params.fit_params = False  # its trial load takes longer than the load itself
+        return xllamacpp.Server(params)
 
 
 async def _listening(host: str, base_url: str) -> None:

@@ -9,16 +9,18 @@ is, and as much of it as the continuation says again is dropped. Nothing else is
 
 A continuation on instruction ("instruct") is looked at in this order:
 1. Overlap. It begins with what the answer ends in: eight characters or more with three letters or digits among them,
-   the whole last line, or all of a word that was cut in two, and goes on. Dropped, also behind white space, a
-   preamble or a fence that is opened again. Not if the answer has said the same twice in a row before, if it is a
-   repetition in itself, or if it is said once more right after: refrains, rulers and loops go on by repeating.
+   the whole last line, the mark of an item, or all of a word that was cut in two, and goes on. Dropped, also behind
+   white space, a preamble or a fence that is opened again. Kept if the answer has said the same twice in a row before,
+   if it is a repetition in itself, or if it is said once more right after: refrains, rulers and loops go on by
+   repeating. So do closing tags, and names in code.
 2. Restart. It begins with the first sentence, or the first forty characters, of an answer of sixty or more that says
    them only once. Nothing is given out then.
 3. Preamble. A first line, or a sentence before a colon or an ellipsis, in words that only speak of going on. Dropped
    if it cannot be part of the text: not in code, nor where somebody may be speaking.
 4. Fence. The code block that is open is opened again, in the same language. The line is dropped.
-5. White space. In prose, a space or a newline that the join lacks is added, and one that is there twice dropped. In
-   code, white space is exact but for an indentation that the line before rules out.
+5. White space. In prose, a space or a newline that the join lacks is added, and one that is there twice dropped. Two
+   parts of a word are parted only where the text, or their looks, show that they are two words. In code, white space
+   is exact but for an indentation that the line before rules out.
 """
 
 from __future__ import annotations

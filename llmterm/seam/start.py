@@ -11,8 +11,8 @@ from llmterm.seam.preamble import Preamble, Weight, preambles
 # Marks before words that are quoted or taken up again, and what closes them.
 _LEAD_IN = re.compile(r"(\.\.\.|…|[«“„「])[ \t]*")
 _CLOSING = {"«": "»", "“": "”", "„": "“", "「": "」"}
-_FENCE_LINE = re.compile(r"\s*(`{3,}(?=[^`\n]*\n)|~{3,})[ \t]*([^\s`]*)[^\n]*\n")
-_FENCE_PART = re.compile(r"\s*(?:`{1,2}|~{1,2}|(?:`{3,}|~{3,})[^\n`]{0,60})\Z")
+_FENCE_LINE = re.compile(r"\s*+(`{3,}+(?=[^`\n]*\n)|~{3,}+)[ \t]*+([^\s`]*+)[^\n]*\n")
+_FENCE_PART = re.compile(r"\s*(?:`{1,2}|~{1,2}|(?:`{3,}+|~{3,}+)[^\n`]{0,60})\Z")
 
 
 @dataclass(frozen=True, slots=True)
