@@ -20,7 +20,7 @@ MODEL = "smollm2"
 class LlamaServer:
     """Computes one answer at a time, from the start of a `with` to its end."""
 
-    def __init__(self, *, context: int = 1024, threads: int = 2) -> None:
+    def __init__(self, *, context: int = 1024, threads: int = 1) -> None:
         self._context = context
         self._threads = threads
         self._server: Any = None

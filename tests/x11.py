@@ -51,7 +51,7 @@ def x_server(*options: str) -> Iterator[Display]:
     read_end, write_end = os.pipe()
     with (
         subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "320x240x24", "-nolisten", "tcp", *options],
+            ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "320x240x24", "-nolisten", "tcp", "-noreset", *options],
             pass_fds=[write_end],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
