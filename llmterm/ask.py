@@ -59,13 +59,18 @@ class Ask:
         session = session or self.store.create(system=conversation.system)
         asked_id = self.store.add(session, asked.messages[-1])
         log = self.store.begin(session, provider=self.provider.name, model=model, options=options)
+
+        def say(line: str) -> None:
+            self.notice(line)
+            log.move(provider=turn.provider.name, model=turn.request.model)
+
         turn = Turn(
             self.provider,
             request,
             marker,
             limits=self.limits,
             fallbacks=self.fallbacks,
-            progress=lambda: Progress(self.notice, announce=self.notice),
+            progress=lambda: Progress(say, announce=self.notice),
         )
         turn.start()
         journal = asyncio.create_task(keep_journal(turn, log, self.notice))
@@ -81,8 +86,8 @@ class Ask:
                 await turn.cancel()
             if turn.state in (TurnState.PAUSED, TurnState.CANCELLED):
                 log.pause(turn.reply, turn.reason)
-        if turn.state is TurnState.DONE:
-            log.finish(turn.reply)
+            elif turn.state is TurnState.DONE:
+                log.finish(turn.reply)
         self._judge(turn, options, session)
 
     async def _write_all(self, turn: Turn) -> None:

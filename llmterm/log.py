@@ -35,6 +35,11 @@ def event(name: str, **fields: object) -> None:
         _logger.debug(name, extra={"fields": fields})
 
 
+class _Quiet(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: a traceback would tear the screen, for a line of a log on a full disk."""
+
+
 class _JsonLines(logging.Formatter):
     def __init__(self, *, text: bool) -> None:
         super().__init__()
@@ -62,7 +67,7 @@ def to_file(folder: Path, *, text: bool) -> Callable[[], None]:
     if path.exists() and path.stat().st_size > _LARGEST:
         path.replace(path.with_suffix(".old.jsonl"))
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _Quiet(path, encoding="utf-8")
     handler.setFormatter(_JsonLines(text=text))
     level = _logger.level
     _logger.addHandler(handler)

@@ -143,7 +143,8 @@ class OpenSegment:
                 ),
                 guidance=self._guidance,
                 seam=self._seam.join.kind,
-                cut=self._seam.join.cut,
+                # What was said when the model started over is kept there as well: it is part of no text.
+                cut=self._seam.held if self._seam.restarted else self._seam.join.cut,
                 added=self._seam.join.added,
                 cost=self._cost(self._request.model, usage),
             )

@@ -83,7 +83,8 @@ class Turn:
         self._fallbacks = Fallbacks(fallbacks)
         self._make_progress = progress
         self.progress = progress()
-        self.started_over = ""
+        last = self.reply.segments[-1] if self.reply.segments else None
+        self.started_over = last.cut if last and last.end_reason is EndReason.RESTART else ""
         """What the model said when it started the answer over instead of going on with it; the turn paused there."""
 
     @property
@@ -240,7 +241,7 @@ class Turn:
             try:
                 return await self._receive_from(request, segment)
             except PrefillRefusedError:
-                if segment.begun or request.continuation in (None, "instruct"):
+                if self._stopping or segment.begun or request.continuation in (None, "instruct"):
                     raise
                 # In the same breath; the user sees only that the answer goes on.
                 self._provider.cannot_prefill(request.model)
@@ -248,13 +249,15 @@ class Turn:
                 self._segment = self._open(request, "instruct", guidance)
             except LlmtermError as error:
                 other = None
-                if not segment.begun and not self.reply.segments:
+                if not self._stopping and not segment.begun and not self.reply.segments:
                     other = await self._fallbacks.next_for(error, self.progress)
                 if other is None:
                     raise
                 self._provider, model = other
-                self.request = request = replace(self.request, model=model)
-                self._segment = self._open(request, "fresh", guidance)
+                self.request = replace(self.request, model=model)
+                mode = self._provider.continuation(model)
+                request = continuation(self.request, self.reply, mode, guidance)
+                self._segment = self._open(request, mode_of(self.reply, mode), guidance)
                 self.progress.say(f"{self._provider.name}/{model} answers instead")
 
     async def _receive_from(self, request: Request, segment: OpenSegment) -> EndReason:
@@ -352,6 +355,8 @@ class Turn:
         error = pump.exception()
         if error is None:
             return pump.result()
+        if self._stopping is not None:
+            return self._stopping  # what went wrong while a stream was being closed is nobody's business any more
         # Whatever it is, it belongs to whoever reads `events`.
         self.error = error
         log.event("failure", kind=type(error).__name__, error=str(error))

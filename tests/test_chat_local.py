@@ -34,7 +34,7 @@ def _model() -> None:
 
 @pytest.fixture
 async def provider() -> AsyncIterator[LocalProvider]:
-    provider = LocalProvider(threads=2)
+    provider = LocalProvider(threads=1)
     yield provider
     await provider.aclose()
 
@@ -165,7 +165,7 @@ async def test_pause_while_loading_loses_nothing(provider: LocalProvider) -> Non
 
 async def test_loopback_serves_where_there_are_no_unix_sockets() -> None:
     """The same answers, on a free port behind a random key."""
-    provider = LocalProvider(threads=2, unix_sockets=False)
+    provider = LocalProvider(threads=1, unix_sockets=False)
     turn = Turn(provider, request("Hi"))
     turn.start()
 

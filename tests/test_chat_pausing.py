@@ -253,6 +253,59 @@ def test_question_mark_lists_what_can_be_done(open_chat: Open, tmp_path: Path) -
         chat.program.wait_for(r"two\.\n\n>$")
 
 
+def ended(held: Gate) -> Script:
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("one ")
+        await held.wait()
+        await exchange.text("two.")
+        await exchange.end()
+
+    return script
+
+
+@pytest.mark.parametrize("leave", ["\x04", "/quit\r"], ids=["key", "command"])
+def test_leaving_a_held_answer_that_has_ended_keeps_it_whole(open_chat: Open, leave: str) -> None:
+    """What was not shown was received: nothing is left to go on with."""
+    held = Gate()
+    with open_chat(ended(held), "--pause-mode", "hold") as chat:
+        chat.ask("go")
+        chat.program.wait_for("one")
+        chat.program.send(" ")
+        chat.program.wait_for("0 more so far")
+        held.open()
+        chat.program.wait_for("1 more - SPACE show")
+        chat.program.send(leave)
+        assert chat.program.exit_code == 0
+
+        assert (chat.messages()[-1]["text"], chat.sessions()[0].state) == ("one two.", "complete")
+
+
+@pytest.mark.parametrize("leave", ["\x04", "/quit\r"], ids=["key", "command"])
+def test_leaving_a_held_answer_that_goes_on_keeps_what_came(open_chat: Open, leave: str) -> None:
+    """It is paused on disk with all that was received, shown or not."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("one ")
+        await held.wait()
+        await exchange.text("two ")
+        await exchange.hung_up()
+
+    held = Gate()
+    with open_chat(script, "--pause-mode", "hold") as chat:
+        chat.ask("go")
+        chat.program.wait_for("one")
+        chat.program.send(" ")
+        chat.program.wait_for("0 more so far")
+        held.open()
+        chat.program.wait_for("1 more so far")
+        chat.program.send(leave)
+        assert chat.program.exit_code == 0
+
+        assert (chat.messages()[-1]["text"], chat.sessions()[0].state) == ("one two ", "paused")
+
+
 def test_held_answer_stays_held_over_a_command(open_chat: Open) -> None:
     """What does not concern the answer does not set it going."""
     held = Gate()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chatting import Open, opened
+from tests.chatting import Gate, Open, opened
 from tests.wire import Exchange, Script, WireServer, say
 
 # Longer than any test may take: whoever gets through has ended the wait.
@@ -149,6 +149,65 @@ def test_break_in_the_middle_pauses_and_offers_the_other(open_chat: Open, tmp_pa
                 ("openai", "fresh"),
                 ("mine", "prefill"),
             ]
+
+
+def test_failure_gives_back_what_was_queued_as_well(open_chat: Open) -> None:
+    """Nothing is sent by itself after a failure, and nothing that was typed is lost."""
+    held = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        await held.wait()
+        await exchange.refuse(401, {"error": {"message": "bad key"}})
+
+    with open_chat(script) as chat:
+        chat.ask("first")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 1)
+        chat.program.send("second\r")
+        chat.program.wait_for("1 queued")
+        held.open()
+        chat.program.wait_for(r"(?s)bad key.*\n> first\n  second$")
+
+        assert len(chat.server.exchanges) == 1
+
+
+def test_whoever_stepped_in_goes_on(open_chat: Open, tmp_path: Path) -> None:
+    """After a fallback SPACE resumes with the provider that answered, not with the one that could not."""
+
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.refuse(401, {"error": {"message": "bad key"}})
+
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.start()
+        if asked == 1:
+            await exchange.text("half ")
+            await exchange.hung_up()
+            return
+        await exchange.text("whole.")
+        await exchange.end()
+
+    with WireServer(script) as other:
+        env = configured(
+            tmp_path,
+            f"""
+            fallback = ["mine/small"]
+            [providers.mine]
+            kind = "openai"
+            base_url = "{other.base_url}"
+            """,
+        )
+        with open_chat(refuse, columns=120, **env) as chat:
+            chat.ask("go")
+            chat.program.wait_for("half")
+            chat.program.send(" ")
+            chat.program.wait_for("paused after")
+            chat.program.send(" ")
+            chat.program.wait_for(r"half whole\.\n\n>$")
+
+            assert len(chat.server.exchanges) == 1
 
 
 def test_models_complete(open_chat: Open) -> None:

@@ -369,6 +369,30 @@ def test_models_are_listed_by_name() -> None:
     assert list(models(listed)) == ["a", "b"]
 
 
+@pytest.mark.parametrize("broken", [True, False])
+async def test_answer_whose_end_was_told_is_whole(transport: Transport, broken: bool) -> None:
+    """Also where the connection breaks, or stays open without a word, after the reason to finish."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("all of it")
+        await exchange.raw(b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n')
+        if broken:
+            exchange.drop()
+        else:
+            await exchange.hung_up()
+
+    with WireServer(script) as server:
+        call = Call(who="openai", url=f"{server.base_url}/chat/completions", payload=wire().payload(REQUEST))
+        stream = WireStream(await transport.open(call, StreamLimits(chunk_timeout=0.2)), wire())
+        events: list[StreamEvent] = []
+        while batch := await stream.read():
+            events += batch
+        await stream.aclose()
+
+    assert events == [TextDelta("all of it"), Finished(EndReason.STOP)]
+
+
 @pytest.fixture
 async def transport() -> AsyncIterator[Transport]:
     transport = Transport()

@@ -411,6 +411,7 @@ async def test_answer_that_is_started_over_is_not_glued(provider: ScriptedProvid
     assert (turn.state, turn.reason, turn.reply.text) == (TurnState.PAUSED, EndReason.RESTART, LONG)
     assert turn.started_over == LONG[:80]
     assert provider.stream.closed
+    assert Turn(provider, REQUEST, reply=turn.reply, reason=turn.reason).started_over == LONG[:80]
     turn.rewrite(turn.reply.rewrite(turn.started_over))
     turn.resume()
     assert turn.started_over == ""
@@ -490,6 +491,39 @@ async def test_another_provider_begins_what_the_first_cannot() -> None:
     assert third.requests[0] == replace(REQUEST, model="m3")
     assert [(each.provider, each.model) for each in turn.reply.segments] == [("scripted", "m3")]
     assert said == ["no such key", "no key for second", "scripted/m3 answers instead"]
+
+
+async def test_fallback_after_a_pause_takes_the_guidance_along(provider: ScriptedProvider) -> None:
+    """Paused before the first word and guided: whoever begins in place of another is told as well."""
+    other = ScriptedProvider()
+    turn = Turn(provider, REQUEST, fallbacks=[instead(other, "m2")])
+    await streaming(provider, turn)
+    await turn.pause()
+    await take(turn)
+    provider.refuse = AuthError("no")
+
+    turn.resume(guidance="in French")
+    await other.opened.wait()
+
+    assert "in French" in other.requests[0].messages[-1].text
+    await turn.cancel()
+
+
+async def test_fallback_goes_on_with_an_answer_that_was_edited(provider: ScriptedProvider) -> None:
+    """What is there is gone on with, not said a second time."""
+    other = ScriptedProvider()
+    turn = Turn(provider, REQUEST, fallbacks=[instead(other, "m2")])
+    await streaming(provider, turn, "a cat")
+    await turn.pause()
+    await take(turn)
+    turn.rewrite(turn.reply.rewrite("The cat"))
+    provider.refuse = AuthError("no")
+
+    turn.resume()
+    await other.opened.wait()
+
+    assert other.requests[0].messages[-1] == Message(role="assistant", text="The cat")
+    await turn.cancel()
 
 
 async def test_after_the_first_token_no_other_provider_steps_in(provider: ScriptedProvider) -> None:

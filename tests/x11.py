@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 import pytest
 
+# Without -noreset it forgets all when its last client leaves.
+_XVFB = ("Xvfb", "-screen", "0", "320x240x24", "-nolisten", "tcp", "-noreset")
+
 
 @dataclass(frozen=True, slots=True)
 class Display:
@@ -51,7 +54,18 @@ def x_server(*options: str) -> Iterator[Display]:
     read_end, write_end = os.pipe()
     with (
         subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "320x240x24", "-nolisten", "tcp", "-noreset", *options],
+            [
+                "Xvfb",
+                "-displayfd",
+                str(write_end),
+                "-screen",
+                "0",
+                "320x240x24",
+                "-nolisten",
+                "tcp",
+                "-noreset",
+                *options,
+            ],
             pass_fds=[write_end],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

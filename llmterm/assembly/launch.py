@@ -76,12 +76,13 @@ def _has_models(url: str) -> bool:
     if not answers(url):
         return False
     import json
+    from http.client import HTTPException
     from urllib.request import urlopen  # only for the machine's own server: the transport costs more than the question
 
     try:
         with urlopen(f"{url}/api/tags", timeout=_TAGS_SECONDS) as response:
             return bool(json.load(response).get("models"))
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, HTTPException):
         return False
 
 
@@ -89,10 +90,10 @@ def answers(url: str) -> bool:
     """Tell whether something listens at an address, which is asked for a moment only."""
     import socket
 
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         socket.create_connection((parts.hostname or "", parts.port or 80), timeout=_MOMENT).close()
-    except OSError:
+    except (OSError, ValueError):  # also of a name that is none
         return False
     return True
 

@@ -64,12 +64,16 @@ class Answering:
         self._suspend = suspend
         self._retake = retake
         self._pausing = pausing
+        self._chosen = ("", "")
+        self._prompting = False
+        self._unsaid: list[str] = []
 
     async def play(self, turn: Turn, log: AnswerLog) -> Message | None:
         """Stream, rest, stream again, until the answer is over; return it, unless nothing of it came.
 
         Raises the turn's error where the answer failed before anything came.
         """
+        self._chosen = (self._choices.provider, self._choices.model)
         leaving: Leaving | None = None
         rested = held = False
         alone = self._choices.auto_resume  # how often an answer that broke off goes on by itself
@@ -115,8 +119,16 @@ class Answering:
         except asyncio.CancelledError:
             await turn.pause(EndReason.CRASH)  # the program is being ended; the answer can be gone on with
             self._view.pause()
+            self._keep(turn, log)
             raise
         finally:
+            self._save(turn, log)
+
+    def _keep(self, turn: Turn, log: AnswerLog) -> None:
+        """Put the answer on disk as it is when the program is left: at rest, or whole if it has ended unseen."""
+        if turn.state is TurnState.DONE:
+            self.record(lambda: log.finish(turn.reply))
+        else:
             self._save(turn, log)
 
     def _save(self, turn: Turn, log: AnswerLog) -> None:
@@ -169,7 +181,7 @@ class Answering:
         self.record(lambda: log.journal(turn.reply) if turn.state is TurnState.STREAMING else None)
         behind = [
             asyncio.create_task(self._limit(turn, log)),
-            asyncio.create_task(keep_journal(turn, log, lambda line: self._view.say(line, error=True))),
+            asyncio.create_task(keep_journal(turn, log, self.say)),
         ]
         try:
             decision = await self._decide(
@@ -177,12 +189,22 @@ class Answering:
             )
         except asyncio.CancelledError:
             await turn.pause(EndReason.CRASH)  # the program is being ended
+            self._keep(turn, log)
             raise
         finally:
             for task in behind:
                 task.cancel()
             await asyncio.wait(behind)
             self._save(turn, log)
+        try:
+            return await self._answer_held(turn, log, decision)
+        except Leaving:
+            await turn.pause()
+            self._keep(turn, log)
+            raise
+
+    async def _answer_held(self, turn: Turn, log: AnswerLog, decision: Decision) -> bool:
+        """Do what was decided about a held answer; return whether it stays held."""
         match decision:
             case Resume():
                 self._view.resume("")
@@ -199,8 +221,6 @@ class Answering:
                 await turn.cancel()
                 self._view.resume("")
             case Leave(interrupted):
-                await turn.pause()
-                self._save(turn, log)
                 self._view.say(_KEPT)
                 raise Leaving(interrupted=interrupted)
         return False
@@ -239,9 +259,11 @@ class Answering:
     def _resume(self, turn: Turn, log: AnswerLog, guidance: str) -> None:
         if turn.state not in _RESTING:
             return
-        model = self._choices.model
+        name, model = self._choices.provider, self._choices.model
+        if (name, model) == self._chosen:
+            name, model = turn.provider.name, turn.request.model  # another may have stepped in
         try:
-            provider = self._registry.get(self._choices.provider)
+            provider = self._registry.get(name)
             provider.preparation(model)  # refuses a model that cannot be
         except LlmtermError as error:
             self._view.say(str(error), error=True)
@@ -262,6 +284,7 @@ class Answering:
 
     async def _decide(self, turn: Turn, line: Callable[[], str]) -> Decision:
         self._pausing.turn = turn
+        self._prompting = True
         shortcuts = self._pausing.shortcuts()
         prompt = asyncio.ensure_future(self._prompt.paused(line, self._stage.take_typed(), shortcuts))
         waiting: set[asyncio.Future[Decision]] = {prompt}
@@ -277,8 +300,19 @@ class Answering:
             await asyncio.wait(waiting)
             self._pausing.turn = None
             self._retake()
+            self._prompting = False
+            for unsaid in self._unsaid:
+                self._view.say(unsaid)
+            self._unsaid.clear()
         self._stage.typed = self._prompt.unsent
         return Resume()
+
+    def say(self, line: str) -> None:
+        """Show a line, or, while a prompt is up that it would tear, keep it until that is answered."""
+        if self._prompting:
+            self._unsaid.append(line)
+        else:
+            self._view.say(line)
 
     def record(self, write: Callable[[], object]) -> None:
         """Write to the store; the answer on the screen outlives a store that cannot."""

@@ -171,7 +171,8 @@ class Chat:
     def _give_back(self, question: str, log: AnswerLog, message_id: int) -> None:
         """Nothing came: the question goes back to the user, and out of the record."""
         self._view.close()
-        self._draft = question
+        # With what was queued behind it: nothing is sent by itself after a failure.
+        self._draft = "\n".join(filter(None, (question, self._stage.take_queue())))
         self._answering.record(log.discard)
         self._answering.record(lambda: self._store.truncate(self._session or "", message_id))
 
@@ -188,7 +189,7 @@ class Chat:
         marker, note = marker_for(self._marker, asked.messages[-1].text if asked.messages else "")
 
         def say(line: str) -> None:
-            self._view.say(line)
+            self._answering.say(line)
             self._answering.record(lambda: log.move(provider=turn.provider.name, model=turn.request.model))
 
         turn = Turn(

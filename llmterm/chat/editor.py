@@ -18,7 +18,11 @@ _FALLBACKS = ("nano", "vi") if os.name != "nt" else ("notepad",)
 def command(environ: Mapping[str, str]) -> list[str]:
     """Return the editor to run: `$VISUAL`, `$EDITOR`, else one that is there."""
     for name in ("VISUAL", "EDITOR"):
-        if words := shlex.split(environ.get(name, "")):
+        try:
+            words = shlex.split(environ.get(name, ""))
+        except ValueError as error:
+            raise UsageError(f"${name} cannot be understood: {error}", hint="set it to the name of an editor") from None
+        if words:
             return words
     found = next(filter(None, map(shutil.which, _FALLBACKS)), None)
     if found is None:

@@ -149,7 +149,7 @@ class _Performance:
             await asyncio.sleep(min(max(_FRAME_SECONDS, cost / _FRAME_SHARE), _LONGEST_PAUSE))
 
     async def _listen(self) -> None:
-        while self._turn.state is TurnState.STREAMING:
+        while self._turn.state is TurnState.STREAMING or self._behind > 0:
             await self._press(await self._stage.keys.get())
             self._changed.set()
 
@@ -160,8 +160,10 @@ class _Performance:
             case "chord":
                 await self._pause()
             case "escape":
+                self._behind = 0
                 await self._turn.cancel()
             case "c-c":
+                self._behind = 0
                 if self._stage.interrupts.press():
                     self._wish = Wish.LEAVE_INTERRUPTED
                 await self._turn.cancel()
@@ -175,7 +177,7 @@ class _Performance:
                 self._type(key)
 
     async def _pause(self) -> None:
-        if self._stage.holds():
+        if self._stage.holds() or self._turn.state is not TurnState.STREAMING:
             self._wish = Wish.HOLD
             self._turn.hold()
         else:

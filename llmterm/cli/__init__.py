@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 import traceback
@@ -12,11 +13,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from llmterm import __version__, assembly
+from llmterm.assembly.streams import let_go
 from llmterm.cli import chat, config, models, sessions, stats
 from llmterm.errors import LlmtermError, UsageError
 
 # Options that belong to the program itself; with any other first, or with none, `chat` is meant.
 _TOP_OPTIONS = {"--version", "--help", "-h", "--install-completion", "--show-completion"}
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE)
 _NAMES = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
@@ -57,6 +60,10 @@ def exit_with(run: Callable[[], object]) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            let_go()
+            assembly.notice(f"the output cannot be written: {error.strerror}")
+            sys.exit(UsageError.exit_code)
         where = traceback.extract_tb(error.__traceback__)[-1]
         assembly.notice(f"a bug: {error!r} at {Path(where.filename).name}:{where.lineno} (please report it)")
         sys.exit(LlmtermError.exit_code)

@@ -11,7 +11,7 @@ import typer
 
 from llmterm import assembly, config
 from llmterm.cli.output import Json, one_line, show_json
-from llmterm.errors import ProviderError
+from llmterm.errors import ProviderError, UsageError
 
 app = typer.Typer(help="List models, and get them.", rich_markup_mode=None, invoke_without_command=True)
 
@@ -34,6 +34,8 @@ def models(
         elif not as_json:
             for model in listing.models:
                 typer.echo(f"{listing.provider}/{one_line(model)}")
+    if not found:
+        raise UsageError("no provider can be used", hint="set a key, such as OPENAI_API_KEY, or name one: -p NAME")
     if all(listing.error for listing in found):
         raise typer.Exit(ProviderError.exit_code)
 

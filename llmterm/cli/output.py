@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -14,7 +15,8 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON, for prog
 
 
 def show_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    # A terminal gets nothing that it could take for a command, as titles and names are from elsewhere.
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=sys.stdout.isatty()))
 
 
 def show_path(path: Path, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 from llmterm import log
-from llmterm.errors import NetworkError, ProtocolError, ProviderError
+from llmterm.errors import NetworkError, ProtocolError, ProviderError, StreamTimeoutError
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, StreamEvent, TextDelta, ThinkingDelta, Usage, UsageReport
 from llmterm.providers.wire import Failure, MalformedFrameError, Opaque, Wire, WireEvent
@@ -43,14 +43,22 @@ class WireStream:
             if self._error is not None:
                 self._over = True
                 raise self._error
-            frames = await self._frames.read()
+            try:
+                frames = await self._frames.read()
+            except (NetworkError, StreamTimeoutError):
+                if self._finish is None:
+                    raise
+                frames = []  # nothing was missing but the end of the connection
             events = self._events(frames) if frames else self._end()
             if events:
                 return events
         return ()
 
     def rest(self) -> Sequence[StreamEvent]:
-        return self._events(self._frames.rest()) if not self._over else ()
+        if self._over:
+            return ()
+        events = self._events(self._frames.rest())
+        return events if self._over or self._finish is None else [*events, self._finished(self._finish)]
 
     async def aclose(self) -> None:
         if self.skipped:

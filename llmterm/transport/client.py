@@ -195,7 +195,10 @@ class Transport:
         response = await self._accepted(call, limits, began)
         try:
             with translated(call, limits):
-                body = await _head(response, _MAX_LISTING_BYTES)
+                async with asyncio.timeout_at(_after(began, limits.stream_timeout)):
+                    body = await _head(response, _MAX_LISTING_BYTES)
+        except TimeoutError:
+            raise too_slow(call, limits.stream_timeout) from None
         finally:
             await response.aclose()
         try:
