@@ -38,6 +38,8 @@ class Ask:
     think: Callable[[str], None]
     notice: Callable[[str], None]
     fallbacks: Sequence[Fallback] = ()
+    end: Callable[[], None] = lambda: None
+    """Called when there is no more text, and there was some."""
 
     async def run(
         self,
@@ -82,6 +84,8 @@ class Ask:
             raise
         finally:
             journal.cancel()
+            if turn.reply.text:
+                self.end()
             if turn.state is TurnState.STREAMING:
                 await turn.cancel()
             if turn.state in (TurnState.PAUSED, TurnState.CANCELLED):

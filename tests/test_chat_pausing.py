@@ -358,13 +358,15 @@ def test_answer_that_is_started_over_is_not_glued(open_chat: Open, key: str, tex
         await exchange.text(" when to sail.")
         await exchange.end()
 
-    with open_chat(script, columns=140) as chat:
+    with open_chat(script, columns=60) as chat:
         chat.ask("go")
         chat.program.wait_for("always known")
         chat.program.send(" ")
         chat.program.wait_for("paused")
         chat.program.send(" ")
-        chat.program.wait_for("the model started over: SPACE try again - k keep both - n use the new one")
+        chat.program.wait_for(
+            lambda: "the model started over: SPACE try again - k keep both - n use the new one" in chat.program.words
+        )
         chat.program.send(key)
         chat.program.wait_for(r"when to sail\.\n\n>$")
 

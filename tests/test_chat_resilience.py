@@ -47,7 +47,9 @@ def test_wait_is_shown_and_enter_ends_it(open_chat: Open) -> None:
     """The status line says what is waited for and how long; whoever knows better asks now."""
     with open_chat(busy_once("here."), columns=120) as chat:
         chat.ask("go")
-        chat.program.wait_for(r"too many requests \(HTTP 429\), try 2 of 3, \d+ s more \(Enter asks now\)")
+        chat.program.wait_for(
+            r"too many requests \(HTTP 429\), try 2 of 3, \d+ s more \(Enter asks now, Esc gives up\)"
+        )
         chat.program.send("\r")
 
         chat.program.wait_for(r"here\.\n\n>$")

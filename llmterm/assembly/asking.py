@@ -43,6 +43,7 @@ async def ask(launch: Launch, question: str, session: StoredSession | None) -> i
             write=write,
             think=think,
             notice=notice,
+            end=lambda: write("\n") if sys.stdout.isatty() else None,
             fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
         ).run(
             session.conversation if session else Conversation(system=launch.settings.system),
@@ -52,8 +53,6 @@ async def ask(launch: Launch, question: str, session: StoredSession | None) -> i
             marker=launch.marker,
             session=session.id if session else None,
         )
-        if sys.stdout.isatty():
-            write("\n")
     except BrokenPipeError:
         let_go()  # the reader has had enough
     except asyncio.CancelledError:

@@ -16,6 +16,7 @@ from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import let_go, notice
 from llmterm.config import Settings
+from llmterm.errors import ConfigError
 from llmterm.keys import Key
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import SessionStore, StoredSession
@@ -83,6 +84,9 @@ def _build(
     from llmterm.chat.editor import edit
     from llmterm.chat.stage import Stage
 
+    bound = asdict(launch.settings.keys)
+    if len(set(bound.values())) < len(bound):
+        raise ConfigError("two commands in [keys] are on the same key", hint=", ".join(map("=".join, bound.items())))
     interrupts = Interrupts(time.monotonic)
     view = _view(look)
 
@@ -137,7 +141,7 @@ def _build(
         marker=launch.marker,
         limits=launch.settings.stream.limits(),
         edit=lambda text: edit(text, launch.environ, give=terminal.restore, retake=terminal.take),
-        keys=asdict(launch.settings.keys),
+        keys=bound,
     )
 
 

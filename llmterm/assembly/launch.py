@@ -43,6 +43,9 @@ def launch(
 ) -> Launch:
     """Decide on the provider and the model. Raises UsageError or ConfigError."""
     named = provider is not None or model is not None
+    if provider is not None and provider not in settings.providers.names and "/" in provider:
+        provider, _, given = provider.partition("/")
+        model = model or given
     if provider is None and model is not None and model.endswith(".gguf"):
         provider = "local"
     name = config.choose_provider(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from llmterm.transport import Endpoint
 
 _MILLION = 1_000_000
+_WITH_FALLBACK = 5.0  # seconds
 
 
 def _bare(provider: Provider) -> Provider:
@@ -152,14 +153,14 @@ def _endpoint(name: str, remote: RemoteSettings, settings: Settings, keys: list[
     from llmterm.transport import Breaker, Endpoint, KeyRing, RateLimits, RetryPolicy
 
     retry = settings.retry
+    # Where somebody else can answer, nobody waits for long.
+    max_wait = min(retry.max_wait, _WITH_FALLBACK) if settings.fallback else retry.max_wait
     return Endpoint(
         name,
         KeyRing(keys),
-        RateLimits(
-            remote.max_concurrent, remote.requests_per_minute, remote.tokens_per_minute, max_wait=retry.max_wait
-        ),
+        RateLimits(remote.max_concurrent, remote.requests_per_minute, remote.tokens_per_minute, max_wait=max_wait),
         Breaker(),
-        RetryPolicy(retry.attempts, retry.max_wait),
+        RetryPolicy(retry.attempts, max_wait),
     )
 
 

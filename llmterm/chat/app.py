@@ -313,20 +313,23 @@ class Chat:
         self._view.say(self._conversation.system or "there is no system prompt")
 
     async def _go_on(self, session: str) -> None:
-        await self._reopen(self._store.load(session or self._newest()))
+        await self._reopen(self._store.load(session or self._newest_open()))
 
     async def _discard(self, session: str) -> None:
-        answer = self._store.load(session or self._newest()).answer
+        answer = self._store.load(session or self._newest_open()).answer
         if answer is None:
             raise UsageError("the answer of that session is over")
         self._store.reopen(answer).discard()
         self._view.say("dropped")
 
-    def _newest(self) -> str:
-        newest = self._store.latest()
-        if newest is None:
+    def _newest_open(self) -> str:
+        """Return the newest session whose answer is not over, else the newest of all."""
+        infos = [info for info in self._store.infos() if info.id != self._session]
+        opened = (info for info in infos if info.state in ("cut", "paused"))
+        found = next(opened, infos[0] if infos else None)
+        if found is None:
             raise UsageError("there is no earlier session")
-        return newest
+        return found.id
 
     async def _clear(self, _argument: str) -> None:
         self._session = None

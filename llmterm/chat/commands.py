@@ -36,7 +36,8 @@ class Commands:
     @staticmethod
     def is_command(text: str) -> bool:
         """Tell a command from a message that begins with a path: no second slash in the first word."""
-        word = text.split(maxsplit=1)[0] if text.strip() else ""
+        text = text.lstrip()  # a SPACE that came too late to pause an answer is no part of a command
+        word = text.split(maxsplit=1)[0] if text else ""
         return text.startswith("/") and "/" not in word[1:] and "\n" not in text.strip()
 
     async def run(self, text: str) -> None:

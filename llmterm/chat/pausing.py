@@ -16,6 +16,12 @@ from llmterm.providers.registry import ProviderRegistry
 from llmterm.turn import Turn
 
 # Letters that mean something only where the model has started over.
+_WHAT = {
+    "edit": "opens it in your editor",
+    "back": "cuts its last paragraph",
+    "on": "goes on with another model",
+    "again": "begins it again",
+}
 _RESTARTED = {"k": "/both", "n": "/newer"}
 
 
@@ -69,8 +75,16 @@ class Pausing:
 
     def help(self) -> list[str]:
         """Return what an answer at rest can be told, a line each."""
-        keys = [f"{self._keys[name]:<7} /{name}" for name in ("edit", "back", "on", "again")]
-        return ["SPACE   goes on", "text    guides the rest", "Esc     keeps it as it is", *keys]
+        keys = [f"{self._keys[name]:<7} /{name:<6} {what}" for name, what in _WHAT.items()]
+        started_over = self.turn is not None and self.turn.started_over
+        return [
+            "SPACE   goes on",
+            "text    guides the rest",
+            "Esc     keeps it as it is",
+            *keys,
+            *(["k       /both   keeps both", "n       /newer  uses the new one"] if started_over else []),
+            "Ctrl-D  leaves; llmterm chat --continue goes on with it",
+        ]
 
     def is_command(self, text: str) -> bool:
         """Tell whether `text` is a command that changes the answer at rest."""
@@ -95,8 +109,8 @@ class Pausing:
         turn = self._paused()
         text = turn.reply.text
         kept, gap, _ = text.rstrip().rpartition("\n\n")
-        if not text:
-            raise UsageError("there is nothing to take back")
+        if not kept:
+            raise UsageError("there is only one paragraph", hint="/again begins the answer again, /edit changes it")
         self._rewrite(turn, kept + gap)
 
     async def _on(self, name: str) -> None:

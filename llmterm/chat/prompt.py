@@ -28,6 +28,7 @@ from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
+from llmterm.render.cells import wrap
 from llmterm.render.sanitize import clean
 
 # Gives what a text may become, each with a description.
@@ -41,6 +42,8 @@ _ESCAPE_ENTER = 0.4
 _ESCAPE_STOP = 0.1
 # How often a pause line is looked at anew: it may count what is waiting.
 _REFRESH = 0.5
+# How many rows a list of completions gets, while there is one.
+_MENU_ROWS = 8
 
 
 class TerminalPrompt:
@@ -89,13 +92,18 @@ class TerminalPrompt:
 
     async def _pause(self, session: PromptSession[Any], line: Callable[[], str], text: str) -> Decision:
         result = await session.prompt_async(
-            lambda: [("class:pause", clean(line())), ("", "\n"), ("class:mark", "> ")],
+            lambda: [("class:pause", self._wrapped(clean(line()))), ("", "\n"), ("class:mark", "> ")],
             default=text,
             refresh_interval=_REFRESH,
             set_exception_handler=False,
             handle_sigint=False,
         )
         return Send(result) if isinstance(result, str) else result
+
+    def _wrapped(self, text: str) -> str:
+        """Break lines that prompt_toolkit would cut off."""
+        columns = self._output.get_size().columns
+        return "\n".join(row for line in text.split("\n") for row in wrap(line, columns))
 
     def _pause_session(self) -> PromptSession[Any]:
         if self._pausing is None:
@@ -114,7 +122,7 @@ class TerminalPrompt:
             completer=completer,
             complete_while_typing=False,
             multiline=True,
-            reserve_space_for_menu=0,
+            reserve_space_for_menu=_MENU_ROWS,
             prompt_continuation="  ",
             style=_STYLE,
             color_depth=self._depth,

@@ -46,7 +46,7 @@ def streaming_line(
     What does not fit `columns` is left out: first the figures, last what is being typed.
     """
     if waiting:
-        progress = f"{waiting} (Enter asks now)"
+        progress = f"{waiting} (Enter asks now, Esc gives up)"
     elif preparation:
         progress = f"{preparation} …"
     elif rate is None:

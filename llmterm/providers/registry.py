@@ -69,7 +69,8 @@ class ProviderRegistry:
             return name, model
         names = await self.models(name)
         if not names:
-            raise UsageError(f"{name} has no model yet", hint=f"llmterm models pull NAME --provider {name}")
+            wanted = "URL" if name == "local" else f"NAME --provider {name}"
+            raise UsageError(f"{name} has no model yet", hint=f"llmterm models pull {wanted}")
         return name, names[0]
 
     def fallbacks(
