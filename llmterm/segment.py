@@ -6,12 +6,15 @@ Pure but for the clock it is given. Text goes through `join` before it counts as
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from llmterm import log
 from llmterm.marker import MarkerScanner
 from llmterm.messages import EndReason, Mode, Reply, Request, Segment, Timing, Usage
 from llmterm.progress import Progress
-from llmterm.seam import Seam
+
+if TYPE_CHECKING:
+    from llmterm.seam import Seam
 
 # A rough size of a token, for the figures of a segment that was cut before its usage came.
 _CHARACTERS_PER_TOKEN = 4
@@ -44,7 +47,7 @@ class OpenSegment:
         self._clock = clock
         self._began = clock()
         self._first_token: float | None = None
-        self._seam = Seam(before, mode=mode)
+        self._seam = _seam(before, mode)
         self._timed = False
         self._scanner = MarkerScanner(marker, before=before) if marker else None
         log.event(
@@ -83,28 +86,28 @@ class OpenSegment:
 
     def join(self, text: str) -> str:
         """Return what `text`, just received, adds to the answer."""
-        text = self._seam.feed(text)
+        text = self._seam.feed(text) if self._seam else text
         return self._scanner.feed(text) if self._scanner else text
 
     @property
     def restarted(self) -> bool:
         """Whether the model has started the answer over instead of going on with it."""
-        return self._seam.restarted
+        return self._seam is not None and self._seam.restarted
 
     @property
     def held(self) -> str:
         """What the seam holds back."""
-        return self._seam.held
+        return self._seam.held if self._seam else ""
 
     def awaits_release(self) -> bool:
         """Tell, once, that the seam holds something back and has to be released in time."""
-        first = self._seam.holding and not self._timed
+        first = self._seam is not None and self._seam.holding and not self._timed
         self._timed = self._timed or first
         return first
 
     def release(self) -> str:
         """Return what the seam held back, as it joins the answer."""
-        text = self._seam.release()
+        text = self._seam.release() if self._seam else ""
         return self._scanner.feed(text) if self._scanner else text
 
     def flush(self) -> str:
@@ -142,13 +145,19 @@ class OpenSegment:
                     retries=self._progress.retries,
                 ),
                 guidance=self._guidance,
-                seam=self._seam.join.kind,
-                # What was said when the model started over is kept there as well: it is part of no text.
-                cut=self._seam.held if self._seam.restarted else self._seam.join.cut,
-                added=self._seam.join.added,
+                seam=self._seam.join.kind if self._seam else "",
+                cut=self._cut,
+                added=self._seam.join.added if self._seam else "",
                 cost=self._cost(self._request.model, usage),
             )
         )
+
+    @property
+    def _cut(self) -> str:
+        """What of the text that came is not in the answer: what was said when the model started over is kept here."""
+        if self._seam is None:
+            return ""
+        return self._seam.held if self._seam.restarted else self._seam.join.cut
 
     def _estimate(self, reply: Reply) -> Usage:
         asked = sum(len(message.text) for message in self._request.messages)
@@ -159,3 +168,12 @@ class OpenSegment:
 
     def _since_start(self, moment: float | None) -> int | None:
         return None if moment is None else round((moment - self._began) * 1000)
+
+
+def _seam(before: str, mode: Mode) -> Seam | None:
+    """Return the seam of a continuation; its vocabulary is not for the start of a chat."""
+    if mode == "fresh":
+        return None
+    from llmterm.seam import Seam
+
+    return Seam(before, mode=mode)

@@ -81,7 +81,6 @@ def _build(
     from llmterm.chat.app import Chat
     from llmterm.chat.choosing import Choices
     from llmterm.chat.decision import Interrupts
-    from llmterm.chat.editor import edit
     from llmterm.chat.stage import Stage
 
     bound = asdict(launch.settings.keys)
@@ -140,9 +139,15 @@ def _build(
         system=launch.settings.system,
         marker=launch.marker,
         limits=launch.settings.stream.limits(),
-        edit=lambda text: edit(text, launch.environ, give=terminal.restore, retake=terminal.take),
+        edit=lambda text: _edit(text, launch, terminal),
         keys=bound,
     )
+
+
+async def _edit(text: str, launch: Launch, terminal: Terminal) -> str:
+    from llmterm.chat.editor import edit
+
+    return await edit(text, launch.environ, give=terminal.restore, retake=terminal.take)
 
 
 async def _hotkeys(settings: Settings, queue: asyncio.Queue[Key], stack: AsyncExitStack) -> bool:
