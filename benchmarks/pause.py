@@ -24,8 +24,12 @@ def run() -> list[Row]:
     shown: list[float] = []
     recipe = Recipe(text="markdown", chunks=1_000_000, rate=RATE)
     with programs() as subjects:
+        # The server says the same again at each resume: gone on with by instruction it would count as started over.
+        config = subjects.home / "pause.toml"
+        config.write_text('[providers.openai]\ncontinuation = "prefill"\n', encoding="utf-8")
+        env = subjects.env(LLMTERM_CONFIG=str(config))
         for _ in range(PAUSES // PAUSES_PER_ANSWER):
-            with subjects.chat() as chat:
+            with subjects.chat(env) as chat:
                 ask(chat, recipe)
                 for _ in range(PAUSES_PER_ANSWER):
                     subjects.reports.wait_for("first", draining=chat)

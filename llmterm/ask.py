@@ -84,7 +84,7 @@ class Ask:
             raise
         finally:
             journal.cancel()
-            if turn.reply.text:
+            if len(turn.reply.body):
                 self.end()
             if turn.state is TurnState.STREAMING:
                 await turn.cancel()
