@@ -19,15 +19,17 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llmterm.errors import LocalModelError
-from llmterm.messages import Continuation, Message, Request, StreamLimits, Usage
+from llmterm.errors import LocalModelError, ProviderError
+from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.openai import payload, wire
+from llmterm.providers.slot import Slot
 from llmterm.providers.stream import WireStream
 from llmterm.providers.weights import default_threads, default_weights, find_model, pulled
 from llmterm.transport import Call, Transport
@@ -40,30 +42,6 @@ _WIRE = wire(continuation="prefill")
 _SMOLLM2_SAMPLING = {"temperature": 0.2, "top_p": 0.9}
 
 
-class _Slot:
-    """What llama.cpp is asked to do with its one slot, which holds the conversation that it answered last.
-
-    A request that names the slot takes it as it is. Before any other, llama.cpp copies what the slot holds to its
-    prompt cache, and takes from there what fits the request (https://github.com/ggml-org/llama.cpp/pull/16391). That
-    costs some ten milliseconds for a thousand tokens: a conversation that just goes on need not spend them.
-    """
-
-    def __init__(self) -> None:
-        self._held: tuple[Message, ...] = ()
-
-    def take(self, request: Request) -> dict[str, Any]:
-        """Return what to send with `request`, for which the slot is from now on."""
-        held, self._held = self._held, _question(request)
-        goes_on = 0 < len(held) < len(request.messages) and request.messages[: len(held)] == held
-        return {"id_slot": 0} if goes_on else {}
-
-
-def _question(request: Request) -> tuple[Message, ...]:
-    """Return the messages without an answer that is to be continued: the next request may have more of it."""
-    messages = request.messages
-    return messages[:-1] if messages and messages[-1].role == "assistant" else messages
-
-
 @dataclass(frozen=True, slots=True)
 class _Engine:
     """A loaded model, listening. Dropping `server` stops it."""
@@ -73,7 +51,8 @@ class _Engine:
     base_url: str
     key: str
     folder: str
-    slot: _Slot
+    slot: Slot
+    sampling: Mapping[str, float]
 
 
 class LocalProvider:
@@ -123,20 +102,13 @@ class LocalProvider:
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> WireStream:
         path = find_model(request.model, self._folder)
         engine = await self._engine(path)
-        call = Call(
-            who=self.name,
-            model=request.model,
-            url=f"{engine.base_url}/v1/chat/completions",
-            payload={
-                **(_SMOLLM2_SAMPLING if path == default_weights() else {}),
-                **payload(request),
-                **engine.slot.take(request),
-            },
-            headers={"authorization": f"Bearer {engine.key}"},
-            secrets=(engine.key,),
-        )
         # Silence is a prompt being computed, by a machine that takes its time: there is no idle socket here.
         patient = replace(limits, first_token_timeout=None, chunk_timeout=None)
+        place = engine.slot.place(request)
+        if place == "new" and engine.slot.held is not None:
+            await self._keep(engine, engine.slot.held, patient)
+        engine.slot.take(request)
+        call = self._call(engine, request, {} if place == "waiting" else {"id_slot": 0})
         return WireStream(await engine.transport.open(call, patient), _WIRE)
 
     def cost(self, model: str, usage: Usage) -> None:
@@ -152,6 +124,21 @@ class LocalProvider:
                 _, engine = self._engines.popitem()
                 await engine.transport.aclose()
                 _remove(engine.folder)
+
+    def _call(self, engine: _Engine, request: Request, beside: Mapping[str, Any]) -> Call:
+        return Call(
+            who=self.name,
+            model=request.model,
+            url=f"{engine.base_url}/v1/chat/completions",
+            payload={**engine.sampling, **payload(request), **beside},
+            headers={"authorization": f"Bearer {engine.key}"},
+            secrets=(engine.key,),
+        )
+
+    async def _keep(self, engine: _Engine, held: Request, limits: StreamLimits) -> None:
+        """Have what the slot holds copied to the prompt cache: by asking for it again, and for no token more."""
+        with suppress(ProviderError):
+            await engine.transport.fetch(self._call(engine, held, {"max_tokens": 0, "stream": False}), limits)
 
     async def _engine(self, path: Path) -> _Engine:
         # Shielded: llama.cpp cannot be interrupted while it loads, and a pause must not orphan what it loaded.
@@ -181,7 +168,15 @@ class LocalProvider:
         except LocalModelError:
             _remove(folder)
             raise
-        return _Engine(server=server, transport=transport, base_url=base_url, key=key, folder=folder, slot=_Slot())
+        return _Engine(
+            server=server,
+            transport=transport,
+            base_url=base_url,
+            key=key,
+            folder=folder,
+            slot=Slot(),
+            sampling=_SMOLLM2_SAMPLING if path == default_weights() else {},
+        )
 
     def _serve(self, path: Path, host: str, key: str) -> Any:
         import xllamacpp  # half of the start-up time of a chat that never needs it

@@ -1,0 +1,190 @@
+"""A paused answer goes on from what was computed for it, whatever the embedded model has answered meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from llmterm.conversation import Conversation, continuation
+from llmterm.messages import Message, Options, Reply, Request, TextDelta
+from llmterm.providers.local import LocalProvider
+from llmterm.providers.slot import Slot
+from llmterm.providers.weights import available
+from llmterm.turn import Turn
+from tests.conftest import need
+
+STORY = "Write a long story about a fox, in many paragraphs."
+# They begin like the story, or share no more than the system prompt with it, which the model's template adds to all.
+OTHERS = ("Write a long poem about rain.", "What is the capital of France?", "Name three rivers.")
+SYSTEM = "You answer at length, and in whole sentences. " * 8
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[LocalProvider]:
+    if not available():
+        need("embedded model (the extra `local` and the weights)")
+    provider = LocalProvider(threads=1, context=1024)
+    yield provider
+    await provider.aclose()
+
+
+def ask(question: str, *, system: str = "", tokens: int = 40) -> Request:
+    options = Options(temperature=0, max_tokens=tokens, seed=7)
+    return Conversation(system=system).ask(question).request(model="", options=options)
+
+
+def answer_to(request: Request, text: str) -> Request:
+    """Return the request that goes on with an answer of which `text` is there."""
+    return continuation(request, Reply().add(TextDelta(text)), "prefill")
+
+
+async def read(turn: Turn, chunks: int | None = None) -> None:
+    """Read the answer to its end, or at least `chunks` of it."""
+    seen = 0
+    async for event in turn.events():
+        seen += event.chunks if isinstance(event, TextDelta) else 0
+        if chunks is not None and seen >= chunks:
+            break
+
+
+async def answered(provider: LocalProvider, request: Request) -> str:
+    turn = Turn(provider, request)
+    turn.start()
+    await read(turn)
+    return turn.reply.text
+
+
+async def paused(provider: LocalProvider, request: Request, chunks: int) -> Turn:
+    turn = Turn(provider, request)
+    turn.start()
+    await read(turn, chunks)
+    await turn.pause()
+    await read(turn)
+    return turn
+
+
+async def gone_on_with(turn: Turn) -> str:
+    turn.resume()
+    await read(turn)
+    return turn.reply.text
+
+
+async def uninterrupted(request: Request) -> str:
+    """Return the answer of a program that does nothing else."""
+    provider = LocalProvider(threads=1, context=1024)
+    try:
+        return await answered(provider, request)
+    finally:
+        await provider.aclose()
+
+
+@pytest.mark.local
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("system", ["", SYSTEM], ids=["short", "long system prompt"])
+@pytest.mark.parametrize("chunks", [1, 11, 30])
+async def test_answer_paused_over_other_conversations_is_the_uninterrupted_one(
+    provider: LocalProvider, chunks: int, system: str
+) -> None:
+    """Greedy, to the letter: with a poem asked for in the same words, and two short questions, in between."""
+    expected = await uninterrupted(ask(STORY, system=system))
+    turn = await paused(provider, ask(STORY, system=system), chunks)
+
+    for other in OTHERS:
+        assert await answered(provider, ask(other, system=system, tokens=8))
+    text = await gone_on_with(turn)
+
+    assert text[: len(expected)] == expected
+
+
+@pytest.mark.local
+@pytest.mark.timeout(180)
+async def test_several_paused_answers_go_on_in_any_order(provider: LocalProvider) -> None:
+    """Each from its own computation, and a second time after that."""
+    requests = [ask(question) for question in (STORY, *OTHERS[:2])]
+    expected = [await uninterrupted(request) for request in requests]
+    turns = [await paused(provider, request, 5) for request in requests]
+
+    for turn in reversed(turns):
+        turn.resume()
+        await read(turn, 2)
+        await turn.pause()
+        await read(turn)
+    texts = [await gone_on_with(turn) for turn in turns]
+
+    assert [text[: len(whole)] for text, whole in zip(texts, expected, strict=True)] == expected
+
+
+@pytest.mark.local
+@pytest.mark.timeout(180)
+async def test_answer_for_which_there_is_no_room_goes_on_all_the_same() -> None:
+    """With memory for no conversation but the current one: computed anew, without a seam in the text."""
+    provider = LocalProvider(threads=1, context=1024, cache=0)
+    turn = await paused(provider, ask(STORY), 11)
+    before = turn.reply.text
+
+    for other in OTHERS:
+        assert await answered(provider, ask(other, tokens=8))
+    text = await gone_on_with(turn)
+
+    assert text.startswith(before)
+    assert len(text) > len(before)
+    await provider.aclose()
+
+
+def test_conversation_that_goes_on_is_here() -> None:
+    """The answer continued, or the next question asked: what the slot holds is the beginning of it."""
+    slot = Slot()
+    question = ask("a")
+    slot.take(question)
+    next_question = Conversation(
+        messages=(*question.messages, Message(role="assistant", text="b"), Message(role="user", text="c"))
+    ).request(model="", options=Options())
+
+    assert slot.place(answer_to(question, "b")) == "here"
+    slot.take(answer_to(question, "b"))
+    assert slot.place(answer_to(question, "b and more")) == "here"
+    assert slot.place(next_question) == "here"
+
+
+def test_conversation_that_was_left_is_waiting() -> None:
+    """Until it goes on: then it is here, and the other one waits."""
+    slot = Slot()
+    slot.take(ask("a"))
+    slot.take(ask("b"))
+
+    assert slot.place(answer_to(ask("a"), "x")) == "waiting"
+    slot.take(answer_to(ask("a"), "x"))
+
+    assert slot.place(answer_to(ask("a"), "x and more")) == "here"
+    assert slot.place(answer_to(ask("b"), "y")) == "waiting"
+
+
+def test_new_conversation_is_new() -> None:
+    """In an empty slot, beside others, and when it asks what another one has asked."""
+    slot = Slot()
+    assert slot.place(ask("a")) == "new"
+    slot.take(ask("a"))
+
+    assert slot.place(ask("b")) == "new"
+    assert slot.place(ask("a")) == "new"
+    assert slot.place(Request(model="", messages=())) == "new"
+
+
+def test_one_question_asked_twice_is_left_to_the_engine() -> None:
+    """Which of the two answers goes on only the engine can see, by their words."""
+    slot = Slot()
+    slot.take(ask("a"))
+    slot.take(ask("a"))
+
+    assert slot.place(answer_to(ask("a"), "x")) == "waiting"
+
+
+def test_memory_of_conversations_that_wait_is_bounded() -> None:
+    """The oldest is forgotten, and treated as a new one."""
+    slot = Slot()
+    for number in range(100):
+        slot.take(ask(str(number)))
+
+    assert slot.place(answer_to(ask("0"), "x")) == "new"
+    assert slot.place(answer_to(ask("98"), "x")) == "waiting"
