@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import cancel, growth, journal, memory, pause, providers, start, streaming
+from benchmarks import cancel, fidelity, growth, journal, memory, pause, providers, start, streaming
 from benchmarks.measure import Row, table
 
 BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "cancel": (cancel.run, "from the cancellation of an answer to the closed socket, for each provider"),
     "pause": (pause.run, "from the key to the closed socket and to the word on the screen"),
     "memory": (memory.run, "growth of resident memory, against the bytes of the text"),
+    "fidelity": (fidelity.run, "whether a paused answer is the uninterrupted one, and what is wrong at its seams"),
     "journal": (journal.run, "how old the newest stored character is when the program is killed"),
 }
 

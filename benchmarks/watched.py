@@ -1,0 +1,85 @@
+"""A provider that stands between a turn and another provider, sees what passes, and can stop it after a character."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, TextDelta, Usage
+from llmterm.progress import Progress
+from llmterm.providers import EventStream, Provider
+
+
+class Watched:
+    """`raw` is the text of the last stream as it came, `ends` where each of its chunks ended in the answer.
+
+    With `until`, the length of an answer, nothing beyond it passes; `reached` is set when all before it was taken.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self.name = provider.name
+        self.until: int | None = None
+        self.reached = asyncio.Event()
+        self.raw = ""
+        self.ends: list[int] = []
+        self._provider = provider
+
+    def continuation(self, model: str) -> Continuation:
+        return self._provider.continuation(model)
+
+    def says_stop(self, model: str) -> bool:
+        return self._provider.says_stop(model)
+
+    def cannot_prefill(self, model: str) -> None:
+        self._provider.cannot_prefill(model)
+
+    def preparation(self, model: str) -> str:
+        return self._provider.preparation(model)
+
+    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
+        self.raw, self.ends = "", []
+        part = request.messages[-1] if request.messages[-1].role == "assistant" else None
+        return _WatchedStream(self, await self._provider.open(request, limits, progress), len(part.text) if part else 0)
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        return self._provider.cost(model, usage)
+
+    async def models(self) -> Sequence[str]:
+        return await self._provider.models()
+
+    async def aclose(self) -> None:
+        await self._provider.aclose()
+
+
+class _WatchedStream:
+    def __init__(self, watched: Watched, stream: EventStream, start: int) -> None:
+        """`start` is how long the answer is before this stream's text."""
+        self._watched = watched
+        self._stream = stream
+        self._end = start
+
+    @property
+    def _full(self) -> bool:
+        return self._watched.until is not None and self._end >= self._watched.until
+
+    async def read(self) -> Sequence[StreamEvent]:
+        if self._full:
+            self._watched.reached.set()
+            await asyncio.Event().wait()
+        return [self._pass(event) for event in await self._stream.read() if not self._full]
+
+    def rest(self) -> Sequence[StreamEvent]:
+        return [self._pass(event) for event in self._stream.rest() if not self._full]
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def _pass(self, event: StreamEvent) -> StreamEvent:
+        if not isinstance(event, TextDelta):
+            return event
+        until = self._watched.until
+        text = event.text if until is None else event.text[: until - self._end]
+        self._end += len(text)
+        self._watched.raw += text
+        self._watched.ends.append(self._end)
+        return TextDelta(text, event.chunks)
