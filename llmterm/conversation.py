@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from llmterm.messages import Continuation, Message, Mode, Options, Reply, Request
+from llmterm.messages import Attachment, Continuation, Message, Mode, Options, Reply, Request
 from llmterm.openblock import open_block
 
 QUOTE_LENGTH = 200
@@ -24,8 +24,8 @@ class Conversation:
     def add(self, *messages: Message) -> Conversation:
         return replace(self, messages=(*self.messages, *messages))
 
-    def ask(self, text: str) -> Conversation:
-        return self.add(Message(role="user", text=text))
+    def ask(self, text: str, attachments: tuple[Attachment, ...] = ()) -> Conversation:
+        return self.add(Message(role="user", text=text, attachments=attachments))
 
     def request(self, *, model: str, options: Options | None = None, note: str = "") -> Request:
         """Return the request for the next answer; `note` is added to the system prompt of this request only."""
@@ -36,7 +36,9 @@ class Conversation:
 
 def _plain(message: Message) -> Message:
     """Leave out what only the record needs: no provider may see who wrote which part, or what was thought."""
-    return Message(role=message.role, text=message.text, provider_data=message.provider_data)
+    return Message(
+        role=message.role, text=message.text, attachments=message.attachments, provider_data=message.provider_data
+    )
 
 
 def continuation(request: Request, reply: Reply, mode: Continuation, guidance: str = "") -> Request:

@@ -81,6 +81,15 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """An image or a PDF that goes with a message. What a text file says is part of the message's own text."""
+
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message of a conversation.
 
@@ -92,6 +101,7 @@ class Message:
     thinking: str = ""
     status: Status = "complete"
     segments: tuple[Segment, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     provider_data: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
