@@ -15,6 +15,7 @@ import tty
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.shortcuts import PromptSession
 
 from llmterm.keys import Key, KeySource
+from llmterm.keys.replies import Replies
 from llmterm.keys.terminal import TerminalKeys, parse
 
 if sys.platform == "win32":
@@ -337,6 +339,64 @@ async def test_a_pasted_focus_report_is_a_paste(pipe: PipeInput) -> None:
 
     assert heard == Key("paste", "\x1b[I")
     assert not source.focused
+
+
+@pytest.mark.parametrize(
+    ("answer", "background"),
+    [
+        ("\x1b]11;rgb:ffff/8000/0000\x1b\\", (1.0, 0x8000 / 0xFFFF, 0.0)),
+        ("\x1b]11;rgb:ff/80/00\x07", (1.0, 0x80 / 0xFF, 0.0)),
+        ("\x1b]11;rgba:0/0/0/f\x07", (0.0, 0.0, 0.0)),
+    ],
+)
+async def test_the_terminal_says_its_background_and_types_nothing(
+    pipe: PipeInput, answer: str, background: tuple[float, float, float]
+) -> None:
+    """The answer is noted wherever it arrives, in a prompt too, and in whatever parts; keys around it are keys."""
+    source = TerminalKeys(input=pipe, escape_seconds=NEVER)
+    before = source.background
+
+    pipe.send_text(f"a{answer}b\r")
+    typed = await prompt(source)
+
+    assert before is None
+    assert typed == "ab"
+    assert source.background == background
+
+
+async def test_an_answer_in_parts_is_still_one(pipe: PipeInput) -> None:
+    """Over a slow line an answer comes byte by byte."""
+    answer = "\x1b]11;rgb:0000/0000/ffff\x1b\\"
+    async with TerminalKeys(input=pipe, escape_seconds=NEVER) as source:
+        for cut in range(1, len(answer)):
+            parts = Replies()
+            got = parts.strip("x" + answer[:cut]) + parts.strip(answer[cut:] + "y")
+
+            assert (got, parts.background) == ("xy", (0.0, 0.0, 1.0))
+        pipe.send_text(answer + "\x1b[A")
+
+        assert await source.get() == Key("up")
+
+
+async def test_keys_that_begin_like_an_answer_are_keys(pipe: PipeInput) -> None:
+    """An Esc, and Alt with a bracket, are held back no longer than any Esc is."""
+    async with TerminalKeys(input=pipe) as source:
+        pipe.send_text("\x1b")
+
+        assert await source.get() == Key("escape")
+
+        pipe.send_text("\x1b]1")
+
+        assert [await source.get() for _ in range(2)] == [Key("alt-]"), Key("text", "1")]
+
+
+@given(text=st.text(alphabet="\x1b]11;rgb:/0f\\\x07ax"), cuts=st.lists(st.integers(0, 40)))
+def test_what_is_no_answer_comes_out_as_it_was(text: str, cuts: list[int]) -> None:
+    """Whatever the cuts, nothing but the first answer is taken out of what a terminal sends."""
+    replies, edges = Replies(), sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    got = "".join(replies.strip(text[a:b]) for a, b in pairwise(edges)) + replies.flush()
+
+    assert got == text or (replies.background is not None and len(got) < len(text))
 
 
 async def test_no_key_is_lost_whenever_it_comes(pty: Pty) -> None:

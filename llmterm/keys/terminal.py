@@ -4,7 +4,8 @@ No key is lost between this source and prompts that share its `input`: entering 
 over, and leaving hands what nobody has got from the queue to the next one, as it was read. The terminal is in raw
 mode while entered, and afterwards in the mode in which it was found.
 
-Switching on bracketed paste and focus reports is left to whoever owns the screen; here they are only understood.
+Switching on bracketed paste and focus reports, and asking for the background colour, is left to whoever owns the
+screen; here they are only understood.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.keys import Keys
 
 from llmterm.keys import Key
+from llmterm.keys.replies import Replies
 
 # An ESC that nothing follows for so many seconds is the Escape key.
 ESCAPE_SECONDS = 0.05
@@ -64,17 +66,23 @@ class TerminalKeys:
         ANSI_SEQUENCES.update(dict.fromkeys(_FOCUS, Keys.Ignore))
         self.input = _terminal_input() if input is None else input
         self.queue: asyncio.Queue[Key] = asyncio.Queue() if queue is None else queue
-        self._focused = False
+        self._focused: bool | None = None
+        self._replies = Replies()
         self._escape_seconds = escape_seconds
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
         self._entered = ExitStack()
-        self._watch_focus()
+        self._listen_in()
 
     @property
-    def focused(self) -> bool:
-        """Whether the terminal has said that it has the focus, to this source or to a prompt on the same input."""
+    def focused(self) -> bool | None:
+        """Whether the terminal has the focus, as it told this source or a prompt on the input; None if it never did."""
         return self._focused
+
+    @property
+    def background(self) -> tuple[float, float, float] | None:
+        """The terminal's background, in red, green and blue from 0 to 1; None until it has said so."""
+        return self._replies.background
 
     async def __aenter__(self) -> Self:
         self._ended = False
@@ -142,19 +150,26 @@ class TerminalKeys:
             self.queue.put_nowait(key)
         store_typeahead(self.input, unread)
 
-    def _watch_focus(self) -> None:
-        """Note the focus where the bytes are parsed: half of the time a prompt reads them."""
-        parser = getattr(self.input, "vt100_parser", None)
-        if parser is None:
+    def _listen_in(self) -> None:
+        """Listen where the bytes are read and parsed, as half of the time a prompt does that."""
+        parser, reader = (getattr(self.input, name, None) for name in ("vt100_parser", "stdin_reader"))
+        if parser is None or reader is None:
             return
-        deliver = parser.feed_key_callback
+        deliver, flush, read = parser.feed_key_callback, parser.flush, reader.read
 
         def noting(press: KeyPress) -> None:
             if press.key is Keys.Ignore and press.data in _FOCUS:
                 self._focused = _FOCUS[press.data] == "focus-in"
             deliver(press)
 
-        parser.feed_key_callback = noting
+        def flushing() -> None:
+            parser.feed(self._replies.flush())
+            flush()
+
+        def reading(count: int = 1024) -> str:
+            return self._replies.strip(read(count))
+
+        parser.feed_key_callback, parser.flush, reader.read = noting, flushing, reading
 
 
 def parse(presses: Sequence[KeyPress]) -> list[Key]:
