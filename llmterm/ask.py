@@ -60,7 +60,7 @@ class Ask:
         request = asked.request(model=model, options=options, note=note)
         session = session or self.store.create(system=conversation.system)
         asked_id = self.store.add(session, asked.messages[-1])
-        log = self.store.begin(session, provider=self.provider.name, model=model, options=options)
+        log = self.store.begin(session, provider=self.provider.name, model=model, options=options, piped=True)
 
         def say(line: str) -> None:
             self.notice(line)

@@ -50,7 +50,7 @@ def lines(
     page = _table(figures, width, color=color)
     page += ["", *bars("Output tokens by model", [_model_bar(each) for each in figures], width, color=color)]
     days = _day_bars(figures, today or date.today())
-    if any(bar.value for bar in days):
+    if days:
         page += ["", *bars("Output tokens by day", days, width, color=color)]
     if any(each.estimated for each in figures):
         page += ["", *wrap(_FOOTNOTE, width)]
@@ -82,7 +82,7 @@ def _model_bar(figures: Figures) -> Bar:
 
 
 def _day_bars(figures: Sequence[Figures], today: date) -> list[Bar]:
-    """Return a bar for each of the last days, oldest first, those without an answer too."""
+    """Return a bar for each of the last days from the first to the last one with output, oldest first."""
     bars: list[Bar] = []
     for ago in reversed(range(_DAYS)):
         day = today - timedelta(days=ago)
@@ -90,7 +90,8 @@ def _day_bars(figures: Sequence[Figures], today: date) -> list[Bar]:
         value = sum(each.output_tokens for each in found)
         estimated = any(each.estimated for each in found)
         bars.append(Bar(label=day.isoformat(), value=value, figure=_tokens(value, estimated)))
-    return bars
+    busy = [index for index, bar in enumerate(bars) if bar.value]
+    return bars[busy[0] : busy[-1] + 1] if busy else []
 
 
 def _name(figures: Figures) -> str:

@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmterm.errors import SessionError
-from llmterm.messages import EndReason, Message, Options, Reply, Segment, TextDelta, Timing, Usage
+from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Segment, TextDelta, Timing, Usage
 from llmterm.sessions import SessionStore
 from llmterm.sessions.database import Database, translated
 from llmterm.sessions.owner import Owner, birth
@@ -42,6 +42,7 @@ SEGMENT = st.builds(
     timing=st.builds(Timing, first_token_ms=st.none() | FIGURE, duration_ms=FIGURE),
     guidance=TEXT,
 )
+ATTACHMENT = st.builds(Attachment, name=TEXT, media_type=TEXT, data=st.binary(max_size=8))
 MESSAGE = st.builds(
     Message,
     role=st.sampled_from(["system", "user", "assistant"]),
@@ -49,6 +50,7 @@ MESSAGE = st.builds(
     thinking=TEXT,
     status=st.sampled_from(["complete", "interrupted"]),
     segments=st.lists(SEGMENT, max_size=3).map(tuple),
+    attachments=st.lists(ATTACHMENT, max_size=3).map(tuple),
     provider_data=st.dictionaries(TEXT, JSON, max_size=3),
 )
 OPTIONS = st.builds(
@@ -110,7 +112,7 @@ def raw(path: Path) -> closing[sqlite3.Connection]:
 def test_everything_stored_comes_back_exactly(
     shared: SessionStore, system: str, title: str, messages: list[Message]
 ) -> None:
-    """Any text at all survives: NUL, lone surrogates, pairs of them; so do segments, figures and opaque data."""
+    """Any text at all survives: NUL, lone surrogates, pairs of them; so do figures, opaque data and any bytes."""
     session_id = shared.create(system=system, title=title or "titled")
 
     for message in messages:

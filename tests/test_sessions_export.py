@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from llmterm.conversation import Conversation
-from llmterm.messages import EndReason, Message, Options, Reply, Request, Segment, Timing, Usage
+from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Request, Segment, Timing, Usage
 from llmterm.sessions import OpenAnswer, StoredSession, export, markdown, snapshot
 
 QUESTION = Message(role="user", text="Qué hora es? 🕐")
@@ -108,6 +108,20 @@ def test_the_export_has_the_promised_shape() -> None:
             },
         ],
     }
+
+
+def test_attachments_are_described_and_not_exported() -> None:
+    """Name, type and size of each, in both forms; a name of several lines does not break the page."""
+    image = Attachment(name="a\n# b.png", media_type="image/png", data=b"x" * 1234)
+    asked = replace(QUESTION, attachments=(image,))
+    session = replace(SESSION, answer=None, conversation=Conversation(messages=(QUESTION, asked)))
+
+    plain, attached = export(session)["messages"]
+    page = markdown(session)
+
+    assert "attachments" not in plain
+    assert attached["attachments"] == [{"name": "a\n# b.png", "media_type": "image/png", "bytes": 1234}]
+    assert page.endswith("Qué hora es? 🕐\n\n*Attached: a # b.png (image/png, 1,234 bytes)*\n")
 
 
 def test_a_session_without_open_answer_exports_its_messages_only() -> None:

@@ -197,6 +197,20 @@ def test_one_session_alone_by_the_beginning_of_its_id(store: SessionStore) -> No
         store.figures("zzzzzzzz")
 
 
+def test_what_a_branch_has_copied_counts_once(store: SessionStore) -> None:
+    """A copy cost nothing: it is among the figures of its session, and not in the sums of all."""
+    session_id = keep(store, (segment(cost=0.5),))
+    branch_id = store.branch(session_id, 2)
+    store.add(branch_id, Message(role="assistant", text="because", segments=(segment(cost=0.25),)))
+
+    (of_all,), (of_branch,) = store.figures(), store.figures(branch_id)
+
+    assert (of_all.answers, of_all.cost) == (2, 0.75)
+    assert (of_branch.answers, of_branch.cost) == (2, 0.75)
+    store.delete(session_id)
+    assert only(store).cost == 0.25
+
+
 def test_a_paused_answer_counts(store: SessionStore) -> None:
     """What was written before a pause was written, whatever becomes of the answer."""
     session_id = store.create()
@@ -279,15 +293,28 @@ def test_the_page_is_a_table_and_two_charts(store: SessionStore, calendar: Calen
     ]
 
 
-def test_days_without_an_answer_are_rows_too(store: SessionStore) -> None:
+def test_days_between_two_with_an_answer_are_rows_too(store: SessionStore, calendar: Calendar) -> None:
     """Time goes on evenly in the chart of days."""
+    keep(store, (segment(),))
+    calendar.today = TODAY + timedelta(days=3)
     keep(store, (segment(),))
 
     page = stats.lines(store, width=80, color=False, today=TODAY + timedelta(days=13))
 
     days = [line for line in page if line.startswith("2026-")]
-    assert [line.split()[0] for line in days] == [f"{TODAY + timedelta(days=ago)}" for ago in range(14)]
-    assert [bool(BLOCK.search(line)) for line in days] == [True] + [False] * 13
+    assert [line.split()[0] for line in days] == [f"{TODAY + timedelta(days=ago)}" for ago in range(4)]
+    assert [bool(BLOCK.search(line)) for line in days] == [True, False, False, True]
+
+
+def test_days_before_the_first_and_after_the_last_output_are_no_rows(store: SessionStore, calendar: Calendar) -> None:
+    """A chart begins and ends with something to see; an answer without any output is nothing to see."""
+    for back, tokens in ((20, 100), (9, 0), (5, 100), (2, 0)):
+        calendar.today = TODAY - timedelta(days=back)
+        keep(store, (segment(tokens=(10, tokens)),))
+
+    page = stats.lines(store, width=80, color=False, today=TODAY)
+
+    assert [line.split()[0] for line in page if line.startswith("2026-")] == [f"{TODAY - timedelta(days=5)}"]
 
 
 def test_a_chart_of_days_long_past_is_left_out(store: SessionStore) -> None:

@@ -1,4 +1,4 @@
-"""`llmterm sessions`: what is kept, shown, exported and deleted."""
+"""`llmterm sessions`: what is kept, shown, searched, renamed, exported and deleted."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import typer
 from llmterm import assembly
 from llmterm.cli.chat import open_session
 from llmterm.cli.output import Json, one_line, one_of, show_json, show_path
+from llmterm.sessions import SessionInfo
 
-app = typer.Typer(help="List, show, export and delete what was said.", rich_markup_mode=None)
+app = typer.Typer(help="List, show, search, rename, export and delete what was said.", rich_markup_mode=None)
 
 
 @app.command("list")
@@ -71,13 +72,67 @@ def _print_session(given: str, form: Literal["json", "markdown"]) -> None:
 
 
 @app.command()
-def delete(session: str, as_json: Json = False) -> None:
-    """Delete a session for good."""
+def search(
+    words: list[str],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Of the sessions found.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the sessions in which all these words were said, newest first."""
+    store = assembly.store(os.environ)
+    hits = store.search(" ".join(words), limit=limit)
+    store.close()
+    if as_json:
+        rows = [
+            {"id": hit.id, "title": hit.title, "updated_at": hit.updated_at.isoformat(), "snippet": hit.snippet}
+            for hit in hits
+        ]
+        show_json(rows)
+        return
+    for hit in hits:
+        typer.echo(f"{hit.id}  {hit.updated_at.astimezone():%Y-%m-%d %H:%M}  {one_line(hit.title)}")
+        if hit.snippet:
+            typer.echo(f"          {one_line(hit.snippet)}")
+    if not hits:
+        typer.echo("no session has all of these words", err=True)
+
+
+@app.command()
+def rename(session: str, title: str, as_json: Json = False) -> None:
+    """Give a session another title."""
     store = assembly.store(os.environ)
     found = store.find(session)
-    store.delete(found)
+    named = store.set_title(found, title)
     store.close()
+    if as_json:
+        show_json({"id": found, "title": named})
+    else:
+        typer.echo(f"{found}  {one_line(named)}")
+
+
+@app.command()
+def delete(
+    session: str,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a session for good. Asks first where somebody is there to answer."""
+    store = assembly.store(os.environ)
+    found = store.find(session)
+    # A program that calls this one has nobody to ask.
+    asks = not yes and not as_json and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    gone = not asks or all(_confirmed(info) for info in store.infos() if info.id == found)
+    if gone:
+        store.delete(found)
+    store.close()
+    if not gone:
+        typer.echo(f"kept {found}")
+        return
     typer.echo(json.dumps({"deleted": found}) if as_json else f"deleted {found}")
+
+
+def _confirmed(info: SessionInfo) -> bool:
+    messages = "1 message" if info.messages == 1 else f"{info.messages} messages"
+    return typer.confirm(f"delete “{one_line(info.title)}” ({info.id}, {messages}) for good?")
 
 
 @app.command()

@@ -78,7 +78,7 @@ class AnswerLog:
             self._advance(tx)
             tx.change(
                 "UPDATE open_answers SET state = 'streaming', provider = ?, model = ?, mode = ?, guidance = ?,"
-                " began_at = ?, owner_pid = ?, owner_host = ?, owner_born = ? WHERE message_id = ?",
+                " piped = 0, began_at = ?, owner_pid = ?, owner_host = ?, owner_born = ? WHERE message_id = ?",
                 *(provider, model, mode, guidance, time_column(now)),
                 *(self._owner.pid, self._owner.host, self._owner.born, self.message_id),
             )
@@ -133,12 +133,20 @@ class OpenRow:
 
 
 def insert_open(
-    tx: Transaction, message_id: int, *, provider: str, model: str, options: Options, owner: Owner, at: datetime
+    tx: Transaction,
+    message_id: int,
+    *,
+    provider: str,
+    model: str,
+    options: Options,
+    owner: Owner,
+    at: datetime,
+    piped: bool,
 ) -> None:
     tx.change(
-        "INSERT INTO open_answers VALUES (?, 0, 'streaming', 'crash', ?, ?, ?, 'fresh', '', ?, ?, ?, ?)",
+        "INSERT INTO open_answers VALUES (?, 0, 'streaming', 'crash', ?, ?, ?, 'fresh', '', ?, ?, ?, ?, ?)",
         *(message_id, provider, model, options_column(options), time_column(at)),
-        *(owner.pid, owner.host, owner.born),
+        *(owner.pid, owner.host, owner.born, piped),
     )
 
 

@@ -1,7 +1,8 @@
 """The file: created private, brought up to date, and used in transactions that either happen or do not.
 
-Any `str` comes back exactly as it went in. Every failure of SQLite or of the file system becomes a SessionError that
-names the file. A file that is damaged, foreign or from a newer version is refused before anything is written to it.
+Any `str` comes back exactly as it went in; `bytes` do where `blobs` asks for them. Every failure of SQLite or of the
+file system becomes a SessionError that names the file. A file that is damaged, foreign or from a newer version is
+refused before anything is written to it.
 """
 
 from __future__ import annotations
@@ -59,6 +60,10 @@ class Transaction:
 
     def rows(self, sql: str, *values: object) -> list[Row]:
         return [_read(row) for row in self._connection.execute(sql, _bound(values))]
+
+    def blobs(self, sql: str, *values: object) -> list[Row]:
+        """Return the rows with their BLOBs as bytes, where they are not texts."""
+        return self._connection.execute(sql, _bound(values)).fetchall()
 
     def row(self, sql: str, *values: object) -> Row | None:
         return next(iter(self.rows(sql, *values)), None)

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from llmterm.messages import Message, Reply, Segment, Snapshot, Usage
+from llmterm.messages import Attachment, Message, Reply, Segment, Snapshot, Usage
 from llmterm.sessions.record import StoredSession
+from llmterm.sessions.titles import one_line
 
 VERSION = 1
 
@@ -21,7 +22,10 @@ _FENCE = re.compile(r"\s*(`{3,}(?=[^`]*$)|~{3,})")
 
 
 def export(session: StoredSession) -> dict[str, Any]:
-    """Return the session as JSON values. `start` and `end` are offsets in code points into `text`."""
+    """Return the session as JSON values. `start` and `end` are offsets in code points into `text`.
+
+    Attachments are described only; a message without any has no such field.
+    """
     return {
         "version": VERSION,
         "id": session.id,
@@ -54,13 +58,20 @@ def _messages(session: StoredSession) -> tuple[Message, ...]:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    return {
+    values: dict[str, Any] = {
         "role": message.role,
         "text": message.text,
         "thinking": message.thinking,
         "status": message.status,
         "segments": [_segment(segment) for segment in message.segments],
     }
+    if message.attachments:
+        values["attachments"] = [_attachment(each) for each in message.attachments]
+    return values
+
+
+def _attachment(attachment: Attachment) -> dict[str, Any]:
+    return {"name": attachment.name, "media_type": attachment.media_type, "bytes": len(attachment.data)}
 
 
 def _segment(segment: Segment) -> dict[str, Any]:
@@ -91,6 +102,8 @@ def _paragraphs(session: StoredSession) -> Iterator[str]:
             yield "\n".join(f"> {line}".rstrip() for line in _closed(message.thinking).split("\n"))
         if message.text:
             yield _closed(message.text)
+        for each in message.attachments:
+            yield f"*Attached: {one_line(each.name)} ({one_line(each.media_type)}, {len(each.data):,} bytes)*"
         for segment in message.segments:
             if segment.guidance:
                 yield f"*Guidance at character {segment.start}: {segment.guidance}*"

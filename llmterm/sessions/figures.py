@@ -1,7 +1,8 @@
 """What the segments of all stored answers add up to, for each model of each provider.
 
 An answer in several parts counts once for every model that wrote a part of it. What streams right now is not counted
-before its first pause or its end. Days are those of this machine's time zone.
+before its first pause or its end, and what a branch has copied counts for that session only. Days are those of this
+machine's time zone.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def read_figures(tx: Transaction, session_id: str | None) -> list[Figures]:
     for provider, model, message_id, created_at, end_reason, *figures in tx.rows(
         "SELECT provider, model, message_id, created_at, end_reason,"
         " input_tokens, output_tokens, estimated, first_token_ms, duration_ms, retries, cost"
-        f" FROM segments JOIN messages ON id = message_id {'WHERE session_id = ?' if session_id else ''}",
+        f" FROM segments JOIN messages ON id = message_id WHERE {'session_id = ?' if session_id else 'NOT copied'}",
         *([session_id] if session_id else []),
     ):
         day = read_time(created_at).astimezone().date()

@@ -17,7 +17,10 @@ SessionState: TypeAlias = Literal["complete", "paused", "streaming", "cut"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionInfo:
-    """A session as a line of a list. `messages` counts an open answer, and no system prompt."""
+    """A session as a line of a list. `messages` counts an open answer, and no system prompt.
+
+    `piped`: its open answer was asked for through a pipe, by someone who was told there how to go on with it.
+    """
 
     id: str
     title: str
@@ -25,6 +28,17 @@ class SessionInfo:
     updated_at: datetime
     messages: int
     state: SessionState
+    piped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A session that was searched for. `snippet` is a line of what was said, empty where only the title matches."""
+
+    id: str
+    title: str
+    updated_at: datetime
+    snippet: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 
 from llmterm.messages import EndReason, Message, Options, Reply, Rope, Segment, Status, Timing, Usage
+from llmterm.sessions.attachments import insert_attachments, read_attachments
 from llmterm.sessions.database import Row, Transaction
 
 _PATH = """
@@ -32,6 +33,7 @@ def insert_message(tx: Transaction, session_id: str, message: Message, at: str) 
         *(message.role, message.text, message.thinking, message.status, _json(message.provider_data), at, session_id),
     )
     _insert_segments(tx, message_id, message.segments)
+    insert_attachments(tx, message_id, message.attachments)
     tx.change("UPDATE sessions SET head_id = ?, updated_at = ? WHERE id = ?", message_id, at, session_id)
     return message_id
 
@@ -75,6 +77,7 @@ def read_path(tx: Transaction, head_id: int) -> list[tuple[int, Message]]:
         head_id,
     ):
         pieces.setdefault(message_id, []).append(tuple(columns))
+    attachments = read_attachments(tx, _PATH, head_id)
     rows = tx.rows(
         f"{_PATH} SELECT id, role, text, thinking, status, provider_data FROM path JOIN messages USING (id)"
         " ORDER BY depth DESC",
@@ -89,6 +92,7 @@ def read_path(tx: Transaction, head_id: int) -> list[tuple[int, Message]]:
                 thinking="".join((thinking, *(piece for _, piece in pieces.get(message_id, ())))),
                 status=status,
                 segments=tuple(segments.get(message_id, ())),
+                attachments=attachments.get(message_id, ()),
                 provider_data=json.loads(data),
             ),
         )

@@ -123,4 +123,31 @@ MIGRATIONS: tuple[Migration, ...] = (
         "ALTER TABLE segments ADD COLUMN cut TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE segments ADD COLUMN added TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        # What is attached to messages. The same bytes are kept once, as long as a message has them.
+        "CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, data BLOB NOT NULL)",
+        """
+        CREATE TABLE attachments (
+            message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            media_type TEXT NOT NULL,
+            sha256 TEXT NOT NULL REFERENCES blobs (sha256),
+            PRIMARY KEY (message_id, position)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX attachments_of_blob ON attachments (sha256)",
+        # A cascade fires it as well.
+        """
+        CREATE TRIGGER unattached AFTER DELETE ON attachments
+        WHEN NOT EXISTS (SELECT 1 FROM attachments WHERE sha256 = OLD.sha256)
+        BEGIN
+            DELETE FROM blobs WHERE sha256 = OLD.sha256;
+        END
+        """,
+        # Answered in another session, which this one branches off.
+        "ALTER TABLE messages ADD COLUMN copied INTEGER NOT NULL DEFAULT 0",
+        # Asked for through a pipe, and not gone on with since.
+        "ALTER TABLE open_answers ADD COLUMN piped INTEGER NOT NULL DEFAULT 0",
+    ),
 )

@@ -5,7 +5,6 @@ Only one answer of a session can be open, and it is the head: while it is, nothi
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,22 +13,19 @@ from llmterm.conversation import Conversation
 from llmterm.errors import SessionError
 from llmterm.messages import Message, Options, Reply
 from llmterm.sessions.answer import AnswerLog, Clock, insert_open, read_open, remove, settle, state_of, touch
-from llmterm.sessions.database import Database, Transaction
+from llmterm.sessions.attachments import replace_attachments
+from llmterm.sessions.database import Database
+from llmterm.sessions.lookup import LIST_HINT, busy, find, new_id, require_closed, unknown
 from llmterm.sessions.owner import Owner
-from llmterm.sessions.record import OpenAnswer, SessionInfo, StoredSession
+from llmterm.sessions.record import Hit, OpenAnswer, SessionInfo, StoredSession
 from llmterm.sessions.rows import insert_message, read_path, read_time, replace_reply, time_column
+from llmterm.sessions.titles import clean_title, title_of
 
 if TYPE_CHECKING:
     from llmterm.sessions.cache import AnswerCache
     from llmterm.sessions.figures import Figures
 
 FILE_NAME = "sessions.db"
-TITLE_LENGTH = 60
-
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
-_MISREAD = str.maketrans("ilo", "110")
-_ID_LENGTH = 8
-_LIST_HINT = "`llmterm sessions list` shows them all"
 
 
 class SessionStore:
@@ -48,9 +44,7 @@ class SessionStore:
         """Make an empty session and return its id."""
         now = time_column(self._clock())
         with self._database.writing() as tx:
-            session_id = _new_id()
-            while tx.row("SELECT 1 FROM sessions WHERE id = ?", session_id):
-                session_id = _new_id()
+            session_id = new_id(tx)
             tx.change(
                 "INSERT INTO sessions (id, title, system, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
                 *(session_id, title, system, now, now),
@@ -60,20 +54,29 @@ class SessionStore:
     def add(self, session_id: str, message: Message) -> int:
         """Append the message and return its id. The first question names a session without a title."""
         with self._database.writing() as tx:
-            _require_closed(tx, session_id)
+            require_closed(tx, session_id)
             if message.role == "user":
-                title = _title(message.text)
-                tx.change("UPDATE sessions SET title = ? WHERE id = ? AND title = ''", title, session_id)
+                named = title_of(message.text)
+                tx.change("UPDATE sessions SET title = ? WHERE id = ? AND title = ''", named, session_id)
             return insert_message(tx, session_id, message, time_column(self._clock()))
 
-    def begin(self, session_id: str, *, provider: str, model: str, options: Options) -> AnswerLog:
-        """Open the answer to the last message; it counts as streaming from now on."""
+    def begin(self, session_id: str, *, provider: str, model: str, options: Options, piped: bool = False) -> AnswerLog:
+        """Open the answer to the last message; it counts as streaming from now on, and as `piped` until a resume."""
         now = self._clock()
         empty = Message(role="assistant", status="interrupted")
         with self._database.writing() as tx:
-            _require_closed(tx, session_id)
+            require_closed(tx, session_id)
             message_id = insert_message(tx, session_id, empty, time_column(now))
-            insert_open(tx, message_id, provider=provider, model=model, options=options, owner=self._owner, at=now)
+            insert_open(
+                tx,
+                message_id,
+                provider=provider,
+                model=model,
+                options=options,
+                owner=self._owner,
+                at=now,
+                piped=piped,
+            )
         return self._log(message_id, 0, empty)
 
     def reopen(self, answer: OpenAnswer) -> AnswerLog:
@@ -87,15 +90,47 @@ class SessionStore:
             tx.change("UPDATE open_answers SET revision = revision + 1 WHERE message_id = ?", answer.message_id)
         return self._log(answer.message_id, row.revision + 1, answer.message)
 
+    def open_again(self, session_id: str) -> StoredSession:
+        """Make the last answer, which was stopped, one at rest that can be gone on with, and return the session."""
+        with self._database.writing() as tx:
+            require_closed(tx, session_id)
+            (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
+            message = read_path(tx, head_id)[-1][1] if head_id else None
+            if message is None or message.status != "interrupted" or not message.segments:
+                raise SessionError("the last answer was not stopped", hint="only such a one can be gone on with")
+            last = message.segments[-1]
+            insert_open(
+                tx,
+                head_id,
+                provider=last.provider,
+                model=last.model,
+                options=Options(),
+                owner=self._owner,
+                at=self._clock(),
+                piped=False,
+            )
+            settle(tx, head_id, Reply.of(message), last.end_reason)
+        return self.load(session_id)
+
     def set_system(self, session_id: str, system: str) -> None:
         with self._database.writing() as tx:
             if not tx.change("UPDATE sessions SET system = ? WHERE id = ?", system, session_id):
-                raise _unknown(session_id)
+                raise unknown(session_id)
+
+    def set_title(self, session_id: str, text: str) -> str:
+        """Give the session a title, shortened to a line of a list, and return it as it is now."""
+        named = clean_title(text)
+        if not named:
+            raise SessionError("a title cannot be empty", hint="give it a word or two")
+        with self._database.writing() as tx:
+            if not tx.change("UPDATE sessions SET title = ? WHERE id = ?", named, session_id):
+                raise unknown(session_id)
+        return named
 
     def find(self, session_id: str) -> str:
         """Return the full id that `session_id`, an id or the beginning of one, stands for."""
         with self._database.reading() as tx:
-            return _find(tx, session_id)
+            return find(tx, session_id)
 
     def load(self, session_id: str, *, peek: bool = False) -> StoredSession:
         """Return the session, given its id or the beginning of it.
@@ -103,7 +138,7 @@ class SessionStore:
         Refuses one that a living process is answering, unless it is only to be looked at: `peek`.
         """
         with self._database.reading() as tx:
-            session_id = _find(tx, session_id)
+            session_id = find(tx, session_id)
             ((title, system, created_at, updated_at, head_id),) = tx.rows(
                 "SELECT title, system, created_at, updated_at, head_id FROM sessions WHERE id = ?", session_id
             )
@@ -112,7 +147,7 @@ class SessionStore:
         if row is not None:
             path.pop()
             if row.state == "streaming" and not peek:
-                raise _busy(session_id, row.owner)
+                raise busy(session_id, row.owner)
         return StoredSession(
             id=session_id,
             title=title,
@@ -128,15 +163,16 @@ class SessionStore:
             row = tx.row("SELECT id FROM sessions ORDER BY updated_at DESC, rowid DESC LIMIT 1")
         return row[0] if row else None
 
-    def infos(self) -> list[SessionInfo]:
-        """Return all sessions, the one changed last first."""
+    def infos(self, limit: int | None = None) -> list[SessionInfo]:
+        """Return all sessions or that many, the one changed last first."""
         with self._database.reading() as tx:
             rows = tx.rows(
                 "SELECT id, title, created_at, updated_at,"
                 " (SELECT count(*) FROM messages WHERE session_id = sessions.id),"
-                " state, owner_pid, owner_host, owner_born"
+                " state, owner_pid, owner_host, owner_born, piped"
                 " FROM sessions LEFT JOIN open_answers ON message_id = head_id"
-                " ORDER BY updated_at DESC, sessions.rowid DESC"
+                " ORDER BY updated_at DESC, sessions.rowid DESC LIMIT ?",
+                -1 if limit is None else max(0, limit),
             )
         return [
             SessionInfo(
@@ -146,16 +182,24 @@ class SessionStore:
                 updated_at=read_time(updated_at),
                 messages=count,
                 state=state_of(state, Owner(pid=pid, host=host, born=born)) if state else "complete",
+                piped=bool(piped),
             )
-            for session_id, title, created_at, updated_at, count, state, pid, host, born in rows
+            for session_id, title, created_at, updated_at, count, state, pid, host, born, piped in rows
         ]
+
+    def search(self, words: str, *, limit: int = 20) -> list[Hit]:
+        """Return the sessions whose title and messages have all the words, upper or lower case, the newest first."""
+        from llmterm.sessions.search import read_hits  # not for every start
+
+        with self._database.reading() as tx:
+            return read_hits(tx, words, limit)
 
     def figures(self, session: str | None = None) -> list[Figures]:
         """Return what each model did, in all sessions or in that one (an id or its beginning), most output first."""
         from llmterm.sessions.figures import read_figures  # not for every start
 
         with self._database.reading() as tx:
-            return read_figures(tx, None if session is None else _find(tx, session))
+            return read_figures(tx, None if session is None else find(tx, session))
 
     def answers(self) -> AnswerCache:
         """Return the cache of whole answers, which outlive their sessions."""
@@ -169,7 +213,7 @@ class SessionStore:
         Cached answers go as well, as any of them may be one of this session's.
         """
         with self._database.writing() as tx:
-            session_id = _find(tx, session_id)
+            session_id = find(tx, session_id)
             row = tx.row(
                 "SELECT owner_pid, owner_host, owner_born FROM sessions JOIN open_answers ON message_id = head_id"
                 " WHERE sessions.id = ? AND state = 'streaming'",
@@ -178,7 +222,7 @@ class SessionStore:
             if row is not None:
                 owner = Owner(pid=row[0], host=row[1], born=row[2])
                 if owner.alive():
-                    raise _busy(session_id, owner)
+                    raise busy(session_id, owner)
             tx.change("DELETE FROM sessions WHERE id = ?", session_id)
             tx.change("DELETE FROM answers")
         self._database.forget()
@@ -187,19 +231,52 @@ class SessionStore:
         """Take the message and all after it out of the session."""
         with self._database.writing() as tx:
             if not tx.row("SELECT 1 FROM messages WHERE id = ? AND session_id = ?", message_id, session_id):
-                raise SessionError(f"session {session_id!r} has no message {message_id}", hint=_LIST_HINT)
+                raise SessionError(f"session {session_id!r} has no message {message_id}", hint=LIST_HINT)
             remove(tx, message_id)
             now = time_column(self._clock())
             tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, session_id)
 
+    def take_back(self, session_id: str) -> Message | None:
+        """Take the last question and its answer out, and return the question; None if there is none.
+
+        A session that was named by it, and is empty now, has no title any more.
+        """
+        with self._database.writing() as tx:
+            require_closed(tx, session_id)
+            (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
+            path = read_path(tx, head_id) if head_id else []
+            taken = next((each for each in reversed(path) if each[1].role == "user"), None)
+            if taken is None:
+                return None
+            message_id, question = taken
+            remove(tx, message_id)
+            now = time_column(self._clock())
+            tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, session_id)
+            tx.change(
+                "UPDATE sessions SET title = '' WHERE id = ? AND head_id IS NULL AND title = ?",
+                *(session_id, title_of(question.text)),
+            )
+        return question
+
+    def branch(self, session_id: str, keep: int) -> str:
+        """Make a session that begins with the first `keep` messages of this one, and return its id.
+
+        An answer that is not over is no message yet.
+        """
+        from llmterm.sessions.branch import copy_session  # not for every start
+
+        with self._database.writing() as tx:
+            return copy_session(tx, session_id, keep, time_column(self._clock()))
+
     def rewrite(self, session_id: str, message: Message) -> None:
         """Put `message` in the place of the last one, an answer that is over."""
         with self._database.writing() as tx:
-            _require_closed(tx, session_id)
+            require_closed(tx, session_id)
             (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
             if head_id is None:
-                raise SessionError(f"session {session_id} has no message yet", hint=_LIST_HINT)
+                raise SessionError(f"session {session_id} has no message yet", hint=LIST_HINT)
             replace_reply(tx, head_id, Reply.of(message), message.status)
+            replace_attachments(tx, head_id, message.attachments)
             touch(tx, head_id, self._clock())
 
     def close(self) -> None:
@@ -214,64 +291,3 @@ class SessionStore:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _new_id() -> str:
-    bits = int.from_bytes(os.urandom(5), "big")
-    return "".join(_ALPHABET[bits >> 5 * place & 31] for place in range(_ID_LENGTH))
-
-
-def _title(text: str) -> str:
-    """Return the first line that says something, shortened."""
-    lines = (" ".join(line.split()) for line in text.splitlines())
-    line = "".join(
-        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in next(filter(None, lines), "")
-    )
-    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
-
-
-def _find(tx: Transaction, given: str) -> str:
-    known: dict[str, str] = {
-        row[0]: row[1] for row in tx.rows("SELECT id, title FROM sessions ORDER BY updated_at DESC")
-    }
-    if given in known:
-        return given
-    wanted = given.lower().translate(_MISREAD)
-    matches = [each for each in known if wanted and each.startswith(wanted)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        raise SessionError(
-            f"{len(matches)} sessions begin with {given!r}", hint="give more of the id: " + ", ".join(matches[:5])
-        )
-    if not known:
-        raise SessionError(f"no session {given!r}", hint="there are none yet; `llmterm chat` begins one")
-    import difflib  # only on this way out
-
-    (near,) = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
-    raise SessionError(f"no session {given!r}", hint=f"the nearest is {near}, {known[near]!r}; {_LIST_HINT}")
-
-
-def _require_closed(tx: Transaction, session_id: str) -> None:
-    """Refuse a session that is unknown or whose last answer is still open."""
-    row = tx.row(
-        "SELECT message_id FROM sessions LEFT JOIN open_answers ON message_id = head_id WHERE id = ?", session_id
-    )
-    if row is None:
-        raise _unknown(session_id)
-    if row[0] is not None:
-        raise SessionError(
-            f"the last answer of session {session_id} is not over",
-            hint=f"go on with it, keep it or discard it: `llmterm chat --session {session_id}`",
-        )
-
-
-def _unknown(session_id: str) -> SessionError:
-    return SessionError(f"no session {session_id!r}", hint=_LIST_HINT)
-
-
-def _busy(session_id: str, owner: Owner) -> SessionError:
-    return SessionError(
-        f"session {session_id} is being answered in another llmterm (pid {owner.pid})",
-        hint="pause or end it there, or look at it with `llmterm sessions show`",
-    )

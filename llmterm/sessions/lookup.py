@@ -1,0 +1,79 @@
+"""Sessions by their ids: made, found by a beginning, and refused with a word on what to do instead.
+
+Ids are short and easy to say: Crockford's base 32 (https://www.crockford.com/base32.html), in lower case.
+"""
+
+from __future__ import annotations
+
+import os
+
+from llmterm.errors import SessionError
+from llmterm.sessions.database import Transaction
+from llmterm.sessions.owner import Owner
+
+LIST_HINT = "`llmterm sessions list` shows them all"
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u
+_MISREAD = str.maketrans("ilo", "110")
+_ID_LENGTH = 8
+
+
+def new_id(tx: Transaction) -> str:
+    """Return an id that no session has."""
+    made = _any_id()
+    while tx.row("SELECT 1 FROM sessions WHERE id = ?", made):
+        made = _any_id()
+    return made
+
+
+def find(tx: Transaction, given: str) -> str:
+    """Return the id that `given`, an id or the beginning of one, stands for."""
+    known: dict[str, str] = {
+        row[0]: row[1] for row in tx.rows("SELECT id, title FROM sessions ORDER BY updated_at DESC")
+    }
+    if given in known:
+        return given
+    wanted = given.lower().translate(_MISREAD)
+    matches = [each for each in known if wanted and each.startswith(wanted)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise SessionError(
+            f"{len(matches)} sessions begin with {given!r}", hint="give more of the id: " + ", ".join(matches[:5])
+        )
+    if not known:
+        raise SessionError(f"no session {given!r}", hint="there are none yet; `llmterm chat` begins one")
+    import difflib  # only on this way out
+
+    (near,) = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
+    raise SessionError(f"no session {given!r}", hint=f"the nearest is {near}, {known[near]!r}; {LIST_HINT}")
+
+
+def require_closed(tx: Transaction, session_id: str) -> None:
+    """Refuse a session that is unknown or whose last answer is still open."""
+    row = tx.row(
+        "SELECT message_id FROM sessions LEFT JOIN open_answers ON message_id = head_id WHERE id = ?", session_id
+    )
+    if row is None:
+        raise unknown(session_id)
+    if row[0] is not None:
+        raise SessionError(
+            f"the last answer of session {session_id} is not over",
+            hint=f"go on with it, keep it or discard it: `llmterm chat --session {session_id}`",
+        )
+
+
+def unknown(session_id: str) -> SessionError:
+    return SessionError(f"no session {session_id!r}", hint=LIST_HINT)
+
+
+def busy(session_id: str, owner: Owner) -> SessionError:
+    return SessionError(
+        f"session {session_id} is being answered in another llmterm (pid {owner.pid})",
+        hint="pause or end it there, or look at it with `llmterm sessions show`",
+    )
+
+
+def _any_id() -> str:
+    bits = int.from_bytes(os.urandom(5), "big")
+    return "".join(_ALPHABET[bits >> 5 * place & 31] for place in range(_ID_LENGTH))

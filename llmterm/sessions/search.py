@@ -1,0 +1,103 @@
+"""Sessions by the words that were said in them.
+
+All of it is read, newest session first, until enough is found: no index has to be written while an answer streams, and
+nothing of a deleted text stays in one. Letters count as equal by Unicode's case folding. What models thought, system
+prompts and attachments are not searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+
+from llmterm.sessions.database import Transaction
+from llmterm.sessions.record import Hit
+from llmterm.sessions.rows import read_time
+from llmterm.sessions.titles import one_line
+
+_BEFORE = 24
+_AFTER = 56
+
+# A long text is stored in pieces, and what came since the last pause of an open answer is in its journal.
+_TEXTS = """
+    SELECT id, 0, 0, text FROM messages WHERE session_id = ?
+    UNION ALL
+    SELECT message_id, 1, seq, pieces.text FROM messages JOIN pieces ON message_id = id WHERE session_id = ?
+    UNION ALL
+    SELECT message_id, 2, seq, journal.text FROM messages JOIN journal ON message_id = id WHERE session_id = ?
+    ORDER BY 1, 2, 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A text, the words that are in it, and where in its folded form the first of them is."""
+
+    text: str = ""
+    words: frozenset[str] = frozenset()
+    place: int = 0
+
+
+def read_hits(tx: Transaction, words: str, limit: int) -> list[Hit]:
+    """Return the newest sessions that have all the words, each in any of its messages or in its title."""
+    wanted = frozenset(words.casefold().split())
+    hits: list[Hit] = []
+    for session_id, title, updated_at in tx.rows(
+        "SELECT id, title, updated_at FROM sessions ORDER BY updated_at DESC, rowid DESC"
+    ):
+        if len(hits) >= limit:
+            break
+        snippet = _found(title, _texts(tx, session_id), wanted)
+        if snippet is not None:
+            hits.append(Hit(id=session_id, title=title, updated_at=read_time(updated_at), snippet=snippet))
+    return hits
+
+
+def _texts(tx: Transaction, session_id: str) -> Iterator[str]:
+    """Yield what each message says, as one text."""
+    for _, parts in groupby(tx.rows(_TEXTS, session_id, session_id, session_id), key=lambda row: row[0]):
+        yield "".join(text for *_, text in parts)
+
+
+def _found(title: str, texts: Iterator[str], wanted: frozenset[str]) -> str | None:
+    """Return the place with most of the words, or nothing where only the title has them; None if a word is missing."""
+    seen = _match(title, wanted).words
+    best = _Match()
+    for text in texts:
+        if seen == wanted == best.words:
+            break
+        match = _match(text, wanted)
+        seen |= match.words
+        if len(match.words) > len(best.words):
+            best = match
+    if seen != wanted:
+        return None
+    return _snippet(best) if best.words else ""
+
+
+def _match(text: str, wanted: frozenset[str]) -> _Match:
+    folded = text.casefold()
+    places = {word: place for word in wanted if (place := folded.find(word)) >= 0}
+    return _Match(text, frozenset(places), min(places.values(), default=0))
+
+
+def _snippet(match: _Match) -> str:
+    """Return a line of what is around the place."""
+    text, place = match.text, _unfolded(match.text, match.place)
+    start, end = max(0, place - _BEFORE), place + _AFTER
+    before = text[start:place]
+    if start:
+        before = before[_after_space(before) :]
+    return ("…" if start else "") + one_line(before + text[place:end]) + ("…" if end < len(text) else "")
+
+
+def _unfolded(text: str, place: int) -> int:
+    """Return the offset in `text` of an offset in its folded form, which may be longer: "ß" becomes "ss"."""
+    ends = accumulate(len(char.casefold()) for char in text)
+    return next(index for index, end in enumerate(ends) if end > place)
+
+
+def _after_space(text: str) -> int:
+    """Return where the first whole word begins; 0 where all of it is one."""
+    return next((index + 1 for index, char in enumerate(text) if char.isspace()), 0)

@@ -1,0 +1,327 @@
+"""What is done to a session afterwards: a title, a branch, a question taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmterm.errors import SessionError
+from llmterm.messages import EndReason, Message, Options, Reply, Rope, TextDelta
+from llmterm.sessions import AnswerLog, SessionStore
+from llmterm.sessions.owner import Owner
+from llmterm.sessions.titles import TITLE_LENGTH
+from tests.test_sessions import MESSAGE, TEXT
+
+DEAD = Owner(pid=0, host="", born="")
+
+
+class Ticks:
+    """A clock that goes on by a second each time it is read."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 2, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SessionStore]:
+    with closing(SessionStore(tmp_path, clock=Ticks(), owner=DEAD)) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionStore]:
+    """One store for all examples of a property."""
+    with closing(SessionStore(tmp_path_factory.mktemp("shared"))) as store:
+        yield store
+
+
+def talk(store: SessionStore, *texts: str) -> str:
+    """Store a session of questions and answers in turn, and return its id."""
+    session_id = store.create(system="be brief")
+    for number, text in enumerate(texts):
+        store.add(session_id, Message(role="assistant" if number % 2 else "user", text=text))
+    return session_id
+
+
+def texts(store: SessionStore, session_id: str) -> list[str]:
+    return [message.text for message in store.load(session_id).conversation.messages]
+
+
+def begin(store: SessionStore, session_id: str, *, piped: bool = False) -> AnswerLog:
+    return store.begin(session_id, provider="p", model="m", options=Options(), piped=piped)
+
+
+# Titles
+
+
+@pytest.mark.parametrize(
+    ("given_title", "kept"),
+    [
+        ("The moon", "The moon"),
+        ("  two\n lines\t", "two lines"),
+        ("x" * 61, "x" * 59 + "…"),
+        ("ring \x1b]0;x\x07", "ring \N{REPLACEMENT CHARACTER}]0;x\N{REPLACEMENT CHARACTER}"),
+        ("\udc80", "\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_a_title_is_a_line_that_a_list_has_room_for(store: SessionStore, given_title: str, kept: str) -> None:
+    """One line, at most 60 characters, nothing a terminal obeys; said back as it is kept."""
+    session_id = talk(store, "how far is the moon?")
+
+    answered = store.set_title(session_id, given_title)
+
+    assert answered == store.load(session_id).title == kept
+
+
+def test_a_new_title_does_not_make_a_session_the_latest(store: SessionStore) -> None:
+    """To tidy up old sessions is not to go on with them, and later questions leave the title alone."""
+    old, new = talk(store, "one"), talk(store, "two")
+
+    store.set_title(old, "tidy")
+
+    assert store.latest() == new
+    store.add(old, Message(role="user", text="another"))
+    assert store.load(old).title == "tidy"
+
+
+@pytest.mark.parametrize("nothing", ["", " \n\t"])
+def test_an_empty_title_is_refused(store: SessionStore, nothing: str) -> None:
+    """A session that has a title keeps it."""
+    session_id = talk(store, "one")
+
+    with pytest.raises(SessionError, match="cannot be empty"):
+        store.set_title(session_id, nothing)
+
+    assert store.load(session_id).title == "one"
+
+
+def test_the_list_can_be_cut(store: SessionStore) -> None:
+    """The newest of the sessions are enough where there is no room for more."""
+    ids = [talk(store, str(number)) for number in range(4)]
+
+    listed = [[info.id for info in store.infos(limit)] for limit in (0, 2, 9, None, -1)]
+
+    assert listed == [[], [ids[3], ids[2]], ids[::-1], ids[::-1], []]
+
+
+# Branches
+
+
+@given(messages=st.lists(MESSAGE, max_size=4), system=TEXT, title=TEXT, data=st.data())
+def test_a_branch_begins_as_its_session_did(
+    shared: SessionStore, messages: list[Message], system: str, title: str, data: st.DataObject
+) -> None:
+    """Everything of the messages is in it: segments, attachments, thinking, opaque data. The original is as it was."""
+    keep = data.draw(st.integers(0, len(messages)))
+    session_id = shared.create(system=system, title=title)
+    for message in messages:
+        shared.add(session_id, message)
+    before = shared.load(session_id)
+
+    branch_id = shared.branch(session_id, keep)
+
+    branch = shared.load(branch_id)
+    assert branch.conversation.messages == tuple(messages[:keep])
+    assert branch.conversation.system == system
+    assert len(branch.title) <= max(TITLE_LENGTH, len(title))
+    assert shared.load(session_id) == before
+
+
+def test_a_branch_and_its_session_go_their_own_ways(store: SessionStore) -> None:
+    """What is added to one is not in the other, and either can be deleted."""
+    session_id = talk(store, "why?", "because", "and?", "so")
+    branch_id = store.branch(session_id, 2)
+    store.add(branch_id, Message(role="user", text="or?"))
+
+    store.delete(session_id)
+
+    assert texts(store, branch_id) == ["why?", "because", "or?"]
+    assert store.latest() == branch_id
+
+
+def test_a_branch_has_all_of_a_long_answer(store: SessionStore) -> None:
+    """An answer that is stored in pieces is copied whole."""
+    session_id = talk(store, "count")
+    long = Reply()
+    for number in range(40_000):
+        long = long.add(TextDelta(f"{number} "))
+    begin(store, session_id).finish(long)
+
+    branch_id = store.branch(session_id, 2)
+
+    assert len(long.body) > 2 * Rope.LARGEST
+    assert texts(store, branch_id) == ["count", long.text]
+
+
+def test_branches_have_titles_of_their_own(store: SessionStore) -> None:
+    """They are numbered, those of a branch too, and a long title makes room for the number."""
+    session_id, long = talk(store, "The moon"), talk(store, "x" * 60)
+
+    branches = [store.branch(session_id, 1)]
+    branches += [
+        store.branch(branches[0], 1),
+        store.branch(session_id, 1),
+        store.branch(long, 1),
+        store.branch(long, 0),
+    ]
+
+    assert [store.load(each).title for each in branches] == [
+        "The moon (branch)",
+        "The moon (branch 2)",
+        "The moon (branch 3)",
+        "x" * 50 + "… (branch)",
+        "x" * 48 + "… (branch 2)",
+    ]
+
+
+def test_a_branch_of_an_untitled_session_is_named_by_its_first_question(store: SessionStore) -> None:
+    """There is nothing to make a title of yet."""
+    branch_id = store.branch(talk(store), 0)
+
+    store.add(branch_id, Message(role="user", text="why?"))
+
+    assert store.load(branch_id).title == "why?"
+
+
+def test_an_open_answer_is_not_copied(store: SessionStore) -> None:
+    """It stays where it is, paused; the branch ends with the question."""
+    session_id = talk(store, "why?")
+    begin(store, session_id).pause(Reply().add(TextDelta("bec")), EndReason.PAUSE)
+
+    branch_id = store.branch(session_id, 1)
+
+    assert texts(store, branch_id) == ["why?"]
+    assert [info.state for info in store.infos()] == ["complete", "paused"]
+    with pytest.raises(SessionError, match="has 1 messages to branch after, not 2"):
+        store.branch(session_id, 2)
+
+
+@pytest.mark.parametrize("keep", [-1, 3, 2**70])
+def test_a_branch_after_a_message_that_is_not_there_is_refused(store: SessionStore, keep: int) -> None:
+    """Nothing is made."""
+    session_id = talk(store, "why?", "because")
+
+    with pytest.raises(SessionError, match="has 2 messages"):
+        store.branch(session_id, keep)
+
+    assert len(store.infos()) == 1
+
+
+# Taking back
+
+
+def test_the_last_question_is_taken_back_with_its_answer(store: SessionStore) -> None:
+    """It comes back as it was asked, and the next one follows what was before."""
+    session_id = talk(store, "why?", "because", "and?", "so")
+    store.add(session_id, Message(role="assistant", text="also"))
+
+    question = store.take_back(session_id)
+
+    assert question == Message(role="user", text="and?")
+    assert texts(store, session_id) == ["why?", "because"]
+    store.add(session_id, question)
+    assert texts(store, session_id) == ["why?", "because", "and?"]
+
+
+def test_questions_are_taken_back_until_there_is_none(store: SessionStore) -> None:
+    """One at a time, also those that nobody answered; then nothing is changed any more."""
+    session_id = talk(store, "why?", "because")
+    store.add(session_id, Message(role="user", text="hello?"))
+
+    taken = [store.take_back(session_id) for _ in range(3)]
+
+    assert [question and question.text for question in taken] == ["hello?", "why?", None]
+    assert texts(store, session_id) == []
+
+
+def test_an_answer_without_a_question_stays(store: SessionStore) -> None:
+    """What nobody asked cannot be taken back."""
+    session_id = store.create()
+    store.add(session_id, Message(role="assistant", text="welcome"))
+
+    taken = store.take_back(session_id)
+
+    assert taken is None
+    assert texts(store, session_id) == ["welcome"]
+
+
+@pytest.mark.parametrize(("given_title", "kept"), [("", "a better question"), ("mine", "mine")])
+def test_a_session_is_named_anew_with_its_first_question(store: SessionStore, given_title: str, kept: str) -> None:
+    """A title that came from the question goes with it; one that was given stays."""
+    session_id = store.create(title=given_title)
+    store.add(session_id, Message(role="user", text="a bad question"))
+
+    store.take_back(session_id)
+
+    store.add(session_id, Message(role="user", text="a better question"))
+    assert store.load(session_id).title == kept
+
+
+def test_nothing_is_taken_back_under_an_open_answer(store: SessionStore) -> None:
+    """It has to be kept or discarded first."""
+    session_id = talk(store, "why?")
+    log = begin(store, session_id)
+    log.pause(Reply().add(TextDelta("bec")), EndReason.PAUSE)
+
+    with pytest.raises(SessionError, match="is not over"):
+        store.take_back(session_id)
+
+    log.finish(Reply().add(TextDelta("bec")), "interrupted")
+    assert store.take_back(session_id) == Message(role="user", text="why?")
+
+
+def test_taking_back_makes_a_session_the_latest(store: SessionStore) -> None:
+    """It is what the user last had to do with."""
+    session_id = talk(store, "why?")
+    talk(store, "other")
+
+    store.take_back(session_id)
+
+    assert store.latest() == session_id
+
+
+# Unknown sessions
+
+
+@pytest.mark.parametrize("given_id", ["", "\udc80", "a\0b", "%", "nope"])
+def test_an_impossible_id_is_unknown(store: SessionStore, given_id: str) -> None:
+    """Whatever is passed as an id, the answer is that there is no such session."""
+    talk(store, "why?")
+    calls: list[Callable[[], object]] = [
+        lambda: store.set_title(given_id, "x"),
+        lambda: store.take_back(given_id),
+        lambda: store.branch(given_id, 0),
+    ]
+
+    for call in calls:
+        with pytest.raises(SessionError, match="no session"):
+            call()
+
+
+# Pipes
+
+
+def test_an_answer_asked_for_through_a_pipe_is_known_until_somebody_goes_on_with_it(store: SessionStore) -> None:
+    """Its pauses and its end by a crash do not make it one that a user at a terminal had left."""
+    session_id = talk(store, "why?")
+    log = begin(store, session_id, piped=True)
+
+    marks = [store.infos()[0].piped]
+    log.pause(Reply().add(TextDelta("bec")), EndReason.NETWORK)
+    marks.append(store.infos()[0].piped)
+    log.resume(provider="p", model="m")
+    marks.append(store.infos()[0].piped)
+    log.finish(Reply().add(TextDelta("because")))
+    marks.append(store.infos()[0].piped)
+
+    assert marks == [True, True, False, False]
