@@ -22,6 +22,9 @@ collect_ignore = (
         "test_chat_pausing.py",
         "test_chat_resilience.py",
         "test_chat_terminal.py",
+        "test_clipboard.py",
+        "test_completion.py",
+        "test_doctor.py",
         "test_examples.py",
         "test_keys_terminal.py",
     ]

@@ -28,7 +28,7 @@ LAYERS = [
         "segment",
         "states",
     },
-    {"config", "keys", "render", "sessions", "transport"},
+    {"clipboard", "config", "keys", "render", "sessions", "transport"},
     {"providers"},
     {"fallback", "turn"},
     {"journal"},

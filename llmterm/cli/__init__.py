@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -14,17 +15,18 @@ import typer
 
 from llmterm import __version__, assembly
 from llmterm.assembly.streams import let_go
-from llmterm.cli import chat, config, models, sessions, stats
+from llmterm.cli import chat, completion, config, doctor, models, sessions, stats
 from llmterm.errors import LlmtermError, UsageError
 
 # Options that belong to the program itself; with any other first, or with none, `chat` is meant.
-_TOP_OPTIONS = {"--version", "--help", "-h", "--install-completion", "--show-completion"}
+_TOP_OPTIONS = {"--version", "--help", "-h"}
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE)
 _NAMES = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     help="A chat with language models that can be paused in the middle of an answer.",
     no_args_is_help=False,
+    add_completion=False,  # `llmterm completion` does it: typer's script for zsh evaluates what titles say
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings=_NAMES,
@@ -34,6 +36,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(sessions.app, name="sessions")
 app.command("stats")(stats.stats)
 app.add_typer(config.app, name="config")
+app.command("doctor")(doctor.doctor)
+app.command("completion")(completion.completion)
 
 
 def main() -> NoReturn:
@@ -43,10 +47,19 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows question marks
+    line = os.environ.get(completion.LINE)
+    if line is not None:
+        completion.answer(app, line, _means_chat)
+        sys.exit(0)
     arguments = sys.argv[1:]
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in _TOP_OPTIONS):
+    if not arguments or _means_chat(arguments[0]):
         arguments = ["chat", *arguments]
     exit_with(lambda: app(args=arguments, prog_name="llmterm"))
+
+
+def _means_chat(first: str) -> bool:
+    """Tell whether a command line that begins like this is for `chat`."""
+    return first.startswith("-") and first not in _TOP_OPTIONS
 
 
 def exit_with(run: Callable[[], object]) -> NoReturn:

@@ -1,0 +1,110 @@
+"""Asks a terminal what it can do, and waits for a moment for what it answers.
+
+The questions end with one that all terminals answer: when that answer is there, what has not been said will not be.
+The terminal's mode is put back on every way out, and what is typed meanwhile is lost: nobody else may be reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+# https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: DECRQM, its answer DECRPM, OSC 11, and primary DA.
+_ASK_MODE = "\x1b[?{}$p"
+_ASK_BACKGROUND = "\x1b]11;?\x1b\\"
+_FENCE = "\x1b[c"
+_MODE = re.compile(rb"\x1b\[\?(\d{1,6});(\d)\$y")
+_BACKGROUND = re.compile(rb"\x1b\]11;rgba?:([0-9A-Fa-f]{1,4})/([0-9A-Fa-f]{1,4})/([0-9A-Fa-f]{1,4})")
+_FENCED = re.compile(rb"\x1b\[\?[\d;]*c")
+_SECONDS = 1.0
+_MOST_BYTES = 4096
+
+SYNCHRONIZED = 2026
+FOCUS = 1004
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a terminal says: of a mode whether it has it; the background's red, green and blue, from 0 to 1.
+
+    `None` is no answer to that; `answered` is whether there was any.
+    """
+
+    answered: bool = False
+    synchronized: bool | None = None
+    focus: bool | None = None
+    background: tuple[float, float, float] | None = None
+
+
+def understood(data: bytes) -> Answers:
+    """Return what is said in `data`, whatever is in it besides."""
+    # 0 is "not recognized" and 4 "never": 1 and 2 are on and off, 3 is always.
+    modes = {int(mode): value in b"123" for mode, value in _MODE.findall(data)}
+    color = _BACKGROUND.search(data)
+    return Answers(
+        answered=_FENCED.search(data) is not None,
+        synchronized=modes.get(SYNCHRONIZED),
+        focus=modes.get(FOCUS),
+        background=(_share(color[1]), _share(color[2]), _share(color[3])) if color else None,
+    )
+
+
+async def ask(descriptor: int, write: Callable[[str], None], *, seconds: float = _SECONDS) -> Answers:
+    """Ask the terminal of `descriptor`, to which `write` writes; say what it answered within `seconds`."""
+    try:
+        termios: Any = importlib.import_module("termios")
+    except ImportError:  # Windows
+        return Answers()
+    try:
+        found = termios.tcgetattr(descriptor)
+    except termios.error:  # no terminal after all
+        return Answers()
+    mode = [*found[:6], list(found[6])]
+    mode[3] &= ~(termios.ECHO | termios.ICANON)
+    mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, mode)
+    try:
+        write(f"{_ASK_MODE.format(SYNCHRONIZED)}{_ASK_MODE.format(FOCUS)}{_ASK_BACKGROUND}{_FENCE}")
+        return understood(await _heard(descriptor, seconds))
+    finally:
+        # What comes too late should not be taken for typed text.
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, found)
+
+
+async def _heard(descriptor: int, seconds: float) -> bytes:
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    data = bytearray()
+
+    def take() -> None:
+        try:
+            piece = os.read(descriptor, 1024)
+        except OSError:
+            piece = b""
+        data.extend(piece)
+        if not piece or len(data) > _MOST_BYTES or _FENCED.search(data):
+            loop.remove_reader(descriptor)
+            done.set()
+
+    try:
+        loop.add_reader(descriptor, take)
+    except (NotImplementedError, OSError):  # Windows; a file that cannot be waited for
+        return b""
+    try:
+        async with asyncio.timeout(seconds):
+            await done.wait()
+    except TimeoutError:
+        pass
+    finally:
+        loop.remove_reader(descriptor)
+    return bytes(data)
+
+
+def _share(digits: bytes) -> float:
+    """Return a part of a colour, of one to four hexadecimal digits, from 0 to 1."""
+    return int(digits, 16) / int(b"f" * len(digits), 16)

@@ -1,0 +1,172 @@
+"""Who can answer: the keys (where they are, not what they are), every provider asked, the embedded model."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+
+from llmterm import config
+from llmterm.assembly.doctor.check import Check
+from llmterm.assembly.doctor.storage import size
+from llmterm.assembly.launch import answers, launch
+from llmterm.assembly.roster import registry
+from llmterm.config import Settings
+from llmterm.errors import (
+    AuthError,
+    ConfigError,
+    LlmtermError,
+    ModelNotFoundError,
+    ProtocolError,
+    RateLimitError,
+    RequestRefusedError,
+)
+from llmterm.providers.registry import ProviderRegistry
+from llmterm.providers.weights import MODELS_FOLDER, default_weights, find_model, pulled
+
+_SECONDS = 5.0
+
+
+async def reach_checks(settings: Settings, environ: Mapping[str, str], *, everybody: bool) -> list[Check]:
+    """Look for keys, ask the providers that are set up (or `everybody`) for their models, all at once."""
+    names = [name for name in settings.providers.names if name != "local"]
+    sources = {name: _key_source(name, settings, environ) for name in names}
+    usual = _set_up(settings, environ)
+    asked = [*usual, *(name for name in names if name not in usual)] if everybody else usual
+    local = _local(settings, environ)
+    async with registry(settings, environ) as providers:
+        found = await _ask_all(providers, asked, settings, sources)
+    # Whoever is not set up need not be there.
+    remote = [
+        check if name in usual or check.state != "problem" else replace(check, state="note")
+        for name, check in zip(asked, found, strict=True)
+    ]
+    keys = [Check(name=f"key {name}", state="ok", value=source) for name, source in sources.items() if source]
+    if not keys:
+        keys = [Check(name="keys", state="note", value="none: only servers without one, and the embedded model")]
+    return [*keys, *remote, local, *_verdict(settings, environ, [*remote, local])]
+
+
+def _key_source(name: str, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return where the key of a provider is, "" for nowhere."""
+    remote, endpoint = settings.providers.remote(name), settings.providers.endpoint(name)
+    if remote is None or endpoint is None:
+        return ""
+    variables = remote.variables or endpoint.key_variables
+    found = [variable for variable in variables if environ.get(variable, "").strip()]
+    if found:
+        return f"in {', '.join(found if remote.keys else found[:1])}"
+    if remote.api_key and remote.api_key.get_secret_value().strip():
+        return "in the configuration file"
+    return "in the keyring" if config.secrets(name, settings, environ) else ""
+
+
+def _set_up(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    try:
+        names = config.usable(settings, environ)
+        if "ollama" not in names and answers(config.base_url("ollama", settings, environ)):
+            names.append("ollama")
+    except ConfigError:  # an address in the environment that is none: that provider will say so
+        names = list(config.BUILT_IN)
+    wanted = settings.provider
+    return [*names, *([wanted] if wanted in settings.providers.names and wanted not in (*names, "local") else [])]
+
+
+async def _ask_all(
+    providers: ProviderRegistry,
+    names: Sequence[str],
+    settings: Settings,
+    sources: Mapping[str, str],
+) -> list[Check]:
+    kinds = {remote.kind for name in names if (remote := settings.providers.remote(name))}
+    if "gemini" in kinds:
+        importlib.import_module("llmterm.providers.genai")  # half a second that is nobody's latency
+    return list(
+        await asyncio.gather(
+            *(_ask(providers, name, sources.get(name, ""), config.key_hint(name, settings)) for name in names)
+        )
+    )
+
+
+async def _ask(providers: ProviderRegistry, name: str, source: str, key_hint: str) -> Check:
+    label = f"provider {name}"
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(_SECONDS):
+            models = await providers.models(name)
+    except TimeoutError:
+        hint = "check the network, a proxy, and the base URL"
+        return Check(name=label, state="problem", value=f"no answer within {_SECONDS:g} seconds", hint=hint)
+    except LlmtermError as error:
+        return _failed(label, error, source, key_hint)
+    took = (time.monotonic() - began) * 1000
+    value = f"answers in {took:,.0f} ms, {len(models):,} {'model' if len(models) == 1 else 'models'}"
+    if not models:
+        hint = f"llmterm models pull NAME --provider {name}" if name == "ollama" else "load a model there"
+        return Check(name=label, state="warning", value=value, hint=hint)
+    return Check(name=label, state="ok", value=value)
+
+
+def _failed(label: str, error: LlmtermError, source: str, key_hint: str) -> Check:
+    """Say what it means that a provider did not list its models; `source` is where its key is."""
+    match error:
+        case AuthError():
+            value = f"the key {source or 'is missing, or'} was refused: {error.message}"
+            return Check(name=label, state="problem", value=value, hint=key_hint or error.hint or "check the key")
+        case ConfigError():
+            unset = bool(key_hint) and not source
+            return Check(name=label, state="note" if unset else "problem", value=error.message, hint=error.hint)
+        case ModelNotFoundError() | RequestRefusedError() | RateLimitError() | ProtocolError():
+            # Somebody is there: a server without such a list may answer all the same.
+            return Check(name=label, state="warning", value=f"reached, but: {error.message}", hint=error.hint)
+        case _:
+            value = error.message.removeprefix(f"{label.removeprefix('provider ')}: ")
+            return Check(name=label, state="problem", value=value, hint=error.hint)
+
+
+def _local(settings: Settings, environ: Mapping[str, str]) -> Check:
+    folder = config.data_dir(environ) / MODELS_FOLDER
+    fetched = pulled(folder)
+    if find_spec("xllamacpp") is None:
+        hint = "pip install 'llmterm[local]'"
+        return Check(name="embedded model", state="note", value="the engine xllamacpp is not installed", hint=hint)
+    try:
+        importlib.import_module("xllamacpp")
+    except (ImportError, OSError) as error:
+        value = f"the engine xllamacpp cannot be loaded: {error}"
+        return Check(
+            name="embedded model", state="warning", value=value, hint="pip install --force-reinstall xllamacpp"
+        )
+    try:
+        wanted = settings.providers.local.model or ("" if default_weights() or not fetched else fetched[0])
+        path = find_model(wanted, folder)
+        room = size(path.stat().st_size)
+    except LlmtermError as error:
+        named = bool(settings.providers.local.model)
+        return Check(name="embedded model", state="warning" if named else "note", value=error.message, hint=error.hint)
+    except OSError as error:
+        return Check(name="embedded model", state="warning", value=f"cannot be read: {error.strerror}")
+    more = f"; {len(fetched)} pulled" if fetched else ""
+    return Check(name="embedded model", state="ok", value=f"{path} ({room}){more}")
+
+
+def _verdict(settings: Settings, environ: Mapping[str, str], providers: Sequence[Check]) -> list[Check]:
+    """Say who would answer a chat that is started now without a word about it."""
+    try:
+        start = launch(settings, environ)
+    except LlmtermError as error:
+        return [Check(name="set up", state="problem", value=error.message, hint=error.hint)]
+    label = registry(settings, environ).label(start.provider, start.model).removesuffix("/")
+    name = "embedded model" if start.provider == "local" else f"provider {start.provider}"
+    check = next((each for each in providers if each.name == name), None)
+    listless = check is not None and check.state == "warning" and bool(start.model) and start.provider != "local"
+    if check is None or check.state == "ok" or listless:
+        return [Check(name="answers", state="ok", value=f"{label}, where nothing else is asked for")]
+    others = [each.name.removeprefix("provider ") for each in providers if each.state == "ok"]
+    if not others:
+        return [Check(name="answers", state="problem", value=f"{label} cannot, and nobody else", hint=check.hint)]
+    other = others[0].replace("embedded model", "local")
+    return [Check(name="answers", state="warning", value=f"{label} cannot", hint=f"llmterm -p {other} works meanwhile")]
