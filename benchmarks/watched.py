@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
+from llmterm.providers.attaching import Accepts
 
 
 class Watched:
@@ -29,6 +30,9 @@ class Watched:
 
     def says_stop(self, model: str) -> bool:
         return self._provider.says_stop(model)
+
+    def accepts(self, model: str) -> Accepts:
+        return self._provider.accepts(model)
 
     def cannot_prefill(self, model: str) -> None:
         self._provider.cannot_prefill(model)

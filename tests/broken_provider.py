@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from llmterm import assembly, cli, config
 from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
+from llmterm.providers.attaching import Accepts
 from llmterm.providers.registry import Entry, ProviderRegistry
 
 
@@ -37,6 +38,9 @@ class BrokenProvider:
 
     def says_stop(self, model: str) -> bool:
         return False
+
+    def accepts(self, model: str) -> Accepts:
+        return Accepts()
 
     def cannot_prefill(self, model: str) -> None:
         pass

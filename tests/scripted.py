@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from llmterm.messages import Continuation, Finished, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
+from llmterm.providers.attaching import Accepts
 
 
 class ScriptedStream:
@@ -76,6 +77,9 @@ class ScriptedProvider:
 
     def says_stop(self, model: str) -> bool:
         return self.stops
+
+    def accepts(self, model: str) -> Accepts:
+        return Accepts()
 
     def cannot_prefill(self, model: str) -> None:
         self.mode = "instruct"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from llmterm.errors import NetworkError, SessionError
 from llmterm.messages import (
+    Attachment,
     EndReason,
     Finished,
     Message,
@@ -30,6 +31,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream
+from llmterm.providers.attaching import Accepts
 from llmterm.providers.cached import LONGEST_ANSWER, CachedProvider, answer_key
 from llmterm.sessions import SessionStore
 from llmterm.sessions.cache import MOST_ANSWERS, AnswerCache, CachedAnswer
@@ -43,6 +45,7 @@ REQUEST = Request(model="scripted-1", messages=(Message(role="system", text="be 
 WHOLE = (TextDelta("be"), TextDelta("cause"), UsageReport(Usage(input_tokens=3, output_tokens=2)))
 PLAYED = [TextDelta("because"), UsageReport(Usage()), Finished(EndReason.STOP)]
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)  # surrogates too
+CAT = Attachment(name="cat.png", media_type="image/png", data=b"cat")
 WORTH_KEEPING = {EndReason.STOP, EndReason.STOP_SEQUENCE}
 
 
@@ -187,6 +190,27 @@ def test_keys_are_equal_only_for_equal_text(one: str, two: str) -> None:
 
     assert (keys[0] == keys[1]) == (one == two)
     assert all(len(key) == 64 and int(key, 16) >= 0 for key in keys)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (),
+        (CAT, CAT),
+        (replace(CAT, data=b"dog"),),
+        (replace(CAT, name="dog.png"),),
+        (replace(CAT, media_type="image/gif"),),
+    ],
+    ids=["none", "twice", "data", "name", "type"],
+)
+def test_what_is_attached_is_part_of_the_question(other: tuple[Attachment, ...]) -> None:
+    """The same words about another image have another answer; about the same image they have the same."""
+    asked, same, otherwise = (
+        answer_key("p", replace(REQUEST, messages=(replace(QUESTION, attachments=attachments),)))
+        for attachments in ((CAT,), (replace(CAT),), other)
+    )
+
+    assert asked == same != otherwise
 
 
 def test_halves_of_a_character_are_not_the_character() -> None:
@@ -386,6 +410,7 @@ async def test_everything_else_is_the_provider_s(provider: CachedProvider) -> No
     assert provider.name == "scripted"
     assert provider.continuation("scripted-1") == "prefill"
     assert provider.preparation("scripted-1") == ""
+    assert provider.accepts("scripted-1") == Accepts()
     assert provider.cost("scripted-1", Usage()) is None
     assert await provider.models() == ["scripted-1"]
 

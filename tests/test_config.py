@@ -349,6 +349,14 @@ def test_a_mistake_is_named_with_its_line(written: Written, text: str, expected:
         ("retry.max_wait = inf", "1: max_wait in [retry] must be from 0 to 86,400.0"),
         (f"temperature = {10**400}", "1: temperature must be from 0 to 2"),
         (
+            'providers.openai.attachments = ["image", "video"]',
+            '1: attachments in [providers.openai] must be a list of "image" and "pdf"',
+        ),
+        (
+            "providers.openai.attachments = true",
+            "1: attachments in [providers.openai] must be a list of texts, not a boolean",
+        ),
+        (
             "providers.anthropic.thinking = 5",
             "1: thinking in [providers.anthropic] must be 0, or from 1,024 to 1,000,000",
         ),
@@ -552,9 +560,9 @@ def test_the_example_shows_the_defaults(written: Written) -> None:
 
     remotes = dict(settings.providers.remotes)
     shown = remotes["openai"]
-    assert None not in (settings.temperature, settings.max_tokens, settings.seed, shown.api_key)
+    assert None not in (settings.temperature, settings.max_tokens, settings.seed, shown.api_key, shown.attachments)
     assert remotes.pop("mine").base_url
-    remotes["openai"] = replace(shown, api_key=None, prices={})
+    remotes["openai"] = replace(shown, api_key=None, attachments=None, prices={})
     providers = replace(settings.providers, remotes=remotes)
     assert replace(settings, temperature=None, max_tokens=None, seed=None, providers=providers) == Settings()
 

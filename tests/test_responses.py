@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from llmterm.errors import ContextTooLongError, NetworkError, ProviderError, RateLimitError, ServerError
 from llmterm.framing import Frame
 from llmterm.messages import (
+    Attachment,
     EndReason,
     Finished,
     Message,
@@ -48,6 +49,22 @@ def text(delta: str) -> Frame:
 
 def asked(model: str, *messages: Message, **options: Any) -> Request:
     return Request(model=model, messages=messages or (QUESTION,), options=Options(**options))
+
+
+def test_image_and_pdf_are_parts_of_the_question() -> None:
+    """As data, under the names that this API has for them; no text is sent where there is none."""
+    image = Attachment(name="cat.png", media_type="image/png", data=b"\xfb\xef\xbe")
+    paper = Attachment(name="paper.pdf", media_type="application/pdf", data=b"%PDF")
+    sent = [
+        {"type": "input_image", "image_url": "data:image/png;base64,++++"},
+        {"type": "input_file", "filename": "paper.pdf", "file_data": "data:application/pdf;base64,JVBERg=="},
+    ]
+    both, mute = (Message(role="user", text=text, attachments=(image, paper)) for text in ("q", ""))
+
+    assert payload(asked("gpt-4.1", both, mute))["input"] == [
+        {"role": "user", "content": [{"type": "input_text", "text": "q"}, *sent]},
+        {"role": "user", "content": sent},
+    ]
 
 
 def test_payload_says_what_was_asked_for() -> None:

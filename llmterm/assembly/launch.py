@@ -11,7 +11,7 @@ from llmterm.assembly.roster import registry
 from llmterm.config import Settings
 from llmterm.messages import Options
 from llmterm.providers.registry import ProviderRegistry
-from llmterm.providers.weights import available
+from llmterm.providers.weights import MODELS_FOLDER, available
 from llmterm.sessions import SessionStore
 
 _MOMENT = 0.2  # seconds
@@ -52,7 +52,7 @@ def launch(
         provider,
         settings,
         environ,
-        available=lambda name: name == "local" and available(model or ""),
+        available=lambda name: name == "local" and available(model or "", config.data_dir(environ) / MODELS_FOLDER),
         ollama_runs=lambda: _has_models(config.base_url("ollama", settings, environ)),
     )
     if model is None and name == (settings.provider or name):

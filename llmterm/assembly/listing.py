@@ -12,7 +12,7 @@ from llmterm.assembly.roster import registry
 from llmterm.config import Settings
 from llmterm.errors import LlmtermError
 from llmterm.providers.registry import ProviderRegistry
-from llmterm.providers.weights import available
+from llmterm.providers.weights import MODELS_FOLDER, available
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def _usable(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     names = config.usable(settings, environ)
     if "ollama" not in names and answers(config.base_url("ollama", settings, environ)):
         names.append("ollama")
-    return [*names, *(["local"] if available() else [])]
+    return [*names, *(["local"] if available(folder=config.data_dir(environ) / MODELS_FOLDER) else [])]
 
 
 async def _listing(providers: ProviderRegistry, name: str) -> Listing:

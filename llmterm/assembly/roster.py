@@ -101,6 +101,7 @@ def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapp
             known=remote.models,
             cost=cost,
             lessons=lessons,
+            attachments=remote.attachments,
             api_version=version,
         )
     return HttpProvider(
@@ -112,6 +113,7 @@ def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapp
         known=remote.models,
         cost=cost,
         lessons=lessons,
+        attachments=remote.attachments,
     )
 
 

@@ -48,6 +48,10 @@ def texts_check(texts: tuple[str, ...]) -> str:
     return "must not have empty texts in it" if any(not text.strip() for text in texts) else ""
 
 
+def attachments_check(kinds: tuple[str, ...]) -> str:
+    return "" if {"image", "pdf"}.issuperset(kinds) else 'must be a list of "image" and "pdf"'
+
+
 def thinking_check(tokens: int) -> str:
     # https://platform.claude.com/docs/en/build-with-claude/extended-thinking: 1,024 is the least there is.
     return "" if tokens == 0 or 1024 <= tokens <= 1_000_000 else "must be 0, or from 1,024 to 1,000,000"

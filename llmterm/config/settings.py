@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias, TypeVar
 
 from llmterm.config.checks import (
     address_check,
+    attachments_check,
     checked,
     key_check,
     marker_check,
@@ -48,6 +49,11 @@ class ChatSettings:
     pause_mode: Literal["cut", "hold"] = "cut"
     hold_limit: float = field(default=60.0, metadata=within(1, DAY))
     auto_resume: int = field(default=0, metadata=within(0, 1000))
+    editing: Literal["emacs", "vi"] = "emacs"
+    theme: Literal["auto", "dark", "light"] = "auto"
+    thinking: Literal["line", "full"] = "line"
+    notify: Literal["off", "bell", "osc9", "osc777"] = "bell"
+    notify_after: float = field(default=10.0, metadata=within(0, DAY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +117,7 @@ class RemoteSettings:
     `base_url` and `api_key` are what the file says; the environment wins over both. `key_env`, or `keys` for several to
     take turns, name the variables that are read instead of the usual ones. 0 is no limit of `requests_per_minute` and
     `tokens_per_minute`, and no `thinking`. `models` are offered besides those that the provider lists.
+    `attachments` are what all of its models take, "image" and "pdf"; None is what is known of each.
     """
 
     kind: Kind = "openai"
@@ -121,6 +128,7 @@ class RemoteSettings:
     model: str = ""
     models: tuple[str, ...] = field(default=(), metadata=checked(texts_check))
     continuation: Continuation = ""
+    attachments: tuple[str, ...] | None = field(default=None, metadata=checked(attachments_check))
     api: Literal["chat", "responses"] = field(default="chat", metadata={KIND: "openai"})
     version: Literal["v2", "v1"] = field(default="v2", metadata={KIND: "cohere"})
     thinking: int = field(default=0, metadata={KIND: "anthropic", **checked(thinking_check)})

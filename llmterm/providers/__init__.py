@@ -11,6 +11,7 @@ from typing import Protocol
 
 from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, Usage
 from llmterm.progress import Progress
+from llmterm.providers.attaching import Accepts
 
 
 class EventStream(Protocol):
@@ -46,6 +47,10 @@ class Provider(Protocol):
         """Tell whether an answer that ends at a stop sequence can be told from one that ends by itself."""
         ...
 
+    def accepts(self, model: str) -> Accepts:
+        """Return what may go with a message to `model` besides its text."""
+        ...
+
     def cannot_prefill(self, model: str) -> None:
         """Take note that `model` has refused a literal continuation: `continuation` is another one from now on."""
         ...
@@ -55,7 +60,10 @@ class Provider(Protocol):
         ...
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
-        """Ask for an answer; the stream's first `read` waits for it. Raises ProviderError or ConfigError."""
+        """Ask for an answer; the stream's first `read` waits for it. Raises ProviderError or ConfigError.
+
+        A line of text stands for an attachment that the model does not take.
+        """
         ...
 
     def cost(self, model: str, usage: Usage) -> float | None:

@@ -22,6 +22,7 @@ from llmterm.errors import (
 )
 from llmterm.framing import Frame
 from llmterm.messages import (
+    Attachment,
     Continuation,
     EndReason,
     Finished,
@@ -32,7 +33,8 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
-from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, decoded, number
+from llmterm.providers.attaching import PDF
+from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, base64_of, decoded, number
 
 _VERSION = "2023-06-01"
 _LEAST_BUDGET = 1024
@@ -99,6 +101,7 @@ def wire(*, thinking: int = 0) -> Wire:
         headers=headers,
         continuation=continuation,
         says_stop=True,
+        attachments=frozenset({"image", "pdf"}),
         models_path="/v1/models?limit=1000",
         models=models,
     )
@@ -119,11 +122,11 @@ def _traits(model: str) -> _Traits:
 def payload(request: Request, *, thinking: int = 0) -> dict[str, Any]:
     """Return the JSON body for `request`.
 
-    Messages without text are left out: one of them, such as a refusal without words, would be a 400 for good.
+    Messages with nothing in them are left out: one of them, such as a refusal without words, would be a 400 for good.
     """
     options, traits = request.options, _traits(request.model)
     system = "\n\n".join(each.text for each in request.messages if each.role == "system" and each.text.strip())
-    said = [each for each in request.messages if each.role != "system" and each.text.strip()]
+    said = [each for each in request.messages if each.role != "system" and (each.text.strip() or each.attachments)]
     prefill = bool(said) and said[-1].role == "assistant"
     messages = [_message(each, traits) for each in said]
     if prefill:
@@ -158,9 +161,18 @@ def _think(body: dict[str, Any], traits: _Traits, budget: int) -> None:
 
 def _message(message: Message, traits: _Traits) -> dict[str, Any]:
     signed = list(_signed(message)) if traits.replay and message.role == "assistant" else []
-    if not signed:
+    # Images and documents are best understood before the text that is about them.
+    before = [*signed, *map(_attached, message.attachments)]
+    if not before:
         return {"role": message.role, "content": message.text}
-    return {"role": message.role, "content": [*signed, {"type": "text", "text": message.text}]}
+    text = [{"type": "text", "text": message.text}] if message.text.strip() else []
+    return {"role": message.role, "content": [*before, *text]}
+
+
+def _attached(attachment: Attachment) -> dict[str, Any]:
+    """Return a block: https://platform.claude.com/docs/en/build-with-claude/vision, .../pdf-support."""
+    source = {"type": "base64", "media_type": attachment.media_type, "data": base64_of(attachment)}
+    return {"type": "document" if attachment.media_type == PDF else "image", "source": source}
 
 
 def _signed(message: Message) -> Iterator[dict[str, str]]:

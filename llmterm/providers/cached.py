@@ -15,6 +15,7 @@ from dataclasses import asdict
 from llmterm import log
 from llmterm.errors import SessionError
 from llmterm.messages import (
+    Attachment,
     Continuation,
     EndReason,
     Finished,
@@ -30,6 +31,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
+from llmterm.providers.attaching import Accepts
 from llmterm.sessions.cache import AnswerCache, CachedAnswer
 
 # Characters, with the thinking; a longer answer is not held in memory for the sake of the cache.
@@ -39,11 +41,18 @@ _WHOLE = (EndReason.STOP, EndReason.STOP_SEQUENCE)
 
 def answer_key(provider: str, request: Request) -> str:
     """Return the SHA-256 of all that the answer may depend on, as hexadecimal digits."""
-    messages = [[message.role, message.text, message.provider_data] for message in request.messages]
+    messages = [
+        [message.role, message.text, message.provider_data, *map(_digest, message.attachments)]
+        for message in request.messages
+    ]
     asked = [provider, request.model, messages, asdict(request.options)]
     # Not escaped: two lone surrogates would read as one character. Nor can the encoding fail on one.
     text = json.dumps(asked, ensure_ascii=False, sort_keys=True, default=dict)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _digest(attachment: Attachment) -> list[str]:
+    return [attachment.name, attachment.media_type, hashlib.sha256(attachment.data).hexdigest()]
 
 
 class CachedProvider:
@@ -62,6 +71,9 @@ class CachedProvider:
 
     def says_stop(self, model: str) -> bool:
         return self._provider.says_stop(model)
+
+    def accepts(self, model: str) -> Accepts:
+        return self._provider.accepts(model)
 
     def cannot_prefill(self, model: str) -> None:
         self._provider.cannot_prefill(model)

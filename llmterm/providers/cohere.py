@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
-from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, number
+from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, data_url, decoded, number
 
 # Version 1 has all of them, version 2 most.
 _FINISH = {
@@ -41,6 +41,7 @@ def wire(*, version: Literal["v2", "v1"] = "v2") -> Wire:
         headers=bearer,
         continuation=lambda _: "instruct",
         says_stop=True,
+        attachments=frozenset({"image"}) if v2 else frozenset(),
         models_path="/v1/models?endpoint=chat&page_size=1000",
         models=models,
     )
@@ -48,8 +49,17 @@ def wire(*, version: Literal["v2", "v1"] = "v2") -> Wire:
 
 def payload(request: Request) -> dict[str, Any]:
     """Return the JSON body for `request`."""
-    messages = [{"role": each.role, "content": each.text} for each in _said(request)]
+    messages = [_message(each) for each in request.messages if each.text.strip() or each.attachments]
     return {"model": request.model, "messages": messages, **_options(request)}
+
+
+def _message(message: Message) -> dict[str, Any]:
+    if not message.attachments:
+        return {"role": message.role, "content": message.text}
+    # https://docs.cohere.com/docs/image-inputs
+    text = [{"type": "text", "text": message.text}] if message.text.strip() else []
+    images = [{"type": "image_url", "image_url": {"url": data_url(each)}} for each in message.attachments]
+    return {"role": message.role, "content": [*text, *images]}
 
 
 def payload_v1(request: Request) -> dict[str, Any]:

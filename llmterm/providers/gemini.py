@@ -95,6 +95,7 @@ def wire(api_version: str = "v1") -> Wire:
         parse=lambda frame: parse(decoded(frame)),
         headers=lambda key: {"x-goog-api-key": key} if key else {},
         continuation=continuation,
+        attachments=frozenset({"image", "pdf"}),
         models_path=f"/{api_version}/models",
         models=models,
     )
@@ -139,7 +140,11 @@ def _thinks(model: str) -> bool:
 
 
 def _content(message: Message) -> dict[str, Any]:
-    parts = [{"text": message.text}] if message.text else []
+    # Before the text that is about them: https://ai.google.dev/gemini-api/docs/image-understanding; the SDK encodes.
+    parts: list[dict[str, Any]] = [
+        {"inline_data": {"mime_type": each.media_type, "data": each.data}} for each in message.attachments
+    ]
+    parts += [{"text": message.text}] if message.text else []
     if message.role == "assistant":
         parts += [{"text": "", "thought_signature": signature} for signature in _signatures(message)]
     return {"role": "model" if message.role == "assistant" else "user", "parts": parts}
@@ -225,6 +230,7 @@ def provider(
     known: Sequence[str] = (),
     cost: Callable[[str, Usage], float | None] = free,
     lessons: Lessons | None = None,
+    attachments: Sequence[str] | None = None,
     api_version: str = "v1",
 ) -> HttpProvider:
     """Return an `HttpProvider` whose transport is google-genai over the real one.
@@ -242,4 +248,5 @@ def provider(
         known=known,
         cost=cost,
         lessons=lessons,
+        attachments=attachments,
     )

@@ -9,6 +9,8 @@ from dataclasses import replace
 from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError
 from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
+from llmterm.providers.accepted import accepted
+from llmterm.providers.attaching import Accepts, noted, tokens
 from llmterm.providers.lessons import Lessons
 from llmterm.providers.patient import PatientStream
 from llmterm.providers.stream import WireStream
@@ -27,8 +29,9 @@ def free(_model: str, _usage: Usage) -> None:
 
 def about(request: Request) -> int:
     """Return about how many tokens a request takes, for limits that count them."""
-    asked = sum(len(message.text) for message in request.messages)
-    return asked // _CHARACTERS_PER_TOKEN + (request.options.max_tokens or 0)
+    said = sum(len(message.text) for message in request.messages)
+    attached = sum(tokens(each) for message in request.messages for each in message.attachments)
+    return said // _CHARACTERS_PER_TOKEN + attached + (request.options.max_tokens or 0)
 
 
 class HttpProvider:
@@ -45,10 +48,12 @@ class HttpProvider:
         known: Sequence[str] = (),
         cost: Callable[[str, Usage], float | None] = free,
         lessons: Lessons | None = None,
+        attachments: Sequence[str] | None = None,
     ) -> None:
         """`needs_key` is the hint of the error that a missing key is, "" where it is none.
 
-        `known` are models that the provider does not list itself.
+        `known` are models that the provider does not list itself. `attachments` are the kinds that all of its models
+        take, None what is known of each.
         """
         self.name = endpoint.name
         self.cost = cost
@@ -59,6 +64,7 @@ class HttpProvider:
         self._needs_key = needs_key
         self._known = known
         self._lessons = lessons or Lessons()
+        self._attachments = attachments
 
     def continuation(self, model: str) -> Continuation:
         if self._lessons.no_prefill(self.name, model):
@@ -68,6 +74,9 @@ class HttpProvider:
     def says_stop(self, model: str) -> bool:
         return self._wire.says_stop
 
+    def accepts(self, model: str) -> Accepts:
+        return accepted(self.name, self._wire, model, self._attachments)
+
     def cannot_prefill(self, model: str) -> None:
         self._lessons.learn_no_prefill(self.name, model)
 
@@ -76,6 +85,7 @@ class HttpProvider:
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> PatientStream:
         self._require_key()
+        request = noted(request, self.accepts(request.model))
 
         async def ask(key: str) -> WireStream:
             try:

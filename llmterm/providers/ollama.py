@@ -13,7 +13,7 @@ from typing import Any
 from llmterm.errors import ServerError
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
-from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, number
+from llmterm.providers.wire import Failure, Wire, WireEvent, base64_of, bearer, decoded, number
 from llmterm.transport import error_words
 
 PULL_PATH = "/api/pull"
@@ -30,6 +30,7 @@ def wire() -> Wire:
         parse=parse,
         headers=bearer,
         continuation=lambda _: "prefill",
+        attachments=frozenset({"image"}),
         models_path="/api/tags",
         models=models,
     )
@@ -52,8 +53,9 @@ def payload(request: Request) -> dict[str, Any]:
     }
 
 
-def _message(message: Message) -> dict[str, str]:
-    return {"role": message.role, "content": message.text}
+def _message(message: Message) -> dict[str, Any]:
+    images = [base64_of(each) for each in message.attachments]
+    return {"role": message.role, "content": message.text, **({"images": images} if images else {})}
 
 
 def parse(frame: Frame) -> Iterator[WireEvent]:

@@ -16,6 +16,7 @@ from typing import Any
 from llmterm.errors import ContextTooLongError, ProviderError, RateLimitError
 from llmterm.framing import Frame
 from llmterm.messages import (
+    Attachment,
     Continuation,
     EndReason,
     Finished,
@@ -26,12 +27,14 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
+from llmterm.providers.attaching import PDF
 from llmterm.providers.wire import (
     Failure,
     MalformedFrameError,
     Wire,
     WireEvent,
     bearer,
+    data_url,
     decoded,
     number,
 )
@@ -91,6 +94,7 @@ def wire(
         headers=bearer,
         continuation=lambda _: continuation,
         says_stop=says_stop,
+        attachments=frozenset({"image", "pdf"}),
         models_path="/models",
         models=models,
     )
@@ -126,7 +130,18 @@ def payload(
 
 
 def _message(message: Message) -> dict[str, Any]:
-    return {"role": message.role, "content": message.text}
+    if not message.attachments:
+        return {"role": message.role, "content": message.text}
+    # The text first, as OpenRouter wants it; the others do not mind.
+    text = [{"type": "text", "text": message.text}] if message.text else []
+    return {"role": message.role, "content": [*text, *map(_attached, message.attachments)]}
+
+
+def _attached(attachment: Attachment) -> dict[str, Any]:
+    """Return a part of a message: https://developers.openai.com/api/docs/guides/images-vision, .../file-inputs."""
+    if attachment.media_type == PDF:
+        return {"type": "file", "file": {"filename": attachment.name, "file_data": data_url(attachment)}}
+    return {"type": "image_url", "image_url": {"url": data_url(attachment)}}
 
 
 def refused(model: str) -> frozenset[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from llmterm.framing import Frame
 from llmterm.messages import (
+    Attachment,
     EndReason,
     Finished,
     Message,
@@ -23,8 +24,9 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
+from llmterm.providers.attaching import PDF
 from llmterm.providers.openai import failed, failure, models, refused, thinks
-from llmterm.providers.wire import Opaque, Wire, WireEvent, bearer, decoded, number
+from llmterm.providers.wire import Opaque, Wire, WireEvent, bearer, data_url, decoded, number
 
 NAME = "responses"
 
@@ -49,6 +51,7 @@ def wire(*, official: bool = False, summaries: bool = True) -> Wire:
         parse=parse,
         headers=bearer,
         continuation=lambda _: "instruct",
+        attachments=frozenset({"image", "pdf"}),
         models_path="/models",
         models=models,
     )
@@ -83,7 +86,8 @@ def _items(message: Message, thinker: str) -> Iterator[dict[str, Any]]:
     if message.role == "system":
         return
     if message.role == "user":
-        yield {"role": "user", "content": [{"type": "input_text", "text": message.text}]}
+        text = [{"type": "input_text", "text": message.text}] if message.text or not message.attachments else []
+        yield {"role": "user", "content": [*text, *map(_attached, message.attachments)]}
         return
     if thinker and message.text:  # a thought that nothing follows is refused
         for block in message.provider_data.get(NAME, ()):
@@ -95,6 +99,13 @@ def _items(message: Message, thinker: str) -> Iterator[dict[str, Any]]:
                     "summary": [],
                 }
     yield {"role": "assistant", "content": [{"type": "output_text", "text": message.text}]}
+
+
+def _attached(attachment: Attachment) -> dict[str, str]:
+    """Return a part of a message: https://developers.openai.com/api/docs/guides/images-vision, .../file-inputs."""
+    if attachment.media_type == PDF:
+        return {"type": "input_file", "filename": attachment.name, "file_data": data_url(attachment)}
+    return {"type": "input_image", "image_url": data_url(attachment)}
 
 
 def parse(frame: Frame) -> Iterator[WireEvent]:

@@ -39,9 +39,11 @@ def default_model() -> str:
     return weights.stem if weights else ""
 
 
-def available(model: str = "") -> bool:
-    """Tell whether there is a llama.cpp and a model file for it."""
-    return importlib.util.find_spec("xllamacpp") is not None and bool(model or default_weights())
+def available(model: str = "", folder: Path | None = None) -> bool:
+    """Tell whether there is a llama.cpp and a model file for it, be it one that was fetched into `folder`."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        return False
+    return bool(model or default_weights() or (folder and pulled(folder)))
 
 
 def pulled(folder: Path) -> list[str]:

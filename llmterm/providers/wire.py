@@ -6,6 +6,7 @@ keeps any state. What needs memory over several frames (the last usage, blocks t
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from typing import Any, TypeAlias
 
 from llmterm.errors import ProviderError, ServerError
 from llmterm.framing import Frame, Framing
-from llmterm.messages import Continuation, Request, StreamEvent
+from llmterm.messages import Attachment, Continuation, Request, StreamEvent
+from llmterm.providers.attaching import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Wire:
     """`name` is the key of its blocks in `Message.provider_data`; paths go behind the base URL.
 
     `continuation` says how a model is asked to go on with an answer; `says_stop` whether its end tells that a stop
-    sequence matched. `models_path` is asked for the list of models that `models` then reads.
+    sequence matched; `attachments` what it has words for, whatever the model. `models_path` is asked for the list of
+    models that `models` then reads.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Wire:
     headers: Callable[[str], Mapping[str, str]]
     continuation: Callable[[str], Continuation]
     says_stop: bool = False
+    attachments: frozenset[Kind] = frozenset()
     models_path: str
     models: Callable[[Any], Sequence[str]]
 
@@ -62,6 +66,15 @@ class Wire:
 def bearer(key: str) -> dict[str, str]:
     """Return the header that most providers want the key in; none for an empty one."""
     return {"authorization": f"Bearer {key}"} if key else {}
+
+
+def base64_of(attachment: Attachment) -> str:
+    return base64.b64encode(attachment.data).decode("ascii")
+
+
+def data_url(attachment: Attachment) -> str:
+    """Return the attachment as a URL that holds it: https://www.rfc-editor.org/rfc/rfc2397."""
+    return f"data:{attachment.media_type};base64,{base64_of(attachment)}"
 
 
 def decoded(frame: Frame) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
@@ -38,6 +39,7 @@ from llmterm.transport.call import Call
 _MAX_ERROR_WORDS = 500
 _SHORTEST_KEY = 6
 _LONGEST_ID = 100
+_LONGEST_HOST = 100
 # Where providers put the name of a request for their support.
 _REQUEST_IDS = ("x-request-id", "request-id", "x-goog-request-id", "x-debug-trace-id", "cf-ray")
 _TOO_LONG = re.compile(
@@ -119,6 +121,8 @@ def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError
     )
     wait = retry_after(response, body)
     kind, hint = _kind(status, said)
+    if 300 <= status < 400 and (elsewhere := _elsewhere(call, response)):
+        hint = f"it points to {redact(elsewhere, call.secrets)}; {hint}"
     if kind is RateLimitError and wait is not None:
         hint = (
             f"try again in {wait:.0f} s" if wait < 120 else f"try again in {wait / 60:.0f} min, or use another provider"
@@ -132,6 +136,20 @@ def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError
         request_id=request,
         retry_after=wait,
     )
+
+
+def _elsewhere(call: Call, response: httpx2.Response) -> str:
+    """Return where a redirect points to, without what may be secret in that: the host, "" for none."""
+    location = response.headers.get("location", "")
+    if not location:
+        return ""
+    try:
+        parts = urlsplit(urljoin(call.url, location))
+        place = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
+    except ValueError:
+        return ""
+    found = f"{parts.scheme}://{place}" if parts.hostname else ""
+    return found if found.isascii() and found.isprintable() and len(found) <= _LONGEST_HOST else ""
 
 
 _OVERLOADED = "the provider is overloaded; wait, or use another"

@@ -35,6 +35,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
+from llmterm.providers.attaching import Accepts, noted
 from llmterm.providers.openai import wire
 from llmterm.providers.stream import WireStream
 from llmterm.transport import Call, Transport
@@ -92,6 +93,9 @@ class LocalWire:
     def says_stop(self, model: str) -> bool:
         return False
 
+    def accepts(self, model: str) -> Accepts:
+        return Accepts()
+
     def cannot_prefill(self, model: str) -> None:
         pass
 
@@ -103,7 +107,7 @@ class LocalWire:
             who=self.name,
             model=request.model,
             url=f"{self._address}{LOCAL.path}",
-            payload=self._wire.payload(request),
+            payload=self._wire.payload(noted(request, self.accepts(request.model))),
             headers={"authorization": f"Bearer {KEY}"},
             secrets=(KEY,),
         )

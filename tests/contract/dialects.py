@@ -7,6 +7,7 @@ them, with their padding, pings and odd orders; where those are documented is sa
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ def _sse(value: object, event: str = "", end: str = "\n") -> bytes:
     return f"{name}data: {_json(value)}{end}{end}".encode()
 
 
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
 def _bearer(headers: Mapping[str, str]) -> str:
     return headers.get("authorization", "").removeprefix("Bearer ")
 
@@ -43,6 +48,8 @@ class OpenAI:
     )
 
     model: ClassVar[str] = "gpt-4.1"
+    sighted: ClassVar[str] = "gpt-4.1"
+    blind: ClassVar[str] = "gpt-3.5-turbo"
     url_path: ClassVar[str] = "/v1"
     path: ClassVar[str] = "/v1/chat/completions"
     content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
@@ -88,6 +95,17 @@ class OpenAI:
     def key(self, headers: Mapping[str, str]) -> str:
         return _bearer(headers)
 
+    def last(self, body: Mapping[str, Any]) -> object:
+        return body["messages"][-1]
+
+    def with_image(self, text: str, data: bytes) -> object:
+        image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_base64(data)}"}}
+        return {"role": "user", "content": [{"type": "text", "text": text}, image]}
+
+    def with_pdf(self, text: str, name: str, data: bytes) -> object | None:
+        file = {"filename": name, "file_data": f"data:application/pdf;base64,{_base64(data)}"}
+        return {"role": "user", "content": [{"type": "text", "text": text}, {"type": "file", "file": file}]}
+
     def _chunk(self, delta: object, reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
         return _sse({"id": "c", "object": "chat.completion.chunk", "choices": [choice], "usage": None})
@@ -103,6 +121,8 @@ class Anthropic:
     request_id: ClassVar[str] = "request-id"
     too_long: ClassVar[str] = "prompt is too long: 219898 tokens > 200000 maximum"
     model: ClassVar[str] = "claude-haiku-4-5"
+    sighted: ClassVar[str] = "claude-haiku-4-5"
+    blind: ClassVar[str] = "claude-2.1"
     url_path: ClassVar[str] = ""
     path: ClassVar[str] = "/v1/messages"
     content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
@@ -150,6 +170,19 @@ class Anthropic:
     def key(self, headers: Mapping[str, str]) -> str:
         return headers.get("x-api-key", "")
 
+    def last(self, body: Mapping[str, Any]) -> object:
+        return body["messages"][-1]
+
+    def with_image(self, text: str, data: bytes) -> object:
+        return self._with("image", "image/png", data, text)
+
+    def with_pdf(self, text: str, name: str, data: bytes) -> object | None:
+        return self._with("document", "application/pdf", data, text)
+
+    def _with(self, kind: str, media_type: str, data: bytes, text: str) -> object:
+        source = {"type": "base64", "media_type": media_type, "data": _base64(data)}
+        return {"role": "user", "content": [{"type": kind, "source": source}, {"type": "text", "text": text}]}
+
     def _delta(self, delta: object) -> bytes:
         return _sse({"type": "content_block_delta", "index": 0, "delta": delta}, "content_block_delta")
 
@@ -164,6 +197,8 @@ class Gemini:
     request_id: ClassVar[str] = "x-goog-request-id"
     too_long: ClassVar[str] = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
     model: ClassVar[str] = "gemini-3.1-pro"
+    sighted: ClassVar[str] = "gemini-3.1-pro"
+    blind: ClassVar[str] = "gemini-2.5-flash-preview-tts"
     url_path: ClassVar[str] = ""
     path: ClassVar[str] = "/v1/models/gemini-3.1-pro:streamGenerateContent?alt=sse"
     content_type: ClassVar[str] = "text/event-stream"
@@ -208,6 +243,20 @@ class Gemini:
     def key(self, headers: Mapping[str, str]) -> str:
         return headers.get("x-goog-api-key", "")
 
+    def last(self, body: Mapping[str, Any]) -> object:
+        return body["contents"][-1]
+
+    def with_image(self, text: str, data: bytes) -> object:
+        return self._with("image/png", data, text)
+
+    def with_pdf(self, text: str, name: str, data: bytes) -> object | None:
+        return self._with("application/pdf", data, text)
+
+    def _with(self, media_type: str, data: bytes, text: str) -> object:
+        # As google-genai writes it; a server takes either alphabet: https://protobuf.dev/programming-guides/json/
+        inline = {"mime_type": media_type, "data": base64.urlsafe_b64encode(data).decode()}
+        return {"role": "user", "parts": [{"inlineData": inline}, {"text": text}]}
+
     def _part(self, part: object) -> bytes:
         return self._chunk({"content": {"parts": [part], "role": "model"}, "index": 0})
 
@@ -228,6 +277,8 @@ class Cohere:
         "too many tokens: total number of tokens in the prompt cannot exceed 4096 - received 5000."
     )
     model: ClassVar[str] = "command-a-03-2025"
+    sighted: ClassVar[str] = "command-a-vision-07-2025"
+    blind: ClassVar[str] = "command-a-03-2025"
     url_path: ClassVar[str] = ""
     path: ClassVar[str] = "/v2/chat"
     content_type: ClassVar[str] = "text/event-stream"
@@ -270,6 +321,16 @@ class Cohere:
     def key(self, headers: Mapping[str, str]) -> str:
         return _bearer(headers)
 
+    def last(self, body: Mapping[str, Any]) -> object:
+        return body["messages"][-1]
+
+    def with_image(self, text: str, data: bytes) -> object:
+        image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_base64(data)}"}}
+        return {"role": "user", "content": [{"type": "text", "text": text}, image]}
+
+    def with_pdf(self, text: str, name: str, data: bytes) -> object | None:
+        return None
+
     def _content(self, kind: str, content: object) -> bytes:
         return _sse({"type": kind, "index": 0, "delta": {"message": {"content": content}}}, kind)
 
@@ -289,6 +350,8 @@ class Ollama:
     request_id: ClassVar[str] = ""
     too_long: ClassVar[str] = "the input length exceeds the context length"
     model: ClassVar[str] = "gemma3"
+    sighted: ClassVar[str] = "gemma3"
+    blind: ClassVar[str] = "gemma3:1b"
     url_path: ClassVar[str] = ""
     path: ClassVar[str] = "/api/chat"
     content_type: ClassVar[str] = "application/x-ndjson"
@@ -331,6 +394,15 @@ class Ollama:
 
     def key(self, headers: Mapping[str, str]) -> str:
         return _bearer(headers)
+
+    def last(self, body: Mapping[str, Any]) -> object:
+        return body["messages"][-1]
+
+    def with_image(self, text: str, data: bytes) -> object:
+        return {"role": "user", "content": text, "images": [_base64(data)]}
+
+    def with_pdf(self, text: str, name: str, data: bytes) -> object | None:
+        return None
 
     def _line(self, value: object) -> bytes:
         escaped = _json(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

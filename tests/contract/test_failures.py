@@ -341,14 +341,31 @@ async def test_redirect_is_not_followed(dialect: Dialect, status: int) -> None:
     with WireServer(say("stolen")) as elsewhere:
 
         async def script(exchange: Exchange) -> None:
-            await exchange.refuse(status, {}, location=f"{elsewhere.address}{dialect.path}")
+            await exchange.refuse(status, {}, location=f"{elsewhere.address}{dialect.path}?token={KEY}")
 
         async with Caller(dialect, script) as caller:
-            with fails(ProtocolError, "redirects are not followed"):
+            with fails(ProtocolError, "redirects are not followed") as caught:
                 await caller.ask()
 
+        assert f"it points to {elsewhere.address};" in str(caught.value)
         assert len(caller.server.exchanges) == 1
         assert elsewhere.exchanges == []
+
+
+@pytest.mark.parametrize(
+    "location", ["", "//[", "http://a:b:c/", "http://h\u00e9/", f"http://{'h' * 200}/", "mailto:a@b"]
+)
+async def test_redirect_to_nowhere_is_said_without_a_place(dialect: Dialect, location: str) -> None:
+    """What a server says of another place may be anything."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.refuse(302, {}, location=location)
+
+    async with Caller(dialect, script) as caller:
+        with fails(ProtocolError, "redirects are not followed") as caught:
+            await caller.ask()
+
+    assert "it points to" not in str(caught.value)
 
 
 # Several keys.
