@@ -7,6 +7,7 @@ tell a model where it is, and to tell code from prose at a seam.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s`]*)")
 _CLOSING = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t]*$")
@@ -23,7 +24,7 @@ def open_fence(text: str) -> tuple[str, str] | None:
         if fence is None:
             if match := _FENCE.match(line):
                 fence = match[1], match[2]
-        elif (match := _CLOSING.match(line)) and match[1][0] == fence[0][0] and len(match[1]) >= len(fence[0]):
+        elif _closes(fence[0], line):
             fence = None
     return fence
 
@@ -41,3 +42,45 @@ def open_block(text: str) -> str:
     if any(_LIST_ITEM.match(line) for line in lines):
         return "a list"
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock:
+    """A fenced block: its language as written behind the fence, and its lines."""
+
+    language: str
+    code: str
+
+
+def code_blocks(text: str) -> list[CodeBlock]:
+    """Return the fenced code blocks of `text`, one that is still open too; code has the fence's indentation less."""
+    blocks: list[CodeBlock] = []
+    fence: re.Match[str] | None = None
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if fence is None:
+            fence, lines = _FENCE.match(line), []
+        elif _closes(fence[1], line):
+            blocks.append(_code_block(fence, lines))
+            fence = None
+        else:
+            lines.append(line)
+    return [*blocks, _code_block(fence, lines)] if fence else blocks
+
+
+def _closes(mark: str, line: str) -> bool:
+    match = _CLOSING.match(line)
+    return match is not None and match[1][0] == mark[0] and len(match[1]) >= len(mark)
+
+
+def _code_block(fence: re.Match[str], lines: list[str]) -> CodeBlock:
+    before = fence.string[: fence.start(1)]
+    quote = before.count(">")
+    width = len(before)
+
+    def inner(line: str) -> str:
+        if quote:
+            return re.sub(rf"\A(?:[ \t]*>){{0,{quote}}} ?", "", line)
+        return line[min(width, len(line) - len(line.lstrip(" \t"))) :]
+
+    return CodeBlock(language=fence[2], code="\n".join(map(inner, lines)))

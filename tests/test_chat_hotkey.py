@@ -45,7 +45,7 @@ def test_chord_pauses_and_resumes_from_another_window(tmp_path: Path, display: D
             display.xdotool("key", "space")
             assert len(server.exchanges) == 1
             display.xdotool("key", keys)
-            program.wait_for(r"one two three\.\n\n>$")
+            program.wait_for(r"one two three\.\n\n>(\n.*)?$")
 
             program.send("\x04")
             assert program.exit_code == 0
@@ -66,7 +66,7 @@ def test_no_display_falls_back_to_the_terminal(tmp_path: Path) -> None:
             program.send(" ")
             program.wait_for("paused after")
             program.send(" ")
-            program.wait_for(r"one two\.\n\n>$")
+            program.wait_for(r"one two\.\n\n>(\n.*)?$")
 
 
 def test_no_pynput_falls_back_to_the_terminal(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_no_pynput_falls_back_to_the_terminal(tmp_path: Path) -> None:
         with Program([LLMTERM[0], "-c", without, "chat", "--keys", "global"], env, columns=200) as program:
             program.wait_for(rf"pip install 'llmterm\[global-keys\]'.*{FALLBACK}")
             program.send("hi\r")
-            program.wait_for(r"fine\.\n\n>$")
+            program.wait_for(r"fine\.\n\n>(\n.*)?$")
 
 
 def test_chord_that_is_none_is_a_usage_error(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_killed_answer_is_gone_on_with(tmp_path: Path) -> None:
             program.send("/continue\r")
             program.wait_for("paused by the end of llmterm after")
             program.send(" ")
-            program.wait_for(lambda: program.words.endswith("and the rest. >"))
+            program.wait_for(lambda: "and the rest. >" in program.words)
             program.send("\x04")
             assert program.exit_code == 0
 
@@ -140,7 +140,7 @@ def test_killed_answer_can_be_dropped(tmp_path: Path) -> None:
         with Program([*LLMTERM, "chat"], env) as program:
             program.wait_for("/discard .{8} drops it")
             program.send("/discard\r")
-            program.wait_for(r"dropped\n>$")
+            program.wait_for(r"dropped\n>(\n.*)?$")
 
     store = SessionStore(tmp_path / "data")
     session = store.load(store.latest() or "")

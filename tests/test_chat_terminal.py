@@ -47,7 +47,7 @@ def test_question_is_answered(open_chat: Open) -> None:
     """The answer appears rendered, the prompt comes back, and the record is complete."""
     with open_chat(say("Hello **bold** ", "world.")) as chat:
         chat.ask("hi there")
-        chat.program.wait_for(r"Hello bold world\.\n\n>$")
+        chat.program.wait_for(r"Hello bold world\.\n\n>(\n.*)?$")
 
         assert [(each["role"], each["text"], each["status"]) for each in chat.messages()] == [
             ("user", "hi there", "complete"),
@@ -60,7 +60,7 @@ def test_second_question_carries_the_first_answer(open_chat: Open) -> None:
     """A conversation is sent whole."""
     with open_chat(say("first answer")) as chat:
         chat.ask("one")
-        chat.program.wait_for(r"first answer\n\n>$")
+        chat.program.wait_for(r"first answer\n\n>(\n.*)?$")
         chat.ask("two")
         chat.server.wait(lambda: len(chat.server.exchanges) == 2)
 
@@ -81,7 +81,7 @@ def test_space_pauses_and_resumes_one_answer(open_chat: Open) -> None:
         assert chat.sessions()[0].state == "paused"
 
         chat.program.send(" ")
-        chat.program.wait_for(r"one two three four five\.\n\n>$")
+        chat.program.wait_for(r"one two three four five\.\n\n>(\n.*)?$")
 
         assert "paused" not in chat.program.text
         *_, answer = chat.messages()
@@ -102,7 +102,7 @@ def test_pause_before_the_first_token(open_chat: Open) -> None:
         chat.program.wait_for("paused after 0 tokens")
 
         chat.program.send(" ")
-        chat.program.wait_for(r"here it is\.\n\n>$")
+        chat.program.wait_for(r"here it is\.\n\n>(\n.*)?$")
 
         first, second = (exchange.body["messages"] for exchange in chat.server.exchanges)
         assert first == second
@@ -118,7 +118,7 @@ def test_guidance_goes_into_the_request_and_the_answer_goes_on_under_it(open_cha
         chat.program.wait_for(PAUSED)
 
         chat.program.send("in German\r")
-        chat.program.wait_for(r"one two\n\n> in German\n\ndrei vier\.\n\n>$")
+        chat.program.wait_for(r"one two\n\n> in German\n\ndrei vier\.\n\n>(\n.*)?$")
 
         assert "in German" in chat.server.exchanges[1].body["messages"][-1]["content"]
         assert chat.messages()[-1]["text"] == "one two drei vier."
@@ -148,10 +148,10 @@ def test_stop_keeps_what_there_is(open_chat: Open, key: str, paused_first: bool)
             chat.program.wait_for(PAUSED)
 
         chat.program.send(key)
-        chat.program.wait_for(r"half an answer\n\n>$")
+        chat.program.wait_for(r"half an answer\n\n>(\n.*)?$")
         answer = chat.messages()[-1]
         chat.ask("and now?")
-        chat.program.wait_for(r"next answer\n\n>$")
+        chat.program.wait_for(r"next answer\n\n>(\n.*)?$")
 
         assert (answer["text"], answer["status"]) == ("half an answer", "interrupted")
         assert chat.sessions()[0].state == "complete"
@@ -173,9 +173,9 @@ def test_typing_ahead_is_shown_and_sent_next(open_chat: Open) -> None:
         chat.ask("one")
         chat.program.wait_for("answer to one")
         chat.program.send("and two\rand a ")
-        chat.program.wait_for(r"> and a ?.* - 1 queued")
+        chat.program.wait_for(r"queued 1: and two\n> and a ? - ")
         gate.open()
-        chat.program.wait_for(r"answer to and two\.\n\n> and a ?$")
+        chat.program.wait_for(r"answer to and two\.\n\n> and a ?(\n.*)?$")
 
         assert [each["text"] for each in chat.messages() if each["role"] == "user"] == ["one", "and two"]
 
@@ -186,10 +186,10 @@ def test_stop_gives_the_queue_back(open_chat: Open) -> None:
         chat.ask("one")
         chat.program.wait_for("text")
         chat.program.send("two\r")
-        chat.program.wait_for("1 queued")
+        chat.program.wait_for("queued 1: two")
         chat.program.send("\x1b")
 
-        chat.program.wait_for(r"\n> two$")
+        chat.program.wait_for(r"\n> two(\n.*)?$")
 
 
 def test_multi_line_question_with_alt_enter(open_chat: Open) -> None:
@@ -215,7 +215,7 @@ def test_history_comes_back_with_the_next_chat(open_chat: Open) -> None:
     """Up brings the last question of an earlier run."""
     with open_chat(say("fine.")) as chat:
         chat.ask("remember me")
-        chat.program.wait_for(r"fine\.\n\n>$")
+        chat.program.wait_for(r"fine\.\n\n>(\n.*)?$")
         chat.program.send("\x04")
         assert chat.program.exit_code == 0
 
@@ -268,7 +268,7 @@ def test_leaving_at_a_pause_keeps_it_resumable(open_chat: Open) -> None:
     with open_chat(say("three."), "--continue") as chat:
         chat.program.wait_for("paused after")
         chat.program.send(" ")
-        chat.program.wait_for(r"one two three\.\n\n>$")
+        chat.program.wait_for(r"one two three\.\n\n>(\n.*)?$")
         *_, answer = chat.messages()
 
         assert (answer["text"], answer["status"]) == ("one two three.", "complete")
@@ -298,7 +298,7 @@ def test_thirty_pauses_in_one_answer(open_chat: Open) -> None:
             chat.program.send(" ")
             chat.program.wait_for("paused after")
             chat.program.send(" ")
-        chat.program.wait_for(r"w30\n\n>$")
+        chat.program.wait_for(r"w30\n\n>(\n.*)?$")
 
         *_, answer = chat.messages()
         assert answer["text"] == "".join(words)
@@ -326,7 +326,7 @@ def test_network_cut_in_the_middle_pauses_by_itself(open_chat: Open) -> None:
         chat.ask("count")
         chat.program.wait_for("paused by a broken connection after 1 token - SPACE resume")
         chat.program.send(" ")
-        chat.program.wait_for(r"one two\.\n\n>$")
+        chat.program.wait_for(r"one two\.\n\n>(\n.*)?$")
 
         assert [each["end_reason"] for each in chat.messages()[-1]["segments"]] == ["network", "stop"]
 
@@ -347,7 +347,7 @@ def test_without_marker_it_is_text(open_chat: Open) -> None:
     """`--no-marker`: nothing is looked for, and the model is told nothing."""
     with open_chat(say("so !!CANCEL far."), "--no-marker") as chat:
         chat.ask("go")
-        chat.program.wait_for(r"so !!CANCEL far\.\n\n>$")
+        chat.program.wait_for(r"so !!CANCEL far\.\n\n>(\n.*)?$")
 
         assert [each["role"] for each in chat.server.exchanges[0].body["messages"]] == ["user"]
 
@@ -361,7 +361,7 @@ def test_failure_gives_the_question_back(open_chat: Open) -> None:
     with open_chat(script) as chat:
         chat.ask("a long question")
         chat.program.wait_for(r"Incorrect API key provided: \*\*\* \(HTTP 401, model test\) \(check the key\)")
-        chat.program.wait_for(r"\n> a long question$")
+        chat.program.wait_for(r"\n> a long question(\n.*)?$")
 
         assert chat.messages() == []
         assert "sk-test" not in chat.program.written.decode()
@@ -374,7 +374,7 @@ def test_dead_server_gives_the_question_back(open_chat: Open, tmp_path: Path) ->
         program.wait_for(r"(?m)^>")
         program.send("hello\r")
         program.wait_for(r"cannot reach http://127\.0\.0\.1:9/v1")
-        program.wait_for(r"\n> hello$")
+        program.wait_for(r"\n> hello(\n.*)?$")
 
 
 def test_resize_while_streaming_keeps_the_text(open_chat: Open) -> None:
@@ -396,7 +396,7 @@ def test_resize_while_streaming_keeps_the_text(open_chat: Open) -> None:
             chat.program.resize(columns, rows)
             chat.program.wait_for("SPACE pause")
         gate.open()
-        chat.program.wait_for(r"The end\.\n\n>$")
+        chat.program.wait_for(r"The end\.\n\n>(\n.*)?$")
 
         shown = chat.program.words
         assert " ".join(words[-20:]) in shown
@@ -415,7 +415,7 @@ def test_tiny_windows_work(open_chat: Open, size: tuple[int, int]) -> None:
         chat.program.send(" ")
         chat.server.wait(lambda: len(chat.server.exchanges) == 2)
         chat.program.resize(80, 24)
-        chat.program.wait_for(lambda: re.search(r"four\..*>$", "".join(chat.program.lines)) is not None)
+        chat.program.wait_for(lambda: re.search(r"four\..*>", "".join(chat.program.lines)) is not None)
         chat.program.send("\x04")
 
         assert chat.program.exit_code == 0
@@ -474,7 +474,7 @@ def test_ctrl_z_and_back(tmp_path: Path) -> None:
             program.wait_for(r"\nicanon echo shell\$$")
             assert not program.modes_left & {25, 1004}
             program.send("fg\r")
-            program.wait_for(r"three four\.\n\n>$")
+            program.wait_for(r"three four\.\n\n>(\n.*)?$")
             program.send("\x04")
             program.wait_for(r"shell\$$")
             program.send("stty -a | grep -o -w -e '-\\?icanon' -e '-\\?echo' | tr '\\n' ' '\r")
@@ -488,7 +488,7 @@ def test_hostile_output_is_shown_not_executed(open_chat: Open) -> None:
     """Escape sequences in an answer are visible glyphs: no title, no clipboard, no cursor movement."""
     with open_chat(say("before\n\n", HOSTILE, "\n\nafter.")) as chat:
         chat.ask("attack")
-        chat.program.wait_for(r"after\.\n\n>$")
+        chat.program.wait_for(r"after\.\n\n>(\n.*)?$")
 
         assert chat.program.screen.title == ""
         for sequence in (b"\x1b]0;", b"\x1b]52", b"\x1bP", "\x9b".encode(), "\u202e".encode()):
@@ -513,10 +513,10 @@ def test_commands(open_chat: Open) -> None:
         program.send("/provider nonsense\r")
         program.wait_for("there is no provider 'nonsense'")
         chat.ask("hi")
-        program.wait_for(r"ok\.\n\n>$")
+        program.wait_for(r"ok\.\n\n>(\n.*)?$")
         program.send("/clear\r")
         chat.ask("again")
-        program.wait_for(r"(?s)> again.*ok\.\n\n>$")
+        program.wait_for(r"(?s)> again.*ok\.\n\n>(\n.*)?$")
 
         first, second = (exchange.body for exchange in chat.server.exchanges)
         assert first["model"] == "other"
@@ -573,7 +573,7 @@ def test_another_model_goes_on_with_a_kept_answer(open_chat: Open) -> None:
     with open_chat(say("three."), "--continue", "--model", "other") as chat:
         chat.program.wait_for("paused after")
         chat.program.send(" ")
-        chat.program.wait_for(r"one two three\.\n\n>$")
+        chat.program.wait_for(r"one two three\.\n\n>(\n.*)?$")
 
         assert chat.server.exchanges[0].body["model"] == "other"
         assert [each["model"] for each in chat.messages()[-1]["segments"]] == ["test", "other"]
@@ -591,7 +591,7 @@ def test_switch_of_model_at_a_pause(open_chat: Open) -> None:
         chat.program.send("/clear\r")
         chat.program.wait_for("an answer is still open")
         chat.program.send(" ")
-        chat.program.wait_for(r"(?s)one two\n.*three\.\n\n>$")
+        chat.program.wait_for(r"(?s)one two\n.*three\.\n\n>(\n.*)?$")
 
         assert chat.server.exchanges[1].body["model"] == "other"
         assert chat.messages()[-1]["text"] == "one two three."
@@ -629,7 +629,7 @@ def test_stored_answer_is_exactly_what_was_received(open_chat: Open) -> None:
             assert sent[number].startswith(text[segments[-1]["start"] :])
             chat.program.send(" ")
             chat.program.wait_for(lambda: "paused after" not in chat.program.text)
-        chat.program.wait_for(r"\n\n>$")
+        chat.program.wait_for(r"\n\n>(\n.*)?$")
 
         *_, answer = chat.messages()
         assert answer["status"] == "complete"
@@ -650,9 +650,9 @@ def test_stop_at_a_pause_shows_nothing_twice(open_chat: Open, text: str) -> None
         chat.program.wait_for("paused after")
         shown = [line for line in chat.program.text.split("paused after")[0].splitlines() if line]
         chat.program.send("\x1b")
-        chat.program.wait_for(r"\n\n>$")
+        chat.program.wait_for(r"\n\n>(\n.*)?$")
 
-        assert [line for line in chat.program.lines if line][:-1] == shown
+        assert [line for line in chat.program.lines if line][:-2] == shown
 
 
 def test_window_that_gets_lower_leaves_no_frames_behind(open_chat: Open) -> None:
@@ -673,7 +673,7 @@ def test_window_that_gets_lower_leaves_no_frames_behind(open_chat: Open) -> None
         chat.program.wait_for("row39")
         chat.program.resize(80, 20)
         gate.open()
-        chat.program.wait_for(r"end\.\n\n>$")
+        chat.program.wait_for(r"end\.\n\n>(\n.*)?$")
 
         assert chat.program.text.count("SPACE pause") <= 2  # the welcome does not say it
         assert chat.program.text.count("row45 ") <= 1
@@ -689,7 +689,7 @@ def test_system_prompt_set_at_a_pause_stays(open_chat: Open) -> None:
         chat.program.send("/system Be brief.\r")
         chat.program.wait_for(r"Be brief\.\n" + PAUSED)
         chat.program.send(" ")
-        chat.program.wait_for(r"two\.\n\n>$")
+        chat.program.wait_for(r"two\.\n\n>(\n.*)?$")
         chat.ask("again")
         chat.server.wait(lambda: len(chat.server.exchanges) == 3)
 
@@ -713,7 +713,7 @@ def test_error_of_a_server_cannot_write_on_the_terminal(open_chat: Open) -> None
 
     with open_chat(script) as chat:
         chat.ask("go")
-        chat.program.wait_for(r"boom \(HTTP 422, model test\)(?s:.*)\n> go$")
+        chat.program.wait_for(r"boom \(HTTP 422, model test\)(?s:.*)\n> go(\n.*)?$")
         chat.program.send("\r")
         chat.program.wait_for(r"boom\npaused by an error")
 
@@ -746,6 +746,6 @@ def test_resume_that_fails_rests_again(open_chat: Open) -> None:
         chat.program.send(" ")
         chat.program.wait_for(r"busy \(HTTP 422, model test\)\npaused by an error after 0 tokens")
         chat.program.send(" ")
-        chat.program.wait_for(r"here\.\n\n>$")
+        chat.program.wait_for(r"here\.\n\n>(\n.*)?$")
 
         assert [each["text"] for each in chat.messages()] == ["go", "here."]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.chat.commands import Command, Commands
+from llmterm.chat.commands import Command, Commands, Suggestion, choices
 from llmterm.chat.decision import Interrupts
-from llmterm.chat.status import pause_line, streaming_line, tokens
+from llmterm.chat.status import bar, pause_line, queue_lines, streaming_line, tokens
 from llmterm.errors import UsageError
-from llmterm.messages import EndReason, Reply, Segment, TextDelta, Usage
+from llmterm.messages import EndReason, Message, Reply, Segment, TextDelta, Usage
 
 
 def test_pause_line_says_what_the_keys_do() -> None:
@@ -45,13 +43,11 @@ def test_tokens_are_the_providers_where_it_counted() -> None:
     assert tokens(Reply(segments=(segment,)).add(TextDelta("x", 3))) == 10
 
 
-@given(st.text(max_size=20), st.floats(0, 1e6), st.none() | st.floats(0, 1e4), st.text(max_size=20), st.integers(0, 3))
-def test_status_line_never_says_paused(
-    preparation: str, elapsed: float, rate: float | None, typed: str, queued: int
-) -> None:
+@given(st.text(max_size=20), st.floats(0, 1e6), st.none() | st.floats(0, 1e4), st.text(max_size=20))
+def test_status_line_never_says_paused(preparation: str, elapsed: float, rate: float | None, typed: str) -> None:
     """The word belongs to pauses; the line says what SPACE does, and is one line."""
     line = streaming_line(
-        model="m", elapsed=elapsed, rate=rate, preparation=preparation, typed=typed.replace("paused", ""), queued=queued
+        model="m", elapsed=elapsed, rate=rate, preparation=preparation, typed=typed.replace("paused", "")
     )
 
     assert "paused" not in line.replace(preparation, "") if preparation else "paused" not in line
@@ -60,7 +56,43 @@ def test_status_line_never_says_paused(
 
 def test_typed_ahead_text_comes_first() -> None:
     """A narrow terminal cuts the figures, not what is being typed."""
-    assert streaming_line(model="m", elapsed=1, rate=None, typed="next\nline").startswith("> next⏎line - m")
+    assert streaming_line(model="m", elapsed=1, rate=None, typed="next line").startswith("> next line - m")
+
+
+def test_queue_is_listed() -> None:
+    """Each message that waits has a line, in its order; of many the last are shown."""
+    assert queue_lines(["one", "two\nlines"], 80) == ["queued 1: one", "queued 2: two lines"]
+    assert queue_lines(["a word " * 9], 20) == ["queued 1: a word a …"]
+    assert queue_lines([str(number) for number in range(6)], 80) == [
+        "and 2 before these",
+        *(f"queued {number + 1}: {number}" for number in range(2, 6)),
+    ]
+
+
+def answered(*segments: Segment) -> Message:
+    return Message(role="assistant", text="x", segments=segments)
+
+
+def part(cost: float | None = None, *, estimated: bool = False) -> Segment:
+    usage = Usage(input_tokens=1000, output_tokens=234, estimated=estimated)
+    return Segment(
+        provider="p", model="m", mode="fresh", start=0, end=1, end_reason=EndReason.STOP, usage=usage, cost=cost
+    )
+
+
+@pytest.mark.parametrize(
+    ("messages", "line"),
+    [
+        ((), "p/m"),
+        ((answered(part()),), "p/m - 1,234 tokens"),
+        ((answered(part(estimated=True)),), "p/m - about 1,234 tokens"),
+        ((answered(part(0.5)), answered(part(), part(0.25))), "p/m - 1,234 tokens - cost 0.7500"),
+    ],
+)
+def test_bar_says_what_the_conversation_holds_and_costs(messages: tuple[Message, ...], line: str) -> None:
+    """Tokens are those of the last answer with all that it was asked with; costs add up."""
+    assert bar(label="p/m", messages=messages, title="") == line
+    assert bar(label="p/m", messages=messages, title="Cats", attached=["a.png"]) == f"{line} - with a.png - Cats"
 
 
 @pytest.fixture
@@ -73,14 +105,19 @@ def commands(ran: list[str]) -> Commands:
     async def run(argument: str) -> None:
         ran.append(argument)
 
-    async def sizes() -> Sequence[str]:
-        return ["small", "large"]
-
     return Commands(
-        [
-            Command(name="model", argument="[NAME]", summary="the model", run=run, values=sizes),
-            Command(name="quit", argument="", summary="leave", run=run),
-        ]
+        {
+            "who": [
+                Command(
+                    name="model",
+                    argument="[NAME]",
+                    summary="the model",
+                    run=run,
+                    values=choices("small", "large"),
+                )
+            ],
+            "the end": [Command(name="quit", argument="", summary="leave", run=run)],
+        }
     )
 
 
@@ -109,10 +146,10 @@ def test_paths_are_no_commands(text: str, is_command: bool) -> None:
 
 async def test_completion_and_help_come_from_the_registry(commands: Commands) -> None:
     """Names with their summaries, then values."""
-    assert await commands.complete("/m") == [("/model", "the model")]
-    assert await commands.complete("/model s") == [("/model small", "")]
+    assert await commands.complete("/m") == [Suggestion("/model", 2, "the model")]
+    assert await commands.complete("/model s") == [Suggestion("small", 1)]
     assert await commands.complete("/nothing x") == []
-    assert commands.help() == ["/model [NAME]  the model", "/quit          leave"]
+    assert commands.help() == ["who", "  /model [NAME]  the model", "", "the end", "  /quit          leave"]
 
 
 def test_second_interrupt_within_two_seconds_leaves() -> None:

@@ -6,37 +6,35 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llmterm import config
 from llmterm.assembly.launch import Launch, store, with_model
+from llmterm.assembly.look import Look, write
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import let_go, notice
 from llmterm.config import Settings
 from llmterm.errors import ConfigError
 from llmterm.keys import Key
+from llmterm.messages import Attachment
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import SessionStore, StoredSession
 
 if TYPE_CHECKING:
-    from llmterm.chat.app import Chat
-    from llmterm.chat.commands import Commands
-    from llmterm.chat.decision import Prompt
+    from llmterm.chat.app import Chat, Outside
+    from llmterm.chat.decision import Interrupts, Prompt
     from llmterm.chat.terminal import Terminal
     from llmterm.chat.view import View
     from llmterm.keys.terminal import TerminalKeys
-
-# Terminals that lay out long lines anew when their width changes, by a variable of theirs or by TERM_PROGRAM.
-_REFLOWING = ("TMUX", "VTE_VERSION", "KITTY_WINDOW_ID", "WEZTERM_PANE", "WT_SESSION", "ALACRITTY_WINDOW_ID")
-_REFLOWING_PROGRAMS = ("iTerm.app", "Apple_Terminal", "ghostty", "WezTerm", "vscode")
 
 
 async def chat(launch: Launch, session: StoredSession | None, providers: ProviderRegistry | None = None) -> int:
     """Chat in this terminal, with other providers than the settings' if given; return the exit code."""
     from llmterm.chat.terminal import Signals, Terminal
+    from llmterm.keys.replies import ASK_BACKGROUND
     from llmterm.keys.terminal import TerminalKeys
 
     settings = launch.settings
@@ -53,7 +51,8 @@ async def chat(launch: Launch, session: StoredSession | None, providers: Provide
         stack.push_async_callback(providers.aclose)
         launch = await with_model(launch, providers)
         hotkeys = await _hotkeys(settings, queue, stack)
-        with Terminal(sys.stdin.fileno(), _write, escapes=not look.plain) as terminal:
+        question = ASK_BACKGROUND if look.asks and settings.chat.theme == "auto" else ""
+        with Terminal(sys.stdin.fileno(), write, escapes=not look.plain, question=question) as terminal:
             signals.install(me)
             try:
                 return await _build(
@@ -81,48 +80,30 @@ def _build(
     from llmterm.chat.app import Chat
     from llmterm.chat.choosing import Choices
     from llmterm.chat.decision import Interrupts
+    from llmterm.chat.notifying import Notifier
     from llmterm.chat.stage import Stage
 
-    bound = asdict(launch.settings.keys)
+    settings = launch.settings
+    bound = asdict(settings.keys)
     if len(set(bound.values())) < len(bound):
         raise ConfigError("two commands in [keys] are on the same key", hint=", ".join(map("=".join, bound.items())))
     interrupts = Interrupts(time.monotonic)
-    view = _view(look)
-
-    def suspend() -> None:
-        view.displaced()
-        terminal.suspend()
-
-    def prompt(commands: Commands) -> Prompt:
-        if look.plain:
-            from llmterm.chat.lines import LinePrompt
-
-            return LinePrompt(keys=source, write=_write, suspend=suspend, interrupts=interrupts)
-        from llmterm.chat.prompt import TerminalPrompt
-
-        return TerminalPrompt(
-            source=source.input,
-            history=config.data_dir(launch.environ) / "history",
-            complete=commands.complete,
-            suspend=suspend,
-            interrupts=interrupts,
-            color=look.color,
-        )
-
     choices = Choices(
         provider=launch.provider,
         model=launch.model,
         options=launch.options,
-        fallback=launch.settings.fallback,
-        pause_mode=launch.settings.chat.pause_mode,
-        hold_limit=launch.settings.chat.hold_limit,
-        auto_resume=launch.settings.chat.auto_resume,
+        fallback=settings.fallback,
+        pause_mode=settings.chat.pause_mode,
+        hold_limit=settings.chat.hold_limit,
+        auto_resume=settings.chat.auto_resume,
         named=launch.named,
+        theme=settings.chat.theme,
     )
+    view = look.view(lambda: look.theme(choices.theme, source.background))
     return Chat(
         registry=providers,
         store=sessions,
-        prompt=prompt,
+        prompt=lambda chat: _prompt(chat, launch, look, source, interrupts),
         stage=Stage(
             view=view,
             keys=source,
@@ -132,22 +113,79 @@ def _build(
         ),
         view=view,
         chords=chords,
-        suspend=suspend,
+        outside=_outside(launch, look, terminal, view),
+        notifier=Notifier(
+            kind="off" if look.plain else settings.chat.notify,
+            after=settings.chat.notify_after,
+            focused=lambda: source.focused,
+            write=write,
+        ),
         retake=terminal.take,
-        clear_screen=lambda: None if look.plain else _write("\x1b[H\x1b[2J"),
+        clear_screen=lambda: None if look.plain else write("\x1b[H\x1b[2J"),
         choices=choices,
-        system=launch.settings.system,
+        system=settings.system,
         marker=launch.marker,
-        limits=launch.settings.stream.limits(),
-        edit=lambda text: _edit(text, launch, terminal),
+        limits=settings.stream.limits(),
         keys=bound,
     )
 
 
-async def _edit(text: str, launch: Launch, terminal: Terminal) -> str:
-    from llmterm.chat.editor import edit
+def _prompt(chat: Chat, launch: Launch, look: Look, source: TerminalKeys, interrupts: Interrupts) -> Prompt:
+    if look.plain:
+        from llmterm.chat.lines import LinePrompt
 
-    return await edit(text, launch.environ, give=terminal.restore, retake=terminal.take)
+        return LinePrompt(keys=source, write=write, suspend=chat.suspend, interrupts=interrupts)
+    from llmterm.chat.bindings import Bindings
+    from llmterm.chat.prompt import TerminalPrompt
+
+    return TerminalPrompt(
+        source=source.input,
+        history=config.data_dir(launch.environ) / "history",
+        complete=chat.complete,
+        bindings=Bindings(suspend=chat.suspend, edit=chat.edit, interrupts=interrupts),
+        bar=chat.bar,
+        vi=launch.settings.chat.editing == "vi",
+        color=look.color,
+    )
+
+
+def _outside(launch: Launch, look: Look, terminal: Terminal, view: View) -> Outside:
+    """Return what of this machine the chat uses; what that takes is imported when it is used."""
+    from llmterm.chat.app import Outside
+
+    environ = launch.environ
+
+    def suspend() -> None:
+        view.displaced()
+        terminal.suspend()
+
+    async def edit(text: str) -> str:
+        from llmterm.chat.editor import edit
+
+        return await edit(text, environ, give=terminal.restore, retake=terminal.take)
+
+    async def page(text: str) -> None:
+        from llmterm.chat.pager import page
+
+        await page(text, environ, give=terminal.restore, retake=terminal.take)
+
+    async def copy(text: str) -> str:
+        from llmterm import clipboard
+
+        ways = await clipboard.copy(text, environ=environ, write=None if look.plain else write)
+        return f"({' and '.join(ways)})"
+
+    async def paste() -> str | Attachment | None:
+        from llmterm import clipboard
+
+        return await clipboard.read(environ)
+
+    async def examine() -> list[str]:
+        from llmterm.assembly import doctor
+
+        return doctor.lines(await doctor.examine(launch.settings, environ, ask_terminal=False))
+
+    return Outside(edit=edit, page=page, copy=copy, paste=paste, examine=examine, suspend=suspend, folder=Path.cwd())
 
 
 async def _hotkeys(settings: Settings, queue: asyncio.Queue[Key], stack: AsyncExitStack) -> bool:
@@ -165,51 +203,3 @@ async def _hotkeys(settings: Settings, queue: asyncio.Queue[Key], stack: AsyncEx
         notice(f"{error}; the keys of this terminal work")
         return False
     return True
-
-
-def _view(look: Look) -> View:
-    from llmterm.chat.view import MarkdownView, PlainView
-
-    if look.plain:
-        return PlainView(write=_write)
-    from llmterm.render.cells import cell_len
-    from llmterm.render.markdown import MarkdownRenderer
-    from llmterm.render.screen import Screen
-
-    return MarkdownView(
-        screen=Screen(write=_write, size=_size, reflows=look.reflows, cell_len=cell_len),
-        size=_size,
-        renderer=lambda width: MarkdownRenderer(width=width, color=look.color),
-        color=look.color,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What the terminal can do and the user wants to see."""
-
-    plain: bool
-    color: bool
-    reflows: bool
-
-    @classmethod
-    def of(cls, settings: Settings, environ: Mapping[str, str]) -> Self:
-        plain = settings.chat.plain or environ.get("TERM", "dumb") in ("", "dumb")
-        return cls(
-            plain=plain,
-            color=not plain and not environ.get("NO_COLOR"),
-            reflows=any(environ.get(name) for name in _REFLOWING) or environ.get("TERM_PROGRAM") in _REFLOWING_PROGRAMS,
-        )
-
-
-def _size() -> tuple[int, int]:
-    try:
-        columns, rows = os.get_terminal_size(sys.stdout.fileno())
-    except OSError:
-        return 80, 24
-    return columns or 80, rows or 24
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()

@@ -13,9 +13,10 @@ from contextlib import suppress
 from llmterm.chat.choosing import Choices
 from llmterm.chat.commands import Commands
 from llmterm.chat.decision import Decision, Leave, Leaving, Prompt, Resume, Send, Stop
+from llmterm.chat.notifying import Notifier
 from llmterm.chat.pausing import Pausing
 from llmterm.chat.stage import Stage, Wish
-from llmterm.chat.status import held_line, pause_line
+from llmterm.chat.status import BY_ITSELF, ending, held_line, pause_line
 from llmterm.chat.view import View
 from llmterm.conversation import mode_of
 from llmterm.errors import LlmtermError, SessionError, UsageError
@@ -30,7 +31,16 @@ from llmterm.turn import Turn, TurnState
 _RESTING = (TurnState.PAUSED, TurnState.FAILED)
 _KEPT = "llmterm chat --continue goes on with it"
 # Commands that would leave an open answer behind.
-_NOT_AT_REST = ("/clear", "/continue", "/discard")
+_NOT_AT_REST = (
+    "/branch",
+    "/clear",
+    "/continue",
+    "/discard",
+    "/load",
+    "/new",
+    "/retry",
+    "/undo",
+)
 
 
 class Answering:
@@ -49,6 +59,7 @@ class Answering:
         suspend: Callable[[], None],
         retake: Callable[[], None],
         pausing: Pausing,
+        notifier: Notifier,
     ) -> None:
         """`chords` is where a global key source, if there is one, puts what it hears while a prompt is up.
 
@@ -64,6 +75,7 @@ class Answering:
         self._suspend = suspend
         self._retake = retake
         self._pausing = pausing
+        self._notifier = notifier
         self._chosen = ("", "")
         self._prompting = False
         self._unsaid: list[str] = []
@@ -114,8 +126,12 @@ class Answering:
         while self._chords is not None and not self._chords.empty():
             self._chords.get_nowait()  # pressed when there was nothing to pause
         label = self._registry.label(turn.provider.name, turn.request.model)
+        began = self._stage.clock()
         try:
-            return await self._stage.play(turn, log, label)
+            wish = await self._stage.play(turn, log, label)
+            if turn.state is TurnState.DONE or turn.reason in BY_ITSELF:
+                self._notifier.ended(f"{label} {ending(turn.reason)}", self._stage.clock() - began)
+            return wish
         except asyncio.CancelledError:
             await turn.pause(EndReason.CRASH)  # the program is being ended; the answer can be gone on with
             self._view.pause()
@@ -286,7 +302,7 @@ class Answering:
         self._pausing.turn = turn
         self._prompting = True
         shortcuts = self._pausing.shortcuts()
-        prompt = asyncio.ensure_future(self._prompt.paused(line, self._stage.take_typed(), shortcuts))
+        prompt = asyncio.ensure_future(self._prompt.paused(line, self._stage.ahead.take(), shortcuts))
         waiting: set[asyncio.Future[Decision]] = {prompt}
         if self._chords is not None:
             waiting.add(asyncio.ensure_future(_chord(self._chords)))
@@ -304,7 +320,7 @@ class Answering:
             for unsaid in self._unsaid:
                 self._view.say(unsaid)
             self._unsaid.clear()
-        self._stage.typed = self._prompt.unsent
+        self._stage.ahead.put(self._prompt.unsent)
         return Resume()
 
     def say(self, line: str) -> None:

@@ -1,36 +1,67 @@
-"""The chat itself: a prompt, questions, commands, and the sessions they belong to.
+"""The chat itself: a prompt, questions, commands, and the session they belong to.
 
 It owns the order of things, and nothing else: an answer is played by `Answering`, drawing is the view's, keys and
-journal are the stage's, the words are the status module's.
+journal are the stage's, the words are the status module's, and each group of commands has a module of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import chain
+from pathlib import Path
 
 from llmterm import __version__
 from llmterm.chat.answering import Answering
+from llmterm.chat.attaching import Attaching
+from llmterm.chat.browsing import Browsing
 from llmterm.chat.choosing import Choices, Choosing
-from llmterm.chat.commands import Command, Commands
+from llmterm.chat.commands import Command, Commands, Suggestion
+from llmterm.chat.copying import Copying
 from llmterm.chat.decision import Leave, Leaving, Prompt
-from llmterm.chat.pausing import Pausing, seams, unseamed
+from llmterm.chat.mentions import suggestions
+from llmterm.chat.notifying import Notifier
+from llmterm.chat.pausing import Pausing
+from llmterm.chat.redoing import Redoing
+from llmterm.chat.seaming import Seaming
+from llmterm.chat.session import ChatSession
 from llmterm.chat.stage import Stage
+from llmterm.chat.status import bar
+from llmterm.chat.telling import Telling
 from llmterm.chat.view import View
 from llmterm.conversation import Conversation
-from llmterm.errors import LlmtermError, UsageError
+from llmterm.errors import LlmtermError
 from llmterm.keys import Key
 from llmterm.marker import marker_for
-from llmterm.messages import EndReason, Message, Options, Reply, StreamLimits, TextDelta, ThinkingDelta
+from llmterm.messages import Attachment, EndReason, Message, Options, Reply, StreamLimits, TextDelta, ThinkingDelta
 from llmterm.progress import Progress
+from llmterm.providers.attaching import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
 from llmterm.turn import Turn, TurnState
 
 # Between two steps of getting ready: time enough for the keys that are being typed.
 _WARMING_SECONDS = 0.05
+_PAGE = {"pageup": "/pager"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What of the user's machine a chat can be told to use. All of them may raise UsageError.
+
+    `edit` gives a text back as the user's editor left it, `page` shows one in the pager, `copy` puts one into the
+    clipboard and says where that is, `paste` gives what is in there, a text or an image. `examine` gives the lines
+    of a doctor's report. `suspend` stops the program as Ctrl-Z does. Relative paths begin in `folder`.
+    """
+
+    edit: Callable[[str], Awaitable[str]]
+    page: Callable[[str], Awaitable[None]]
+    copy: Callable[[str], Awaitable[str]]
+    paste: Callable[[], Awaitable[str | Attachment | None]]
+    examine: Callable[[], Awaitable[list[str]]]
+    suspend: Callable[[], None]
+    folder: Path
 
 
 class Chat:
@@ -41,37 +72,45 @@ class Chat:
         *,
         registry: ProviderRegistry,
         store: SessionStore,
-        prompt: Callable[[Commands], Prompt],
+        prompt: Callable[[Chat], Prompt],
         stage: Stage,
         view: View,
         chords: asyncio.Queue[Key] | None,
-        suspend: Callable[[], None],
+        outside: Outside,
+        notifier: Notifier,
         retake: Callable[[], None],
         clear_screen: Callable[[], None],
         choices: Choices,
         system: str,
         marker: str | None,
         limits: StreamLimits,
-        edit: Callable[[str], Awaitable[str]],
         keys: Mapping[str, str],
     ) -> None:
-        """`chords`, `suspend` and `retake` are those of `Answering`, `edit` and `keys` those of `Pausing`."""
+        """`prompt` makes the prompt of a chat; `chords` and `retake` are those of `Answering`, `keys` of `Pausing`."""
         self._registry = registry
-        self._store = store
         self._stage = stage
         self._view = view
+        self._outside = outside
         self._retake = retake
         self._clear_screen = clear_screen
         self._choices = choices
         self._marker = marker
         self._limits = limits
-        self._conversation = Conversation(system=system)
-        self._session: str | None = None
-        self._draft = ""
+        self._session = session = ChatSession(store, system=system)
         self._choosing = Choosing(registry=registry, choices=choices, say=view.say)
-        self._pausing = Pausing(registry=registry, view=view, choose=self._choosing.choose, edit=edit, keys=keys)
-        self._commands = Commands(self._command_list())
-        self._prompt = prompt(self._commands)
+        self._redoing = Redoing(session=session, say=view.say, ask=self._ask)
+        self._pausing = Pausing(
+            registry=registry,
+            view=view,
+            choose=self._choosing.choose,
+            edit=outside.edit,
+            edit_question=self._redoing.edit,
+            keys=keys,
+        )
+        self._attaching = Attaching(folder=outside.folder, say=view.say, clipboard=outside.paste)
+        self._browsing = Browsing(session=session, say=view.say, reopen=self._reopen)
+        self._commands = Commands(self._sections())
+        self._prompt = prompt(self)
         self._answering = Answering(
             registry=registry,
             stage=stage,
@@ -80,9 +119,10 @@ class Chat:
             commands=self._commands,
             choices=choices,
             chords=chords,
-            suspend=suspend,
+            suspend=outside.suspend,
             retake=retake,
             pausing=self._pausing,
+            notifier=notifier,
         )
 
     async def run(self, session: StoredSession | None = None) -> int:
@@ -93,13 +133,41 @@ class Chat:
             if session is not None:
                 await self._reopen(session)
             else:
-                self._offer()
+                self._browsing.offer()
             while True:
                 await self._round()
         except Leaving as leaving:
             return 130 if leaving.interrupted else 0
         finally:
             warming.cancel()
+
+    def bar(self) -> str:
+        """Return the line below the prompt."""
+        line = bar(
+            label=self._registry.label(self._choices.provider, self._choices.model),
+            messages=self._session.messages,
+            title=self._session.title,
+            attached=self._attaching.names,
+        )
+        return f"{line} - PageUp reads the answer" if self._view.long else line
+
+    async def complete(self, text: str) -> list[Suggestion]:
+        """Return what `text`, which stands before the cursor, may become."""
+        if text.startswith("/") and "\n" not in text:
+            return await self._commands.complete(text)
+        return suggestions(text, self._outside.folder)
+
+    async def edit(self, text: str) -> str:
+        """Return `text` as the user's editor leaves it; as it is where that cannot be."""
+        try:
+            return await self._outside.edit(text)
+        except LlmtermError as error:
+            self._view.say(str(error), error=True)
+            return text
+
+    def suspend(self) -> None:
+        """Stop the program, as Ctrl-Z does, and come back."""
+        self._outside.suspend()
 
     async def _warm(self) -> None:
         """Make the first answer and the first pause as quick as the later ones, while the user types."""
@@ -111,31 +179,28 @@ class Chat:
         label = self._registry.label(self._choices.provider, self._choices.model)
         self._view.say(f"llmterm {__version__} - {label}\nSPACE pauses an answer and goes on with it - /help\n\n")
 
-    def _offer(self) -> None:
-        """Point at the newest answer that is not over: cut by the end of an earlier run, or left at a pause."""
-        opened = next((info for info in self._store.infos() if info.state in ("cut", "paused")), None)
-        if opened is not None:
-            self._view.say(f"“{opened.title}” has an answer that is not over")
-            self._view.say(f"/continue {opened.id} goes on with it - /discard {opened.id} drops it\n\n")
-
     async def _round(self) -> None:
         text = await self._next_message()
         try:
             if Commands.is_command(text):
                 await self._commands.run(text)
             else:
-                await self._ask(text)
+                # A SPACE that came just too late to pause an answer is not part of the next question.
+                question = text.strip("\n") if "\n" in text.strip() else text.strip()
+                self._session.draft = question  # until it is on its way, an error gives it back
+                await self._ask(self._attaching.message(question))
         except LlmtermError as error:
             self._view.say(str(error), error=True)
 
     async def _next_message(self) -> str:
-        if self._stage.queue:
-            text = self._stage.queue.popleft()
+        ahead = self._stage.ahead
+        if ahead.queue:
+            text = ahead.queue.pop(0)
             self._view.say(f"> {text}")
             return text
-        draft = "\n".join(part for part in (self._draft, self._stage.take_typed()) if part)
-        self._draft = ""
-        decision = await self._prompt.ask(draft)
+        parts = (self._session.draft, self._attaching.draft, ahead.take())
+        self._session.draft = self._attaching.draft = ""
+        decision = await self._prompt.ask("\n".join(filter(None, parts)), _PAGE)
         self._retake()
         if isinstance(decision, Leave):
             raise Leaving(interrupted=decision.interrupted)
@@ -143,43 +208,45 @@ class Chat:
 
     # One answer, from the question to its end
 
-    async def _ask(self, question: str) -> None:
-        # A SPACE that came just too late to pause an answer is not part of the next question.
-        question = question.strip("\n") if "\n" in question.strip() else question.strip()
-        self._draft = question  # until it is on its way, an error gives it back
+    async def _ask(self, question: Message) -> None:
+        typed = self._session.draft or question.text
+        self._session.draft = typed
+        provider = self._registry.get(self._choices.provider)
         # Refuses a model that cannot be, before anything is written.
-        self._registry.get(self._choices.provider).preparation(self._choices.model)
-        if self._session is None:
-            self._session = self._store.create(system=self._conversation.system)
-        asked = self._conversation.ask(question)
-        message_id = self._store.add(self._session, asked.messages[-1])
-        log = self._begin()
+        provider.preparation(self._choices.model)
+        label = self._registry.label(self._choices.provider, self._choices.model)
+        if refusal := refused(question.attachments, provider.accepts(self._choices.model), label):
+            raise refusal
+        message_id = self._session.add(question)
+        asked = self._session.conversation.add(question)
+        log = self._session.begin(self._choices)
         turn = self._turn(asked, log)
-        self._draft = ""
+        self._session.draft = ""
         self._view.begin()
         turn.start()
         try:
             answer = await self._answering.play(turn, log)
         except LlmtermError:
             if turn.state is TurnState.FAILED:
-                self._give_back(question, log, message_id)
+                self._give_back(typed, log, message_id)
             raise
+        self._attaching.sent()
         # Not `asked`: the system prompt may have been set at a pause.
-        self._conversation = self._conversation.add(asked.messages[-1], *([answer] if answer else []))
+        self._session.say(question, *([answer] if answer else []))
         self._keep_draft(turn)
 
-    def _give_back(self, question: str, log: AnswerLog, message_id: int) -> None:
+    def _give_back(self, typed: str, log: AnswerLog, message_id: int) -> None:
         """Nothing came: the question goes back to the user, and out of the record."""
         self._view.close()
         # With what was queued behind it: nothing is sent by itself after a failure.
-        self._draft = "\n".join(filter(None, (question, self._stage.take_queue())))
+        self._session.draft = "\n".join(filter(None, (typed, self._stage.ahead.take_all())))
         self._answering.record(log.discard)
-        self._answering.record(lambda: self._store.truncate(self._session or "", message_id))
+        self._answering.record(lambda: self._session.store.truncate(self._session.recorded(), message_id))
 
     def _keep_draft(self, turn: Turn) -> None:
         """After a stop nothing that was queued is sent by itself."""
         if turn.state is TurnState.CANCELLED:
-            self._draft = self._stage.take_queue()
+            self._session.draft = self._stage.ahead.take_all()
 
     def _turn(
         self, asked: Conversation, log: AnswerLog, *, reply: Reply | None = None, reason: EndReason | None = None
@@ -206,26 +273,15 @@ class Chat:
 
     # Sessions
 
-    def _begin(self) -> AnswerLog:
-        assert self._session is not None
-        return self._store.begin(
-            self._session,
-            provider=self._choices.provider,
-            model=self._choices.model,
-            options=self._choices.options,
-        )
-
-    async def _reopen(self, session: StoredSession) -> None:
+    async def _reopen(self, stored: StoredSession) -> None:
         """Show where the session stands, and go on with its open answer if it has one."""
-        self._session = session.id
-        self._conversation = session.conversation
-        messages = session.conversation.messages
-        if session.answer is None:
-            if messages:
-                self._show(messages[-2:])
+        self._session.open(stored)
+        messages = stored.conversation.messages
+        if stored.answer is None:
+            self._show(messages[-2:])
             return
         self._show(messages[-1:])
-        await self._continue(session.answer)
+        await self._continue(stored.answer)
 
     def _show(self, messages: tuple[Message, ...]) -> None:
         for message in messages:
@@ -240,100 +296,55 @@ class Chat:
         if not self._choices.named:
             self._choices.provider, self._choices.model = answer.provider, answer.model
             self._choices.options = _overlaid(answer.options, self._choices.options)
-        log = self._store.reopen(answer)
+        log = self._session.store.reopen(answer)
         reply = Reply.of(answer.message)
-        turn = self._turn(self._conversation, log, reply=reply, reason=answer.reason)
+        turn = self._turn(self._session.conversation, log, reply=reply, reason=answer.reason)
         self._view.begin()
         if reply.thinking:
             self._view.event(ThinkingDelta(reply.thinking))
         self._view.event(TextDelta(reply.text))
         message = await self._answering.play(turn, log)
         if message is not None:
-            self._conversation = self._conversation.add(message)
+            self._session.say(message)
         self._keep_draft(turn)
 
     # Commands
 
-    def _command_list(self) -> list[Command]:
-        return [
-            Command(name="help", argument="", summary="what can be typed here", run=self._help),
-            Command(name="?", argument="", summary="what an answer at rest can be told", run=self._show_pause_keys),
-            *self._choosing.commands(),
-            *self._pausing.commands(),
-            Command(
-                name="seams",
-                argument="[undo N]",
-                summary="show where a continued answer was joined, or undo one",
-                run=self._show_seams,
-            ),
-            Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=self._set_system),
-            Command(name="continue", argument="[ID]", summary="go on with an earlier session", run=self._go_on),
-            Command(name="discard", argument="[ID]", summary="drop an answer that is not over", run=self._discard),
-            Command(name="clear", argument="", summary="start a new conversation on a clear screen", run=self._clear),
+    def _sections(self) -> dict[str, list[Command]]:
+        session, say, outside = self._session, self._view.say, self._outside
+        telling = Telling(
+            session=session,
+            choices=self._choices,
+            pausing=self._pausing,
+            say=say,
+            help=lambda: self._commands.help(),
+            examine=outside.examine,
+        )
+        copying = Copying(
+            session=session,
+            pausing=self._pausing,
+            folder=outside.folder,
+            say=say,
+            copy=outside.copy,
+            page=lambda text: outside.page(self._view.page(text)),
+        )
+        seaming = Seaming(session=session, pausing=self._pausing, say=say, show=lambda whole: self._show((whole,)))
+        ending = [
+            Command(name="clear", argument="", summary="begin a new session on a clear screen", run=self._clear),
             Command(name="quit", argument="", summary="leave (Ctrl-D does too)", run=self._quit),
         ]
-
-    async def _help(self, _argument: str) -> None:
-        keys = [
-            "Enter sends - Alt-Enter or Esc Enter begins a new line - Ctrl-D leaves",
-            "while an answer streams: SPACE pauses it - Esc or Ctrl-C stops it - any other key types ahead",
-            "at a pause: SPACE goes on - a text and Enter guides it - Esc keeps what there is - ? lists the rest",
-        ]
-        self._view.say("\n".join([*self._commands.help(), "", *keys]))
-
-    async def _show_pause_keys(self, _argument: str) -> None:
-        self._view.say("\n".join(self._pausing.help()))
-
-    async def _show_seams(self, argument: str) -> None:
-        """Of the answer at rest, else of the last one."""
-        turn = self._pausing.turn
-        last = self._conversation.messages[-1] if self._conversation.messages else None
-        if turn is None and (last is None or last.role != "assistant"):
-            raise UsageError("there is no answer yet")
-        reply = turn.reply if turn else Reply.of(last) if last else Reply()
-        word, _, number = argument.partition(" ")
-        if not word:
-            self._view.say("\n".join(seams(reply)) or "no seam was changed: every continuation came as it is here")
-            return
-        if word != "undo" or not number.isdecimal():
-            raise UsageError("what about the seams?", hint="/seams, or /seams undo N")
-        if turn is not None:
-            self._pausing.undo(int(number))
-            return
-        whole = unseamed(reply, int(number)).message(last.status if last else "complete")
-        self._store.rewrite(self._session or "", whole)
-        self._conversation = replace(self._conversation, messages=(*self._conversation.messages[:-1], whole))
-        self._show((whole,))
-
-    async def _set_system(self, text: str) -> None:
-        if text:
-            self._conversation = replace(self._conversation, system=text)
-            if self._session is not None:
-                self._store.set_system(self._session, text)
-        self._view.say(self._conversation.system or "there is no system prompt")
-
-    async def _go_on(self, session: str) -> None:
-        await self._reopen(self._store.load(session or self._newest_open()))
-
-    async def _discard(self, session: str) -> None:
-        answer = self._store.load(session or self._newest_open()).answer
-        if answer is None:
-            raise UsageError("the answer of that session is over")
-        self._store.reopen(answer).discard()
-        self._view.say("dropped")
-
-    def _newest_open(self) -> str:
-        """Return the newest session whose answer is not over, else the newest of all."""
-        infos = [info for info in self._store.infos() if info.id != self._session]
-        opened = (info for info in infos if info.state in ("cut", "paused"))
-        found = next(opened, infos[0] if infos else None)
-        if found is None:
-            raise UsageError("there is no earlier session")
-        return found.id
+        return {
+            "who answers, and how": self._choosing.commands(),
+            "an answer at rest": [*self._pausing.commands(), *seaming.commands()],
+            "the last question": self._redoing.commands(),
+            "files and clipboard": [*self._attaching.commands(), *copying.commands()],
+            "sessions": self._browsing.commands(),
+            "what there is": telling.commands(),
+            "the end": ending,
+        }
 
     async def _clear(self, _argument: str) -> None:
-        self._session = None
-        self._conversation = Conversation(system=self._conversation.system)
+        self._session.new()
         self._clear_screen()
 
     async def _quit(self, _argument: str) -> None:

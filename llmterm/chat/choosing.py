@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
-from llmterm.chat.commands import Command
+from llmterm.chat.commands import Choice, Command, choices
 from llmterm.errors import LlmtermError, UsageError
 from llmterm.messages import Continuation, Options
 from llmterm.providers.registry import ProviderRegistry
 
 PauseMode: TypeAlias = Literal["cut", "hold"]
+ThemeChoice: TypeAlias = Literal["auto", "dark", "light"]
 _CONTINUATIONS: tuple[Continuation, ...] = get_args(Continuation)
 _AUTO = "auto"
+_DEFAULT = "default"
+_HOTTEST = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,7 +26,8 @@ class Choices:
     `fallback`: who answers, in this order, where the provider cannot begin, as "provider" or "provider/model".
     `hold_limit`: seconds after which a held stream is cut. `resume_mode`: how answers are gone on with, whatever is
     known of their model. `auto_resume`: how often an answer whose connection breaks goes on by itself. `named`:
-    provider or model were named on the command line, and also go on with an answer that others began.
+    provider or model were named on the command line, and also go on with an answer that others began. `theme` "auto"
+    is the one that fits the terminal's background.
     """
 
     provider: str
@@ -35,6 +39,7 @@ class Choices:
     resume_mode: Continuation | None = None
     auto_resume: int = 0
     named: bool = False
+    theme: ThemeChoice = "auto"
 
 
 class Choosing:
@@ -64,16 +69,30 @@ class Choosing:
             Command(
                 name="pause-mode",
                 argument="[cut|hold]",
-                summary="whether a pause cuts the stream, or holds the screen while it is read on",
+                summary="cut the stream at a pause, or hold the screen",
                 run=self._set_pause_mode,
-                values=self._pause_modes,
+                values=choices(*get_args(PauseMode)),
             ),
             Command(
                 name="resume-mode",
                 argument="[MODE]",
-                summary="how answers are gone on with: auto, or one for all models",
+                summary="how an answer is gone on with",
                 run=self._set_resume_mode,
-                values=self._resume_modes,
+                values=choices(_AUTO, *_CONTINUATIONS),
+            ),
+            Command(
+                name="temperature",
+                argument="[NUMBER|default]",
+                summary="show or set how freely words are chosen",
+                run=self._set_temperature,
+                values=choices(_DEFAULT),
+            ),
+            Command(
+                name="theme",
+                argument="[auto|dark|light]",
+                summary="show or set the colours of answers",
+                run=self._set_theme,
+                values=choices(*get_args(ThemeChoice)),
             ),
         ]
 
@@ -113,17 +132,39 @@ class Choosing:
             self._choices.resume_mode = known[mode]
         self._say(f"resume mode: {self._choices.resume_mode or _AUTO}")
 
-    async def _provider_names(self) -> Sequence[str]:
-        return self._registry.names
+    async def _set_temperature(self, given: str) -> None:
+        if given:
+            self._choices.options = replace(self._choices.options, temperature=_temperature(given))
+        now = self._choices.options.temperature
+        self._say("temperature: " + ("the provider's default" if now is None else f"{now:g}"))
 
-    async def _model_names(self) -> Sequence[str]:
+    async def _set_theme(self, theme: str) -> None:
+        match theme:
+            case "auto" | "dark" | "light":
+                self._choices.theme = theme
+            case "":
+                pass
+            case _:
+                raise UsageError(f"there is no theme {theme!r}", hint="auto, dark or light")
+        self._say(f"theme: {self._choices.theme}")
+
+    async def _provider_names(self, _typed: str) -> Sequence[Choice]:
+        return [(name, self._registry.label(*self._registry.resolve(name))) for name in self._registry.names]
+
+    async def _model_names(self, _typed: str) -> Sequence[Choice]:
         try:
-            return await self._registry.models(self._choices.provider)
-        except LlmtermError:
-            return ()  # `llmterm models` says why
+            return [(model, "") for model in await self._registry.models(self._choices.provider)]
+        except LlmtermError as error:
+            return [("", str(error))]  # nothing to put in, but it is seen why
 
-    async def _pause_modes(self) -> Sequence[str]:
-        return get_args(PauseMode)
 
-    async def _resume_modes(self) -> Sequence[str]:
-        return (_AUTO, *_CONTINUATIONS)
+def _temperature(given: str) -> float | None:
+    if given == _DEFAULT:
+        return None
+    try:
+        value = float(given)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= _HOTTEST:
+        raise UsageError(f"{given} is no temperature", hint=f"a number from 0 to {_HOTTEST:g}, or {_DEFAULT}")
+    return value

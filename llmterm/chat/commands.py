@@ -3,32 +3,56 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from llmterm.errors import UsageError
 
+# A value that an argument may have, and a few words about it.
+Choice: TypeAlias = tuple[str, str]
 
-async def _nothing() -> Sequence[str]:
+
+async def _nothing(_typed: str) -> Sequence[Choice]:
     return ()
+
+
+def choices(*names: str) -> Callable[[str], Awaitable[Sequence[Choice]]]:
+    """Return what offers always the same values."""
+
+    async def values(_typed: str) -> Sequence[Choice]:
+        return [(name, "") for name in names]
+
+    return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """`/name argument`: what it does in one line, what runs it, and what the argument may be."""
+    """`/name argument`: what it does in one line, what runs it, and what the argument may be, given its beginning."""
 
     name: str
     argument: str
     summary: str
     run: Callable[[str], Awaitable[None]]
-    values: Callable[[], Awaitable[Sequence[str]]] = _nothing
+    values: Callable[[str], Awaitable[Sequence[Choice]]] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What a text may become: `text` in the place of its last `replaced` characters, and a few words about it."""
+
+    text: str
+    replaced: int
+    about: str = ""
 
 
 class Commands:
     """Finds and runs commands."""
 
-    def __init__(self, commands: Sequence[Command]) -> None:
-        self._commands = {command.name: command for command in commands}
+    def __init__(self, sections: Mapping[str, Sequence[Command]]) -> None:
+        """`sections` are the commands under the headings that they have in the help."""
+        self._sections = sections
+        self._commands = {command.name: command for section in sections.values() for command in section}
 
     def __iter__(self) -> Iterator[Command]:
         return iter(self._commands.values())
@@ -49,17 +73,25 @@ class Commands:
             raise UsageError(f"there is no /{name}", hint=f"did you mean /{near[0]}?" if near else "/help lists all")
         await command.run(argument.strip())
 
-    async def complete(self, text: str) -> list[tuple[str, str]]:
-        """Return what `text`, a command being typed, may become: whole texts, each with a description."""
+    async def complete(self, text: str) -> list[Suggestion]:
+        """Return what `text`, a command being typed, may become."""
         name, space, argument = text.removeprefix("/").partition(" ")
         if not space:
-            return [(f"/{command.name}", command.summary) for command in self if command.name.startswith(name)]
+            found = (command for command in self if command.name.startswith(name))
+            return [Suggestion(f"/{command.name}", len(text), command.summary) for command in found]
         command = self._commands.get(name)
-        values = await command.values() if command else ()
-        return [(f"/{name} {value}", "") for value in values if value.startswith(argument)]
+        values = await command.values(argument) if command else ()
+        return [Suggestion(value, len(argument), about) for value, about in values if value.startswith(argument)]
 
     def help(self) -> list[str]:
         """Return the help, a line each."""
-        usages = [f"/{command.name} {command.argument}".rstrip() for command in self]
-        width = max(map(len, usages), default=0)
-        return [f"{usage:<{width}}  {command.summary}" for usage, command in zip(usages, self, strict=True)]
+        width = max((len(_usage(command)) for command in self), default=0)
+        lines: list[str] = []
+        for heading, section in self._sections.items():
+            lines += ["", heading] if lines else [heading]
+            lines += [f"  {_usage(command):<{width}}  {command.summary}" for command in section]
+        return lines
+
+
+def _usage(command: Command) -> str:
+    return f"/{command.name} {command.argument}".rstrip()

@@ -55,8 +55,8 @@ class Prompt(Protocol):
         """Get ready for the first pause, in small steps."""
         ...
 
-    async def ask(self, text: str = "") -> Send | Leave:
-        """Wait for a message; `text` stands in the line already."""
+    async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Leave:
+        """Wait for a message; `text` stands in the line already, `shortcuts` are as for `paused`."""
         ...
 
     async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:

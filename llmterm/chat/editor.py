@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from llmterm.errors import UsageError
@@ -15,18 +15,18 @@ from llmterm.errors import UsageError
 _FALLBACKS = ("nano", "vi") if os.name != "nt" else ("notepad",)
 
 
-def command(environ: Mapping[str, str]) -> list[str]:
-    """Return the editor to run: `$VISUAL`, `$EDITOR`, else one that is there."""
-    for name in ("VISUAL", "EDITOR"):
+def command(environ: Mapping[str, str], variables: Sequence[str], fallbacks: Sequence[str], what: str) -> list[str]:
+    """Return the program that a variable names, else one of `fallbacks` that is there. Raises UsageError for none."""
+    for name in variables:
         try:
             words = shlex.split(environ.get(name, ""))
         except ValueError as error:
-            raise UsageError(f"${name} cannot be understood: {error}", hint="set it to the name of an editor") from None
+            raise UsageError(f"${name} cannot be understood: {error}", hint=f"set it to the name of a {what}") from None
         if words:
             return words
-    found = next(filter(None, map(shutil.which, _FALLBACKS)), None)
+    found = next(filter(None, map(shutil.which, fallbacks)), None)
     if found is None:
-        raise UsageError("there is no editor", hint="set EDITOR")
+        raise UsageError(f"there is no {what}", hint=f"set {variables[-1]}")
     return [found]
 
 
@@ -35,9 +35,9 @@ async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None
 
     Raises UsageError where the editor cannot be run or fails; the text is then as it was.
     """
-    words = command(environ)
+    words = command(environ, ("VISUAL", "EDITOR"), _FALLBACKS, "editor")
     folder = tempfile.mkdtemp(prefix="llmterm-")  # nobody else can enter it
-    path = Path(folder) / "answer.md"
+    path = Path(folder) / "llmterm.md"
     try:
         path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
         give()
@@ -47,11 +47,11 @@ async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None
         finally:
             retake()
         if code:
-            raise UsageError(f"{words[0]} ended with exit code {code}", hint="the answer is as it was")
+            raise UsageError(f"{words[0]} ended with exit code {code}", hint="the text is as it was")
         edited = path.read_bytes().decode("utf-8", "surrogatepass")
         # Editors end a file with a newline, asked or not.
         return edited if text.endswith("\n") else edited.removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{words[0]} cannot be used: {error}", hint="set EDITOR; the answer is as it was") from None
+        raise UsageError(f"{words[0]} cannot be used: {error}", hint="set EDITOR; the text is as it was") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -29,10 +29,10 @@ class LinePrompt:
     def warm(self) -> Iterator[None]:
         yield from ()
 
-    async def ask(self, text: str = "") -> Send | Leave:
+    async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Leave:
         while True:
             self._write("> ")
-            decision = await self._line(text, at_rest=False)
+            decision = await self._line(text, at_rest=False, shortcuts=shortcuts)
             if isinstance(decision, Send | Leave):
                 return decision
 
@@ -40,13 +40,13 @@ class LinePrompt:
         self._write(clean(line()).replace("\n", "\r\n") + "\r\n> ")
         return await self._line(text, at_rest=True, shortcuts=shortcuts)
 
-    async def _line(self, text: str, *, at_rest: bool, shortcuts: Mapping[str, str] | None = None) -> Decision:
+    async def _line(self, text: str, *, at_rest: bool, shortcuts: Mapping[str, str]) -> Decision:
         line = text
         self._echo(line)
         async with self._keys:
             while True:
                 key = await self._keys.get()
-                meant = (shortcuts or {}).get(key.text or key.name, "") if not line.strip() else ""
+                meant = shortcuts.get(key.text or key.name, "") if not line.strip() else ""
                 if meant.endswith(" "):
                     self._echo(meant)
                     line = meant

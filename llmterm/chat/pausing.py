@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from llmterm.chat.commands import Command
+from llmterm.chat.commands import Choice, Command
 from llmterm.chat.status import count
 from llmterm.chat.view import View
 from llmterm.errors import UsageError
@@ -35,34 +35,41 @@ class Pausing:
         view: View,
         choose: Callable[[str, str], None],
         edit: Callable[[str], Awaitable[str]],
+        edit_question: Callable[[], Awaitable[None]],
         keys: Mapping[str, str],
     ) -> None:
         """`choose` takes a provider and a model; `edit` gives a text back as the user's editor left it.
 
-        `keys` are those of the commands, by the commands' names.
+        `edit_question` is what /edit does where no answer is paused; `keys` are those of the commands, by their names.
         """
         self._registry = registry
         self._view = view
         self._choose = choose
         self._edit_text = edit
+        self._edit_question = edit_question
         self._keys = keys
         self.turn: Turn | None = None
         self.goes_on = False
 
     def commands(self) -> list[Command]:
         return [
-            Command(name="edit", argument="", summary=self._says("edit", "edit the answer so far"), run=self._edit),
+            Command(
+                name="edit",
+                argument="",
+                summary=self._says("edit", "edit it; where none is, the last question"),
+                run=self._edit,
+            ),
             Command(
                 name="back", argument="", summary=self._says("back", "take off its last paragraph"), run=self._back
             ),
             Command(
                 name="on",
-                argument="MODEL",
-                summary=self._says("on", "go on with another model, or PROVIDER/MODEL"),
+                argument="[PROVIDER/]MODEL",
+                summary=self._says("on", "go on with another model"),
                 run=self._on,
                 values=self._names,
             ),
-            Command(name="again", argument="", summary=self._says("again", "begin the answer again"), run=self._again),
+            Command(name="again", argument="", summary=self._says("again", "begin it again"), run=self._again),
             Command(name="both", argument="", summary="(k) keep both, where the model started over", run=self._both),
             Command(name="newer", argument="", summary="(n) use the new one, where it did", run=self._newer),
         ]
@@ -70,7 +77,7 @@ class Pausing:
     def shortcuts(self) -> dict[str, str]:
         """Return what the keys of a pause stand for, now."""
         bound = {self._keys[name]: f"/{name}" for name in ("edit", "back", "again")}
-        bound |= {self._keys["on"]: "/on ", "?": "/?"}
+        bound |= {self._keys["on"]: "/on ", "?": "/?", "pageup": "/pager"}
         return bound | (_RESTARTED if self.turn is not None and self.turn.started_over else {})
 
     def help(self) -> list[str]:
@@ -82,6 +89,7 @@ class Pausing:
             "text    guides the rest",
             "Esc     keeps it as it is",
             *keys,
+            "PageUp  reads it in your pager",
             *(["k       /both   keeps both", "n       /newer  uses the new one"] if started_over else []),
             "Ctrl-D  leaves; llmterm chat --continue goes on with it",
         ]
@@ -91,7 +99,7 @@ class Pausing:
         return text.split()[0].removeprefix("/") in {command.name for command in self.commands()}
 
     def _says(self, name: str, summary: str) -> str:
-        return f"at a pause ({self._keys[name]}): {summary}"
+        return f"({self._keys[name]}) {summary}"
 
     def _paused(self) -> Turn:
         if self.turn is None:
@@ -99,7 +107,10 @@ class Pausing:
         return self.turn
 
     async def _edit(self, _argument: str) -> None:
-        turn = self._paused()
+        if self.turn is None:
+            await self._edit_question()
+            return
+        turn = self.turn
         text = await self._edit_text(turn.reply.text)
         if text != turn.reply.text:
             self._rewrite(turn, text)
@@ -124,8 +135,8 @@ class Pausing:
             self._choose("", name)
         self.goes_on = True
 
-    async def _names(self) -> Sequence[str]:
-        return self._registry.names
+    async def _names(self, _typed: str) -> Sequence[Choice]:
+        return [(name, self._registry.label(*self._registry.resolve(name))) for name in self._registry.names]
 
     async def _again(self, _argument: str) -> None:
         self._rewrite(self._paused(), "")
@@ -159,6 +170,10 @@ class Pausing:
         self._show(turn.reply)
 
     def _show(self, reply: Reply) -> None:
+        if not reply.text:
+            self._view.say("the answer begins again")
+            self._view.begin()
+            return
         self._view.say(f"the answer is now {count(len(reply.body), 'character')} long")
         self._view.begin()
         self._view.event(TextDelta(reply.text))
@@ -170,14 +185,3 @@ def unseamed(reply: Reply, number: int) -> Reply:
     if segment is None or not (segment.cut or segment.added):
         raise UsageError(f"nothing was changed at seam {number}", hint="/seams lists those that were")
     return reply.unseam(number - 1)
-
-
-def seams(reply: Reply) -> list[str]:
-    """Return a line for each seam at which something was changed, numbered from 1."""
-    lines = []
-    for number, segment in enumerate(reply.segments, 1):
-        if segment.cut or segment.added:
-            what = [f"cut {segment.cut!r}"] if segment.cut else []
-            what += [f"added {segment.added!r}"] if segment.added else []
-            lines.append(f"{number}  at character {segment.start}: {segment.seam}: {', '.join(what)}")
-    return lines

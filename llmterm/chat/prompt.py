@@ -1,4 +1,4 @@
-"""The prompt, on prompt_toolkit: editing, history, completion, and the keys of a paused answer.
+"""The prompt, on prompt_toolkit: editing, history, completion, and a line below that says where the chat stands.
 
 It shares its input with the key source that listens while an answer streams, so a key typed in between belongs to
 whichever comes next. Cursor position requests are off: a terminal that does not answer them would hold up every prompt.
@@ -11,30 +11,39 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from string import ascii_lowercase, digits
 from typing import Any, TypeAlias
 
-from prompt_toolkit.application import get_app, in_terminal
+from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.enums import EditingMode
+from prompt_toolkit.filters import Condition, is_done
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Window
 from prompt_toolkit.output import ColorDepth, Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
-from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
-from llmterm.render.cells import wrap
+from llmterm.chat.bindings import Bindings
+from llmterm.chat.commands import Suggestion
+from llmterm.chat.decision import Decision, Leave, Send
+from llmterm.render.cells import chop, wrap
 from llmterm.render.sanitize import clean
 
-# Gives what a text may become, each with a description.
-Complete: TypeAlias = Callable[[str], Awaitable[list[tuple[str, str]]]]
+# Gives what the text before the cursor may become.
+Complete: TypeAlias = Callable[[str], Awaitable[list[Suggestion]]]
 
-_STYLE = Style.from_dict({"mark": "bold ansicyan", "pause": "ansiyellow", "hint": "ansibrightblack"})
+_STYLE = Style.from_dict(
+    {
+        "mark": "bold ansicyan",
+        "pause": "ansiyellow",
+        "bar": "ansibrightblack",
+    }
+)
 # How long an Esc waits to become the beginning of a sequence, in seconds: in the terminal's bytes; as a key, typed by
 # hand before Enter; and at a pause, where it stops.
 _ESCAPE_BYTES = 0.05
@@ -44,6 +53,9 @@ _ESCAPE_STOP = 0.1
 _REFRESH = 0.5
 # How many rows a list of completions gets, while there is one.
 _MENU_ROWS = 8
+_BAR_FROM_ROWS = 4
+# What stands for nothing to put in.
+_NONE = "(none)"
 
 
 class TerminalPrompt:
@@ -55,27 +67,31 @@ class TerminalPrompt:
         source: Input,
         history: Path,
         complete: Complete,
-        suspend: Callable[[], None],
-        interrupts: Interrupts,
+        bindings: Bindings,
+        bar: Callable[[], str],
+        vi: bool,
         color: bool,
     ) -> None:
-        """`complete` gives what a command being typed may become, each with a description."""
+        """`complete` gives what the text being typed may become; `bar` the line below it."""
         self._source = source
         self._output = _output()
         self._depth = None if color else ColorDepth.DEPTH_1_BIT
-        self._suspend = suspend
-        self._interrupts = interrupts
-        self._asking = self._session(self._ask_keys(), _history(history), _CommandCompleter(complete), erase=False)
-        self._complete = complete
+        self._completer = _Completer(complete)
+        self._bindings = bindings
+        self._bar = bar
+        self._mode = EditingMode.VI if vi else EditingMode.EMACS
+        self._asking = self._session(bindings.asking(), _history(history), erase=False)
+        self._add_bar(self._asking)
         self._pausing: PromptSession[Any] | None = None
-        self._shortcuts: Mapping[str, str] = {}
         self.unsent = ""
 
-    async def ask(self, text: str = "") -> Send | Leave:
+    async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Leave:
+        self._bindings.shortcuts = shortcuts
+        self._asking.app.erase_when_done = False
         result = await self._asking.prompt_async(
             [("class:mark", "> ")], default=text, set_exception_handler=False, handle_sigint=False
         )
-        return result if isinstance(result, Leave) else Send(result)
+        return Send(result) if isinstance(result, str) else result
 
     def warm(self) -> Iterator[None]:
         self._pause_session()
@@ -83,7 +99,7 @@ class TerminalPrompt:
 
     async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
         session = self._pause_session()
-        self._shortcuts = shortcuts
+        self._bindings.shortcuts = shortcuts
         try:
             return await self._pause(session, line, text)
         except asyncio.CancelledError:
@@ -107,20 +123,20 @@ class TerminalPrompt:
 
     def _pause_session(self) -> PromptSession[Any]:
         if self._pausing is None:
-            self._pausing = self._session(
-                self._pause_keys(), InMemoryHistory(), _CommandCompleter(self._complete), erase=True
-            )
+            self._pausing = self._session(self._bindings.paused(), InMemoryHistory(), erase=True)
             self._pausing.app.timeoutlen = _ESCAPE_STOP
         return self._pausing
 
-    def _session(self, keys: KeyBindings, history: History, completer: Completer, *, erase: bool) -> PromptSession[Any]:
+    def _session(self, keys: KeyBindings, history: History, *, erase: bool) -> PromptSession[Any]:
         session: PromptSession[Any] = PromptSession(
             input=self._source,
             output=self._output,
             key_bindings=keys,
             history=history,
-            completer=completer,
+            enable_history_search=True,
+            completer=self._completer,
             complete_while_typing=False,
+            editing_mode=self._mode,
             multiline=True,
             reserve_space_for_menu=_MENU_ROWS,
             prompt_continuation="  ",
@@ -132,87 +148,23 @@ class TerminalPrompt:
         session.app.timeoutlen = _ESCAPE_ENTER
         return session
 
-    def _common_keys(self) -> KeyBindings:
-        keys = KeyBindings()
+    def _add_bar(self, session: PromptSession[Any]) -> None:
+        """Put the bar right below the line: prompt_toolkit's own waits for the terminal to say where its cursor is."""
+        control = FormattedTextControl(lambda: [("class:bar", self._fitting(self._bar()))])
+        bar = ConditionalContainer(Window(control, height=1), filter=~is_done & _roomy)
+        session.layout.container = HSplit([session.layout.container, bar])
 
-        @keys.add("enter", filter=_written)
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.validate_and_handle()
-
-        @keys.add("enter", filter=~_written)
-        def _(event: KeyPressEvent) -> None:
-            """An empty line is nothing to send."""
-
-        @keys.add("escape", "enter")
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.newline()
-
-        @keys.add("c-d", filter=~_written)
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(result=Leave())
-
-        @keys.add("c-z")
-        async def _(event: KeyPressEvent) -> None:
-            async with in_terminal():
-                self._suspend()
-
-        return keys
-
-    def _ask_keys(self) -> KeyBindings:
-        keys = self._common_keys()
-
-        @keys.add("c-c")
-        def _(event: KeyPressEvent) -> None:
-            if self._interrupts.press():
-                event.app.exit(result=Leave(interrupted=True))
-            elif event.current_buffer.text:
-                event.current_buffer.reset()
-            else:
-                event.current_buffer.text = ""
-
-        return keys
-
-    def _pause_keys(self) -> KeyBindings:
-        keys = self._common_keys()
-
-        @keys.add(" ", filter=~_written)
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(result=Resume())
-
-        @keys.add("escape")
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(result=Stop())
-
-        def shortcut(event: KeyPressEvent, name: str) -> None:
-            text = self._shortcuts.get(name, "")
-            if text.endswith(" "):
-                event.current_buffer.insert_text(text)
-            elif text:
-                event.app.exit(result=Send(text))
-
-        def active(name: str) -> Condition:
-            return Condition(lambda: name in self._shortcuts)
-
-        for letter in ascii_lowercase + digits:
-            keys.add("escape", letter, filter=~_written & active(f"alt-{letter}"))(
-                lambda event, name=f"alt-{letter}": shortcut(event, name)
-            )
-        for letter in (*ascii_lowercase, "?"):
-            keys.add(letter, filter=~_written & active(letter))(lambda event, name=letter: shortcut(event, name))
-
-        @keys.add("c-c")
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(result=Leave(interrupted=True) if self._interrupts.press() else Stop())
-
-        return keys
+    def _fitting(self, text: str) -> str:
+        return chop(clean(text).replace("\n", " ").replace("\t", " "), max(1, self._output.get_size().columns - 1))[0]
 
 
 @Condition
-def _written() -> bool:
-    return bool(get_app().current_buffer.text.strip())
+def _roomy() -> bool:
+    """A window of few rows is for what is typed."""
+    return get_app().output.get_size().rows >= _BAR_FROM_ROWS
 
 
-class _CommandCompleter(Completer):
+class _Completer(Completer):
     def __init__(self, complete: Complete) -> None:
         self._complete = complete
 
@@ -222,10 +174,9 @@ class _CommandCompleter(Completer):
     async def get_completions_async(
         self, document: Document, complete_event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
-        text = document.text_before_cursor
-        if text.startswith("/") and "\n" not in text:
-            for whole, summary in await self._complete(text):
-                yield Completion(whole, start_position=-len(text), display_meta=summary)
+        for each in await self._complete(document.text_before_cursor):
+            about = clean(each.about)
+            yield Completion(each.text, -each.replaced, display=clean(each.text) or _NONE, display_meta=about)
 
 
 def _output() -> Output:

@@ -1,20 +1,20 @@
 """An answer on the screen: events to the view, keys to the turn, text to the journal, all at the same time.
 
 Keys are raced with the stream; they never wait for the next chunk. What is typed while the answer streams is shown
-in the status line and kept: a finished line is queued as the next message, an unfinished one stays to be gone on with.
+below it and kept: a finished line is queued as the next message, an unfinished one stays to be gone on with.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from enum import Enum
 from typing import Any
 
+from llmterm.chat.ahead import Ahead
 from llmterm.chat.decision import Interrupts
-from llmterm.chat.status import streaming_line
+from llmterm.chat.status import queue_lines, streaming_line
 from llmterm.chat.view import View
 from llmterm.journal import keep_journal
 from llmterm.keys import Key, KeySource
@@ -57,8 +57,7 @@ class Stage:
     ) -> None:
         """`holds` tells whether a pause only holds the screen, while the stream is read on."""
         self.holds = holds
-        self.typed = ""
-        self.queue: deque[str] = deque()
+        self.ahead = Ahead()
         self.view = view
         self.keys = keys
         self.interrupts = interrupts
@@ -68,17 +67,6 @@ class Stage:
         """Show the answer until its stream ends, for whatever reason, and journal it. Keys act on `turn`."""
         performance = _Performance(self, turn, log, label)
         return await performance.run()
-
-    def take_typed(self) -> str:
-        typed, self.typed = self.typed, ""
-        return typed
-
-    def take_queue(self) -> str:
-        """Give back all that was queued or begun, as one text to edit."""
-        lines = [*self.queue, *([self.typed] if self.typed else [])]
-        self.queue.clear()
-        self.typed = ""
-        return "\n".join(lines)
 
 
 class _Performance:
@@ -99,7 +87,7 @@ class _Performance:
         self._preparation = turn.provider.preparation(turn.request.model)
 
     async def run(self) -> Wish:
-        self._view.frame(self._status())  # before anything that may take its time
+        self._view.frame(self._footer())  # before anything that may take its time
         async with self._stage.keys:
             tasks = [asyncio.create_task(self._beside(job)) for job in self._jobs()]
             try:
@@ -144,7 +132,7 @@ class _Performance:
                     await self._changed.wait()
             self._changed.clear()
             began = self._clock()
-            self._view.frame(self._status())
+            self._view.frame(self._footer())
             cost = self._clock() - began
             await asyncio.sleep(min(max(_FRAME_SECONDS, cost / _FRAME_SHARE), _LONGEST_PAUSE))
 
@@ -155,7 +143,7 @@ class _Performance:
 
     async def _press(self, key: Key) -> None:
         match key.name:
-            case "space" if not self._stage.typed:
+            case "space" if not self._stage.ahead.text:
                 await self._pause()
             case "chord":
                 await self._pause()
@@ -167,14 +155,18 @@ class _Performance:
                 if self._stage.interrupts.press():
                     self._wish = Wish.LEAVE_INTERRUPTED
                 await self._turn.cancel()
-            case "c-d" | "eof" if not self._stage.typed:
+            case "c-d" | "eof" if not self._stage.ahead.text:
                 self._wish = Wish.LEAVE
                 await self._turn.pause()
             case "c-z":
                 self._wish = Wish.SUSPEND
                 await self._turn.pause()
+            case "enter" if not self._stage.ahead.text:
+                self._turn.progress.hurry()
             case _:
-                self._type(key)
+                queued = self._stage.ahead.press(key)
+                if queued is not None:
+                    self._view.note(f"queued as the next message: {queued}")
 
     async def _pause(self) -> None:
         if self._stage.holds() or self._turn.state is not TurnState.STREAMING:
@@ -183,39 +175,20 @@ class _Performance:
         else:
             await self._turn.pause()
 
-    def _type(self, key: Key) -> None:
-        stage = self._stage
-        match key.name:
-            case "text" | "space" | "paste":
-                stage.typed += key.text
-            case "backspace":
-                stage.typed = stage.typed[:-1]
-            case "c-u":
-                stage.typed = ""
-            case "c-w":
-                stage.typed = stage.typed.rstrip().rpartition(" ")[0]
-            case "enter":
-                if not stage.typed:
-                    self._turn.progress.hurry()
-                if stage.typed.strip():
-                    stage.queue.append(stage.typed)
-                stage.typed = ""
-            case _:
-                pass
-
-    def _status(self) -> str:
+    def _footer(self) -> list[str]:
         now = self._clock()
         rate = None
         if self._first_token is not None:
             segment = self._turn.reply.chunks
             rate = segment / max(now - self._first_token, 0.001) if segment > 1 else 0.0
-        return streaming_line(
+        ahead = self._stage.ahead
+        line = streaming_line(
             model=self._label,
             elapsed=now - self._began,
             rate=rate,
             preparation="" if self._first_token else self._preparation,
             waiting=self._turn.progress.line,
-            typed=self._stage.typed,
-            queued=len(self._stage.queue),
+            typed=ahead.line(),
             columns=self._view.columns,
         )
+        return [*queue_lines(ahead.queue, self._view.columns), line]

@@ -5,7 +5,10 @@ Every state is in words; "paused" stands in every pause line and nowhere else.
 
 from __future__ import annotations
 
-from llmterm.messages import EndReason, Reply
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmterm.messages import EndReason, Message, Reply, Segment
 
 _WHY = {
     EndReason.MARKER: "by the model",
@@ -17,6 +20,12 @@ _WHY = {
     EndReason.CRASH: "by the end of llmterm",
 }
 
+# How many of the messages that wait are shown.
+_QUEUE_ROWS = 4
+
+# Why an answer rests that nobody paused.
+BY_ITSELF = frozenset(_WHY)
+
 _FAILURES = (EndReason.NETWORK, EndReason.TIMEOUT, EndReason.ERROR)
 
 
@@ -26,8 +35,46 @@ def tokens(reply: Reply) -> int:
     return written + (reply.usage.output_tokens if reply.usage else reply.chunks)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """What several segments add up to. `cost` is None where none has one; `estimated` if some tokens were guessed."""
+
+    segments: int
+    input_tokens: int
+    output_tokens: int
+    estimated: bool
+    cost: float | None
+
+
+def total(segments: Sequence[Segment]) -> Total:
+    costs = [segment.cost for segment in segments if segment.cost is not None]
+    return Total(
+        segments=len(segments),
+        input_tokens=sum(segment.usage.input_tokens for segment in segments),
+        output_tokens=sum(segment.usage.output_tokens for segment in segments),
+        estimated=any(segment.usage.estimated for segment in segments),
+        cost=sum(costs) if costs else None,
+    )
+
+
+def bar(*, label: str, messages: Sequence[Message], title: str, attached: Sequence[str] = ()) -> str:
+    """Return the line below a prompt: who answers, the tokens of the conversation and their price, its title.
+
+    The tokens are those that the last answer was asked with, and itself: what the next question takes along.
+    """
+    segments = [segment for message in messages for segment in message.segments]
+    parts = [label]
+    if segments:
+        used, price = segments[-1].usage, total(segments).cost
+        parts.append(f"{'about ' if used.estimated else ''}{count(used.input_tokens + used.output_tokens, 'token')}")
+        parts += [f"cost {price:.4f}"] if price is not None else []
+    parts += [f"with {', '.join(attached)}"] if attached else []
+    parts += [title] if title else []
+    return " - ".join(parts)
+
+
 def count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def streaming_line(
@@ -38,7 +85,6 @@ def streaming_line(
     preparation: str = "",
     waiting: str = "",
     typed: str = "",
-    queued: int = 0,
     columns: int = 80,
 ) -> str:
     """Return the status line of an answer that streams; `elapsed` in seconds, `rate` in tokens per second.
@@ -53,17 +99,30 @@ def streaming_line(
         progress = "waiting for the first token"
     else:
         progress = f"{rate:.0f} tokens/s"
-    typed = typed.replace("\n", "⏎")
     if len(typed) > columns - 4:
         typed = "…" + typed[max(0, len(typed) - columns + 5) :]  # what is being typed is at the end
     parts = [f"> {typed}"] if typed else []
     parts += [model, f"{elapsed:.0f} s", progress, "SPACE pause"]
-    parts += [f"{queued} queued"] if queued else []
     for least in (f"{elapsed:.0f} s", model, progress):
         if len(" - ".join(parts)) <= columns:
             break
         parts.remove(least)
     return " - ".join(parts)
+
+
+def ending(reason: EndReason) -> str:
+    """Return in two or three words how an answer has come to its end, or to rest."""
+    return f"rests {_WHY[reason]}" if reason in _WHY else "has answered"
+
+
+def queue_lines(queue: Sequence[str], columns: int) -> list[str]:
+    """Return the messages that wait for the end of the answer, a line each, the last ones if there are many."""
+    first = max(0, len(queue) - _QUEUE_ROWS)
+    lines = [f"and {first} before these"] if first else []
+    for number, text in enumerate(queue[first:], first + 1):
+        line = f"queued {number}: {' '.join(text.split())}"
+        lines.append(line if len(line) <= columns else f"{line[: max(0, columns - 1)]}…")
+    return lines
 
 
 def pause_line(reply: Reply, reason: EndReason, elsewhere: str = "") -> str:

@@ -15,10 +15,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-# Bracketed paste on.
-_TAKE = "\x1b[?2004h"
-# Whatever was being drawn: synchronized output and bracketed paste off, cursor on, colours plain.
-_RESET = "\x1b[?2026l\x1b[?2004l\x1b[?25h\x1b[0m"
+# Bracketed paste and focus reports on.
+_TAKE = "\x1b[?2004h\x1b[?1004h"
+# Whatever was being drawn: synchronized output, bracketed paste and focus reports off, cursor on, colours plain.
+_RESET = "\x1b[?2026l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[0m"
 
 _ENDING = ("SIGTERM", "SIGHUP", "SIGINT")
 
@@ -26,11 +26,14 @@ _ENDING = ("SIGTERM", "SIGHUP", "SIGINT")
 class Terminal:
     """The terminal of `descriptor`; `write` puts text on it. Enter it before drawing, leave it last."""
 
-    def __init__(self, descriptor: int, write: Callable[[str], None], *, escapes: bool = True) -> None:
-        """Without `escapes` no control sequence is ever written."""
+    def __init__(
+        self, descriptor: int, write: Callable[[str], None], *, escapes: bool = True, question: str = ""
+    ) -> None:
+        """Without `escapes` no control sequence is ever written. `question` is put to the terminal once, first."""
         self._descriptor = descriptor
         self._write = write
         self._enter = _TAKE if escapes else ""
+        self._question = question
         self._reset = _RESET if escapes else ""
         self._termios: Any = None
         self._found: Any = None
@@ -60,7 +63,8 @@ class Terminal:
             with suppress(t.error):
                 t.tcsetattr(self._descriptor, t.TCSANOW, mode)
         with suppress(OSError):
-            self._write(self._enter)
+            self._write(self._enter + self._question)
+        self._question = ""
 
     def restore(self) -> None:
         """Give the terminal back as it was found; it may already be gone."""

@@ -6,7 +6,7 @@ A view draws; it decides nothing. `frame` may be called as often as its caller l
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
@@ -36,14 +36,27 @@ class View(Protocol):
         """How long a status line may be."""
         ...
 
+    @property
+    def long(self) -> bool:
+        """Whether the answer is longer than the screen."""
+        ...
+
+    def page(self, text: str) -> str:
+        """Return an answer as a pager should show it."""
+        ...
+
     def begin(self) -> None:
         """A new answer starts."""
         ...
 
     def event(self, event: StreamEvent) -> None: ...
 
-    def frame(self, status: str) -> None:
-        """Draw what has come since the last frame, and the status line."""
+    def frame(self, footer: Sequence[str]) -> None:
+        """Draw what has come since the last frame, and below it the lines of `footer`, the status line last."""
+        ...
+
+    def note(self, line: str) -> None:
+        """Say in words what has changed in the footer, where that is not drawn."""
         ...
 
     def pause(self) -> None:
@@ -87,6 +100,8 @@ class MarkdownView:
         self._renderer = renderer(self._drawn_at[0])
         self._resting = False
         self._displaced = False
+        # How many lines of the answer are permanent.
+        self._rows = 0
 
     def warm(self) -> Iterator[None]:
         for name in _DRAWING:
@@ -102,10 +117,20 @@ class MarkdownView:
     def columns(self) -> int:
         return self._size()[0]
 
+    @property
+    def long(self) -> bool:
+        return self._rows >= self._size()[1]
+
+    def page(self, text: str) -> str:
+        renderer = self._make(self.columns)
+        renderer.feed(text)
+        return "\n".join([*renderer.close(), ""])
+
     def begin(self) -> None:
         self._resting = False
         self._drawn_at = self._size()
         self._renderer = self._make(self._drawn_at[0])
+        self._rows = 0
         self._screen.paint([""], [], [])
 
     def event(self, event: StreamEvent) -> None:
@@ -114,17 +139,20 @@ class MarkdownView:
         elif isinstance(event, ThinkingDelta):
             self._renderer.think(event.text)
 
-    def frame(self, status: str) -> None:
+    def frame(self, footer: Sequence[str]) -> None:
         self._fit()
-        permanent = self._renderer.advance()
-        footer = [f"{self._dim}{clean(status).translate(_ONE_LINE)}{self._plain}"]
-        self._screen.paint(permanent, self._renderer.live(), footer)
+        permanent = self._advance()
+        rows = [f"{self._dim}{clean(line).translate(_ONE_LINE)}{self._plain}" for line in footer]
+        self._screen.paint(permanent, self._renderer.live(), rows)
+
+    def note(self, line: str) -> None:
+        pass  # it is in the footer
 
     def pause(self) -> None:
         if self._resting:
             return
         self._fit()
-        permanent = self._renderer.advance()
+        permanent = self._advance()
         live = self._renderer.live()
         self._screen.paint(permanent, live, [])
         self._renderer.settle(self._screen.settle(live))
@@ -155,7 +183,9 @@ class MarkdownView:
             self._screen.reopen()
         self._resting = False
         self._fit()
-        self._screen.paint([*self._renderer.advance(), *self._renderer.close(), ""], [], [])
+        rest = [*self._advance(), *self._renderer.close()]
+        self._rows += len(rest)
+        self._screen.paint([*rest, ""], [], [])
         self._screen.clear()
 
     def say(self, line: str, *, error: bool = False) -> None:
@@ -164,6 +194,11 @@ class MarkdownView:
         self._screen.paint([f"{style}{row}{self._plain}" for row in lines], [], [])
         self._screen.clear()
         self._displaced = True
+
+    def _advance(self) -> list[str]:
+        lines = self._renderer.advance()
+        self._rows += len(lines)
+        return lines
 
     def _fit(self) -> None:
         size = self._size()
@@ -189,6 +224,13 @@ class PlainView:
     def columns(self) -> int:
         return 200  # a line that is too long wraps, and nothing is drawn over it
 
+    @property
+    def long(self) -> bool:
+        return False  # whoever reads a plain screen has all of it
+
+    def page(self, text: str) -> str:
+        return clean(text) + "\n"
+
     def begin(self) -> None:
         self._renderer = PlainRenderer()
         self._announced = False
@@ -199,11 +241,14 @@ class PlainView:
         elif isinstance(event, ThinkingDelta):
             self._renderer.think(event.text)
 
-    def frame(self, status: str) -> None:
+    def frame(self, footer: Sequence[str]) -> None:
         if not self._announced:
             self._announced = True
-            self._line(status)
+            self._line(footer[-1])
         self._put("".join(self._renderer.advance()))
+
+    def note(self, line: str) -> None:
+        self.say(line)
 
     def pause(self) -> None:
         self._put("".join(self._renderer.advance()))

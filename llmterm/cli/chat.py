@@ -32,6 +32,7 @@ def chat(
         str | None, typer.Option("--pause-mode", help="cut ends the stream at a pause, hold reads it on.")
     ] = None,
     plain: Annotated[bool | None, typer.Option("--plain", help="No colour, no cursor movement.")] = None,
+    theme: Annotated[str | None, typer.Option("--theme", help="The colours: auto, dark or light.")] = None,
     temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same answer again, where a model can.")] = None,
@@ -67,6 +68,7 @@ def chat(
             "keys": one_of("--keys", keys, "terminal", "global"),
             "pause_mode": one_of("--pause-mode", pause_mode, "cut", "hold"),
             "plain": plain,
+            "theme": one_of("--theme", theme, "auto", "dark", "light"),
         },
         marker={"text": marker and check_marker(marker), "enabled": False if no_marker else None},
         stream={

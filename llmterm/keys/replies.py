@@ -27,8 +27,8 @@ class Replies:
         """Return `data` without the terminal's answer. There is one: what looks like another is somebody's text."""
         if self.background is not None:
             return data
-        data = _BACKGROUND.sub(self._note, self.flush() + data, count=1)
-        if self.background is not None:
+        data, answers = _BACKGROUND.subn(self._note, self.flush() + data, count=1)
+        if answers:
             return data
         if half := _HALF.search(data):
             data, self._held = data[: half.start()], half.group()

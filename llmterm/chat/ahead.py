@@ -1,0 +1,118 @@
+"""What is typed while an answer streams: a line with a cursor, and the finished lines that wait to be sent.
+
+Pure state: keys in, text out. Up takes the last line of the queue back into the line, once more the one before it; an
+edited line goes back to its own place.
+"""
+
+from __future__ import annotations
+
+import re
+
+from llmterm.keys import Key
+
+# Where the cursor stands, when it is not at the end.
+_CURSOR = "▏"
+_WORD_BEFORE = re.compile(r"\S*\s*\Z")
+
+
+class Ahead:
+    """Typed ahead: `text` is the line being typed, `queue` the messages that are ready, first one first."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.queue: list[str] = []
+        self._cursor = 0
+        # Where in the queue the line being edited belongs; None for a new one, which comes last.
+        self._place: int | None = None
+
+    def press(self, key: Key) -> str | None:
+        """Do what the key says; return the line if it was queued now."""
+        match key.name:
+            case "text" | "space" | "paste":
+                self._replace(self._cursor, self._cursor, key.text)
+            case "enter":
+                return self._enqueue()
+            case "up":
+                self._move(-1)
+            case "down":
+                self._move(1)
+            case "left":
+                self._cursor = max(0, self._cursor - 1)
+            case "right":
+                self._cursor = min(len(self.text), self._cursor + 1)
+            case "home" | "c-a":
+                self._cursor = 0
+            case "end" | "c-e":
+                self._cursor = len(self.text)
+            case _:
+                self._delete(key.name)
+        return None
+
+    def put(self, text: str) -> None:
+        """Have `text` in the line, to be gone on with."""
+        self.text, self._cursor = text, len(text)
+
+    def take(self) -> str:
+        """Give up the line being typed; one that came out of the queue goes back there."""
+        if self._place is not None:
+            self._enqueue()
+        text, self.text, self._cursor = self.text, "", 0
+        return text
+
+    def take_all(self) -> str:
+        """Give up all that was queued or begun, as one text to edit."""
+        if self._place is not None:
+            self._enqueue()
+        lines = [*self.queue, *([self.text] if self.text else [])]
+        self.queue.clear()
+        self.put("")
+        return "\n".join(lines)
+
+    def line(self) -> str:
+        """Return the line as it is shown: on one row, with the cursor where that is not at the end."""
+        before, after = (part.replace("\n", "⏎") for part in (self.text[: self._cursor], self.text[self._cursor :]))
+        return f"{before}{_CURSOR}{after}" if after else before
+
+    def _enqueue(self) -> str | None:
+        text, place = self.text, self._place
+        self.put("")
+        self._place = None
+        if not text.strip():
+            return None
+        self.queue.insert(len(self.queue) if place is None else place, text)
+        return text
+
+    def _move(self, step: int) -> None:
+        """Put the line back into the queue, and take out its neighbour."""
+        place = len(self.queue) if self._place is None else self._place
+        if self._place is None and (self.text.strip() or not self.queue):
+            return  # a line that was never queued is not queued by looking around
+        count = len(self.queue)
+        self._enqueue()
+        target = place + step if step < 0 or len(self.queue) > count else place
+        if 0 <= target < len(self.queue):
+            self._place = target
+            self.put(self.queue.pop(target))
+        elif step < 0 and self.queue:
+            self._place = 0
+            self.put(self.queue.pop(0))
+
+    def _delete(self, name: str) -> None:
+        match name:
+            case "backspace":
+                self._replace(max(0, self._cursor - 1), self._cursor)
+            case "delete" | "c-d":
+                self._replace(self._cursor, self._cursor + 1)
+            case "c-u":
+                self._replace(0, self._cursor)
+            case "c-k":
+                self._replace(self._cursor, len(self.text))
+            case "c-w":
+                found = _WORD_BEFORE.search(self.text[: self._cursor])
+                self._replace(found.start() if found else 0, self._cursor)
+            case _:
+                pass
+
+    def _replace(self, start: int, end: int, text: str = "") -> None:
+        self.text = self.text[:start] + text + self.text[end:]
+        self._cursor = start + len(text)

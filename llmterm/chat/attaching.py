@@ -1,0 +1,93 @@
+"""What goes with the next message: `/attach` for files, `/paste` for the clipboard, `@path` in the message itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from llmterm.chat.commands import Choice, Command
+from llmterm.chat.mentions import TextFile, expand, paths, read
+from llmterm.errors import UsageError
+from llmterm.messages import Attachment, Message
+
+_NONE = "none"
+
+
+class Attaching:
+    """Collects attachments until a message takes them along."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        say: Callable[[str], None],
+        clipboard: Callable[[], Awaitable[str | Attachment | None]],
+    ) -> None:
+        """`clipboard` gives what is in it: a text, or an image."""
+        self._folder = folder
+        self._say = say
+        self._clipboard = clipboard
+        self._waiting: list[TextFile | Attachment] = []
+        self._pasted = 0
+        self.draft = ""
+
+    def commands(self) -> list[Command]:
+        return [
+            Command(
+                name="attach",
+                argument="[FILE|none]",
+                summary="send a file along (or write @FILE in the message)",
+                run=self._attach,
+                values=self._paths,
+            ),
+            Command(
+                name="paste",
+                argument="",
+                summary="take what is in the clipboard, a text or an image",
+                run=self._paste,
+            ),
+        ]
+
+    @property
+    def names(self) -> list[str]:
+        """What waits for the next message."""
+        return [each.name for each in self._waiting]
+
+    def message(self, text: str) -> Message:
+        """Return the message that `text` makes with what is attached and what it mentions.
+
+        Raises UsageError for a file that cannot be attached. What waits goes on waiting until `sent`.
+        """
+        text, attached, said = expand(text, self._folder)
+        for line in said:
+            self._say(line)
+        blocks = [each.block() for each in self._waiting if isinstance(each, TextFile)]
+        waiting = tuple(each for each in self._waiting if isinstance(each, Attachment))
+        return Message(role="user", text="\n\n".join([text, *blocks]), attachments=(*waiting, *attached))
+
+    def sent(self) -> None:
+        self._waiting.clear()
+
+    async def _attach(self, name: str) -> None:
+        if name == _NONE:
+            self._waiting.clear()
+        elif name:
+            self._waiting.append(read(self._folder, name))
+        waiting = ", ".join(self.names)
+        self._say(f"with the next message: {waiting}" if waiting else "nothing is attached to the next message")
+
+    async def _paste(self, _argument: str) -> None:
+        found = await self._clipboard()
+        if not found:
+            raise UsageError("the clipboard is empty")
+        if isinstance(found, str):
+            self.draft = found
+            return
+        self._pasted += 1
+        stem, dot, suffix = found.name.partition(".")
+        self._waiting.append(replace(found, name=f"{stem}-{self._pasted}{dot}{suffix}"))
+        self._say(f"with the next message: {', '.join(self.names)}")
+
+    async def _paths(self, typed: str) -> Sequence[Choice]:
+        return [*paths(typed, self._folder), *([(_NONE, "nothing")] if _NONE.startswith(typed) else [])]

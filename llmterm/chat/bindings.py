@@ -1,0 +1,124 @@
+"""The keys of the prompts, on prompt_toolkit: sending, leaving, shortcuts, and what a paused answer adds.
+
+Editing, history and search are prompt_toolkit's own, in its emacs and vi modes. Only what means something to a chat is
+bound here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from string import ascii_lowercase, digits
+
+from prompt_toolkit.application import get_app, in_terminal
+from prompt_toolkit.filters import Condition, vi_mode, vi_navigation_mode
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+from llmterm.chat.decision import Interrupts, Leave, Resume, Send, Stop
+
+# Keys whose prompt_toolkit name is not ours.
+_NAMED = ("pageup",)
+
+
+@Condition
+def written() -> bool:
+    return bool(get_app().current_buffer.text.strip())
+
+
+class Bindings:
+    """Makes the key bindings of both prompts. `shortcuts` are keys that, on an empty line, send a text."""
+
+    def __init__(
+        self, *, suspend: Callable[[], None], edit: Callable[[str], Awaitable[str]], interrupts: Interrupts
+    ) -> None:
+        """`edit` gives a text as the user's editor left it; it has the terminal to itself, and never raises."""
+        self._suspend = suspend
+        self._edit = edit
+        self._interrupts = interrupts
+        self.shortcuts: Mapping[str, str] = {}
+
+    def asking(self) -> KeyBindings:
+        """Return the keys of the prompt for a message."""
+        keys = self._common()
+
+        @keys.add("c-c")
+        def _(event: KeyPressEvent) -> None:
+            if self._interrupts.press():
+                event.app.exit(result=Leave(interrupted=True))
+            else:
+                event.current_buffer.reset()
+
+        return keys
+
+    def paused(self) -> KeyBindings:
+        """Return the keys of the prompt below a paused answer."""
+        keys = self._common()
+
+        @keys.add(" ", filter=~written)
+        def _(event: KeyPressEvent) -> None:
+            event.app.exit(result=Resume())
+
+        @keys.add("escape", filter=~vi_mode | ~written)
+        def _(event: KeyPressEvent) -> None:
+            event.app.exit(result=Stop())
+
+        for letter in ascii_lowercase + digits:
+            name = f"alt-{letter}"
+            keys.add("escape", letter, filter=~written & self._active(name))(self._shortcut(name))
+        for letter in (*ascii_lowercase, "?"):
+            keys.add(letter, filter=~written & self._active(letter))(self._shortcut(letter))
+
+        @keys.add("c-c")
+        def _(event: KeyPressEvent) -> None:
+            event.app.exit(result=Leave(interrupted=True) if self._interrupts.press() else Stop())
+
+        return keys
+
+    def _common(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        @keys.add("enter", filter=written)
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.validate_and_handle()
+
+        @keys.add("enter", filter=~written)
+        def _(event: KeyPressEvent) -> None:
+            """An empty line is nothing to send."""
+
+        # In vi mode an Esc must not wait for what follows it.
+        @keys.add("escape", "enter", filter=~vi_mode)
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.newline()
+
+        @keys.add("c-d", filter=~written)
+        def _(event: KeyPressEvent) -> None:
+            event.app.exit(result=Leave())
+
+        @keys.add("c-z")
+        async def _(event: KeyPressEvent) -> None:
+            async with in_terminal():
+                self._suspend()
+
+        @keys.add("c-x", "c-e")
+        @keys.add("v", filter=vi_navigation_mode)
+        async def _(event: KeyPressEvent) -> None:
+            async with in_terminal():
+                event.current_buffer.text = await self._edit(event.current_buffer.text)
+            event.current_buffer.cursor_position = len(event.current_buffer.text)
+
+        for name in _NAMED:
+            keys.add(name, filter=~written & self._active(name))(self._shortcut(name))
+        return keys
+
+    def _active(self, name: str) -> Condition:
+        return Condition(lambda: name in self.shortcuts)
+
+    def _shortcut(self, name: str) -> Callable[[KeyPressEvent], None]:
+        def act(event: KeyPressEvent) -> None:
+            text = self.shortcuts.get(name, "")
+            if text.endswith(" "):
+                event.current_buffer.insert_text(text)
+            elif text:
+                event.app.erase_when_done = True  # nothing was typed
+                event.app.exit(result=Send(text))
+
+        return act

@@ -1,0 +1,169 @@
+"""The commands about sessions: which there are, and which one the chat goes on with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from llmterm.chat.commands import Choice, Command
+from llmterm.chat.session import ChatSession
+from llmterm.errors import UsageError
+from llmterm.sessions import SessionInfo, StoredSession
+
+_LISTED = 20
+_FOUND = 20
+
+
+class Browsing:
+    """Lists, finds, opens, names and branches sessions."""
+
+    def __init__(
+        self,
+        *,
+        session: ChatSession,
+        say: Callable[[str], None],
+        reopen: Callable[[StoredSession], Awaitable[None]],
+    ) -> None:
+        """`reopen` has the chat go on with a stored session."""
+        self._session = session
+        self._store = session.store
+        self._say = say
+        self._reopen = reopen
+
+    def commands(self) -> list[Command]:
+        return [
+            Command(name="sessions", argument="", summary="list the newest sessions", run=self._list),
+            Command(
+                name="load",
+                argument="ID",
+                summary="open an earlier session",
+                run=self._load,
+                values=self._ids,
+            ),
+            Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=self._system),
+            Command(name="new", argument="[TITLE]", summary="begin a new session", run=self._new),
+            Command(name="title", argument="[TEXT]", summary="show or set the session's title", run=self._title),
+            Command(
+                name="search", argument="WORDS", summary="find sessions with all these words", run=self._search
+            ),
+            Command(
+                name="branch",
+                argument="[N]",
+                summary="go on in a copy, of N questions or all",
+                run=self._branch,
+            ),
+            Command(
+                name="continue",
+                argument="[ID]",
+                summary="go on with an answer that was stopped or cut",
+                run=self._continue,
+                values=self._open_ids,
+            ),
+            Command(
+                name="discard",
+                argument="[ID]",
+                summary="drop an answer that is not over",
+                run=self._discard,
+                values=self._open_ids,
+            ),
+        ]
+
+    def offer(self) -> None:
+        """Point at the newest answer that is not over: cut by the end of an earlier run, or left at a pause."""
+        opened = next(iter(self._opened()), None)
+        if opened is not None:
+            self._say(f"“{opened.title}” has an answer that is not over")
+            self._say(f"/continue {opened.id} goes on with it - /discard {opened.id} drops it\n\n")
+
+    async def _list(self, _argument: str) -> None:
+        infos = self._store.infos(limit=_LISTED + 1)
+        if not infos:
+            raise UsageError("there is no session yet")
+        self._say("\n".join(self._line(info) for info in infos[:_LISTED]))
+        if len(infos) > _LISTED:
+            self._say("older ones: /search WORDS, or `llmterm sessions list`")
+
+    def _line(self, info: SessionInfo) -> str:
+        state = "" if info.state == "complete" else f"  ({info.state})"
+        here = "  (this one)" if info.id == self._session.id else ""
+        return f"{info.id}  {info.updated_at.astimezone():%Y-%m-%d %H:%M}  {info.title}{state}{here}"
+
+    async def _load(self, given: str) -> None:
+        if not given:
+            raise UsageError("which session?", hint="/load ID; /sessions lists them")
+        await self._reopen(self._store.load(given))
+
+    async def _new(self, title: str) -> None:
+        self._session.new()
+        if title:
+            self._session.set_title(title)
+        self._say(f"a new session{f', “{title}”' if title else ''}")
+
+    async def _system(self, text: str) -> None:
+        if text:
+            self._session.set_system(text)
+        self._say(self._session.conversation.system or "there is no system prompt")
+
+    async def _title(self, title: str) -> None:
+        if title:
+            self._session.set_title(title)
+        self._say(self._session.title or "the session has no title yet")
+
+    async def _search(self, words: str) -> None:
+        if not words:
+            raise UsageError("search for what?", hint="/search WORDS")
+        hits = self._store.search(words, limit=_FOUND)
+        self._say("\n".join(f"{hit.id}  {hit.title}\n          {hit.snippet}" for hit in hits) or "nothing was found")
+
+    async def _branch(self, given: str) -> None:
+        """The number of questions that stay, not of messages: people count what they asked."""
+        questions = [index for index, message in enumerate(self._session.messages) if message.role == "user"]
+        if given and not (given.isdecimal() and 0 < int(given) <= len(questions)):
+            raise UsageError(f"there is no question {given!r}", hint=f"there are {len(questions)}")
+        keep = len(self._session.messages)
+        if given and int(given) < len(questions):
+            keep = questions[int(given)]
+        branch = self._store.branch(self._session.recorded(), keep)
+        self._session.open(self._store.load(branch))
+        self._say(f"this is {branch}, “{self._session.title}”")
+
+    async def _continue(self, given: str) -> None:
+        if not given and self._session.id is not None:
+            last = self._session.messages[-1] if self._session.messages else None
+            if last is not None and last.role == "assistant" and last.status == "interrupted":
+                await self._reopen(self._store.open_again(self._session.id))
+                return
+        stored = self._store.load(given or self._newest_open())
+        if stored.answer is None and stored.id == self._session.id:
+            raise UsageError("the last answer is whole", hint="/retry asks for another one")
+        await self._reopen(stored)
+
+    async def _discard(self, given: str) -> None:
+        answer = self._store.load(given or self._newest_open()).answer
+        if answer is None:
+            raise UsageError("the answer of that session is over")
+        self._store.reopen(answer).discard()
+        self._say("dropped")
+
+    def _newest_open(self) -> str:
+        found = next(iter(self._opened()), None)
+        if found is None:
+            raise UsageError("there is no answer to go on with", hint="/sessions lists sessions, /load opens one")
+        return found.id
+
+    def _opened(self) -> list[SessionInfo]:
+        """Return the sessions whose answer is not over, but for this one and those of pipes."""
+        return [
+            info
+            for info in self._store.infos()
+            if info.state in ("cut", "paused") and info.id != self._session.id and not info.piped
+        ]
+
+    async def _ids(self, _typed: str) -> Sequence[Choice]:
+        return _choices(self._store.infos(limit=_LISTED))
+
+    async def _open_ids(self, _typed: str) -> Sequence[Choice]:
+        return _choices(self._opened())
+
+
+def _choices(infos: Iterable[SessionInfo]) -> list[Choice]:
+    return [(info.id, info.title) for info in infos]

@@ -1,0 +1,137 @@
+"""What is taken out of the chat: to the clipboard, to a file, to the pager."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from llmterm.chat.commands import Choice, Command
+from llmterm.chat.mentions import paths
+from llmterm.chat.pausing import Pausing
+from llmterm.chat.session import ChatSession
+from llmterm.errors import UsageError
+from llmterm.openblock import code_blocks
+from llmterm.sessions import export, markdown
+
+_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
+_NAME_LENGTH = 60
+
+
+class Copying:
+    """The commands /copy, /save, /export and /pager."""
+
+    def __init__(
+        self,
+        *,
+        session: ChatSession,
+        pausing: Pausing,
+        folder: Path,
+        say: Callable[[str], None],
+        copy: Callable[[str], Awaitable[str]],
+        page: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """`copy` puts a text into the clipboard and says where that is; `page` shows one in the user's pager."""
+        self._session = session
+        self._pausing = pausing
+        self._folder = folder
+        self._say = say
+        self._copy_text = copy
+        self._page_text = page
+
+    def commands(self) -> list[Command]:
+        return [
+            Command(
+                name="copy",
+                argument="[code [N]]",
+                summary="put the last answer, or its code, into the clipboard",
+                run=self._copy,
+                values=self._code,
+            ),
+            Command(
+                name="save",
+                argument="FILE [code [N]]",
+                summary="write the last answer, or its code, to a file",
+                run=self._save,
+                values=self._paths,
+            ),
+            Command(
+                name="export",
+                argument="[FILE]",
+                summary="write the session to a file, .md or .json",
+                run=self._export,
+                values=self._paths,
+            ),
+            Command(name="pager", argument="", summary="read the last answer in $PAGER (PageUp)", run=self._page),
+        ]
+
+    @property
+    def _answer(self) -> str:
+        """The answer at rest, else the last one."""
+        turn = self._pausing.turn
+        return turn.reply.text if turn is not None else self._session.answer.text
+
+    async def _copy(self, what: str) -> None:
+        text = self._part(what)
+        where = await self._copy_text(text)
+        self._say(f"copied {len(text):,} characters {where}")
+
+    async def _save(self, given: str) -> None:
+        name, code, number = given.partition(" code")
+        path = self._new_file(name.strip())
+        text = self._part(f"code{number}" if code else "")
+        self._write(path, text if text.endswith("\n") else f"{text}\n")
+
+    async def _export(self, name: str) -> None:
+        stored = self._session.store.load(self._session.recorded(), peek=True)
+        title = _NOT_IN_NAMES.sub("-", stored.title).strip("-.")[:_NAME_LENGTH]
+        path = self._new_file(name or f"{title or stored.id}.md")
+        if path.suffix == ".json":
+            self._write(path, json.dumps(export(stored), indent=2, ensure_ascii=False) + "\n")
+        else:
+            self._write(path, markdown(stored))
+
+    async def _page(self, _argument: str) -> None:
+        await self._page_text(self._answer)
+
+    async def _code(self, _typed: str) -> Sequence[Choice]:
+        blocks = code_blocks(self._answer)
+        return [
+            (f"code {number}", f"{block.language} {block.code.splitlines()[0] if block.code else ''}".strip())
+            for number, block in enumerate(blocks, 1)
+        ]
+
+    async def _paths(self, typed: str) -> Sequence[Choice]:
+        return paths(typed, self._folder)
+
+    def _part(self, what: str) -> str:
+        """Return the answer, or the code block of it that `what` means."""
+        word, _, number = what.partition(" ")
+        if not word:
+            return self._answer
+        if word != "code" or (number and not number.strip().isdecimal()):
+            raise UsageError("what of the answer?", hint="nothing for all of it, or code N")
+        blocks = code_blocks(self._answer)
+        if not blocks:
+            raise UsageError("there is no code in the last answer")
+        index = int(number) if number else len(blocks)
+        if not 0 < index <= len(blocks):
+            raise UsageError(f"there is no code block {index}", hint=f"there are {len(blocks)}")
+        return blocks[index - 1].code
+
+    def _new_file(self, name: str) -> Path:
+        if not name:
+            raise UsageError("to which file?", hint="/save FILE")
+        path = self._folder / Path(name).expanduser()
+        if path.exists():
+            raise UsageError(f"{name} is there already", hint="give another name")
+        return path
+
+    def _write(self, path: Path, text: str) -> None:
+        try:
+            with path.open("x", encoding="utf-8", errors="replace", newline="") as file:
+                file.write(text)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+        self._say(f"written to {path}")

@@ -1,0 +1,41 @@
+"""The commands that take the last question back: to ask it again, to edit it, or to have it never asked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from llmterm.chat.commands import Command
+from llmterm.chat.session import ChatSession
+from llmterm.messages import Message
+
+
+class Redoing:
+    """/retry and /undo, and /edit where no answer is paused."""
+
+    def __init__(
+        self, *, session: ChatSession, say: Callable[[str], None], ask: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        """`ask` has a question answered."""
+        self._session = session
+        self._say = say
+        self._ask = ask
+
+    def commands(self) -> list[Command]:
+        return [
+            Command(name="retry", argument="", summary="ask the last question again", run=self._retry),
+            Command(name="undo", argument="", summary="take back the last question and its answer", run=self._undo),
+        ]
+
+    async def edit(self) -> None:
+        """Put the last question back into the line, and its answer away."""
+        self._session.draft = self._session.take_back().text
+
+    async def _retry(self, _argument: str) -> None:
+        question = self._session.take_back()
+        self._say(f"> {question.text}")
+        await self._ask(question)
+
+    async def _undo(self, _argument: str) -> None:
+        question = self._session.take_back()
+        first = question.text.strip().partition("\n")[0]
+        self._say(f"taken back: {first}")
