@@ -9,10 +9,10 @@ after a time. Counted is how many of the answers are the uninterrupted one to th
 - after a restart: gone on with by an engine that has never seen the conversation. It computes in one batch what was
   computed token by token, which rounds otherwise: at a near-tie the model takes another word, also without a pause.
 
-Joins are judged by the rules of `judge`. On instruction the text is never the uninterrupted one: there the rules judge
-the continuation as the model sent it, glued to what was there (the baseline), and as it came out of the turn's seam.
-Where the seam saw that the model had started the answer over, nothing was joined, and the user would be asked: that is
-counted apart, and is no join without a fault.
+Joins are judged by the rules of `judge`; those that it finds to be the model's own doing are counted apart. On
+instruction the text is never the uninterrupted one: there the rules judge the continuation as the model sent it, glued
+to what was there (the baseline), and as it came out of the turn's seam. Where the seam saw that the model had started
+the answer over, nothing was joined, and the user would be asked: that is counted apart, and is no join without a fault.
 
 One thread computes: two wait for each other busily, and are slower than one when the machine does something else.
 """
@@ -26,7 +26,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from benchmarks.judge import FAULTS, faults
+from benchmarks.judge import FAULTS, OF_THE_MODEL, faults, untouched
 from benchmarks.measure import Row
 from benchmarks.prompts import OTHERS, PROMPTS
 from benchmarks.watched import Watched
@@ -81,12 +81,18 @@ class Tally:
     identical: int = 0
     joins: int = 0
     faulty: int = 0
+    own: int = 0
+    """Joins that look faulty, and are what the model has said."""
 
     def add(self, whole: Whole, joins: Sequence[Join]) -> None:
         self.answers += 1
         self.identical += joins[-1].result == whole.text
         self.joins += len(joins)
-        self.faulty += sum(join.faults(whole) != ["none"] for join in joins)
+        for join in joins:
+            found = {*join.faults(whole)} - {"none"}
+            own = found <= OF_THE_MODEL and untouched(join.before, join.raw, join.result)
+            self.own += bool(found and own)
+            self.faulty += bool(found and not own)
 
 
 @dataclass(slots=True)
@@ -136,7 +142,7 @@ async def _rows() -> list[Row]:
         *(_identical(f"same process, pauses: {pauses}", tally, GOAL) for pauses, tally in tallies.items()),
         _identical("two other conversations during the pause", others, GOAL),
         _identical("after a restart", restarted),
-        _sound([*tallies.values(), others, restarted]),
+        *_sound([*tallies.values(), others, restarted]),
         *_instructed(instructed),
     ]
 
@@ -213,14 +219,17 @@ def _identical(what: str, tally: Tally, goal: float | None = None) -> Row:
     )
 
 
-def _sound(tallies: list[Tally]) -> Row:
-    faulty = sum(tally.faulty for tally in tallies)
-    return Row(
-        what=f"literal: joins at fault, of {sum(tally.joins for tally in tallies)}",
-        ours=str(faulty),
-        goal="0",
-        met="MISSED" if faulty else "met",
-    )
+def _sound(tallies: list[Tally]) -> list[Row]:
+    joins, faulty = sum(tally.joins for tally in tallies), sum(tally.faulty for tally in tallies)
+    return [
+        Row(
+            what=f"literal: joins at fault, of {joins}",
+            ours=str(faulty),
+            goal="0",
+            met="MISSED" if faulty else "met",
+        ),
+        Row(what=f"literal: the model's own doing, of {joins}", ours=str(sum(tally.own for tally in tallies))),
+    ]
 
 
 def _instructed(counted: Instructed) -> list[Row]:

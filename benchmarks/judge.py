@@ -13,6 +13,11 @@ characters are judged:
   it, of three letters or more; or with six words of the 60 before it, which those do not have twice themselves.
 - joined: outside of code there is a space too many (one on each side, or a line more than an empty one), or one too
   few (a letter right after a mark that ends a clause, or a capital letter right after a small one).
+
+A literal continuation goes on with the text without the white space at its end. Where the result is just that text and
+the continuation, to the letter, with nothing taken off or put between, nothing was done at the seam: "repeated" and
+"joined" then tell of what the model says (rows of a table that are the same, a file's name), and are no fault of the
+join. They are counted apart.
 """
 
 from __future__ import annotations
@@ -22,6 +27,8 @@ from typing import Literal, TypeAlias
 
 Fault: TypeAlias = Literal["lost", "empty", "restarted", "comment", "repeated", "joined"]
 
+# What the model may do by itself, in a literal continuation.
+OF_THE_MODEL: frozenset[Fault] = frozenset({"repeated", "joined"})
 FAULTS: tuple[Fault, ...] = ("lost", "empty", "restarted", "comment", "repeated", "joined")
 _JUDGED = 200
 _SAME = 20
@@ -32,6 +39,11 @@ _COMMENT = re.compile(
     r"|natürlich|gerne|klar|hier ist|hier sind|weiter geht|bien sûr|voici|d accord|claro|por supuesto|aquí"
     r"|certo|certamente|ecco)\b"
 )
+
+
+def untouched(before: str, raw: str, result: str) -> bool:
+    """Tell whether a literal continuation stands as the model said it behind what it was asked to go on with."""
+    return result.startswith(before) and result == before.rstrip() + raw
 
 
 def faults(before: str, raw: str, result: str, whole: str) -> frozenset[Fault]:

@@ -18,6 +18,9 @@ STORY = "Write a long story about a fox, in many paragraphs."
 # They begin like the story, or share no more than the system prompt with it, which the model's template adds to all.
 OTHERS = ("Write a long poem about rain.", "What is the capital of France?", "Name three rivers.")
 SYSTEM = "You answer at length, and in whole sentences. " * 8
+# Their answers have words in other tokens than the tokenizer takes for the text: "Ai" as "A" and "i".
+MARKET = "Descrivi una giornata al mercato di un piccolo paese."
+SWIMMING = "Escribe una lista de cinco consejos para aprender a nadar."
 
 
 @pytest.fixture
@@ -113,6 +116,48 @@ async def test_several_paused_answers_go_on_in_any_order(provider: LocalProvider
     texts = [await gone_on_with(turn) for turn in turns]
 
     assert [text[: len(whole)] for text, whole in zip(texts, expected, strict=True)] == expected
+
+
+@pytest.mark.local
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("others", [(), OTHERS[:2]], ids=["at once", "over other conversations"])
+async def test_answer_in_tokens_of_its_own_is_the_uninterrupted_one(
+    provider: LocalProvider, others: tuple[str, ...]
+) -> None:
+    """Greedy, to the letter, with six pauses: the model reads what it wrote, not the text of it in other tokens."""
+    request = ask(MARKET, tokens=100)
+    expected = await uninterrupted(request)
+    turn = await paused(provider, request, 3)
+
+    for _ in range(5):
+        for other in others:
+            assert await answered(provider, ask(other, tokens=8))
+        turn.resume()
+        await read(turn, 9)
+        await turn.pause()
+        await read(turn)
+    for other in others:
+        assert await answered(provider, ask(other, tokens=8))
+    text = await gone_on_with(turn)
+
+    assert text[: len(expected)] == expected
+
+
+@pytest.mark.local
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("question", [MARKET, SWIMMING, STORY])
+async def test_answer_goes_on_in_the_tokens_that_it_was_written_in(provider: LocalProvider, question: str) -> None:
+    """After each pause the engine reads as many as it was asked in and has answered with."""
+    turn = Turn(provider, ask(question, tokens=12))
+    turn.start()
+    await read(turn)
+
+    for _ in range(3):
+        assert not turn.reply.text[-1].isspace()
+        await gone_on_with(turn)
+
+    usages = [segment.usage for segment in turn.reply.segments]
+    assert [usage.input_tokens - usages[0].input_tokens for usage in usages] == [0, 12, 24, 36]
 
 
 @pytest.mark.local

@@ -8,7 +8,8 @@ Loading is lazy. It happens in a thread, but llama.cpp holds the interpreter whi
 act afterwards.
 
 What llama.cpp has computed for a conversation is kept while others are answered: a paused answer then goes on with the
-same numbers, and so with the same words. Computed anew, in a batch, they are rounded otherwise.
+same numbers, and so with the same words. Computed anew, in a batch, they are rounded otherwise. For that it goes on in
+the same tokens, too: where its text would be read in others it is sent to the completion endpoint, which takes tokens.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ from typing import Any
 from llmterm.errors import LocalModelError, ProviderError
 from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
-from llmterm.providers.openai import payload, wire
-from llmterm.providers.slot import Slot
+from llmterm.providers.attaching import Accepts, noted
+from llmterm.providers.openai import wire
+from llmterm.providers.pieces import Answer, Answers, completions, tokens
+from llmterm.providers.slot import Slot, question
 from llmterm.providers.stream import WireStream
 from llmterm.providers.weights import default_threads, default_weights, find_model, pulled
+from llmterm.providers.wire import Wire
 from llmterm.transport import Call, Transport
 
 # The path of a unix socket has room for 108 bytes on Linux and 104 elsewhere (sockaddr_un).
@@ -52,7 +56,22 @@ class _Engine:
     key: str
     folder: str
     slot: Slot
+    answers: Answers
     sampling: Mapping[str, float]
+
+    def call(self, path: str, body: Mapping[str, Any], model: str = "") -> Call:
+        return Call(
+            who=LocalProvider.name,
+            model=model,
+            url=self.base_url + path,
+            payload=body,
+            headers={"authorization": f"Bearer {self.key}"},
+            secrets=(self.key,),
+        )
+
+    def call_for(self, request: Request, over: Wire, beside: Mapping[str, Any]) -> Call:
+        body = {**self.sampling, **over.payload(request), **beside}
+        return self.call(f"/v1{over.path(request)}", body, request.model)
 
 
 class LocalProvider:
@@ -91,6 +110,10 @@ class LocalProvider:
         """llama.cpp says "stop" to both on this wire."""
         return False
 
+    def accepts(self, model: str) -> Accepts:
+        """Nothing: no eyes are loaded with a model."""
+        return Accepts()
+
     def cannot_prefill(self, model: str) -> None:
         """Every model can."""
 
@@ -100,16 +123,26 @@ class LocalProvider:
         return "" if path in self._engines else f"loading {path.stem}"
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> WireStream:
+        request = noted(request, self.accepts(request.model))
         path = find_model(request.model, self._folder)
         engine = await self._engine(path)
         # Silence is a prompt being computed, by a machine that takes its time: there is no idle socket here.
         patient = replace(limits, first_token_timeout=None, chunk_timeout=None)
+        answer = engine.answers.begin(request)
+        prompt = await self._prompt(engine, request, answer, patient)
         place = engine.slot.place(request)
         if place == "new" and engine.slot.held is not None:
             await self._keep(engine, engine.slot.held, patient)
         engine.slot.take(request)
-        call = self._call(engine, request, {} if place == "waiting" else {"id_slot": 0})
-        return WireStream(await engine.transport.open(call, patient), _WIRE)
+        beside = {} if place == "waiting" else {"id_slot": 0}
+        if prompt is not None:
+            over = completions(prompt)
+            # Whatever is wrong with that: as text the answer goes on all the same.
+            with suppress(ProviderError):
+                frames = await engine.transport.open(engine.call_for(request, over, beside), patient)
+                return WireStream(frames, answer.noting(over))
+        frames = await engine.transport.open(engine.call_for(request, _WIRE, beside), patient)
+        return WireStream(frames, answer.noting(_WIRE))
 
     def cost(self, model: str, usage: Usage) -> None:
         """There is no price."""
@@ -125,20 +158,27 @@ class LocalProvider:
                 await engine.transport.aclose()
                 _remove(engine.folder)
 
-    def _call(self, engine: _Engine, request: Request, beside: Mapping[str, Any]) -> Call:
-        return Call(
-            who=self.name,
-            model=request.model,
-            url=f"{engine.base_url}/v1/chat/completions",
-            payload={**engine.sampling, **payload(request), **beside},
-            headers={"authorization": f"Bearer {engine.key}"},
-            secrets=(engine.key,),
-        )
+    async def _prompt(
+        self, engine: _Engine, request: Request, answer: Answer, limits: StreamLimits
+    ) -> list[int] | None:
+        """Return the tokens that the answer goes on from, where it was written in others than its text is read in."""
+        if answer.thought or len(answer.pieces) < 2:
+            return None
+
+        async def ask(path: str, body: Mapping[str, Any]) -> Any:
+            return await engine.transport.fetch(engine.call(path, body), limits)
+
+        return await tokens(ask, _WIRE.payload(request)["messages"], answer.pieces)
 
     async def _keep(self, engine: _Engine, held: Request, limits: StreamLimits) -> None:
-        """Have what the slot holds copied to the prompt cache: by asking for it again, and for no token more."""
+        """Have what the slot holds copied to the prompt cache: by asking its question again, for no token of an answer.
+
+        The answer itself would be computed anew, where its text is read in other tokens.
+        """
+        asked = replace(held, messages=question(held), continuation=None)
+        call = engine.call_for(asked, _WIRE, {"max_tokens": 0, "stream": False})
         with suppress(ProviderError):
-            await engine.transport.fetch(self._call(engine, held, {"max_tokens": 0, "stream": False}), limits)
+            await engine.transport.fetch(call, limits)
 
     async def _engine(self, path: Path) -> _Engine:
         # Shielded: llama.cpp cannot be interrupted while it loads, and a pause must not orphan what it loaded.
@@ -175,6 +215,7 @@ class LocalProvider:
             key=key,
             folder=folder,
             slot=Slot(),
+            answers=Answers(),
             sampling=_SMOLLM2_SAMPLING if path == default_weights() else {},
         )
 

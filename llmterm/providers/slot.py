@@ -44,11 +44,11 @@ class Slot:
 
 def _goes_on(request: Request, earlier: Request) -> bool:
     """Tell whether `request` has the question of `earlier`, and more after it."""
-    question = _question(earlier)
-    return len(question) < len(request.messages) and request.messages[: len(question)] == question
+    asked = question(earlier)
+    return len(asked) < len(request.messages) and request.messages[: len(asked)] == asked
 
 
-def _question(request: Request) -> tuple[Message, ...]:
+def question(request: Request) -> tuple[Message, ...]:
     """Return the messages without an answer that is to be continued, of which a later request may have more."""
     messages = request.messages
     return messages[:-1] if messages and messages[-1].role == "assistant" else messages
