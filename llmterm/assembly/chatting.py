@@ -167,7 +167,8 @@ def _outside(launch: Launch, look: Look, terminal: Terminal, view: View) -> Outs
     async def page(text: str) -> None:
         from llmterm.chat.pager import page
 
-        await page(text, environ, give=terminal.restore, retake=terminal.take)
+        if not await page(text, environ, give=terminal.restore, retake=terminal.take):
+            view.displaced()
 
     async def copy(text: str) -> str:
         from llmterm import clipboard

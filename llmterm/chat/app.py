@@ -143,13 +143,13 @@ class Chat:
 
     def bar(self) -> str:
         """Return the line below the prompt."""
-        line = bar(
+        return bar(
             label=self._registry.label(self._choices.provider, self._choices.model),
             messages=self._session.messages,
             title=self._session.title,
             attached=self._attaching.names,
+            long=self._view.long,
         )
-        return f"{line} - PageUp reads the answer" if self._view.long else line
 
     async def complete(self, text: str) -> list[Suggestion]:
         """Return what `text`, which stands before the cursor, may become."""

@@ -10,25 +10,27 @@ from llmterm.chat.editor import command
 from llmterm.errors import UsageError
 
 _FALLBACKS = ("less", "more")
-# What `less` does where the user has not said: colours as they are, and no screen of its own for a short text.
-_LESS = "-RF"
+# Colours as they are, on a screen of its own, also for a short text, whatever LESS says.
+_LESS = ("-R", "-+F", "-+X")
 
 
-async def page(text: str, environ: Mapping[str, str], *, give: Callable[[], None], retake: Callable[[], None]) -> None:
-    """Show `text` in `$PAGER`. `give` and `retake` hand the terminal over and take it back.
+async def page(
+    text: str, environ: Mapping[str, str], *, give: Callable[[], None], retake: Callable[[], None]
+) -> bool:
+    """Show `text` in `$PAGER`; return whether the screen is the same again. Raises UsageError where it cannot be run.
 
-    Raises UsageError where the pager cannot be run.
+    `give` and `retake` hand the terminal over and take it back.
     """
     words = command(environ, ("PAGER",), _FALLBACKS, "pager")
+    less = os.path.basename(words[0]) == "less"
     give()
     try:
-        pager = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.PIPE, env={"LESS": _LESS, **environ}
-        )
+        pager = await asyncio.create_subprocess_exec(*words, *(_LESS if less else ()), stdin=asyncio.subprocess.PIPE)
         await pager.communicate(text.encode("utf-8", "replace"))
     except OSError as error:
         raise UsageError(f"{words[0]} cannot be used: {error}", hint="set PAGER") from None
     finally:
         retake()
     if pager.returncode:
-        raise UsageError(f"{os.path.basename(words[0])} ended with exit code {pager.returncode}", hint="set PAGER")
+        raise UsageError(f"{words[0]} ended with exit code {pager.returncode}", hint="set PAGER")
+    return less

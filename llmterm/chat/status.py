@@ -57,7 +57,9 @@ def total(segments: Sequence[Segment]) -> Total:
     )
 
 
-def bar(*, label: str, messages: Sequence[Message], title: str, attached: Sequence[str] = ()) -> str:
+def bar(
+    *, label: str, messages: Sequence[Message], title: str, attached: Sequence[str] = (), long: bool = False
+) -> str:
     """Return the line below a prompt: who answers, the tokens of the conversation and their price, its title.
 
     The tokens are those that the last answer was asked with, and itself: what the next question takes along.
@@ -69,6 +71,7 @@ def bar(*, label: str, messages: Sequence[Message], title: str, attached: Sequen
         parts.append(f"{'about ' if used.estimated else ''}{count(used.input_tokens + used.output_tokens, 'token')}")
         parts += [f"cost {price:.4f}"] if price is not None else []
     parts += [f"with {', '.join(attached)}"] if attached else []
+    parts += ["PageUp reads the answer"] if long else []
     parts += [title] if title else []
     return " - ".join(parts)
 

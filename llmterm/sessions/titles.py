@@ -14,9 +14,16 @@ TITLE_LENGTH = 60
 _BRANCH = re.compile(r" \(branch(?: [0-9]+)?\)$")
 
 
+# What emoji and several scripts are written with: it cannot be printed by itself, and nothing can be hidden by it.
+_JOINERS = "\u200c\u200d"
+
+
 def one_line(text: str) -> str:
     """Return the text in one line; what cannot be printed is shown as U+FFFD."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
+    return "".join(
+        char if char.isprintable() or char in _JOINERS else "\N{REPLACEMENT CHARACTER}"
+        for char in " ".join(text.split())
+    )
 
 
 def clean_title(text: str) -> str:
