@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import cancel, fidelity, growth, journal, memory, pause, providers, start, streaming
+from benchmarks import cancel, fidelity, frames, growth, journal, memory, pause, providers, start, streaming
 from benchmarks.measure import Row, table
 
 BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "providers": (providers.run, "CPU of a whole answer from each provider, against the bare loop for its wire"),
     "cancel": (cancel.run, "from the cancellation of an answer to the closed socket, for each provider"),
     "pause": (pause.run, "from the key to the closed socket and to the word on the screen"),
+    "frames": (frames.run, "what a minute at 200 chunks a second writes to the terminal, against the final rendering"),
     "memory": (memory.run, "growth of resident memory, against the bytes of the text"),
     "fidelity": (fidelity.run, "whether a paused answer is the uninterrupted one, and what is wrong at its seams"),
     "journal": (journal.run, "how old the newest stored character is when the program is killed"),

@@ -10,9 +10,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wcwidth import wcwidth
 
-from llmterm.render.cells import breaks, cell_len, wrap
+from llmterm.render.cells import breaks, cell_len, chop, clusters, wrap
+from llmterm.render.drawn import bare
 from llmterm.render.markdown import MarkdownRenderer
+from llmterm.render.theme import DARK, LIGHT
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -21,7 +24,8 @@ FRAGMENTS = [
     "~~~", "~~", "# ", "- ", "* ", "+ ", "1. ", "2) ", "> ", ">", "|", "| a | b |\n", "|---|---|\n", "|-|\n", "---\n",
     "===\n", "[", "](", ")", "](http://x.y \"t\")", "![", "[ref]: http://x\n", "<b>", "<!-- ", "<http://a.b>", "&amp;",
     "&#x202e;", "&#13;", "\\", "日本語、", "👩‍👩‍👧", "❤\ufe0f", "e\u0301", "\x1b[2J", "\x07", "def f():\n", "'''", '"',
-    "/*", "#",
+    "/*", "#", "$", "$$", "$$\n", "\\(", "\\)", "\\[\n", "\\]",
+    "[x] ", "👍🏽", "🇩🇪", "&zwj;", "\u200d", "שלום ", "مرحبا",
 ]  # fmt: skip
 CONSTRUCTS = [
     ("# Title\ntext", ["Title", "", "text"]),
@@ -36,7 +40,9 @@ CONSTRUCTS = [
     ("<div>\n<p>text</p>\n</div>", ["<div>", "<p>text</p>", "</div>"]),
     ("<div>\n**b**\n</div>", ["<div>", "b", "</div>"]),
     ("- a\n\n  b\n\n  c\nlazy", ["• a", "", "  b", "", "  c", "  lazy"]),
-    ("- a\n- b\n  - c\n\n    d\n- [x] e", ["• a", "• b", "  • c", "", "    d", "• [x] e"]),
+    ("- a\n- b\n  - c\n\n    d\n- e", ["• a", "• b", "  • c", "", "    d", "• e"]),
+    ("- [x] a **b**\n- [ ] c\n  d\n\n1. [X] e", ["☑ a b", "☐ c", "  d", "", "1. ☑ e"]),
+    ("- [ ]\n- [y] f\n- a [x] g", ["• [ ]", "• [y] f", "• a [x] g"]),
     ("7. a\n8. b\n\n9. c", ["7. a", "8. b", "", "9. c"]),
     ("- a\n\n1. b", ["• a", "", "1. b"]),
     ("> a\n> > b\n>\n> c", ["▌ a", "▌ ▌ b", "▌", "▌ c"]),
@@ -57,19 +63,19 @@ CONSTRUCTS = [
 
 markdown = st.lists(st.sampled_from(FRAGMENTS), max_size=40).map("".join)
 prose = st.lists(st.text("abcdefgh.,:日本é", min_size=1, max_size=30), min_size=1, max_size=30).map(" ".join)
-widths = st.integers(20, 120)
+widths = st.integers(20, 120) | st.integers(1, 20)
 STEPS = ("feed", "advance", "live")
 
 
-def whole(text: str, width: int = 80, *, color: bool = True) -> list[str]:
+def whole(text: str, width: int = 80, *, color: bool = True, links: bool = False) -> list[str]:
     """Return the lines of a text that comes all at once."""
-    renderer = MarkdownRenderer(width=width, color=color)
+    renderer = MarkdownRenderer(width=width, color=color, links=links)
     renderer.feed(text)
     return renderer.close()
 
 
 def plain(lines: list[str]) -> list[str]:
-    return [SGR.sub("", line) for line in lines]
+    return list(map(bare, lines))
 
 
 @given(markdown, widths, st.lists(st.tuples(st.integers(0, 60), st.sampled_from(STEPS)), max_size=12), st.booleans())
@@ -91,16 +97,21 @@ def test_chunks_and_frames_do_not_matter(text: str, width: int, steps: list[tupl
     assert lines + renderer.advance() + renderer.close() == whole(text, width, color=color)
 
 
-@given(markdown, widths, st.booleans())
-def test_lines_are_fit_for_a_terminal(text: str, width: int, color: bool) -> None:
-    """No line is too wide, ends in white space or contains a control other than SGR; no blank lines at the ends."""
-    lines = whole(text, width, color=color)
+@given(markdown, widths, st.booleans(), st.booleans())
+def test_lines_are_fit_for_a_terminal(text: str, width: int, color: bool, links: bool) -> None:
+    """No line is too wide, ends in white space or contains a control other than SGR; no blank lines at the ends.
+
+    A character of two cells on a terminal of one column cannot be helped. Widths are those that are counted character
+    by character, too.
+    """
+    lines = whole(text, width, color=color, links=links)
 
     for line in plain(lines):
-        assert cell_len(line) <= width
+        assert cell_len(line) <= max(width, 2)
+        assert sum(map(wcwidth, line)) <= max(width, 2)
         assert line == line.rstrip()
         assert not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e]", line)
-    assert color or lines == plain(lines)
+    assert color or links or lines == plain(lines)
     assert not lines or (lines[0] and lines[-1])
 
 
@@ -270,9 +281,9 @@ def test_code_is_coloured_in_its_context() -> None:
 
     assert lines == whole(source)
     assert plain(lines) == source.split("\n")
-    string = "\x1b[33m{}\x1b[0m"
+    string = "\x1b[38;5;180m{}\x1b[0m"
     assert lines[1:4] == ["x = " + string.format('"""one'), string.format("return"), string.format('"""')]
-    assert not lines[4].startswith("\x1b[33m")
+    assert not lines[4].startswith("\x1b[38;5;180m")
 
 
 @pytest.mark.parametrize("language", ["", "nonsense", "c", "yaml", "json", "php", "pycon", "html", "ruby"])
@@ -536,6 +547,225 @@ def test_a_huge_open_block_shows_what_has_come() -> None:
     assert (early, live) == (early_again, again)
     assert live[-1].endswith("and the *newest*")
     assert plain(renderer.live()) == ["", "Next."]
+
+
+FORMULAS = [
+    "so $a_1 * b_1 * c_1$ holds",
+    "the $n$th of $\\alpha_{i}^{*}$, and $$x_1 * y_2 * z$$.",
+    "see \\(a_1 * b * c_1\\) and \\[x \\\\ y\\]",
+    "$$\nf(x) = a\n- b_1\n+ c_2 \\\\\n# d\n$$",
+    "\\[\n> x\n===\n\\]",
+]
+
+
+@pytest.mark.parametrize("source", FORMULAS)
+@pytest.mark.parametrize("color", [False, True])
+def test_formulas_stay_as_they_are_written(source: str, color: bool) -> None:
+    """Underscores, asterisks and backslashes of a formula are no markup, nor do its lines begin lists or headings."""
+    assert plain(whole(source, color=color)) == source.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("from $5 to *$10* or $20", ["from $5 to $10 or $20"]),
+        ("**$HOME** and *$PATH*, `$a` and `$b`", ["$HOME and $PATH, $a and $b"]),
+        ("\\$5 _and_ \\$6", ["$5 and $6"]),
+        ("$$\nnever closed\n\n- a\n- b", ["$$", "never closed", "", "• a", "• b"]),
+        ("text\n$$\na_1\n$$\ntext", ["text", "", "$$", "a_1", "$$", "", "text"]),
+        ("- item\n  $$\n  - b\n  $$\n- c", ["• item", "  $$", "  - b", "  $$", "• c"]),
+    ],
+)
+def test_what_only_looks_like_a_formula_is_text(source: str, lines: list[str]) -> None:
+    """Amounts, variables of a shell and an unclosed formula do not keep the text around them from being laid out."""
+    assert plain(whole(source)) == lines
+
+
+def opened(lines: list[str]) -> list[str]:
+    """Return the targets of all links."""
+    return re.findall(r"\x1b\]8;id=[0-9a-f]+;([^\x1b]+)\x1b\\", "".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("source", "shown", "targets"),
+    [
+        ("[the docs](https://x.org/a_b)", "the docs", ["https://x.org/a_b"]),
+        ('[docs](https://x.org "a title")', 'docs ("a title")', ["https://x.org"]),
+        ("<https://x.org> <me@x.org>", "https://x.org me@x.org", ["https://x.org", "mailto:me@x.org"]),
+        ("![a map](http://x.org/m.png)", "a map (http://x.org/m.png)", ["http://x.org/m.png"]),
+        ("[bank.example](https://x.org)", "bank.example (https://x.org)", ["https://x.org"]),
+        ("[](https://x.org)", "(https://x.org)", []),
+        ("[a](ftp://x/y) [b](ssh://x) [c](relative)", "a (ftp://x/y) b (ssh://x) c (relative)", []),
+        ("[a](file:///etc/passwd)", "[a](file:///etc/passwd)", []),
+        ("[é](https://x.org/é&#x202e;)", "é", ["https://x.org/%C3%A9%E2%80%AE"]),
+    ],
+)
+def test_links_can_be_opened(source: str, shown: str, targets: list[str]) -> None:
+    """A label stands for its target where that can be opened, is harmless, and is not what the label seems to say."""
+    lines = whole(source, links=True)
+
+    assert [line.strip() for line in plain(lines)] == [shown]
+    assert opened(lines) == targets
+
+
+def test_an_endless_target_is_shown_and_not_opened() -> None:
+    """Terminals do not take addresses of any length."""
+    target = "https://x.org/" + "a" * 3000
+
+    lines = whole(f"[label]({target})", links=True)
+
+    assert opened(lines) == []
+    assert "".join(plain(lines)) == f"label({target})"
+
+
+def test_a_link_that_wraps_is_closed_at_each_end() -> None:
+    """Each row of a long label is a link by itself, and all are the same."""
+    first, second = whole("[a label of two rows](https://x.org)", 12, links=True)
+
+    assert first.startswith("\x1b]8;id=")
+    assert first.endswith("\x1b]8;;\x1b\\")
+    assert first.split("\x1b\\")[0] == second.split("\x1b\\")[0]
+    assert plain([first, second]) == ["a label of", "two rows"]
+
+
+def test_themes_have_colours_of_their_own() -> None:
+    """Code is coloured for the background, and a new theme holds from then on."""
+    source = "`code`\n\n"
+    renderer = MarkdownRenderer(width=40, theme=DARK)
+
+    renderer.feed(source)
+    dark = renderer.advance()
+    renderer.retheme(LIGHT)
+    renderer.feed(source)
+    light = renderer.advance()
+
+    assert plain(dark + light) == ["code", "", "code"]
+    assert dark[0] != light[1]
+
+
+def test_a_thought_is_one_line_when_it_is_over() -> None:
+    """While it lasts its last rows are live and nothing is permanent; then one line says how much it was."""
+    renderer = MarkdownRenderer(width=40, color=False, thinking="line")
+    renderer.think("\n".join(f"row {number}" for number in range(20)))
+
+    during = (renderer.advance(), renderer.live())
+    renderer.feed("Yes.")
+    after = renderer.advance() + renderer.close()
+
+    assert during == ([], [f"row {number}" for number in range(14, 20)])
+    assert after == ["thought for 40 words", "", "Yes."]
+    assert whole_thought("one", 60) == ["thought for 1 word - /thinking shows them"]
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [(60, "thought for 12 words - /thinking shows them"), (20, "thought for 12 words"), (10, "12 words"), (3, "12")],
+)
+def test_the_line_of_a_thought_fits(width: int, line: str) -> None:
+    """Where there is little room less is said."""
+    assert [row.rstrip() for row in whole_thought("ten words and two " * 3, width)] == [line]
+
+
+def whole_thought(text: str, width: int) -> list[str]:
+    renderer = MarkdownRenderer(width=width, color=False, thinking="line")
+    renderer.think(text)
+    return renderer.close()
+
+
+@given(st.lists(st.sampled_from(["a ", "b\n", "long thought ", "\n\n", " ", "日本", "\t"]), max_size=30), st.data())
+def test_a_short_thought_does_not_depend_on_frames(chunks: list[str], data: st.DataObject) -> None:
+    """However it came and whenever anybody looked or paused, the same words are counted, in rows that fit."""
+    renderer = MarkdownRenderer(width=20, color=False, thinking="line")
+
+    for chunk in chunks:
+        renderer.think(chunk)
+        if data.draw(st.booleans()):
+            assert "".join(renderer.advance()) == ""
+            live = renderer.live()
+            assert len(live) <= 6
+            assert all(cell_len(line) <= 20 for line in live)
+            renderer.settle(data.draw(st.integers(0, len(live))))
+        if data.draw(st.booleans()):
+            renderer.resize(data.draw(st.integers(8, 20)))
+    renderer.resize(60)
+
+    assert [line for line in renderer.close() if line] == whole_thought("".join(chunks), 60)
+
+
+def test_a_pause_in_a_thought_leaves_what_was_shown() -> None:
+    """Rows that became permanent are not shown again, and the next begin below them."""
+    renderer = MarkdownRenderer(width=40, color=False, thinking="line")
+    renderer.think("one\ntwo\nthr")
+    renderer.advance()
+
+    renderer.settle(2)
+    live = renderer.live()
+    renderer.think("ee\nfour")
+    renderer.advance()
+
+    assert (live, renderer.live()) == (["thr"], ["three", "four"])
+
+
+LONG = [
+    "words and *more* " * 1000,
+    "x" * 20_000 + "\n\nafter",
+    "日本語の文" * 4000 + "\nafter",
+    "- item " + "[" * 10_000 + "\n- next",
+    "```py\n" + "f(x);" * 3000 + "\nx = 1\n```\nafter *it*",
+    "- a\n  ```\n  " + "y" * 9_000 + "\n  ```\n- b",
+    "| a | b |\n|---|---|\n" + "| some *words* | x |\n" * 2500 + "\nafter",
+    "> a quote that goes on\n" * 2000,
+    "one\n" * 12_000 + "\n" + "z" * 9_000 + "\n# title\n",
+    "```\n" + "code\n" * 9_000 + "```\n\n" + "w " * 6_000,
+]
+
+
+@pytest.mark.parametrize("source", LONG)
+@pytest.mark.parametrize("size", [997, 30_011])
+def test_no_length_changes_what_comes_out(source: str, size: int) -> None:
+    """Lines and blocks that are too long to be laid out at once are cut in the same places however they came."""
+    renderer = MarkdownRenderer(width=40)
+    lines: list[str] = []
+
+    for start in range(0, len(source), size):
+        renderer.feed(source[start : start + size])
+        lines += renderer.advance()
+        renderer.live()
+
+    assert lines + renderer.close() == whole(source, 40)
+    assert all(cell_len(line) <= 40 for line in plain(lines))
+
+
+@pytest.mark.parametrize("source", ["x" * 20_000, "```\n" + "x" * 20_000])
+def test_a_pause_in_a_long_line_repeats_nothing(source: str) -> None:
+    """What was given up of a line without end does not come again."""
+    renderer = MarkdownRenderer(width=40)
+    renderer.feed(source[:15_010])
+
+    lines = renderer.commit()
+    renderer.feed(source[15_010:])
+    lines += renderer.close()
+
+    assert "".join(plain(lines)).count("x") == 20_000
+
+
+@given(st.text(st.sampled_from("ab é日本👩🏽🇩🇪\u200d\ufe0f\u0301ᄒ\u1161"), max_size=40), st.integers(2, 12))
+def test_what_is_one_character_to_a_reader_stays_whole(text: str, width: int) -> None:
+    """Text is cut between characters as they are seen, unless one alone is wider than the row."""
+    pieces = chop(text, width)
+
+    assert "".join(pieces) == text
+    assert all(cell_len(piece) <= width for piece in pieces)
+    ends = {sum(map(len, clusters(text)[:count])) for count in range(len(clusters(text)) + 1)}
+    wide = any(cell_len(cluster) > width for cluster in clusters(text))
+    assert wide or all(sum(map(len, pieces[:count])) in ends for count in range(len(pieces)))
+
+
+def test_tables_with_flags_stand_in_columns() -> None:
+    """Cells below each other begin in the same column on a terminal that draws a flag as one picture."""
+    lines = plain(whole("| a | b |\n|---|---|\n| 🇩🇪 | x |\n| 日本 | y |\n", 40))
+
+    assert lines == ["a     b", "─" * 7, "🇩🇪    x", "日本  y"]
 
 
 ORDINARY = (

@@ -13,8 +13,14 @@ from llmterm.render.sanitize import Sanitizer, clean
 
 UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "|[\xad\u115f\u1160\u180e\u200b\u2060-\u2064\u3164\uffa0]|(?<![\u0590-\U0010ffff])\u200d|[^\U000e0000-\U000effff🏴]\U000e0061"
 )
-nasty = st.text(st.one_of(st.sampled_from("\r\n\x1b\x00\x9b\u202e\ufeff\u2028\ud83d\ude00ab "), st.characters()))
+LETTERS = "\r\n\x1b\x00\x9b\u202e\ufeff\u2028\ud83d\ude00ab éא👩🏴\u0301\u200b\u200c\u200d\ufe0f\U000e0061\u1100\u1161"
+nasty = st.lists(
+    st.one_of(
+        st.sampled_from(LETTERS), st.sampled_from(["\u0301" * 5, "\u0301" * 12, "\U000e0061" * 7]), st.characters()
+    )
+).map("".join)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +36,12 @@ nasty = st.text(st.one_of(st.sampled_from("\r\n\x1b\x00\x9b\u202e\ufeff\u2028\ud
         ("\ufeffbom\ufff9", "bom"),
         ("half \ud83d", "half \ufffd"),
         ("two halves \ud83d\ude00", "two halves 😀"),
+        ("pay\u200dpal \u200cpay\u200bpal\u2060 so\xadft", "paypal paypal soft"),
+        ("see\U000e0068\U000e0069 this", "see this"),
+        ("blank\u3164\uffa0\u115f", "blank"),
+        ("a" + "\u0301" * 10_000 + "b", "a" + "\u0301" * 8 + "b"),
+        ("👩" + "\u200d" * 10_000, "👩" + "\u200d" * 8),
+        ("ᄒ" + "\u1161" * 10_000, "ᄒ" + "\u1161" * 8),
     ],
 )
 def test_what_acts_on_a_terminal_becomes_visible_or_goes(text: str, safe: str) -> None:
@@ -37,7 +49,10 @@ def test_what_acts_on_a_terminal_becomes_visible_or_goes(text: str, safe: str) -
     assert clean(text) == safe
 
 
-@pytest.mark.parametrize("text", ["👩‍👩‍👧", "❤️", "می‌خواهم", "\u200eleft \u200fright", "naïve café\n\t日本語"])
+@pytest.mark.parametrize(
+    "text",
+    ["👩‍👩‍👧", "❤️", "👍🏽", "🇩🇪", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "می‌خواهم", "क्‍ष", "한글", "\u200eleft \u200fright", "naïve café\n\t日本語"],
+)
 def test_what_scripts_need_stays(text: str) -> None:
     """Joiners, variation selectors, direction marks and all ordinary text come out as they went in."""
     assert clean(text) == text

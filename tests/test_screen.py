@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wcwidth import wcwidth
 
 from llmterm.render.cells import cell_len
+from llmterm.render.drawn import bare, clip, patch
+from llmterm.render.link import linked
 from llmterm.render.screen import Screen
+
+
+class Emulated(pyte.HistoryScreen):
+    """Pyte's screen, but what has no width joins the character before it: pyte drops it, and all that follows."""
+
+    def draw(self, data: str) -> None:
+        for part in re.split(r"(\W)", data):
+            if len(part) == 1 and wcwidth(part) == 0:
+                line = self.buffer[self.cursor.y]
+                at = max(0, self.cursor.x - 1)
+                at -= not line[at].data and at > 0  # the second half of a wide one
+                line[at] = line[at]._replace(data=line[at].data + part)
+            else:
+                super().draw(part)
 
 
 class Terminal:
@@ -21,7 +39,7 @@ class Terminal:
         self._open(columns, rows)
 
     def _open(self, columns: int, rows: int) -> None:
-        self._screen = pyte.HistoryScreen(columns, rows, history=100_000)
+        self._screen = Emulated(columns, rows, history=100_000)
         self._stream = pyte.Stream(self._screen)
 
     def size(self) -> tuple[int, int]:
@@ -47,6 +65,15 @@ class Terminal:
         while lines and not lines[-1]:
             lines.pop()
         return lines
+
+    @property
+    def cells(self) -> list[list[object]]:
+        """The cells of the screen, with their styles."""
+        return [[self._screen.buffer[y][x] for x in range(self._screen.columns)] for y in range(self._screen.lines)]
+
+    @property
+    def titles(self) -> tuple[str, str]:
+        return self._screen.title, self._screen.icon_name
 
     def resize(self, columns: int, rows: int) -> None:
         """Cut or lengthen lines, and scroll no more than needed to keep the cursor on the screen."""
@@ -370,3 +397,95 @@ def test_the_smallest_terminals_do_no_harm(size: tuple[int, int]) -> None:
     screen.clear()
 
     assert [line for line in terminal.lines() if line in "012d"] == ["0", "1", "2", "d"]
+
+
+LINK = "https://example.org/"
+styled = st.lists(
+    st.tuples(
+        st.text(st.sampled_from("ab c—é日本語한🇩👍🏽\u0301\u200d\ufe0f") | st.sampled_from("abcd"), max_size=8),
+        st.sampled_from(
+            ["{}", "\x1b[1m{}\x1b[0m", "\x1b[38;5;114m{}\x1b[0m", linked("{}", LINK), linked("\x1b[4m{}\x1b[0m", LINK)]
+        ),
+    ),
+    max_size=5,
+).map(lambda runs: "".join(form.format(text) for text, form in runs if text))
+columns = st.integers(1, 24)
+
+
+@given(st.lists(styled, min_size=2, max_size=6), columns)
+def test_a_row_is_changed_into_any_other(lines: list[str], width: int) -> None:
+    """What is written only from where two rows differ gives the cells, and their styles, of the whole row."""
+    terminal = Terminal(width, 2)
+    shown = ""
+
+    for line in lines:
+        row = clip(line, width, cell_len)
+        terminal.write("\r" + patch(shown, row))
+        shown = row
+
+        fresh = Terminal(width, 2)
+        fresh.write(row)
+        assert terminal.cells == fresh.cells
+
+
+@given(styled, styled, columns)
+def test_a_growing_row_is_changed_into_the_longer_one(start: str, more: str, width: int) -> None:
+    """Text that is added, also a mark that joins the last character, ends up where it belongs."""
+    old, new = clip(start, width, cell_len), clip(start + more, width, cell_len)
+    terminal, fresh = Terminal(width, 2), Terminal(width, 2)
+    terminal.write(old)
+    fresh.write(new)
+
+    terminal.write("\r" + patch(old, new))
+
+    assert terminal.cells == fresh.cells
+
+
+def test_a_row_that_grows_is_not_written_again() -> None:
+    """The cursor moves over what stands there, and the styles that were open are set again."""
+    added = patch("some words \x1b[1mand\x1b[0m", "some words \x1b[1mand more\x1b[0m")
+
+    assert added == "\x1b[14C\x1b[1m more\x1b[0m"
+
+
+def test_nothing_is_written_for_a_row_that_stays() -> None:
+    """A row with a new one above it, or below, costs nothing."""
+    terminal = Terminal(40, 8)
+    screen = make_screen(terminal)
+    screen.paint([], ["first row", "second row", "third row"], ["status 1"])
+
+    screen.paint([], ["first row", "second now", "third row"], ["status 2"])
+
+    assert terminal.lines() == ["first row", "second now", "third row", "status 2"]
+    changes = "\x1b[2A\x1b[7C\x1b[Know\r\n\r\n\x1b[7C\x1b[K2\r"
+    assert terminal.writes[-1] == f"\x1b[?2026h{changes}\x1b[?2026l"
+
+
+@given(styled, columns)
+def test_a_clipped_line_fits_and_leaves_nothing_open(line: str, width: int) -> None:
+    """What fits is the beginning of the line, in whole characters; styles and links end with it."""
+    clipped = clip(line, width, cell_len)
+
+    assert cell_len(bare(clipped)) <= width
+    assert bare(line).startswith(bare(clipped))
+    assert re.findall(r"\x1b\[0m|\x1b\[[0-9;]+m", clipped)[1::2] in ([], ["\x1b[0m"] * (clipped.count("\x1b[") // 2))
+    assert clipped.count("\x1b]8;;\x1b\\") == clipped.count("\x1b]8;id=")
+
+
+def test_a_link_takes_no_cell() -> None:
+    """The sequences around a label are not counted, and a label that is cut still ends its link."""
+    line = linked("label", LINK)
+
+    assert clip(line, 5, cell_len) == line
+    assert clip(line, 3, cell_len) == linked("lab", LINK)
+
+
+def test_permanent_lines_that_wrap_are_not_drawn_over() -> None:
+    """A permanent line wider than the screen takes the rows it needs, where the live area was."""
+    terminal = Terminal(10, 8)
+    screen = make_screen(terminal)
+    screen.paint([], ["one", "two", "three"], ["status"])
+
+    screen.paint(["x" * 25], ["four"], ["status"])
+
+    assert terminal.lines() == ["x" * 10, "x" * 10, "x" * 5, "four", "status"]

@@ -1,7 +1,7 @@
 """Markdown source cut into blocks that can be laid out one by one.
 
-A block is a top-level block of CommonMark with tables and strike-through, or one item of a top-level list: an item
-never changes once the next has begun, and a long list must not be laid out anew for each of its lines.
+A block is a top-level block of CommonMark with tables, strike-through and formulas, or one item of a top-level list:
+an item never changes once the next has begun, and a long list must not be laid out anew for each of its lines.
 Only whole lines may be cut: half a line can still become something else ("-" a list, a heading or a rule).
 
 Nothing may depend on what comes later or get lost, so link definitions stay text, and so does HTML.
@@ -15,14 +15,20 @@ from itertools import accumulate
 from typing import TypeAlias
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
+
+from llmterm.render.formula import formula_closer, formula_end
 
 Tokens: TypeAlias = Sequence[Token]
 
 # Beyond its limit markdown-it drops text without a word; see `Block.too_deep`.
 _NESTING = 60
+_INTERRUPTED = ("paragraph", "reference", "blockquote", "list")
+_FORMULA = ("$", "\\")
 _ENDS_AT_ONCE = frozenset({"heading_open", "hr"})
-_ENDS_AT_BLANK_LINE = frozenset({"paragraph_open", "table_open", "blockquote_open"})
+_ENDS_AT_BLANK_LINE = frozenset({"paragraph_open", "table_open", "blockquote_open", "formula_block"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,8 @@ class Parser:
         # A definition hides its text and changes what stood above it; an HTML block would hide the markdown in it;
         # and text is parsed by `inline`, when it is laid out.
         self._blocks.disable(["reference", "html_block", "inline", "text_join"])
+        self._inline.inline.ruler.before("escape", "formula", _formula)
+        self._blocks.block.ruler.before("fence", "formula", _formula_block, {"alt": list(_INTERRUPTED)})
 
     def blocks(self, source: str, *, gap: bool) -> list[Block]:
         """Cut `source`; `gap` is that of the first block."""
@@ -129,4 +137,42 @@ def _ended(unit: Tokens, lines: Sequence[str], *, blank_below: bool) -> bool:
     kind = unit[0].type
     if kind == "fence":
         return fence_is_closed(unit[0])
+    if kind == "formula_block" and unit[0].meta["closed"]:
+        return True
     return kind in _ENDS_AT_ONCE or (blank_below and kind in _ENDS_AT_BLANK_LINE)
+
+
+def _formula(state: StateInline, silent: bool) -> bool:
+    """Take a formula as it is written."""
+    end = formula_end(state.src, state.pos) if state.src[state.pos] in _FORMULA else -1
+    if not state.pos < end <= state.posMax:
+        return False
+    if not silent:
+        state.push("formula", "", 0).content = state.src[state.pos : end]
+    state.pos = end
+    return True
+
+
+def _formula_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Take a formula of several lines; no blank line is in one, so that it ends at the next even if never closed."""
+    at = state.bMarks[start] + state.tShift[start]
+    if state.src[at : at + 1] not in _FORMULA or state.is_code_block(start):
+        return False
+    closer = formula_closer(_line(state, start))
+    if closer is None or silent:
+        return closer is not None
+    line = start + 1
+    closed = False
+    while not closed and line < end and not state.isEmpty(line) and state.sCount[line] >= state.blkIndent:
+        closed = _line(state, line).endswith(closer)
+        line += 1
+    token = state.push("formula_block", "", 0)
+    token.content = state.getLines(start, line, state.blkIndent, False)
+    token.map = [start, line]
+    token.meta["closed"] = closed
+    state.line = line
+    return True
+
+
+def _line(state: StateBlock, number: int) -> str:
+    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]].rstrip()

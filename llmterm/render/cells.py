@@ -1,22 +1,38 @@
 """How wide text is on a terminal, and where to break it. Plain text only: no escape sequences, no tabs.
 
-Widths are rich's, everywhere, so that whoever lays out a line and whoever draws it agree.
-Rich is imported when the first text comes that is not ASCII.
+Terminals disagree about what is made of several characters: a family of emoji is 2 cells where it is drawn as one
+picture and 6 where it is not. `cell_len` is the most that it may take, and what rows are measured with: none is too
+long anywhere; `usual_len` is what most of them take, for what stands in columns.
+Widths are rich's, which is imported when the first text comes that is not ASCII.
 """
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
+from unicodedata import category
 
 # A Han or kana character is a word of its own, with the punctuation that may not begin a line.
-_WIDE = "\u2e80-\u303f\u3040-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003fffd"
+_IDEOGRAPHS = "\u2e80-\u303f\u3040-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003fffd"
 _CLOSING = "、。，．：；！？）」』】〉》〕”’…"
-_WORD = re.compile(rf"\s*(?:[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+)")
+_WORD = re.compile(rf"\s*(?:[{_IDEOGRAPHS}][{_CLOSING}]*|[^\s{_IDEOGRAPHS}]+)")
+
+# Of one cell everywhere, or of two, and never part of something larger.
+ONE_CELL = " -~\xa1-\xac\xae-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2500-\u25a0"
+TWO_CELLS = "\u3001-\u3029\u3041-\u3096\u30a1-\u30fe\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
+_NARROW = re.compile(f"[{ONE_CELL}]*")
+_WIDE = re.compile(f"[{TWO_CELLS}]")
+_EVEN = re.compile(f"[{ONE_CELL}{TWO_CELLS}]*")
+_JOINER = "\u200d"
+# Letters of flags, skin tones, and the planes where characters are added that are wide from the start.
+_DISPUTED = re.compile("[\u200d\U00016000-\U0001ffff]")
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
+_TONE = re.compile("[\U0001f3fb-\U0001f3ff]")
+_NEW = re.compile("[\U00016000-\U0001b3ff\U0001f000-\U0001fbff]")
 
 
-def cell_len(text: str) -> int:
-    """Return how many cells `text` occupies."""
+def usual_len(text: str) -> int:
+    """Return how many cells `text` occupies on most terminals."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len as measure
@@ -24,13 +40,69 @@ def cell_len(text: str) -> int:
     return measure(text)
 
 
-def chop(text: str, width: int) -> list[str]:
-    """Cut `text` anywhere, into at least one piece, of at most `width` cells each if its characters fit at all."""
+def cell_len(text: str) -> int:
+    """Return how many cells `text` occupies at most."""
     if text.isascii():
-        return [text[start : start + width] for start in range(0, len(text), width)] or [""]
-    from rich.cells import chop_cells
+        return len(text)
+    if not _DISPUTED.search(text):
+        return usual_len(text)
+    size = sum(map(usual_len, text.split(_JOINER)))
+    size += len(_FLAG.findall(text)) + 2 * len(_TONE.findall(text))
+    return size + sum(category(character) == "Cn" for character in _NEW.findall(text))
 
-    return [piece for piece in chop_cells(text, width) if piece] or [text]
+
+def clusters(text: str) -> list[str]:
+    """Cut `text` into what is one character to a reader, as far as a terminal may draw it as one."""
+    from rich.cells import split_graphemes
+
+    pieces: list[str] = []
+    for start, end, _ in split_graphemes(text)[0]:
+        piece = text[start:end]
+        if pieces and _FLAG.fullmatch(pieces[-1]) and _FLAG.match(piece):
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
+    return pieces
+
+
+def chop(text: str, width: int) -> list[str]:
+    """Cut `text` anywhere, into at least one piece, of at most `width` cells each if its characters fit at all.
+
+    What is one character stays whole if it fits.
+    """
+    if _NARROW.fullmatch(text):
+        return [text[start : start + width] for start in range(0, len(text), width)] or [""]
+    return _chop_even(text, width) if width > 1 and _EVEN.fullmatch(text) else _chop_clusters(text, width)
+
+
+def _chop_even(text: str, width: int) -> list[str]:
+    pieces: list[str] = []
+    start = 0
+    while start < len(text):
+        size = width
+        # Leaving out as many as are too many, if all of them were wide, never leaves out too many.
+        while (excess := len(_WIDE.findall(text, start, start + size)) + min(size, len(text) - start) - width) > 0:
+            size = min(size, len(text) - start) - (excess + 1) // 2
+        pieces.append(text[start : start + size])
+        start += size
+    return pieces
+
+
+def _chop_clusters(text: str, width: int) -> list[str]:
+    pieces = [""]
+    room = width
+    sizes: dict[str, int] = {}
+    for cluster in clusters(text):
+        if cluster not in sizes:
+            sizes[cluster] = cell_len(cluster)
+        for part in [cluster] if sizes[cluster] <= width else cluster:
+            size = sizes[cluster] if part == cluster else cell_len(part)
+            if size > room and pieces[-1]:
+                pieces.append("")
+                room = width
+            pieces[-1] += part
+            room -= size
+    return pieces
 
 
 def breaks(text: str, width: int) -> list[int]:

@@ -14,19 +14,20 @@ from typing import Any, TypeAlias
 
 from pygments.lexer import ExtendedRegexLexer, LexerContext, RegexLexer
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Error, Token, Whitespace
+from pygments.token import Error, Token, Whitespace, string_to_tokentype
 from pygments.util import ClassNotFound
 from rich.style import Style
-from rich.syntax import Syntax
 
 from llmterm.render.cells import chop
 from llmterm.render.styled import cut, paint
+from llmterm.render.theme import Theme
 
 # A token still open after so many characters (a long comment) is given up as it stands.
 _OPEN_TOKEN = 4_000
 # A longer line is data, not something to read in colours.
 _LONG_LINE = 2_000
 _TAB = 4
+_PLAIN = Style.null()
 
 _Pieces: TypeAlias = list[tuple[str, Any]]
 
@@ -34,13 +35,12 @@ _Pieces: TypeAlias = list[tuple[str, Any]]
 class Fence:
     """A fenced code block that grows, as the lines it becomes."""
 
-    def __init__(self, *, markup: str, info: str, indent: int, color: bool, dark: bool) -> None:
+    def __init__(self, *, markup: str, info: str, indent: int, palette: Palette | None) -> None:
         """`markup` is the opening run of back-ticks or tildes; `indent` the spaces before it."""
         self._indent = indent
         self._closer = re.compile(rf" {{0,3}}{re.escape(markup)}{re.escape(markup[0])}*[ \t]*")
-        self._theme = Syntax.get_theme("ansi_dark" if dark else "ansi_light")
-        self._highlighter = Highlighter(info) if color else None
-        self._dim = Style(dim=True) if color else Style.null()
+        self._palette = palette
+        self._highlighter = Highlighter(info) if palette else None
         self._blank = 0
 
     def closes(self, line: str) -> bool:
@@ -48,7 +48,8 @@ class Fence:
 
     def mark(self, line: str, width: int) -> list[str]:
         """Return the lines for an opening or closing line."""
-        return [paint([(piece, self._dim)]) for piece in chop(_tidy(line.strip()), width)]
+        style = self._palette.faint if self._palette else Style.null()
+        return [paint([(piece, style)]) for piece in chop(_tidy(line.strip()), width)]
 
     def add(self, line: str, width: int) -> list[str]:
         """Return the lines for the next line of code; blank ones come with what follows them."""
@@ -67,9 +68,6 @@ class Fence:
         """Return the lines for the closing line."""
         return [*self._take_blank(), *self.mark(line, width)]
 
-    def _style(self, text: str, token: Any) -> Style:
-        return Style.null() if text.isspace() else self._theme.get_style_for_token(token)
-
     def _take_blank(self) -> list[str]:
         blank, self._blank = self._blank, 0
         return [""] * blank
@@ -80,10 +78,26 @@ class Fence:
 
     def _lines(self, line: str, width: int, *, keep: bool) -> list[str]:
         parts = chop(line, width)
-        if self._highlighter is None:
+        if self._highlighter is None or self._palette is None:
             return [part.rstrip() for part in parts]
-        runs = [(text, self._style(text, token)) for text, token in self._highlighter.line(line, keep=keep)]
+        runs = [(text, self._palette.style(text, token)) for text, token in self._highlighter.line(line, keep=keep)]
         return [paint(row) for row in cut(runs, accumulate(map(len, parts[:-1])))]
+
+
+class Palette:
+    """A theme's styles for the tokens of code."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.faint = Style.parse(theme.faint)
+        self._styles = {string_to_tokentype(kind): Style.parse(style) for kind, style in theme.syntax}
+
+    def style(self, text: str, token: Any) -> Style:
+        """Return the style of the nearest kind of token that has one."""
+        if text.isspace():
+            return Style.null()
+        while token not in self._styles and token.parent is not None:
+            token = token.parent
+        return self._styles.get(token, _PLAIN)
 
 
 class Highlighter:

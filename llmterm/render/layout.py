@@ -7,7 +7,9 @@ styles, has no trailing spaces, and is never wider than asked for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import fields
 
 from markdown_it.rules_block.table import escapedSplit
 from markdown_it.token import Token
@@ -15,27 +17,17 @@ from rich.style import Style
 
 from llmterm.render.blocks import Block, Parser, Tokens, fence_is_closed, groups, start_of
 from llmterm.render.cells import cell_len, chop, wrap
-from llmterm.render.code import Fence
-from llmterm.render.sanitize import clean
+from llmterm.render.code import Fence, Palette
+from llmterm.render.link import is_safe, says_enough
+from llmterm.render.sanitize import Unhider, clean
 from llmterm.render.styled import Runs, paint, plain
 from llmterm.render.styled import wrap as wrap_runs
 from llmterm.render.table import Column, table
+from llmterm.render.theme import Theme
 
 _PLAIN = Style.null()
-_STYLES = {
-    "strong": Style(bold=True),
-    "em": Style(italic=True),
-    "s": Style(strike=True),
-    "link": Style(underline=True),
-    "code": Style(color="cyan"),
-    "h1": Style(bold=True, underline=True),
-    "h2": Style(bold=True),
-    "heading": Style(bold=True, italic=True),
-    "th": Style(bold=True),
-    "marker": Style(color="cyan"),
-    "faint": Style(dim=True),
-}
 _EMPHASIS = {"strong_open", "strong_close", "em_open", "em_close", "s_open", "s_close"}
+_TASK = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
 _RULE_WIDTH = 20
 # Contents that would get less room than this go to the margin instead.
 _NARROW = 8
@@ -44,10 +36,16 @@ _NARROW = 8
 class Layout:
     """Lays out blocks; knows how things look, and nothing of what came before or after."""
 
-    def __init__(self, *, parser: Parser, color: bool, dark: bool) -> None:
+    def __init__(self, *, parser: Parser, color: bool, theme: Theme, links: bool) -> None:
         self._parser = parser
         self._color = color
-        self._dark = dark
+        self._links = links
+        self._styles = {
+            role.name: Style.parse(getattr(theme, role.name))
+            for role in fields(theme)
+            if role.name not in ("name", "syntax")
+        }
+        self._palette = Palette(theme) if color else None
 
     def block(self, block: Block, width: int) -> list[str]:
         if block.kind == "fence":
@@ -65,7 +63,11 @@ class Layout:
 
     def faint(self, text: str) -> str:
         """Return a row of plain text that matters less than the answer."""
-        return self._paint([(_flat(text), _STYLES["faint"])])
+        return self._paint([(_flat(text), self._styles["faint"])])
+
+    def unmarked(self, text: str) -> str:
+        """Return a row of plain text."""
+        return self._paint([(_flat(text), _PLAIN)])
 
     def _group(self, tokens: Tokens, source: _Source, width: int) -> list[str]:
         first = tokens[0]
@@ -75,8 +77,7 @@ class Layout:
             case "heading_open":
                 return self._heading(first.tag, tokens[1].content, width)
             case "list_item_open":
-                mark = f"{first.info}{first.markup}" if first.info else "•"
-                return self._item(mark, tokens[1:-1], source, width)
+                return self._item(f"{first.info}{first.markup}" if first.info else "•", tokens[1:-1], source, width)
             case "blockquote_open":
                 return self._quote(tokens[1:-1], source, width)
             case "hr":
@@ -85,6 +86,8 @@ class Layout:
                 closed = fence_is_closed(first)
                 lines = [first.markup + first.info, *_content(first), *([first.markup] if closed else [])]
                 return self._fence_lines(self._fence(first, indent=0), lines, width, closed=closed)
+            case "formula_block":
+                return [row for line in _content(first) for row in wrap(_flat(line), width)]
             case "code_block":
                 lines = [f"    {_flat(line)}".rstrip() for line in _content(first)]
                 return [part.rstrip() for line in lines for part in chop(line, width)]
@@ -104,11 +107,14 @@ class Layout:
         return lines
 
     def _item(self, mark: str, tokens: Tokens, source: _Source, width: int) -> list[str]:
+        box, tokens = _task(tokens)
+        if box:
+            mark = box if mark == "•" else f"{mark} {box}"
         indent = cell_len(mark) + 1
         if width - indent < _NARROW:
             return [*chop(mark, width), *self._siblings(tokens, source, width)]
         first, *rest = self._siblings(tokens, source, width - indent) or [""]
-        head = self._paint([(mark, _STYLES["marker"])])
+        head = self._paint([(mark, self._styles["marker"])])
         return [f"{head} {first}" if first else head, *(" " * indent + row if row else "" for row in rest)]
 
     def _quote(self, tokens: Tokens, source: _Source, width: int) -> list[str]:
@@ -118,12 +124,12 @@ class Layout:
         return [f"{bar} {row}" if row else bar for row in self._siblings(tokens, source, width - len("▌ "))]
 
     def _heading(self, tag: str, content: str, width: int) -> list[str]:
-        style = _STYLES.get(tag, _STYLES["heading"])
+        style = self._styles.get(tag, self._styles["heading"])
         mark = [] if self._color else [("#" * int(tag[1:]) + " ", style)]
         return self._text(mark + self._inline(content, style), width)
 
     def _fence(self, token: Token, *, indent: int) -> Fence:
-        return Fence(markup=token.markup, info=token.info, indent=indent, color=self._color, dark=self._dark)
+        return Fence(markup=token.markup, info=token.info, indent=indent, palette=self._palette)
 
     @staticmethod
     def _fence_lines(fence: Fence, lines: Sequence[str], width: int, *, closed: bool) -> list[str]:
@@ -135,7 +141,7 @@ class Layout:
     def _table(self, tokens: Tokens, source: _Source, width: int) -> list[str]:
         head, *body = (row for part in groups(tokens[1:-1]) for row in groups(part[1:-1]))
         columns = [
-            Column(head=self._inline(cell[1].content, _STYLES["th"]), align=str(cell[0].attrs.get("style", "")))
+            Column(head=self._inline(cell[1].content, self._styles["th"]), align=str(cell[0].attrs.get("style", "")))
             for cell in groups(head[1:-1])
         ]
         rows = [
@@ -143,7 +149,7 @@ class Layout:
             + [self._inline(cell) for cell in _excess(source.line(start_of(row)), len(columns))]
             for row in body
         ]
-        return [self._paint(row) for row in table(columns, rows, width, _STYLES["faint"])]
+        return [self._paint(row) for row in table(columns, rows, width, self._styles["faint"])]
 
     def _inline(self, content: str, style: Style = _PLAIN) -> Runs:
         """Return text with its markup turned into styles."""
@@ -156,16 +162,14 @@ class Layout:
                     runs.append(("\n", styles[-1]))
                 case "code_inline":
                     mark = "" if self._color else token.markup
-                    runs.append((_flat(f"{mark}{token.content}{mark}"), styles[-1] + _STYLES["code"]))
+                    runs.append((_flat(f"{mark}{token.content}{mark}"), styles[-1] + self._styles["code"]))
                 case "image":
                     alt = f"{token.content}{_target(token, 'src')}".lstrip()
-                    runs.append((_flat(alt), styles[-1] + _STYLES["link"]))
+                    runs.append((_flat(alt), styles[-1] + self._link(token, "src")))
                 case "link_close":
                     styles.pop()
                     start, opening = links.pop()
-                    label = plain(runs[start:])
-                    if opening.attrs.get("href") not in (label, f"mailto:{label}"):
-                        runs.append((_flat(_target(opening, "href")), styles[-1] + _STYLES["faint"]))
+                    runs.append((_flat(self._behind(opening, plain(runs[start:]))), styles[-1] + self._styles["faint"]))
                 case kind:
                     if kind == "link_open":
                         links.append((len(runs), token))
@@ -174,8 +178,27 @@ class Layout:
                     mark = token.markup if kind in _EMPHASIS and not self._color else ""
                     runs.append((_flat(token.content) or mark, styles[-1]))
                     if token.nesting > 0:
-                        styles.append(styles[-1] + _STYLES[kind.removesuffix("_open")])
-        return runs
+                        more = self._styles.get(kind.removesuffix("_open"), _PLAIN)
+                        styles.append(styles[-1] + (self._link(token, "href") if kind == "link_open" else more))
+        if content.isascii() and "&" not in content:
+            return runs
+        unhider = Unhider()
+        return [(unhider.feed(text), style) for text, style in runs]
+
+    def _link(self, token: Token, name: str) -> Style:
+        """Return the style of a link or an image, which can be opened if its target is safe."""
+        target = str(token.attrs.get(name, ""))
+        style = self._styles["link"]
+        return style + Style(link=target) if self._links and is_safe(target) else style
+
+    def _behind(self, opening: Token, label: str) -> str:
+        """Return what to show behind a link's label of where it leads."""
+        target = str(opening.attrs.get("href", ""))
+        if target in (label, f"mailto:{label}"):
+            return ""
+        if self._links and self._color and is_safe(target) and says_enough(label):
+            return f' ("{opening.attrs["title"]}")' if "title" in opening.attrs else ""
+        return _target(opening, "href")
 
     def _text(self, runs: Runs, width: int) -> list[str]:
         return [self._paint(row) for row in wrap_runs(runs, width)]
@@ -197,6 +220,15 @@ class _Source:
 
     def blank_above(self, number: int) -> bool:
         return not self.line(number - 1).strip(" \t>")
+
+
+def _task(tokens: Tokens) -> tuple[str, Tokens]:
+    """Return the box of a list's item that is a task, and the item without what stands for it."""
+    task = _TASK.match(tokens[1].content) if len(tokens) > 1 and tokens[0].type == "paragraph_open" else None
+    if task is None:
+        return "", tokens
+    text = tokens[1].copy(content=tokens[1].content[task.end() :])
+    return "☐" if task[1] == " " else "☑", [tokens[0], text, *tokens[2:]]
 
 
 def _trimmed(lines: list[str]) -> list[str]:

@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal
 
 from llmterm.render.cells import chop
+from llmterm.render.flow import Flow
+from llmterm.render.limits import AT_ONCE, LONGEST_LINE, cut_of, lines_at_once, long_line
 from llmterm.render.sanitize import Sanitizer
 from llmterm.render.settled import Settled
+from llmterm.render.theme import DARK, Theme
 from llmterm.render.thinking import Thinking
 
 if TYPE_CHECKING:
@@ -33,15 +37,26 @@ _BLOCK_END = re.compile(r"\n[ \t]*\n(?=[^\s>])")
 class MarkdownRenderer:
     """Takes model text and thinking; gives back styled lines, none wider than `width` cells.
 
-    `color` allows SGR sequences, and nothing else, in lines; `dark` tells the terminal's background.
+    `color` allows SGR sequences in lines, and `links` OSC 8 ones around labels of links. With `thinking` as a "line"
+    only the end of a thought is shown while it lasts, and one line after it.
     """
 
-    def __init__(self, *, width: int, color: bool = True, dark: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        width: int,
+        color: bool = True,
+        theme: Theme = DARK,
+        links: bool = False,
+        thinking: Literal["line", "full"] = "full",
+    ) -> None:
         self._width = max(1, width)
         self._color = color
-        self._dark = dark
+        self._theme = theme
+        self._links = links
         self._text = Sanitizer()
         self._thoughts = Sanitizer()
+        self._short = thinking == "line"
         self._thinking: Thinking | None = None
         self._incoming: list[str] = []
         # Finished lines that nobody has fetched yet, and whether there ever were any.
@@ -51,6 +66,8 @@ class MarkdownRenderer:
         self._tail = ""
         self._gap = False
         self._fence: Fence | None = None
+        # The rest of a line that is too long, up to its end.
+        self._overflow: Flow | None = None
         # What of the source was shown by `commit` and stays only as context.
         self._context = ""
         # The open block's lines that are permanent on the screen.
@@ -74,7 +91,7 @@ class MarkdownRenderer:
             self._ready = self._interrupt()
             self._started = self._started or bool(self._ready)
             self._ready += [""] if self._started else []
-            self._thinking = Thinking(self._layout.faint)
+            self._thinking = Thinking(self._layout.faint, short=self._short)
             text = text.lstrip()
         if self._thinking:
             self._thinking.feed(text)
@@ -90,6 +107,8 @@ class MarkdownRenderer:
         self._consume()
         if self._thinking:
             return self._thinking.live()
+        if self._overflow:
+            return self._overflow.live()
         if self._tail == self._context or not self._tail.strip():
             return []
         lines = self._fence.peek(self._tail, self._width) if self._fence else self._draw()
@@ -100,6 +119,8 @@ class MarkdownRenderer:
         lines = self.live()[:count]
         if self._thinking:
             self._thinking.settle(len(lines))
+        elif self._overflow:
+            self._overflow.settle(len(lines))
         else:
             self._settled.add(lines)
 
@@ -124,12 +145,16 @@ class MarkdownRenderer:
             self._end_thinking()
         self._incoming.append(self._text.close())
         self._consume()
+        if self._overflow:
+            self._take(self._overflow.close(self._width))
+            self._overflow = None
         if self._tail != self._context and self._tail.strip():
             if self._fence:
                 self._tail += "\n"
                 self._consume_code(self._fence)
             else:
-                self._consume_blocks(self._tail, final=True)
+                while self._consume_blocks(self._tail, final=True):
+                    pass
         self._reset("")
         self._fence = None
         return self.advance()
@@ -137,6 +162,12 @@ class MarkdownRenderer:
     def resize(self, width: int) -> None:
         """Lay out for `width` cells from now on."""
         self._width = max(1, width)
+        self._drawn = 0
+
+    def retheme(self, theme: Theme) -> None:
+        """Draw in other colours from now on, but for a block of code that is open."""
+        self._theme = theme
+        self.__dict__.pop("_layout", None)
         self._drawn = 0
 
     @cached_property
@@ -149,7 +180,7 @@ class MarkdownRenderer:
     def _layout(self) -> Layout:
         from llmterm.render.layout import Layout
 
-        return Layout(parser=self._parser, color=self._color, dark=self._dark)
+        return Layout(parser=self._parser, color=self._color, theme=self._theme, links=self._links)
 
     def _consume(self) -> None:
         """Turn what is finished into lines."""
@@ -160,16 +191,53 @@ class MarkdownRenderer:
         self._incoming.clear()
         going = self._tail != self._context
         while going:
-            if self._fence:
+            if self._overflow:
+                going = self._consume_overflow(self._overflow)
+            elif self._fence:
                 going = self._consume_code(self._fence)
+            elif cut := long_line(self._tail[:AT_ONCE]):
+                going = self._consume_until(cut)
             else:
-                end = self._tail.rfind("\n") + 1
-                going = end > self._scanned and self._due(self._scanned) and self._consume_blocks(self._tail[:end])
+                going = self._consume_lines()
+
+    def _consume_lines(self) -> bool:
+        """Take finished blocks of whole lines; tell whether there is more."""
+        end = self._tail.rfind("\n", 0, AT_ONCE) + 1
+        if end <= self._scanned or not self._due(self._scanned):
+            return False
+        return self._consume_blocks(self._tail[:end]) or len(self._tail) > AT_ONCE
+
+    def _consume_overflow(self, flow: Flow) -> bool:
+        """Take more of a long line; tell whether it is over."""
+        rest, end, tail = self._tail.partition("\n")
+        flow.feed(rest + end)
+        self._take(flow.advance(self._width))
+        self._tail = tail
+        if end:
+            self._overflow = None
+            self._reset(tail, gap=self._fence is None)
+        return bool(end)
+
+    def _consume_until(self, cut: int) -> bool:
+        """Take all there is up to `cut`, in the middle of a line, and the rest of the line without its markup."""
+        while not self._fence and self._consume_blocks(self._tail[:cut], final=True, opens=True):
+            cut = long_line(self._tail[:AT_ONCE])
+        if not self._fence:
+            self._overflow = Flow(self._layout.unmarked)
+        return True
 
     def _consume_code(self, fence: Fence) -> bool:
         """Take finished lines of code; tell whether the fence was closed."""
         *whole, self._tail = self._tail.split("\n")
-        for index, line in enumerate(whole):
+        for index, line in enumerate([*whole, self._tail]):
+            if len(line) > LONGEST_LINE:
+                cut = cut_of(line[:LONGEST_LINE])
+                self._emit(fence.add(line[:cut], self._width), self._gap)
+                self._reset("\n".join([line[cut:], *whole[index + 1 :], *([self._tail] if index < len(whole) else [])]))
+                self._overflow = Flow(self._layout.unmarked, _anywhere)
+                return True
+            if index == len(whole):
+                break
             closes = fence.closes(line)
             rows = fence.close(line, self._width) if closes else fence.add(line, self._width)
             if line != self._context:
@@ -181,11 +249,16 @@ class MarkdownRenderer:
                 return True
         return False
 
-    def _consume_blocks(self, source: str, *, final: bool = False) -> bool:
-        """Take finished blocks of `source`, whole lines at the beginning of the tail; tell whether a fence is open."""
+    def _consume_blocks(self, source: str, *, final: bool = False, opens: bool = False) -> bool:
+        """Take finished blocks of `source`, whole lines at the beginning of the tail; tell whether to look again.
+
+        With `final` all are finished but, if it `opens`, a fence at the end.
+        """
         self._scanned = len(source)
         for block in self._parser.blocks(source, gap=self._gap):
-            if block.closed or final:
+            if self._cut(block):
+                return True
+            if block.closed or (final and not (opens and block.kind == "fence")):
                 if not self._is_context(block):
                     self._emit(self._layout.block(block, self._width), block.gap)
                 continue
@@ -200,6 +273,19 @@ class MarkdownRenderer:
             return self._fence is not None
         self._reset(self._tail[len(source) :])
         return False
+
+    def _cut(self, block: Block) -> bool:
+        """Take the beginning of a block that is too large, and of a table leave the header; tell whether it is."""
+        count = lines_at_once(block.lines)
+        if block.kind == "fence" or count == len(block.lines):
+            return False
+        source = "\n".join(block.lines[:count])
+        for part in self._parser.blocks(source, gap=block.gap):
+            self._emit(self._layout.block(part, self._width), part.gap)
+        header = "\n".join([*block.lines[:2], ""]) if block.kind == "table_open" else ""
+        rest = self._tail[block.offset + len(source) + 1 :]
+        self._reset(header + rest if len(header) < len(source) // 2 else rest, gap=False)
+        return True
 
     def _reset(self, tail: str, *, gap: bool = True) -> None:
         """Begin a new open block."""
@@ -251,6 +337,9 @@ class MarkdownRenderer:
         if self._thinking:
             self._end_thinking()
         lines = self.advance() + self.live()
+        if self._overflow:
+            self._overflow.settle(len(self._overflow.live()))
+            return lines
         context = self._tail if self._fence else self._table_header()
         self._reset(context, gap=False)
         self._context = context
@@ -269,3 +358,7 @@ class MarkdownRenderer:
         self._take(self._thinking.close(self._width))
         self._thinking = None
         self._gap = True
+
+
+def _anywhere(line: str, width: int) -> list[int]:
+    return list(accumulate(map(len, chop(line, width)[:-1])))

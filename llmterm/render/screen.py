@@ -8,22 +8,21 @@ so that at worst some remnants of the area stay behind.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
+
+from llmterm.render.drawn import bare, clip, patch
 
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
 _CLEAR_DOWN = "\x1b[J"
-_RESET = "\x1b[0m"
-_SGR = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
 class Screen:
     """Writes to a terminal whose cursor stands at the beginning of an empty line.
 
     `write` is called once per frame; `size` gives columns and rows; `cell_len` is the width of plain text in cells;
-    `reflows` says whether the terminal wraps lines anew when its width changes. Lines may contain SGR sequences and
-    no other controls.
+    `reflows` says whether the terminal wraps lines anew when its width changes. Lines may contain styles and
+    links (SGR and OSC 8 sequences), and no other controls.
     """
 
     def __init__(
@@ -46,6 +45,7 @@ class Screen:
         self._below = False
         # After a change of size the lines are still known, but not what they look like.
         self._rows_above: int | None = None
+        self._hidden = False
         self._drawn_at = (0, 0)
 
     def paint(self, permanent: Sequence[str], live: Sequence[str], footer: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ class Screen:
         columns, rows = self._dimensions()
         bottom = footer[:rows]
         room = max(0, rows - len(bottom) - 1)
-        area = [self._clip(line, columns) for line in [*live[max(0, len(live) - room) :], *bottom]]
+        area = [clip(line, columns, self._cell_len) for line in [*live[max(0, len(live) - room) :], *bottom]]
         self._settled = []
         self._draw(permanent, area)
 
@@ -97,60 +97,90 @@ class Screen:
     def _draw(self, permanent: Sequence[str], area: list[str]) -> None:
         if self._dimensions() != self._drawn_at:
             self.resized()
-        if not permanent and area == self._area and not self._below and self._rows_above is None:
+        known = self._rows_above is None and not self._below
+        if known and not permanent and area == self._area:
             return
         lines = [*permanent, *area]
-        kept = 0 if self._rows_above is not None else _common(self._area, lines)
-        if area:
-            # The last line is written anyhow: it is where the cursor ends up.
-            kept = min(kept, len(lines) - 1)
-        up = self._rows_up(kept)
-        parts = [_BEGIN, _HIDE if area else "", "\r", f"\x1b[{up}A" if up > 0 else "", "\r\n" if up < 0 else ""]
-        parts += [_CLEAR_DOWN, "\r\n".join(lines[kept:])]
-        parts += ["\r" if area else "\r\n" if len(lines) > kept else "", "" if area else _SHOW, _END]
+        if known and self._area:
+            text = self._changed(lines, len(permanent))
+        else:
+            text = self._anew(lines) + ("\r" if area else "\r\n" if lines else "")
+        hide = _HIDE if area and not self._hidden else ""
+        show = _SHOW if self._hidden and not area else ""
+        parts = [_BEGIN, hide, text, show, _END]
         self._area, self._below, self._rows_above = area, False, None
+        self._hidden = bool(area)
         self._drawn_at = self._dimensions()
         self._write("".join(parts))
 
-    def _rows_up(self, kept: int) -> int:
-        """Return how far above the cursor the first line to write is; the cursor's line counts 0, the one below -1."""
-        if self._rows_above is not None:
-            return self._rows_above
-        if self._below:
+    def _changed(self, lines: Sequence[str], permanent: int) -> str:
+        """Return what makes the live area, whose rows are known, into `lines`, the first of them permanent."""
+        old = self._area
+        pen = _Pen(len(old) - 1)
+        columns = self._dimensions()[0]
+        for row, line in enumerate(lines):
+            if row >= len(old):
+                pen.append(row, line)
+            elif row < permanent and self._height(line, columns) > 1:
+                # It takes rows that others stand on.
+                pen.put(row, _CLEAR_DOWN + "\r\n".join(lines[row:]))
+                return pen.text + ("\r\n" if len(lines) == permanent else "")
+            elif line != old[row]:
+                pen.put(row, patch(old[row], line))
+        if len(lines) < len(old):
+            pen.put(len(lines), _CLEAR_DOWN)
+        if len(lines) > permanent:
+            pen.put(len(lines) - 1, "")
+        elif len(lines) >= len(old):
+            pen.append(len(lines), "")
+        return pen.text
+
+    def _anew(self, lines: Sequence[str]) -> str:
+        """Return what writes all of `lines` over the live area."""
+        up = self._rows_above
+        if up is None:
             columns = self._dimensions()[0]
-            return sum(self._height(line, columns) for line in self._area[kept:])
-        return len(self._area) - 1 - kept if self._area else 0
+            up = sum(self._height(line, columns) for line in self._area) if self._below else 0
+        rows = "\r\n".join(lines)
+        return f"\r{_up(up)}{_CLEAR_DOWN}{rows}"
 
     def _height(self, line: str, columns: int) -> int:
         """Return how many rows a line takes that was written without regard for the width."""
-        return max(1, -(-self._cell_len(_SGR.sub("", line)) // columns))
-
-    def _clip(self, line: str, columns: int) -> str:
-        if (line.isascii() and len(line) <= columns) or self._cell_len(_SGR.sub("", line)) <= columns:
-            return line
-        kept: list[str] = []
-        for part in _SGR.split(line):
-            if _SGR.fullmatch(part):
-                kept.append(part)
-                continue
-            for character in part:
-                # An emoji variation selector may widen the character before it.
-                columns -= self._cell_len(character) + (character == "\ufe0f")
-                if columns < 0:
-                    return "".join([*kept, _RESET if _SGR.search(line) else ""])
-                kept.append(character)
-        return "".join(kept)
+        return max(1, -(-self._cell_len(bare(line)) // columns))
 
     def _dimensions(self) -> tuple[int, int]:
         columns, rows = self._size()
         return max(1, columns), max(1, rows)
 
 
-def _common(old: Sequence[str], new: Sequence[str]) -> int:
-    """Return how many lines at the beginning are the same."""
-    count = 0
-    for before, after in zip(old, new, strict=False):
-        if before != after:
-            break
-        count += 1
-    return count
+class _Pen:
+    """What is written, and the row of the live area that the cursor is in then."""
+
+    def __init__(self, row: int) -> None:
+        self.text = ""
+        self._row = row
+        self._at_start = True
+        self._clear = False
+
+    def put(self, row: int, text: str) -> None:
+        """Write `text` from the beginning of `row`, one that is there."""
+        down = row - self._row
+        if down in (1, 2):
+            self.text += "\r\n" * down
+        else:
+            self.text += "" if self._at_start else "\r"
+            self.text += f"\x1b[{down}B" if down > 0 else _up(-down)
+        self.text += text
+        self._row, self._at_start = row, not text
+
+    def append(self, row: int, text: str) -> None:
+        """Write `text` on `row`, one below the last."""
+        self.put(row - 1, "")
+        # Nothing should be below the area; a window that changed its size and back between two frames left something.
+        self.text += f"\r\n{'' if self._clear else _CLEAR_DOWN}{text}"
+        self._clear = True
+        self._row, self._at_start = row, not text
+
+
+def _up(rows: int) -> str:
+    return f"\x1b[{rows}A" if rows else ""

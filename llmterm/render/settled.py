@@ -6,9 +6,7 @@ block is laid out again later, those lines must not appear a second time.
 
 from __future__ import annotations
 
-import re
-
-_SGR = re.compile(r"\x1b\[[0-9;]*m")
+from llmterm.render.drawn import bare
 
 
 class Settled:
@@ -18,7 +16,7 @@ class Settled:
         self._lines: list[str] = []
 
     def add(self, lines: list[str]) -> None:
-        self._lines += [_SGR.sub("", line) for line in lines]
+        self._lines += list(map(bare, lines))
 
     def clear(self) -> None:
         self._lines = []
@@ -27,7 +25,7 @@ class Settled:
         """Return the lines below the settled ones; where the layout has changed since, repeat rather than lose."""
         if not self._lines:
             return lines
-        plain = [_SGR.sub("", line) for line in lines]
+        plain = list(map(bare, lines))
         if plain[: len(self._lines)] == self._lines:
             return lines[len(self._lines) :]
         seen = "".join("".join(self._lines).split())

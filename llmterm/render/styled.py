@@ -8,6 +8,7 @@ from typing import TypeAlias
 from rich.style import Style
 
 from llmterm.render.cells import breaks
+from llmterm.render.link import linked
 
 Runs: TypeAlias = list[tuple[str, Style]]
 
@@ -49,15 +50,19 @@ def strip(row: Runs) -> Runs:
 
 
 def paint(row: Runs, *, color: bool = True) -> str:
-    """Return `row` as a line: no white space at its end, and no style beyond it."""
-    if not color:
-        return plain(row).rstrip()
+    """Return `row` as a line: no white space at its end, and no style or link beyond it."""
     parts: list[str] = []
     last, last_style = "", Style.null()
     for text, style in strip(row):
         if style is last_style:
             last += text
         else:
-            parts.append(last_style.render(last))
+            parts.append(_painted(last, last_style, color))
             last, last_style = text, style
-    return "".join([*parts, last_style.render(last)])
+    return "".join([*parts, _painted(last, last_style, color)])
+
+
+def _painted(text: str, style: Style, color: bool) -> str:
+    if style.link is None or not text:
+        return style.render(text) if color else text
+    return linked(style.update_link(None).render(text) if color else text, style.link)

@@ -6,12 +6,12 @@ row becomes a short list of "header: cell".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.style import Style
 
-from llmterm.render.cells import cell_len
+from llmterm.render.cells import cell_len, usual_len
 from llmterm.render.styled import Runs, plain, strip, wrap
 
 _GAP = "  "
@@ -35,20 +35,22 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Runs]], width: int,
     widths = _widths([max(map(_natural, cells)) for cells in zip(heads, *body, strict=True)], width)
     if not widths:
         return _records(heads, body, width)
-    lines = _row(heads, widths, whole)
+    lines = _row(heads, widths, whole, width)
     lines.append([("─" * (sum(widths) + len(_GAP) * (count - 1)), rule)])
     for row in body:
-        lines += _row(row, widths, whole)
+        lines += _row(row, widths, whole, width)
     return lines
 
 
 def _natural(cell: Runs) -> int:
-    return max(map(cell_len, plain(cell).split("\n")))
+    return max(1, *map(cell_len, plain(cell).split("\n")))
 
 
 def _widths(natural: Sequence[int], width: int) -> list[int]:
     """Let the widest columns give way until all fit; return none if that would leave too little of them."""
     room = width - len(_GAP) * (len(natural) - 1)
+    if room < len(natural):
+        return []
     widest = min(max(natural), room)
     while widest >= _NARROWEST and sum(min(size, widest) for size in natural) > room:
         widest -= 1
@@ -63,21 +65,28 @@ def _widths(natural: Sequence[int], width: int) -> list[int]:
     return widths
 
 
-def _row(cells: Sequence[Runs], widths: Sequence[int], columns: Sequence[Column]) -> list[Runs]:
+def _row(cells: Sequence[Runs], widths: Sequence[int], columns: Sequence[Column], room: int) -> list[Runs]:
     wrapped = [wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
     lines: list[Runs] = []
     for index in range(max(map(len, wrapped))):
-        line: Runs = []
-        for rows, width, column in zip(wrapped, widths, columns, strict=True):
-            line += [(_GAP, Style.null())] if line else []
-            line += _aligned(rows[index] if index < len(rows) else [], width, column.align)
-        lines.append(line)
+        pieces = [strip(rows[index]) if index < len(rows) else [] for rows in wrapped]
+        line = _joined(pieces, widths, columns, usual_len)
+        # Where all the width is needed, a row must not be too long on a terminal to which its characters are wider.
+        lines.append(line if cell_len(plain(line)) <= room else _joined(pieces, widths, columns, cell_len))
     return lines
 
 
-def _aligned(row: Runs, width: int, align: str) -> Runs:
-    row = strip(row)
-    spare = max(0, width - cell_len(plain(row)))
+def _joined(
+    pieces: Sequence[Runs], widths: Sequence[int], columns: Sequence[Column], measure: Callable[[str], int]
+) -> Runs:
+    line: Runs = []
+    for piece, width, column in zip(pieces, widths, columns, strict=True):
+        line += [(_GAP, Style.null())] if line else []
+        line += _aligned(piece, max(0, width - measure(plain(piece))), column.align)
+    return line
+
+
+def _aligned(row: Runs, spare: int, align: str) -> Runs:
     left = spare if align.endswith("right") else spare // 2 if align.endswith("center") else 0
     return [(" " * left, Style.null()), *row, (" " * (spare - left), Style.null())]
 
