@@ -20,7 +20,7 @@ from typing import Literal, NoReturn, Self
 PATIENCE = 600.0
 _READ = 65536
 # What was read and not matched yet is searched again with what comes next: more than any pattern is long.
-_OVERLAP = 256
+_OVERLAP = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
