@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from llmterm.cli.chat import no_console
 from tests.terminal import LLMTERM, environment
 from tests.wire import Exchange, Script, WireServer, say
 
@@ -217,3 +218,17 @@ def test_start_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
     )
 
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("program", "platform", "to_terminal", "pipe"),
+    [
+        ("mintty", "win32", False, True),
+        ("mintty", "win32", True, False),
+        ("mintty", "linux", False, False),
+        ("vscode", "win32", False, False),
+    ],
+)
+def test_mintty_without_winpty_is_told_apart(program: str, platform: str, to_terminal: bool, pipe: bool) -> None:
+    """There a terminal looks like a pipe on both sides, and a chat would wait for a question for ever, silently."""
+    assert no_console({"TERM_PROGRAM": program}, platform, output_is_terminal=to_terminal) is pipe

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -84,6 +85,8 @@ def chat(
     launch = assembly.launch(settings, os.environ, provider=provider, model=model)
     with assembly.debug_log(settings, os.environ, text=debug_text):
         if sys.stdin is None or not sys.stdin.isatty():
+            if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):
+                assembly.notice("the question is read from standard input (for a chat in mintty: winpty llmterm chat)")
             raise typer.Exit(asyncio.run(assembly.ask(launch, _question(), opened)))
         if not sys.stdout.isatty():
             raise UsageError("a chat needs a terminal to write to", hint="echo question | llmterm chat > file")
@@ -95,6 +98,14 @@ def _settings(flags: dict[str, Any], **sections: dict[str, Any]) -> config.Setti
     settings = config.override(config.load(environ=os.environ), **flags)
     changed = {name: config.override(getattr(settings, name), **flags) for name, flags in sections.items()}
     return config.override(settings, **changed)
+
+
+def no_console(environ: Mapping[str, str], platform: str, *, output_is_terminal: bool) -> bool:
+    """Tell whether this may be mintty without winpty, where what looks like a terminal is a pipe on both sides.
+
+    https://github.com/rprichard/winpty, "Git for Windows, MSYS2 and Cygwin".
+    """
+    return platform == "win32" and environ.get("TERM_PROGRAM") == "mintty" and not output_is_terminal
 
 
 def _question() -> str:
