@@ -56,3 +56,11 @@ def need(missing: str) -> None:
     if os.environ.get("LLMTERM_TEST_ALL"):
         pytest.fail(f"this machine has no {missing}, and LLMTERM_TEST_ALL is set")
     pytest.skip(f"needs {missing}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those of the embedded model and of the X server follow each other."""
+    for item in items:
+        for name in ("local", "x11"):
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.xdist_group(name))
