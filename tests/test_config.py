@@ -594,8 +594,9 @@ def test_override_applies_only_the_flags_that_are_given() -> None:
 @pytest.mark.parametrize(
     ("settings", "flags", "message"),
     [
-        (Settings(), {"temperature": math.nan}, "temperature must be from 0 to 2"),
-        (Settings(), {"max_tokens": 0}, "max-tokens must be from 1 to 10,000,000"),
+        (Settings(), {"temperature": math.nan}, "--temperature must be from 0 to 2"),
+        (StreamSettings(), {"chunk_timeout": -1}, "--timeout must be from 0 to 86,400.0"),
+        (Settings(), {"max_tokens": 0}, "--max-tokens must be from 1 to 10,000,000"),
         (MarkerSettings(), {"text": "x"}, "text must be three or more characters"),
     ],
 )
@@ -782,24 +783,24 @@ def test_a_key_is_stored_for_a_provider_of_ones_own() -> None:
     ring = FakeKeyring()
     settings = remote("mine", kind="openai", base_url="http://x/v1")
 
-    store_secret("mine", KEY, settings=settings, keyring=lambda: ring)
+    store_secret("mine", lambda: KEY, settings=settings, keyring=lambda: ring)
 
     assert secret("mine", settings, {}, keyring=lambda: ring) == SecretStr(KEY)
     with pytest.raises(UsageError, match='"mine" is not a provider that needs a key'):
-        store_secret("mine", KEY, keyring=lambda: ring)
+        store_secret("mine", lambda: KEY, keyring=lambda: ring)
 
 
 def test_a_provider_without_variables_is_told_to_name_one() -> None:
     """Where the keyring cannot help, the file can."""
     with pytest.raises(ConfigError, match=r"name its variable in key_env of \[providers.mine\]"):
-        store_secret("mine", KEY, settings=remote("mine", base_url="http://x"), keyring=no_keyring)
+        store_secret("mine", lambda: KEY, settings=remote("mine", base_url="http://x"), keyring=no_keyring)
 
 
 def test_a_stored_key_is_found_again() -> None:
     """`store_secret` puts a key where `secret` looks for it."""
     ring = FakeKeyring()
 
-    store_secret("openai", f" {KEY}\n", keyring=lambda: ring)
+    store_secret("openai", lambda: f" {KEY}\n", keyring=lambda: ring)
 
     assert secret("openai", Settings(), {}, keyring=lambda: ring) == SecretStr(KEY)
 
@@ -816,7 +817,7 @@ def test_a_key_that_cannot_be_stored_is_an_error_with_a_way_out(
 ) -> None:
     """The message says what else can be done, and does not repeat the key."""
     with pytest.raises(ConfigError) as caught:
-        store_secret("openai", KEY, keyring=keyring)
+        store_secret("openai", lambda: KEY, keyring=keyring)
 
     assert message in caught.value.message
     assert caught.value.hint == hint
@@ -837,7 +838,7 @@ def test_only_a_key_for_a_provider_that_takes_one_is_stored(provider: str, value
     ring = FakeKeyring()
 
     with pytest.raises(UsageError, match=re.escape(message)):
-        store_secret(provider, value, keyring=lambda: ring)
+        store_secret(provider, lambda: value, keyring=lambda: ring)
 
     assert ring.keys == {}
 

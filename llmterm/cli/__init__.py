@@ -43,7 +43,9 @@ app.command("completion")(completion.completion)
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     if sys.stdout is None or sys.stderr is None:
-        sys.exit(UsageError.exit_code)  # nowhere to answer to, and nowhere to say so
+        if sys.stderr is not None:
+            assembly.notice("standard output is closed")
+        sys.exit(UsageError.exit_code)  # nowhere to answer to
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows question marks

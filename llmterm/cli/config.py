@@ -22,10 +22,14 @@ def config_path(as_json: Json = False) -> None:
 @app.command()
 def set_key(provider: str) -> None:
     """Put a provider's key, asked for without an echo, into the system's keyring."""
-    try:
-        asked = sys.stdin.isatty()
-        value = typer.prompt(f"Key for {provider}", hide_input=True) if asked else sys.stdin.readline()
-    except typer.Abort:
-        raise KeyboardInterrupt from None
-    config.store_secret(provider, value, settings=config.load(environ=os.environ))
+
+    def ask() -> str:
+        if not sys.stdin.isatty():
+            return sys.stdin.readline()
+        try:
+            return str(typer.prompt(f"Key for {provider}", hide_input=True))
+        except typer.Abort:
+            raise KeyboardInterrupt from None
+
+    config.store_secret(provider, ask, settings=config.load(environ=os.environ))
     typer.echo(f"the key for {provider} is in the keyring")

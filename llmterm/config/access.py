@@ -76,25 +76,30 @@ def key_hint(provider: str, settings: Settings, environ: Environ | None = None) 
 
 def store_secret(
     provider: str,
-    value: str,
+    ask: Callable[[], str],
     *,
     settings: Settings | None = None,
     keyring: Callable[[], Keyring] = system_keyring,
 ) -> None:
-    """Put a key into the keyring of the system, where `secret` finds it; `settings` know the user's own providers."""
+    """Put a key into the keyring of the system, where `secret` finds it; `settings` know the user's own providers.
+
+    Nobody is asked for a key that could not be stored.
+    """
     settings = settings or Settings()
     found = _pair(provider, settings)
     if not found or found[1].kind == "ollama":
         near = suggestion(provider, settings.providers.names)
         raise UsageError(f"{quote(provider)} is not a provider that needs a key{near}")
-    if not (value := value.strip()):
-        raise ConfigError(f"the key for {provider} is empty")
     instead = _way_to_set(provider, *found)
     try:
-        keyring().set_password(APP, provider, value)
+        backend = keyring()
     except ImportError:
         hint = f"pip install 'llmterm[keyring]', or {instead}"
         raise ConfigError("keys cannot be stored without the keyring package", hint=hint) from None
+    if not (value := ask().strip()):
+        raise ConfigError(f"the key for {provider} is empty")
+    try:
+        backend.set_password(APP, provider, value)
     except Exception as error:
         # Not the error's own text: a backend may repeat what it was given.
         raise ConfigError(f"the keyring did not take the key: {type(error).__name__}", hint=instead) from None

@@ -37,6 +37,8 @@ KeyPath: TypeAlias = tuple[str, ...]
 AnySettings = TypeVar("AnySettings", bound="DataclassInstance")
 
 DAY = 86_400.0
+# Flags that are not called like their setting.
+_FLAGS = {"chunk_timeout": "timeout"}
 # The metadata of a key that means something to one kind of provider only.
 KIND = "kind"
 
@@ -224,7 +226,7 @@ def override(settings: AnySettings, **flags: object) -> AnySettings:
     for name, value in given.items():
         check = checks.get(name)
         if check and (complaint := check(value)):
-            raise UsageError(f"{name.replace('_', '-')} {complaint}")
+            raise UsageError(f"--{_FLAGS.get(name, name).replace('_', '-')} {complaint}")
     return replace(settings, **given)
 
 
