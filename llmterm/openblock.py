@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s`]*)")
-_CLOSING = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t]*$")
+_CLOSING = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t\r]*$")
 _TABLE_ROW = re.compile(r"[ \t]*\|")
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
 
@@ -57,7 +57,7 @@ def code_blocks(text: str) -> list[CodeBlock]:
     blocks: list[CodeBlock] = []
     fence: re.Match[str] | None = None
     lines: list[str] = []
-    for line in text.split("\n"):
+    for line in text.replace("\r\n", "\n").split("\n"):
         if fence is None:
             fence, lines = _FENCE.match(line), []
         elif _closes(fence[1], line):

@@ -16,10 +16,12 @@ settings.load_profile("llmterm")
 # What needs a pseudo-terminal, or signals as POSIX has them.
 collect_ignore = (
     [
+        "test_chat_commands.py",
         "test_chat_hotkey.py",
         "test_chat_killed.py",
         "test_chat_local.py",
         "test_chat_pausing.py",
+        "test_chat_prompt.py",
         "test_chat_resilience.py",
         "test_chat_terminal.py",
         "test_clipboard.py",

@@ -26,7 +26,7 @@ from llmterm.sessions import SessionStore, StoredSession
 if TYPE_CHECKING:
     from llmterm.chat.app import Chat, Outside
     from llmterm.chat.decision import Interrupts, Prompt
-    from llmterm.chat.terminal import Terminal
+    from llmterm.chat.terminal import Signals, Terminal
     from llmterm.chat.view import View
     from llmterm.keys.terminal import TerminalKeys
 
@@ -56,7 +56,7 @@ async def chat(launch: Launch, session: StoredSession | None, providers: Provide
             signals.install(me)
             try:
                 return await _build(
-                    launch, look, terminal, source, queue if hotkeys else None, providers, sessions
+                    launch, look, terminal, signals, source, queue if hotkeys else None, providers, sessions
                 ).run(session)
             except asyncio.CancelledError:
                 if signals.received is None:
@@ -72,6 +72,7 @@ def _build(
     launch: Launch,
     look: Look,
     terminal: Terminal,
+    signals: Signals,
     source: TerminalKeys,
     chords: asyncio.Queue[Key] | None,
     providers: ProviderRegistry,
@@ -113,7 +114,7 @@ def _build(
         ),
         view=view,
         chords=chords,
-        outside=_outside(launch, look, terminal, view),
+        outside=_outside(launch, look, terminal, signals, view),
         notifier=Notifier(
             kind="off" if look.plain else settings.chat.notify,
             after=settings.chat.notify_after,
@@ -149,7 +150,7 @@ def _prompt(chat: Chat, launch: Launch, look: Look, source: TerminalKeys, interr
     )
 
 
-def _outside(launch: Launch, look: Look, terminal: Terminal, view: View) -> Outside:
+def _outside(launch: Launch, look: Look, terminal: Terminal, signals: Signals, view: View) -> Outside:
     """Return what of this machine the chat uses; what that takes is imported when it is used."""
     from llmterm.chat.app import Outside
 
@@ -159,15 +160,23 @@ def _outside(launch: Launch, look: Look, terminal: Terminal, view: View) -> Outs
         view.displaced()
         terminal.suspend()
 
+    def lend() -> None:
+        signals.lent = True
+        terminal.restore()
+
+    def retake() -> None:
+        terminal.take()
+        signals.lent = False
+
     async def edit(text: str) -> str:
         from llmterm.chat.editor import edit
 
-        return await edit(text, environ, give=terminal.restore, retake=terminal.take)
+        return await edit(text, environ, give=lend, retake=retake)
 
     async def page(text: str) -> None:
         from llmterm.chat.pager import page
 
-        if not await page(text, environ, give=terminal.restore, retake=terminal.take):
+        if not await page(text, environ, give=lend, retake=retake):
             view.displaced()
 
     async def copy(text: str) -> str:

@@ -30,6 +30,8 @@ class Ahead:
         match key.name:
             case "text" | "space" | "paste":
                 self._replace(self._cursor, self._cursor, key.text)
+            case "alt-enter":
+                self._replace(self._cursor, self._cursor, "\n")
             case "enter":
                 return self._enqueue()
             case "up":
@@ -58,6 +60,18 @@ class Ahead:
             self._enqueue()
         text, self.text, self._cursor = self.text, "", 0
         return text
+
+    def next(self) -> str | None:
+        """Give up the message whose turn it is; None where there is none, and where it is being edited.
+
+        One that is being edited is an ordinary line from then on.
+        """
+        if self._place == 0 and self.text.strip():
+            self._place = None
+            return None
+        if self._place is not None:
+            self._place = self._place - 1 if self._place else None
+        return self.queue.pop(0) if self.queue else None
 
     def take_all(self) -> str:
         """Give up all that was queued or begun, as one text to edit."""

@@ -225,7 +225,11 @@ class Answering:
             case Resume():
                 self._view.resume("")
             case Send(text) if Commands.is_command(text) and not self._pausing.is_command(text):
-                await self._command(text)
+                self._pausing.turn = turn
+                try:
+                    await self._command(text)
+                finally:
+                    self._pausing.turn = None
                 return True
             case Send(text) if Commands.is_command(text):
                 await self._cut(turn, log)

@@ -98,7 +98,8 @@ class Chat:
         self._limits = limits
         self._session = session = ChatSession(store, system=system)
         self._choosing = Choosing(registry=registry, choices=choices, say=view.say)
-        self._redoing = Redoing(session=session, say=view.say, ask=self._ask)
+        self._attaching = Attaching(folder=outside.folder, say=view.say, clipboard=outside.paste)
+        self._redoing = Redoing(session=session, say=view.say, ask=self._ask, attach=self._attaching.again)
         self._pausing = Pausing(
             registry=registry,
             view=view,
@@ -107,7 +108,6 @@ class Chat:
             edit_question=self._redoing.edit,
             keys=keys,
         )
-        self._attaching = Attaching(folder=outside.folder, say=view.say, clipboard=outside.paste)
         self._browsing = Browsing(session=session, say=view.say, reopen=self._reopen)
         self._commands = Commands(self._sections())
         self._prompt = prompt(self)
@@ -188,16 +188,16 @@ class Chat:
                 # A SPACE that came just too late to pause an answer is not part of the next question.
                 question = text.strip("\n") if "\n" in text.strip() else text.strip()
                 self._session.draft = question  # until it is on its way, an error gives it back
-                await self._ask(self._attaching.message(question))
+                await self._attaching.send(question, self._ask)
         except LlmtermError as error:
             self._view.say(str(error), error=True)
 
     async def _next_message(self) -> str:
         ahead = self._stage.ahead
-        if ahead.queue:
-            text = ahead.queue.pop(0)
-            self._view.say(f"> {text}")
-            return text
+        queued = ahead.next()
+        if queued is not None:
+            self._view.say(f"> {queued}")
+            return queued
         parts = (self._session.draft, self._attaching.draft, ahead.take())
         self._session.draft = self._attaching.draft = ""
         decision = await self._prompt.ask("\n".join(filter(None, parts)), _PAGE)
@@ -230,7 +230,6 @@ class Chat:
             if turn.state is TurnState.FAILED:
                 self._give_back(typed, log, message_id)
             raise
-        self._attaching.sent()
         # Not `asked`: the system prompt may have been set at a pause.
         self._session.say(question, *([answer] if answer else []))
         self._keep_draft(turn)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llmterm.chat.commands import Choice, Command
 from llmterm.chat.mentions import TextFile, expand, paths, read
-from llmterm.errors import UsageError
+from llmterm.errors import LlmtermError, UsageError
 from llmterm.messages import Attachment, Message
 
 _NONE = "none"
@@ -54,20 +54,32 @@ class Attaching:
         """What waits for the next message."""
         return [each.name for each in self._waiting]
 
-    def message(self, text: str) -> Message:
-        """Return the message that `text` makes with what is attached and what it mentions.
+    async def send(self, text: str, ask: Callable[[Message], Awaitable[None]]) -> None:
+        """Have the message answered that `text` makes with what is attached and what it mentions.
 
-        Raises UsageError for a file that cannot be attached. What waits goes on waiting until `sent`.
+        Raises UsageError for a file that cannot be attached. Where that or `ask` fails, what waited goes on waiting.
         """
         text, attached, said = expand(text, self._folder)
         for line in said:
             self._say(line)
         blocks = [each.block() for each in self._waiting if isinstance(each, TextFile)]
-        waiting = tuple(each for each in self._waiting if isinstance(each, Attachment))
-        return Message(role="user", text="\n\n".join([text, *blocks]), attachments=(*waiting, *attached))
+        waiting = [each for each in self._waiting if isinstance(each, Attachment)]
+        message = Message(
+            role="user",
+            text="\n\n".join([text, *(each for each in blocks if each not in text)]),
+            attachments=tuple(dict.fromkeys([*waiting, *attached])),
+        )
+        # What is attached while the answer is under way is for the message after it.
+        sent, self._waiting = self._waiting, []
+        try:
+            await ask(message)
+        except LlmtermError:
+            self._waiting = [*sent, *self._waiting]
+            raise
 
-    def sent(self) -> None:
-        self._waiting.clear()
+    def again(self, attachments: Sequence[Attachment]) -> None:
+        """Have the attachments of a question that was taken back go with the next message."""
+        self._waiting += attachments
 
     async def _attach(self, name: str) -> None:
         if name == _NONE:

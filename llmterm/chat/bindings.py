@@ -1,7 +1,7 @@
 """The keys of the prompts, on prompt_toolkit: sending, leaving, shortcuts, and what a paused answer adds.
 
 Editing, history and search are prompt_toolkit's own, in its emacs and vi modes. Only what means something to a chat is
-bound here.
+bound here, and nothing of it while the history is searched: there Enter takes what was found, and Ctrl-C gives up.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from string import ascii_lowercase, digits
 
 from prompt_toolkit.application import get_app, in_terminal
-from prompt_toolkit.filters import Condition, vi_mode, vi_navigation_mode
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.filters import Condition, is_searching, vi_mode, vi_navigation_mode
+from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyBindingsBase, KeyPressEvent
 
 from llmterm.chat.decision import Interrupts, Leave, Resume, Send, Stop
 
@@ -36,7 +36,7 @@ class Bindings:
         self._interrupts = interrupts
         self.shortcuts: Mapping[str, str] = {}
 
-    def asking(self) -> KeyBindings:
+    def asking(self) -> KeyBindingsBase:
         """Return the keys of the prompt for a message."""
         keys = self._common()
 
@@ -47,9 +47,9 @@ class Bindings:
             else:
                 event.current_buffer.reset()
 
-        return keys
+        return ConditionalKeyBindings(keys, ~is_searching)
 
-    def paused(self) -> KeyBindings:
+    def paused(self) -> KeyBindingsBase:
         """Return the keys of the prompt below a paused answer."""
         keys = self._common()
 
@@ -71,7 +71,7 @@ class Bindings:
         def _(event: KeyPressEvent) -> None:
             event.app.exit(result=Leave(interrupted=True) if self._interrupts.press() else Stop())
 
-        return keys
+        return ConditionalKeyBindings(keys, ~is_searching)
 
     def _common(self) -> KeyBindings:
         keys = KeyBindings()

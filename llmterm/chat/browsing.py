@@ -42,9 +42,7 @@ class Browsing:
             Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=self._system),
             Command(name="new", argument="[TITLE]", summary="begin a new session", run=self._new),
             Command(name="title", argument="[TEXT]", summary="show or set the session's title", run=self._title),
-            Command(
-                name="search", argument="WORDS", summary="find sessions with all these words", run=self._search
-            ),
+            Command(name="search", argument="WORDS", summary="find sessions with all these words", run=self._search),
             Command(
                 name="branch",
                 argument="[N]",

@@ -17,6 +17,8 @@ from llmterm.sessions import export, markdown
 
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 _NAME_LENGTH = 60
+# What may stand behind the name of a file.
+_CODE = re.compile(r"\s+(code(?:\s+\d+)?)\Z")
 
 
 class Copying:
@@ -78,9 +80,9 @@ class Copying:
         self._say(f"copied {len(text):,} characters {where}")
 
     async def _save(self, given: str) -> None:
-        name, code, number = given.partition(" code")
-        path = self._new_file(name.strip())
-        text = self._part(f"code{number}" if code else "")
+        what = _CODE.search(given)
+        path = self._new_file(given[: what.start()] if what else given)
+        text = self._part(what[1] if what else "")
         self._write(path, text if text.endswith("\n") else f"{text}\n")
 
     async def _export(self, name: str) -> None:
@@ -123,8 +125,12 @@ class Copying:
     def _new_file(self, name: str) -> Path:
         if not name:
             raise UsageError("to which file?", hint="/save FILE")
-        path = self._folder / Path(name).expanduser()
-        if path.exists():
+        try:
+            path = self._folder / Path(name).expanduser()
+            there = path.exists()
+        except (OSError, RuntimeError, ValueError) as error:  # a name too long, no such user, a NUL
+            raise UsageError(f"{name} cannot be the name of a file: {error}") from None
+        if there:
             raise UsageError(f"{name} is there already", hint="give another name")
         return path
 
@@ -132,6 +138,6 @@ class Copying:
         try:
             with path.open("x", encoding="utf-8", errors="replace", newline="") as file:
                 file.write(text)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path} cannot be written: {getattr(error, 'strerror', error)}") from None
         self._say(f"written to {path}")

@@ -8,10 +8,13 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from llmterm.errors import UsageError
 
+# What a program has to give the terminal back when this one is ended.
+_ENDING_SECONDS = 1.0
 _FALLBACKS = ("nano", "vi") if os.name != "nt" else ("notepad",)
 
 
@@ -30,6 +33,21 @@ def command(environ: Mapping[str, str], variables: Sequence[str], fallbacks: Seq
     return [found]
 
 
+async def run(words: Sequence[str], data: bytes | None = None) -> int:
+    """Run a program that has the terminal, with `data` as its input if given; return its exit code. It ends with us."""
+    process = await asyncio.create_subprocess_exec(*words, stdin=None if data is None else asyncio.subprocess.PIPE)
+    try:
+        await process.communicate(data)
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ENDING_SECONDS):
+                await process.wait()
+        raise
+    return process.returncode or 0
+
+
 async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None], retake: Callable[[], None]) -> str:
     """Return `text` as the user's editor leaves it. `give` and `retake` hand the terminal over and take it back.
 
@@ -42,8 +60,7 @@ async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None
         path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
         give()
         try:
-            editor = await asyncio.create_subprocess_exec(*words, str(path))
-            code = await editor.wait()
+            code = await run([*words, str(path)])
         finally:
             retake()
         if code:
@@ -52,6 +69,7 @@ async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None
         # Editors end a file with a newline, asked or not.
         return edited if text.endswith("\n") else edited.removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{words[0]} cannot be used: {error}", hint="set EDITOR; the text is as it was") from None
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{words[0]} cannot be used: {why}", hint="set EDITOR; the text is as it was") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)

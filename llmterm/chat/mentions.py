@@ -22,7 +22,9 @@ _COMPLETIONS = 100
 
 _MENTION = re.compile(r'(?<!\S)@(?:"(?P<quoted>[^"\n]+)"|(?P<bare>\S+))')
 _BEING_MENTIONED = re.compile(r'(?:^|(?<=\s))@(?:"(?P<quoted>[^"\n]*)|(?P<bare>[^\s"]*))\Z')
+_BLANK = re.compile(r"\s")
 _CLOSING = ".,;:!?)]}'\""
+_LANGUAGE = re.compile(r"[\w+#-]+")
 _TICKS = re.compile(r"`{3,}|~{3,}")
 # What the first bytes of a file say: https://en.wikipedia.org/wiki/List_of_file_signatures
 _SIGNATURES = (
@@ -45,7 +47,8 @@ class TextFile:
     def block(self) -> str:
         """Return the file as markdown: its name, and its text in a fence that nothing in it can close."""
         fence = "`" * (1 + max([2, *(len(run) for run in _TICKS.findall(self.text))]))
-        language = Path(self.name).suffix.removeprefix(".")
+        suffix = Path(self.name).suffix.removeprefix(".")
+        language = suffix if _LANGUAGE.fullmatch(suffix) else ""  # a backtick there, and it were no fence
         return f"File {self.name}:\n{fence}{language}\n{self.text.rstrip(chr(10))}\n{fence}"
 
 
@@ -61,6 +64,8 @@ def read(folder: Path, name: str) -> TextFile | Attachment:
         if path.is_dir():
             raise UsageError(f"{name} is a folder", hint="attach the files in it one by one")
         size = path.stat().st_size
+        if not path.is_file():
+            raise UsageError(f"{name} is no file", hint="a device or a pipe has no end to wait for")
         if size > _FILE_LIMIT:
             raise UsageError(f"{name} is too large", hint=f"{size:,} bytes; at most {_FILE_LIMIT:,} can be attached")
         data = path.read_bytes()
@@ -93,8 +98,8 @@ def expand(text: str, folder: Path) -> tuple[str, tuple[Attachment, ...], list[s
         found = read(folder, name)
         if isinstance(found, Attachment):
             attached[name] = found
-        else:
-            blocks[name] = found.block()
+        elif (block := found.block()) not in text:  # a question that is edited has it already
+            blocks[name] = block
         said.append(f"attached {name} ({_bytes(found):,} bytes)")
     return "\n\n".join([text, *blocks.values()]), tuple(attached.values()), said
 
@@ -106,9 +111,14 @@ def suggestions(text: str, folder: Path) -> list[Suggestion]:
         return []
     typed = mention["quoted"] if mention["quoted"] is not None else mention["bare"]
     return [
-        Suggestion(f'@"{path}' if " " in path else f"@{path}", len(mention.group()), about)
+        Suggestion(_quoted(path) if _BLANK.search(path) else f"@{path}", len(mention.group()), about)
         for path, about in paths(typed, folder)
     ]
+
+
+def _quoted(path: str) -> str:
+    """Return the mention of a path with blanks in it; that of a folder is open, for what is in it."""
+    return f'@"{path}' if path.endswith("/") else f'@"{path}"'
 
 
 def paths(typed: str, folder: Path) -> Sequence[Choice]:

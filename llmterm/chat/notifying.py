@@ -17,7 +17,7 @@ def sequence(kind: Notification, text: str) -> str:
     OSC 9: https://iterm2.com/documentation-escape-codes.html; OSC 777: urxvt's and foot's "notify". A semicolon would
     begin another field, so there is none.
     """
-    words = clean(text).replace("\n", " ").replace(";", ",")
+    words = clean(text).replace("\n", " ").replace("\t", " ").replace(";", ",")
     return {"off": "", "bell": "\a", "osc9": f"\x1b]9;{words}\a", "osc777": f"\x1b]777;notify;{_TITLE};{words}\a"}[kind]
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping
 
-from llmterm.chat.editor import command
+from llmterm.chat.editor import command, run
 from llmterm.errors import UsageError
 
 _FALLBACKS = ("less", "more")
@@ -14,9 +13,7 @@ _FALLBACKS = ("less", "more")
 _LESS = ("-R", "-+F", "-+X")
 
 
-async def page(
-    text: str, environ: Mapping[str, str], *, give: Callable[[], None], retake: Callable[[], None]
-) -> bool:
+async def page(text: str, environ: Mapping[str, str], *, give: Callable[[], None], retake: Callable[[], None]) -> bool:
     """Show `text` in `$PAGER`; return whether the screen is the same again. Raises UsageError where it cannot be run.
 
     `give` and `retake` hand the terminal over and take it back.
@@ -25,12 +22,11 @@ async def page(
     less = os.path.basename(words[0]) == "less"
     give()
     try:
-        pager = await asyncio.create_subprocess_exec(*words, *(_LESS if less else ()), stdin=asyncio.subprocess.PIPE)
-        await pager.communicate(text.encode("utf-8", "replace"))
+        code = await run([*words, *(_LESS if less else ())], text.encode("utf-8", "replace"))
     except OSError as error:
-        raise UsageError(f"{words[0]} cannot be used: {error}", hint="set PAGER") from None
+        raise UsageError(f"{words[0]} cannot be used: {error.strerror}", hint="set PAGER") from None
     finally:
         retake()
-    if pager.returncode:
-        raise UsageError(f"{words[0]} ended with exit code {pager.returncode}", hint="set PAGER")
+    if code:
+        raise UsageError(f"{words[0]} ended with exit code {code}", hint="set PAGER")
     return less

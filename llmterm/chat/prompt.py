@@ -18,10 +18,10 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
-from prompt_toolkit.filters import Condition, is_done
+from prompt_toolkit.filters import Always, Condition, is_done
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
-from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.key_binding import KeyBindingsBase
 from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Window
 from prompt_toolkit.output import ColorDepth, Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
@@ -31,6 +31,7 @@ from prompt_toolkit.styles import Style
 from llmterm.chat.bindings import Bindings
 from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Decision, Leave, Send
+from llmterm.errors import UsageError
 from llmterm.render.cells import chop, wrap
 from llmterm.render.sanitize import clean
 
@@ -127,7 +128,7 @@ class TerminalPrompt:
             self._pausing.app.timeoutlen = _ESCAPE_STOP
         return self._pausing
 
-    def _session(self, keys: KeyBindings, history: History, *, erase: bool) -> PromptSession[Any]:
+    def _session(self, keys: KeyBindingsBase, history: History, *, erase: bool) -> PromptSession[Any]:
         session: PromptSession[Any] = PromptSession(
             input=self._source,
             output=self._output,
@@ -152,6 +153,7 @@ class TerminalPrompt:
         """Put the bar right below the line: prompt_toolkit's own waits for the terminal to say where its cursor is."""
         control = FormattedTextControl(lambda: [("class:bar", self._fitting(self._bar()))])
         bar = ConditionalContainer(Window(control, height=1), filter=~is_done & _roomy)
+        session.layout.current_window.dont_extend_height = Always()  # or it keeps the rows of a list that was open
         session.layout.container = HSplit([session.layout.container, bar])
 
     def _fitting(self, text: str) -> str:
@@ -181,7 +183,14 @@ class _Completer(Completer):
 
 def _output() -> Output:
     if sys.platform == "win32":
-        return create_output()
+        from prompt_toolkit.output.win32 import NoConsoleScreenBufferError
+
+        try:
+            return create_output()
+        except NoConsoleScreenBufferError:
+            raise UsageError(
+                "there is no Windows console here", hint="winpty llmterm chat, or llmterm chat --plain"
+            ) from None
 
     def size() -> Size:
         try:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from llmterm.chat.commands import Command
 from llmterm.chat.session import ChatSession
-from llmterm.messages import Message
+from llmterm.errors import LlmtermError
+from llmterm.messages import Attachment, Message
 
 
 class Redoing:
     """/retry and /undo, and /edit where no answer is paused."""
 
     def __init__(
-        self, *, session: ChatSession, say: Callable[[str], None], ask: Callable[[Message], Awaitable[None]]
+        self,
+        *,
+        session: ChatSession,
+        say: Callable[[str], None],
+        ask: Callable[[Message], Awaitable[None]],
+        attach: Callable[[Sequence[Attachment]], None],
     ) -> None:
-        """`ask` has a question answered."""
+        """`ask` has a question answered; `attach` has attachments go with the next one."""
         self._session = session
         self._say = say
         self._ask = ask
+        self._attach = attach
 
     def commands(self) -> list[Command]:
         return [
@@ -28,12 +35,18 @@ class Redoing:
 
     async def edit(self) -> None:
         """Put the last question back into the line, and its answer away."""
-        self._session.draft = self._session.take_back().text
+        question = self._session.take_back()
+        self._session.draft = question.text
+        self._attach(question.attachments)
 
     async def _retry(self, _argument: str) -> None:
         question = self._session.take_back()
         self._say(f"> {question.text}")
-        await self._ask(question)
+        try:
+            await self._ask(question)
+        except LlmtermError:
+            self._attach(question.attachments)  # the text is in the next prompt
+            raise
 
     async def _undo(self, _argument: str) -> None:
         question = self._session.take_back()

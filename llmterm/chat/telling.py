@@ -58,9 +58,7 @@ class Telling:
             Command(name="info", argument="", summary="this session and who answers", run=self._info),
             Command(name="tokens", argument="", summary="what this session has used, by model", run=self._tokens),
             Command(name="thinking", argument="", summary="show what the model thought last", run=self._thinking),
-            Command(
-                name="doctor", argument="", summary="check terminal, keys, providers and store", run=self._doctor
-            ),
+            Command(name="doctor", argument="", summary="check terminal, keys, providers and store", run=self._doctor),
         ]
 
     async def _help(self, _argument: str) -> None:

@@ -86,10 +86,14 @@ class Terminal:
 
 
 class Signals:
-    """Turns the signals that end a program into the cancellation of one task, and remembers which it was."""
+    """Turns the signals that end a program into the cancellation of one task, and remembers which it was.
+
+    While the terminal is `lent` to an editor or a pager, a Ctrl-C typed there is meant for that alone.
+    """
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self.lent = False
         self._installed: list[int] = []
 
     def install(self, task: asyncio.Task[Any]) -> None:
@@ -108,6 +112,8 @@ class Signals:
             loop.remove_signal_handler(self._installed.pop())
 
     def _end(self, number: int, task: asyncio.Task[Any]) -> None:
+        if self.lent and number == signal.SIGINT:
+            return
         first = self.received is None
         self.received = number
         if first:

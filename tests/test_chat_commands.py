@@ -1,0 +1,528 @@
+"""Every command of the chat in a real terminal, with what it is for and with what it refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.chatting import Conversation, Open, opened
+from tests.wire import Exchange, Script, say
+
+ANSWER = "Here it is:\n\n```py\nx = 1\n```\n\nand\n\n~~~sh\nls\n~~~\n"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+OSC52 = re.compile(rb"\x1b\]52;c;([^\x07]*)\x07")
+# The prompt, and the bar below it, at the end of what is seen.
+AT_PROMPT = re.compile(r"(?ms)(.*?)^>(?: ([^\n]*))?\n([a-z]+/[^\n]*)\Z")
+
+
+@pytest.fixture
+def open_chat(tmp_path: Path) -> Open:
+    return partial(opened, tmp_path, columns=200, rows=60)
+
+
+def told(chat: Conversation, command: str) -> str:
+    """Run a command, and return what is said below it, when the prompt is there again."""
+    echo = f"> {command}\n"
+    before = chat.program.text.count(echo)
+    chat.program.send(f"{command}\r")
+
+    def after() -> re.Match[str] | None:
+        text = chat.program.text
+        return AT_PROMPT.match(text.rpartition(echo)[2]) if text.count(echo) > before else None
+
+    chat.program.wait_for(lambda: after() is not None)
+    found = after()
+    assert found is not None
+    return found[1]
+
+
+def expect(chat: Conversation, *pairs: tuple[str, str]) -> None:
+    """Run commands, and see that what is said has what each pattern finds."""
+    for command, pattern in pairs:
+        said = told(chat, command)
+        assert re.search(pattern, said), f"{command}: {said}"
+
+
+def at_prompt(draft: str = "") -> str:
+    return rf"(?<=\n)> ?{draft}\nopenai/[^\n]*\Z"
+
+
+def asked(exchange: Exchange) -> list[object]:
+    """Return what the user's messages of a request say."""
+    return [each["content"] for each in exchange.body["messages"] if each["role"] == "user"]
+
+
+def copied(chat: Conversation) -> list[str]:
+    return [base64.b64decode(found).decode() for found in OSC52.findall(chat.program.written)]
+
+
+def test_choices(open_chat: Open) -> None:
+    """Who answers and how: shown without an argument, changed with one, and what cannot be is refused."""
+    with open_chat(say("fine.")) as chat:
+        expect(
+            chat,
+            ("/model", r"^openai/test\n"),
+            ("/model other", r"^openai/other\n"),
+            ("/provider", r"^openai/other\n"),
+            ("/provider nonsense", r"^there is no provider 'nonsense'"),
+            ("/provider openai/third", r"^openai/third\n"),
+            ("/provider anthropic", r"^no key for anthropic: set ANTHROPIC_API_KEY|^anthropic/"),
+            ("/provider openai/third", r"^openai/third\n"),
+            ("/temperature", r"^temperature: the provider's default\n"),
+            ("/temperature 0.5", r"^temperature: 0\.5\n"),
+            ("/temperature hot", r"^hot is no temperature \(a number from 0 to 2, or default\)"),
+            ("/temperature nan", r"^nan is no temperature"),
+            ("/temperature 3", r"^3 is no temperature"),
+            ("/resume-mode", r"^resume mode: auto\n"),
+            ("/resume-mode instruct", r"^resume mode: instruct\n"),
+            ("/resume-mode never", r"^there is no resume mode 'never' \(auto, prefill, .*instruct\)"),
+            ("/resume-mode auto", r"^resume mode: auto\n"),
+            ("/pause-mode", r"^pause mode: cut\n"),
+            ("/pause-mode hold", r"^pause mode: hold\n"),
+            ("/pause-mode stop", r"^there is no pause mode 'stop' \(cut or hold\)"),
+            ("/theme", r"^theme: auto\n"),
+            ("/theme light", r"^theme: light\n"),
+            ("/theme pink", r"^there is no theme 'pink' \(auto, dark or light\)"),
+            ("/system", r"^there is no system prompt\n"),
+            ("/system Be brief.", r"^Be brief\.\n"),
+            ("/info", r"(?s)session +not begun yet\n.*openai/third\n.*Be brief.\n.*0\.5\n.*hold\n.*auto\n"),
+        )
+        chat.ask("hi")
+        chat.program.wait_for(r"fine\.\n\n>")
+
+        body = chat.server.exchanges[0].body
+        assert (body["model"], body["temperature"]) == ("third", 0.5)
+        assert body["messages"][0]["content"].startswith("Be brief.")
+
+
+def test_before_anything_was_said(open_chat: Open, tmp_path: Path) -> None:
+    """Each command that needs an answer, a question or a session says that there is none."""
+    with open_chat(say("fine.")) as chat:
+        expect(
+            chat,
+            *((command, r"^there is no answer yet\n") for command in ("/copy", "/copy code 1", "/pager", "/seams")),
+            (f"/save {tmp_path / 'x'}", r"^there is no answer yet\n"),
+            *((command, r"^nothing was said yet\n") for command in ("/retry", "/undo", "/edit", "/export", "/branch")),
+            ("/tokens", r"^nothing was answered yet\n"),
+            ("/thinking", r"^there is no answer yet\n"),
+            ("/continue", r"^there is no answer to go on with"),
+            ("/discard", r"^there is no answer to go on with"),
+            ("/sessions", r"^there is no session yet\n"),
+            ("/search x", r"^nothing was found\n"),
+            ("/load", r"^which session\? \(/load ID; /sessions lists them\)"),
+            ("/load nonsense", r"^no session 'nonsense'"),
+            ("/title", r"^the session has no title yet\n"),
+            *((f"/{name}", r"^no answer is paused") for name in ("back", "on x", "again", "both", "newer")),
+            ("/attach", r"^nothing is attached to the next message\n"),
+        )
+        assert chat.sessions() == []
+        assert not (tmp_path / "x").exists()
+
+
+def test_help_lists_every_command_that_is_completed(open_chat: Open) -> None:
+    """One registry: what help lists is what Tab offers, each with a summary; a slip names the nearest."""
+    with open_chat(say("fine.")) as chat:
+        said = told(chat, "/help")
+        listed = dict(re.findall(r"(?m)^  /(\S+) (?:.*?)  +(\S.*)$", said))
+        expect(
+            chat,
+            ("/keys", r"(?s)Ctrl-X Ctrl-E +opens the line in your editor\n.*SPACE +pauses.*alt-e +/edit"),
+            ("/?", r"(?s)SPACE +goes on\n.*Esc +keeps it as it is"),
+            ("/temprature 1", r"^there is no /temprature \(did you mean /temperature\?\)"),
+            ("/xyzzy", r"^there is no /xyzzy \(/help lists all\)"),
+            ("/", r"^there is no / "),
+        )
+
+        words = """
+            ? again attach back both branch clear continue copy discard doctor edit export help info keys load model new
+            newer on pager paste pause-mode provider quit resume-mode retry save seams search sessions system
+            temperature theme thinking title tokens undo
+        """
+        assert set(listed) == set(words.split())
+        assert all(listed.values())
+
+
+def test_doctor_looks_from_inside(open_chat: Open) -> None:
+    """The report of `llmterm doctor`, without a key in it."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.refuse(200, {"data": []})
+
+    with open_chat(script) as chat:
+        said = told(chat, "/doctor")
+
+        assert re.search(r"(?s)llmterm .*terminal .*key openai +in OPENAI_API_KEY\n.*provider openai.*A chat can", said)
+        assert "sk-test" not in chat.program.text
+
+
+async def with_code(exchange: Exchange) -> None:
+    await exchange.start()
+    await exchange.raw(
+        b'data: {"choices": [{"index": 0, "delta": {"reasoning_content": "I wonder."}, "finish_reason": null}]}\n\n'
+    )
+    await exchange.text(ANSWER)
+    await exchange.end()
+
+
+def test_what_can_be_taken_out_of_an_answer(open_chat: Open, tmp_path: Path) -> None:
+    """To the clipboard, to files, to the pager; whole, or its code; nothing is written over."""
+    got = tmp_path / "got"
+    pager = tmp_path / "less"
+    pager.write_text(f"#!/bin/sh\ncat > '{got}'\n", "utf-8")
+    pager.chmod(0o755)
+    with open_chat(with_code, columns=400, PAGER=str(pager)) as chat:
+        chat.ask("code, please")
+        chat.program.wait_for(at_prompt())
+        expect(
+            chat,
+            ("/copy", rf"^copied {len(ANSWER)} characters \(terminal\)\n"),
+            ("/copy code", r"^copied 2 characters \(terminal\)\n"),
+            ("/copy code 1", r"^copied 5 characters \(terminal\)\n"),
+            ("/copy code 3", r"^there is no code block 3 \(there are 2\)"),
+            ("/copy code 0", r"^there is no code block 0"),
+            ("/copy all", r"^what of the answer\? \(nothing for all of it, or code N\)"),
+            ("/copy code one", r"^what of the answer\?"),
+            (f"/save {tmp_path}/a.md", r"^written to .*a\.md\n"),
+            (f"/save {tmp_path}/a.md", r"is there already \(give another name\)"),
+            (f"/save {tmp_path}/a b.py code 1", r"^written to .*a b\.py\n"),
+            (f"/save {tmp_path}/my code.sh code", r"^written to .*my code\.sh\n"),
+            (f"/save {tmp_path}/x code 9", r"^there is no code block 9"),
+            (f"/save {tmp_path}/nowhere/x", r"cannot be written: No such file"),
+            (f"/save {'x' * 300}", r"cannot be"),
+            ("/save ~nosuchuser/x", r"cannot be the name of a file"),
+            ("/save", r"^to which file\? \(/save FILE\)"),
+            (f"/export {tmp_path}/s.json", r"^written to .*s\.json\n"),
+            (f"/export {tmp_path}/s.md", r"^written to .*s\.md\n"),
+            (f"/export {tmp_path}/s.md", r"is there already"),
+            ("/thinking", r"^I wonder\.\n"),
+            ("/tokens", r"^  openai/test +5 in, 7 out, 1 part\n"),
+            ("/seams", r"^no seam was changed"),
+            ("/seams undo 1", r"^nothing was changed at seam 1"),
+            ("/seams redo", r"^what about the seams\? \(/seams, or /seams undo N\)"),
+            ("/pager", r"\A\Z"),
+        )
+
+        assert copied(chat) == [ANSWER, "ls", "x = 1"]
+        assert b"\x1b]52" not in OSC52.sub(b"", chat.program.written)
+        assert (tmp_path / "a.md").read_text("utf-8") == ANSWER
+        assert (tmp_path / "a b.py").read_text("utf-8") == "x = 1\n"
+        assert (tmp_path / "my code.sh").read_text("utf-8") == "ls\n"
+        assert not (tmp_path / "x").exists()
+        assert json.loads((tmp_path / "s.json").read_text("utf-8"))["messages"] == chat.messages()
+        assert "code, please" in (tmp_path / "s.md").read_text("utf-8")
+        assert "x = 1" in re.sub(r"\x1b\[[\d;]*m", "", got.read_text("utf-8"))
+
+
+def test_last_question_is_asked_again_taken_back_and_edited(open_chat: Open) -> None:
+    """/retry, /undo and /edit: the record has what is on the screen, and no more."""
+    count = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal count
+        count += 1
+        await say(f"answer {count}.")(exchange)
+
+    with open_chat(script) as chat:
+        for number, question in enumerate(("one", "two"), 1):
+            chat.ask(question)
+            chat.program.wait_for(rf"answer {number}\.\n\n" + at_prompt())
+        expect(chat, ("/retry", r"^> two\n\nanswer 3\."))
+        assert [each["text"] for each in chat.messages()] == ["one", "answer 1.", "two", "answer 3."]
+
+        expect(chat, ("/undo", r"^taken back: two\n"))
+        assert [each["text"] for each in chat.messages()] == ["one", "answer 1."]
+
+        expect(chat, ("/edit", r"\A\Z"))
+        chat.program.wait_for(at_prompt("one"))
+        assert chat.messages() == []
+        chat.program.send(" more\r")
+        chat.program.wait_for(r"answer 4\.\n\n" + at_prompt())
+
+        assert [asked(each) for each in chat.server.exchanges] == [
+            ["one"],
+            ["one", "two"],
+            ["one", "two"],
+            ["one more"],
+        ]
+        assert [each["text"] for each in chat.messages()] == ["one more", "answer 4."]
+        expect(chat, ("/undo", "taken back"), ("/undo", "nothing was asked yet"), ("/retry", "nothing was asked yet"))
+
+
+def test_retry_that_fails_gives_the_question_back(open_chat: Open, tmp_path: Path) -> None:
+    """With its file in it once, however often it is tried."""
+    (tmp_path / "notes.txt").write_text("remember", "utf-8")
+    (tmp_path / "cat.png").write_bytes(PNG)
+    fails = False
+
+    async def script(exchange: Exchange) -> None:
+        if fails:
+            await exchange.refuse(422, {"error": {"message": "boom"}})
+        else:
+            await say("fine.")(exchange)
+
+    with open_chat(script, "--model", "gpt-4o") as chat:
+        chat.ask(f"see @{tmp_path}/notes.txt and @{tmp_path}/cat.png")
+        chat.program.wait_for(r"fine\.\n\n>")
+        fails = True
+        chat.program.send("/retry\r")
+        chat.program.wait_for(r"(?s)boom \(HTTP 422.*with cat\.png")
+        fails = False
+        chat.program.send("\r")
+        chat.program.wait_for(r"(?s)boom.*fine\.\n\n>")
+
+        first, second, third = (asked(each) for each in chat.server.exchanges)
+        assert first == second == third
+
+
+def test_sessions(open_chat: Open) -> None:
+    """Named, found, listed, left, branched and opened again."""
+    with open_chat(say("fine.")) as chat:
+        expect(chat, ("/new Birds", r"^a new session, “Birds”\n"))
+        for number, question in enumerate(("about owls", "about larks"), 1):
+            chat.ask(question)
+            chat.program.wait_for(lambda: len(chat.server.exchanges) == number)  # noqa: B023
+            chat.program.wait_for(rf"{question}\n\nfine\.\n\n" + at_prompt())
+        [birds] = (info.id for info in chat.sessions())
+        expect(
+            chat,
+            ("/title", r"^Birds\n"),
+            ("/title All birds", r"^All birds\n"),
+            ("/search owls", rf"^{birds}  All birds\n.*owls"),
+            ("/search", r"^search for what\?"),
+            ("/search walrus", r"^nothing was found\n"),
+            ("/branch 1", r"^this is \w+, “All birds \(branch\)”\n"),
+            ("/sessions", rf"(?s)\(branch\)  \(this one\)\n{birds} .*All birds\n"),
+            ("/branch 2", r"^there is no question '2' \(there are 1\)"),
+            ("/branch none", r"^there is no question 'none'"),
+            ("/undo", r"^taken back: about owls\n"),
+            (f"/load {birds}", r"(?s)^> about larks\n\nfine\."),
+            ("/info", rf"(?s)session +{birds}\n.*title +All birds\n.*messages +4\n"),
+            ("/new", r"^a new session\n"),
+            ("/info", r"session +not begun yet\n"),
+            ("/discard", r"^there is no answer to go on with"),
+            (f"/discard {birds}", r"^the answer of that session is over\n"),
+        )
+        chat.program.wait_for(r"\nopenai/test\Z")
+
+        assert sorted((info.title, info.messages) for info in chat.sessions()) == [
+            ("All birds", 4),
+            ("All birds (branch)", 0),
+        ]
+
+
+def test_clear_and_quit(open_chat: Open) -> None:
+    """A clear screen and a new session; /quit leaves, at a pause too, and what was there can be gone on with."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("half ")
+        await exchange.hung_up()
+
+    with open_chat(script) as chat:
+        chat.program.send("/clear\r")
+        chat.program.wait_for(r"\A>\nopenai/test\Z")
+        chat.ask("go")
+        chat.program.wait_for("half")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send("/quit\r")
+
+        assert chat.program.exit_code == 0
+        assert "half" in chat.program.text
+        assert chat.sessions()[0].state == "paused"
+
+
+def halves(first: str, second: str, third: str = "") -> Script:
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.start()
+        await exchange.text((first, second, third)[min(asked, 3) - 1])
+        if asked == 1:
+            await exchange.hung_up()
+        else:
+            await exchange.end()
+
+    return script
+
+
+def test_stopped_answer_goes_on(open_chat: Open) -> None:
+    """/continue: it rests again, and SPACE asks for the rest of it; a whole one has no rest."""
+    with open_chat(halves("one two ", "three.")) as chat:
+        chat.ask("count")
+        chat.program.wait_for("one two")
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"one two\n\n" + at_prompt())
+        assert chat.messages()[-1]["status"] == "interrupted"
+        chat.program.send("/continue\r")
+        chat.program.wait_for("paused after 1 token")
+        chat.program.send(" ")
+        chat.program.wait_for(r"one two three\.\n\n" + at_prompt())
+
+        assert [each["text"] for each in chat.messages()] == ["count", "one two three."]
+        assert chat.messages()[-1]["status"] == "complete"
+        expect(chat, ("/continue", "^there is no answer to go on with|^the last answer is whole"))
+
+
+def test_paused_answer_of_another_session(open_chat: Open) -> None:
+    """It is pointed at by the next chat, and can be gone on with or dropped."""
+    for _ in range(2):
+        with open_chat(halves("one two ", "")) as chat:
+            chat.ask("count")
+            chat.program.wait_for("one two")
+            chat.program.send(" ")
+            chat.program.wait_for("paused after")
+            chat.program.send("\x04")
+            assert chat.program.exit_code == 0
+
+    with open_chat(say("three.")) as chat:
+        newer, older = (info.id for info in chat.sessions())
+        chat.program.wait_for(rf"“count” has an answer that is not over\n/continue {newer} goes on with it")
+        expect(chat, (f"/discard {newer}", r"^dropped\n"))
+        chat.program.send("/continue\r")
+        chat.program.wait_for("paused after")
+        chat.program.send(" ")
+        chat.program.wait_for(r"one two three\.\n\n" + at_prompt())
+
+        assert {info.id: info.state for info in chat.sessions()} == {newer: "complete", older: "complete"}
+
+
+def test_seams_are_shown_and_undone(open_chat: Open) -> None:
+    """What was cut where a continuation was joined is seen with /seams, and comes back with /seams undo."""
+    beginning = "The first of the seven wonders is the pyramid of Giza, "
+    with open_chat(halves(beginning, "the pyramid of Giza, which still stands.")) as chat:
+        chat.ask("go")
+        chat.program.wait_for("Giza")
+        chat.program.send("  ")
+        chat.program.wait_for(r"Giza, which still stands\.\n\n" + at_prompt())
+        said = told(chat, "/seams")
+        number = said.split()[0]
+        assert re.search(r"at character \d+: \w+.*cut 'the pyramid of Giza,", said), said
+        expect(chat, (f"/seams undo {number}", r"Giza, the pyramid of Giza, which still stands\."))
+
+        assert chat.messages()[-1]["text"] == f"{beginning}the pyramid of Giza, which still stands."
+
+
+def test_attached_files_go_with_the_next_message(open_chat: Open, tmp_path: Path) -> None:
+    """Named in the bar, sent once, and taken back with /attach none."""
+    (tmp_path / "notes.txt").write_text("remember", "utf-8")
+    (tmp_path / "cat.png").write_bytes(PNG)
+    with open_chat(say("fine."), "--model", "gpt-4o") as chat:
+        expect(
+            chat,
+            (f"/attach {tmp_path}/missing", r"cannot be read: No such file"),
+            (f"/attach {tmp_path}", r"is a folder"),
+            ("/attach /dev/zero", r"^/dev/zero is no file"),
+            (f"/attach {tmp_path}/cat.png", r"^with the next message: cat\.png\n"),
+            ("/attach none", r"^nothing is attached"),
+            (f"/attach {tmp_path}/cat.png", r"^with the next message: cat\.png\n"),
+            (f"/attach {tmp_path}/notes.txt", r"^with the next message: cat\.png, .*notes\.txt\n"),
+        )
+        chat.program.wait_for(r"openai/gpt-4o - with cat\.png, .*notes\.txt\Z")
+        chat.ask("look")
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
+        assert "with cat.png" not in chat.program.lines[-1]
+        chat.ask("and?")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+
+        [first] = asked(chat.server.exchanges[0])
+        assert isinstance(first, list)
+        image = "data:image/png;base64," + base64.b64encode(PNG).decode()
+        assert [part["image_url"]["url"] for part in first if part["type"] == "image_url"] == [image]
+        assert [part["text"] for part in first if part["type"] == "text"] == [
+            f"look\n\nFile {tmp_path}/notes.txt:\n```txt\nremember\n```"
+        ]
+        assert asked(chat.server.exchanges[1]) == [first, "and?"]
+
+
+def test_what_is_attached_at_a_pause_is_for_the_next_message(open_chat: Open, tmp_path: Path) -> None:
+    """It outlives the end of the answer that is under way, and a question that is asked again."""
+    (tmp_path / "notes.txt").write_text("remember", "utf-8")
+    with open_chat(halves("one ", "two.", "fine.")) as chat:
+        chat.ask("count")
+        chat.program.wait_for("one")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send(f"/attach {tmp_path}/notes.txt\r")
+        chat.program.wait_for("with the next message: ")
+        chat.program.send(" ")
+        chat.program.wait_for(r"(?s)two\.\n\n>\n[^\n]*with [^\n]*notes\.txt - count\Z")
+        expect(chat, ("/retry", r"fine\."))
+        chat.ask("look")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 4)
+
+        assert asked(chat.server.exchanges[2]) == ["count"]
+        assert "remember" in str(asked(chat.server.exchanges[3])[-1])
+
+
+def test_edited_question_keeps_its_image(open_chat: Open, tmp_path: Path) -> None:
+    """/edit gives the text back into the line, and what was attached into the bar."""
+    (tmp_path / "cat.png").write_bytes(PNG)
+    with open_chat(say("fine."), "--model", "gpt-4o") as chat:
+        expect(chat, (f"/attach {tmp_path}/cat.png", "cat.png"))
+        chat.ask("look")
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
+        chat.program.send("/edit\r")
+        chat.program.wait_for(r"(?m)^> look\nopenai/gpt-4o - with cat\.png")
+        chat.program.send(" closely\r")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+
+        [first], [second] = map(asked, chat.server.exchanges)
+        assert json.loads(json.dumps(first).replace("look", "look closely")) == second
+
+
+@pytest.fixture
+def clipboard(tmp_path: Path) -> Callable[[bytes, str], str]:
+    """Return what puts bytes of a kind into the clipboard of a fake xclip, and gives the path to find that on."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    tool = folder / "xclip"
+    tool.write_text(
+        f"#!/bin/sh\ncd '{folder}'\ncase \"$*\" in *-in*) cat > copied;; *TARGETS*) cat kind;; *) cat data;; esac\n",
+        "utf-8",
+    )
+    tool.chmod(0o755)
+
+    def put(data: bytes, kind: str) -> str:
+        (folder / "data").write_bytes(data)
+        (folder / "kind").write_text(f"TARGETS\n{kind}\n", "utf-8")
+        return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+    return put
+
+
+def test_paste_takes_what_is_in_the_clipboard(
+    open_chat: Open, tmp_path: Path, clipboard: Callable[[bytes, str], str]
+) -> None:
+    """A text into the line, an image to the next message; copying uses the same tool."""
+    path = clipboard("two\nlines, Grüße".encode(), "UTF8_STRING")
+    with open_chat(say("fine."), "--model", "gpt-4o", PATH=path, DISPLAY=":99") as chat:
+        chat.program.send("/paste\r")
+        chat.program.wait_for(r"(?m)^> two\n  lines, Grüße\nopenai/")
+        chat.program.send("!\r")
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
+        clipboard(PNG, "image/png")
+        expect(chat, ("/paste", r"^with the next message: clipboard-1\.png\n"), ("/paste", r"clipboard-2\.png\n"))
+        clipboard(b"", "")
+        expect(
+            chat,
+            ("/paste", r"^the clipboard is empty\n"),
+            ("/copy", r"^copied 5 characters \(xclip and terminal\)\n"),
+        )
+        chat.ask("look")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+
+        assert asked(chat.server.exchanges[0]) == ["two\nlines, Grüße!"]
+        content = asked(chat.server.exchanges[1])[-1]
+        assert isinstance(content, list)
+        assert [part["type"] for part in content].count("image_url") == 2
+        assert (tmp_path / "bin" / "copied").read_text("utf-8") == "fine."

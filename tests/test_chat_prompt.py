@@ -1,0 +1,506 @@
+"""The prompt and what surrounds it in a real terminal: history, editing, completion, the bar, pagers, themes, bells."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.chatting import Conversation, Gate, Open, opened
+from tests.terminal import LLMTERM, Program, environment
+from tests.wire import Exchange, Script, WireServer, say
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+# Any colour of text or background.
+COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
+# What a keyword looks like in the dark and in the light theme.
+DARK, LIGHT = b"38;5;111m", b"38;5;19m"
+# For a script that has the terminal: as an editor does, show no keys, and outlive a Ctrl-C.
+WAITS = "stty -a < /dev/tty > stty; stty -echo < /dev/tty; trap ': > interrupted' INT"
+CODE = "```py\ndef f(): pass\n```\n"
+
+
+@pytest.fixture
+def open_chat(tmp_path: Path) -> Open:
+    return partial(opened, tmp_path)
+
+
+def configured(folder: Path, text: str) -> dict[str, str]:
+    """Write a configuration file, and return the environment that names it."""
+    file = folder / "llmterm.toml"
+    file.write_text(text, "utf-8")
+    return {"LLMTERM_CONFIG": str(file)}
+
+
+def tool(folder: Path, name: str, script: str) -> str:
+    """Write a program that runs in `folder`, and return its path."""
+    file = folder / name
+    file.write_text(f"#!/bin/sh\ncd '{folder}'\n{script}\n", "utf-8")
+    file.chmod(0o755)
+    return str(file)
+
+
+def at_prompt(draft: str = "") -> str:
+    return rf"(?<=\n)> ?{draft}\n[a-z]+/[^\n]*\Z"
+
+
+def answered(chat: Conversation, question: str, answer: str = "fine.") -> None:
+    chat.ask(question)
+    chat.program.wait_for(rf"> {question}\n\n{re.escape(answer)}\n\n" + at_prompt())
+
+
+def questions(chat: Conversation) -> list[str]:
+    return [exchange.question for exchange in chat.server.exchanges]
+
+
+def held(gate: Gate) -> Script:
+    """Answer the first question when the gate is open, and the others at once."""
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.start()
+        await exchange.text(f"answer {asked}.")
+        if asked == 1:
+            await gate.wait()
+        await exchange.end()
+
+    return script
+
+
+async def half(exchange: Exchange) -> None:
+    await exchange.start()
+    await exchange.text("half an answer")
+    await exchange.hung_up()
+
+
+def test_history_is_searched(open_chat: Open) -> None:
+    """Up gives what begins like the line; Ctrl-R finds what contains it, Enter takes it, and Ctrl-C gives up."""
+    with open_chat(say("fine.")) as chat:
+        program = chat.program
+        for question in ("apples are red", "bananas", "apes climb"):
+            answered(chat, question)
+
+        program.send("draft\x12are")
+        program.wait_for(r"> apples are red\nI-search backward: are\n")
+        program.send("\x03")
+        program.wait_for(at_prompt("draft"))
+        program.send("\x15\x12climb")
+        program.wait_for(r"> apes climb\nI-search")
+        program.send("\r")
+        program.wait_for(at_prompt("apes climb"))
+        assert len(chat.server.exchanges) == 3
+        program.send("\x05 trees\r")
+        program.wait_for(r"trees\n\nfine\.\n\n" + at_prompt())
+        program.send("b\x1b[A")
+        program.wait_for(at_prompt("bananas"))
+        program.send("\x15app\x1b[A")
+        program.wait_for(at_prompt("apples are red"))
+
+        assert questions(chat)[-1] == "apes climb trees"
+
+
+def test_vi_keys(open_chat: Open, tmp_path: Path) -> None:
+    """With `editing = "vi"`: Esc commands the line, and at a pause still ends the answer from an empty line."""
+    with open_chat(say("fine."), **configured(tmp_path, '[chat]\nediting = "vi"\n')) as chat:
+        chat.program.send("one two")
+        chat.program.wait_for(at_prompt("one two"))
+        chat.program.send("\x1b")
+        chat.program.wait_for(lambda: chat.program.screen.cursor.x == 8)
+        chat.program.send("0dwA!\r")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 1)
+
+        assert questions(chat) == ["two!"]
+
+    with open_chat(half, **configured(tmp_path, '[chat]\nediting = "vi"\n')) as chat:
+        chat.ask("go")
+        chat.program.wait_for("half an answer")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"half an answer\n\n" + at_prompt())
+
+
+def test_line_in_the_editor(open_chat: Open, tmp_path: Path) -> None:
+    """Ctrl-X Ctrl-E: the editor has a terminal as it was found; what it leaves is the line, to be sent or not."""
+    script = f'{WAITS}; printf "\\nand more" >> "$1"; cp "$1" seen; : > open; read line < /dev/tty; exit 0'
+    with open_chat(say("fine."), EDITOR=tool(tmp_path, "editor", script)) as chat:
+        program = chat.program
+        program.send("a line\x18\x05")
+        program.wait_for((tmp_path / "open").exists)
+        program.wait_for(lambda: not program.modes_left)
+        program.send("\x03")
+        program.wait_for((tmp_path / "interrupted").exists)
+        program.send("\r")
+        program.wait_for(r"> a line\n  and more\n")
+        assert (tmp_path / "seen").read_text("utf-8") == "a line\nand more"
+        assert {1004, 2004} <= program.modes_left
+        program.send("\r")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 1)
+
+        assert questions(chat) == ["a line\nand more"]
+
+
+def test_editor_that_fails_leaves_the_line(open_chat: Open, tmp_path: Path) -> None:
+    """It is said why, and nothing is lost."""
+    with open_chat(say("fine."), columns=200, EDITOR=tool(tmp_path, "editor", "exit 3")) as chat:
+        chat.program.send("a line\x18\x05")
+        chat.program.wait_for(r"editor ended with exit code 3 \(the text is as it was\)")
+        chat.program.wait_for(at_prompt("a line"))
+
+
+def test_tab_completes_with_a_word_about_each(open_chat: Open, tmp_path: Path) -> None:
+    """Commands, providers, models, sessions and files."""
+    (tmp_path / "notes.txt").write_text("remember", "utf-8")
+    (tmp_path / "notepad").mkdir()
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.path.endswith("/models"):
+            await exchange.refuse(200, {"data": [{"id": "test-1"}, {"id": "test-2"}]})
+        else:
+            await say("fine.")(exchange)
+
+    with open_chat(script, columns=200) as chat:
+        program = chat.program
+        answered(chat, "about owls")
+        [owls] = (info.id for info in chat.sessions())
+
+        program.send("/re\t")
+        program.wait_for(r"/resume-mode +how an answer is gone on with *\n.*/retry +ask the last question again")
+        program.send("\x15/provider o\t")
+        program.wait_for(r"openai +openai/gpt.*\n.*ollama.*\n.*openrouter +openrouter/")
+        program.send("\x15/load \t")
+        program.wait_for(rf"> /load {owls}\n")
+        program.send("\x15/model \t")
+        program.wait_for(r"test-1 *\n.*test-2")
+        program.send("\x15/theme d\t")
+        program.wait_for(r"> /theme dark\n")
+        program.send(f"\x15see @{tmp_path}/note\t")
+        program.wait_for(r"notepad/ +folder *\n.*notes\.txt +8 bytes")
+        program.send(f"\x15/attach {tmp_path}/notes\t")
+        program.wait_for(r"> /attach \S+/notes\.txt\n")
+
+
+def test_bar_says_where_the_chat_stands(open_chat: Open, tmp_path: Path) -> None:
+    """Who answers, the tokens, the price where there is one, the title; it is gone from what was sent."""
+    config = '[providers.openai.prices."te*"]\ninput = 10000\noutput = 10000\n'
+    with open_chat(say("fine."), **configured(tmp_path, config)) as chat:
+        chat.program.wait_for(r">\nopenai/test\Z")
+        answered(chat, "about owls")
+        chat.program.wait_for(r">\nopenai/test - 12 tokens - cost 0\.1200 - about owls\Z")
+        answered(chat, "and larks")
+        chat.program.wait_for(r">\nopenai/test - 12 tokens - cost 0\.2400 - about owls\Z")
+
+        assert chat.program.text.count("cost") == 1
+
+
+def test_window_of_few_rows_has_no_bar(open_chat: Open) -> None:
+    """They are for what is typed."""
+    with open_chat(say("fine."), columns=30, rows=3) as chat:
+        chat.program.send("x")
+        chat.program.wait_for(r"> x\Z")
+
+
+@pytest.mark.parametrize("moment", ["prompt", "pause"])
+def test_answer_is_read_in_the_pager(open_chat: Open, tmp_path: Path, moment: str) -> None:
+    """PageUp: the pager has all of it and the terminal as it was found; afterwards the screen is the same."""
+    text = "\n\n".join(f"line {number}" for number in range(40))
+    pager = tool(tmp_path, "less", f"{WAITS}; cat > got; : > open; read line < /dev/tty; exit 0")
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text(text)
+        await (exchange.end() if moment == "prompt" else exchange.hung_up())
+
+    with open_chat(script, PAGER=pager) as chat:
+        program = chat.program
+        chat.ask("go")
+        if moment == "prompt":
+            program.wait_for(r"line 39\n\n>\nopenai/test - 12 tokens - PageUp reads the answer - go\Z")
+        else:
+            program.wait_for("line 39")
+            program.send(" ")
+            program.wait_for(r"paused after[^\n]*\n>\Z")
+        before = program.text
+        program.send("\x1b[5~")
+        program.wait_for((tmp_path / "open").exists)
+        program.wait_for(lambda: not program.modes_left)
+        program.send("\x03")
+        program.wait_for((tmp_path / "interrupted").exists)
+        program.send("\r")
+        program.wait_for(lambda: {1004, 2004} <= program.modes_left and program.text.rstrip() == before)
+
+        read = re.sub(r"\x1b\[[\d;]*m", "", (tmp_path / "got").read_text("utf-8"))
+        assert [line.strip() for line in read.split("\n") if line] == text.split("\n\n")
+
+
+def test_answer_that_is_held_is_read_in_the_pager(open_chat: Open, tmp_path: Path) -> None:
+    """With `--pause-mode hold` too it is the answer on the screen, not the one before."""
+    pager = tool(tmp_path, "less", "cat > got")
+    with open_chat(half, "--pause-mode", "hold", PAGER=pager) as chat:
+        chat.ask("go")
+        chat.program.wait_for("half an answer")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send("\x1b[5~/copy\r")
+        chat.program.wait_for("copied 14 characters")
+
+        assert "half an answer" in (tmp_path / "got").read_text("utf-8")
+
+
+def test_pager_ends_with_the_chat(open_chat: Open, tmp_path: Path) -> None:
+    """A signal that ends the chat leaves nobody behind who reads the terminal."""
+    script = "trap ': > terminated; exit 0' TERM; cat > got; : > open; read line < /dev/tty"
+    with open_chat(say("fine."), PAGER=tool(tmp_path, "less", script)) as chat:
+        answered(chat, "go")
+        chat.program.send("\x1b[5~")
+        chat.program.wait_for((tmp_path / "open").exists)
+        os.kill(chat.program.pid, signal.SIGTERM)
+
+        assert chat.program.exit_code == 128 + signal.SIGTERM
+        assert (tmp_path / "terminated").exists()
+        assert (chat.program.stty(), chat.program.modes_left) == (chat.program.stty_before, set())
+
+
+def test_pager_that_cannot_be_used_is_named(open_chat: Open) -> None:
+    """One line, and the chat goes on."""
+    with open_chat(say("fine."), columns=120, PAGER="/nowhere/pager") as chat:
+        answered(chat, "go")
+        chat.program.send("\x1b[5~")
+        chat.program.wait_for(r"/nowhere/pager cannot be used: No such file or directory \(set PAGER\)\n" + at_prompt())
+
+
+def test_queue_is_listed_edited_and_sent_in_order(open_chat: Open) -> None:
+    """Three messages are typed ahead, the second is changed, and each is sent after the answer before it."""
+    gate = Gate()
+    with open_chat(held(gate)) as chat:
+        program = chat.program
+        chat.ask("one")
+        program.wait_for(r"answer 1\.")
+        program.send("two\rthree\rfour\r")
+        program.wait_for(r"queued 1: two\nqueued 2: three\nqueued 3: four\n")
+        program.send("\x1b[A\x1b[A and a half")
+        program.wait_for(r"queued 1: two\nqueued 2: four\n> three and a half - ")
+        program.send("\r")
+        program.wait_for(r"queued 1: two\nqueued 2: three and a half\nqueued 3: four\n")
+        gate.open()
+        program.wait_for(r"answer 4\.\n\n" + at_prompt())
+
+        assert questions(chat) == ["one", "two", "three and a half", "four"]
+
+
+def test_message_that_is_edited_when_the_answer_ends(open_chat: Open) -> None:
+    """It becomes the line of the prompt, where it can be gone on with; what is queued behind it waits."""
+    gate = Gate()
+    with open_chat(held(gate)) as chat:
+        program = chat.program
+        chat.ask("one")
+        program.wait_for(r"answer 1\.")
+        program.send("two\rthree\r\x1b[A\x1b[A and")
+        program.wait_for(r"queued 1: three\n> two and ")
+        gate.open()
+        program.wait_for(at_prompt("two and"))
+        program.send(" a half\r")
+        program.wait_for(r"answer 3\.\n\n" + at_prompt())
+
+        assert questions(chat) == ["one", "two and a half", "three"]
+
+
+def test_stop_gives_all_of_the_queue_back(open_chat: Open) -> None:
+    """In its order, as lines of one prompt."""
+    with open_chat(half) as chat:
+        chat.ask("one")
+        chat.program.wait_for("half an answer")
+        chat.program.send("two\rthree\rand")
+        chat.program.wait_for(r"queued 2: three\n> and - ")
+        chat.program.send("\x03")
+        chat.program.wait_for(r"\n> two\n  three\n  and\nopenai/[^\n]*\Z")
+        assert len(chat.server.exchanges) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "reply", "colour"),
+    [
+        ([], {}, "", DARK),
+        ([], {}, "\x1b]11;rgb:ffff/fafa/f0f0\x1b\\", LIGHT),
+        ([], {}, "\x1b]11;rgb:1e1e/1e1e/1e1e\x07", DARK),
+        ([], {"COLORFGBG": "0;15"}, "", LIGHT),
+        ([], {"COLORFGBG": "0;15"}, "\x1b]11;rgb:0/0/0\x07", DARK),
+        (["--theme", "light"], {}, None, LIGHT),
+        (["--theme", "dark"], {"COLORFGBG": "0;15"}, None, DARK),
+        ([], {"NO_COLOR": "1"}, None, None),
+    ],
+)
+def test_theme_fits_the_background(
+    open_chat: Open, arguments: list[str], more: dict[str, str], reply: str | None, colour: bytes | None
+) -> None:
+    """As the terminal says it, else the environment; a flag wins; with NO_COLOR there is none, and nothing is asked."""
+    with open_chat(say(CODE), *arguments, **more) as chat:
+        program = chat.program
+        assert (b"\x1b]11;?" in program.written) is (reply is not None)
+        # In two parts, in the middle of what is typed.
+        program.send("g" + (reply or "")[:9])
+        program.send((reply or "")[9:] + "o\r")
+        program.wait_for(r"def f\(\): pass\n```\n\n>")
+
+        assert questions(chat) == ["go"]
+        assert {each for each in (DARK, LIGHT) if each in program.written} == ({colour} if colour else set())
+        assert (COLOUR.search(program.written) is None) is (colour is None)
+
+
+def test_theme_changes_with_the_next_answer(open_chat: Open) -> None:
+    """/theme, from one answer to the next."""
+    with open_chat(say(CODE)) as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"pass\n```\n\n>")
+        assert LIGHT not in chat.program.written
+        chat.program.send("/theme light\r")
+        chat.program.wait_for(r"theme: light\n>")
+        chat.ask("two")
+        chat.program.wait_for(r"(?s)> two.*pass\n```\n\n>")
+
+        assert LIGHT in chat.program.written
+
+
+def test_who_looks_elsewhere_is_notified(open_chat: Open, tmp_path: Path) -> None:
+    """By the end of an answer while the terminal has lost the focus; not when it has it again."""
+    gate = Gate()
+    config = configured(tmp_path, '[chat]\nnotify = "osc777"\nnotify_after = 0\n')
+    notified = b"\x1b]777;notify;llmterm;openai/test has answered\x07"
+    with open_chat(held(gate), **config) as chat:
+        chat.program.wait_for(lambda: b"\x1b[?1004h" in chat.program.written)
+        chat.ask("one")
+        chat.program.wait_for(r"answer 1\.")
+        chat.program.send("x\x7f\x1b[O")  # an x, taken back: what was sent has been read when it was seen
+        gate.open()
+        chat.program.wait_for(r"answer 1\.\n\n" + at_prompt())
+        assert chat.program.written.count(notified) == 1
+
+        chat.program.send("\x1b[I")
+        answered(chat, "two", "answer 2.")
+        chat.program.send("\x1b[O")
+        answered(chat, "three", "answer 3.")
+
+        assert chat.program.written.count(notified) == 2
+        assert chat.program.written.count(b"\x07") == 2
+
+
+@pytest.mark.parametrize(("setting", "bells"), [("", 1), ('notify = "off"', 0), ("notify_after = 60", 0)])
+def test_bell_rings_after_long_answers(open_chat: Open, tmp_path: Path, setting: str, bells: int) -> None:
+    """Unless it is switched off."""
+    config = "[chat]\n" + setting + ("" if "after" in setting else "\nnotify_after = 0")
+    with open_chat(say("fine."), **configured(tmp_path, config)) as chat:
+        chat.program.send("\x1b[O")
+        answered(chat, "one")
+
+        assert chat.program.written.count(b"\x07") == bells
+
+
+@pytest.mark.parametrize("way", ["/quit\r", "\x04", "\x03\x03", signal.SIGTERM, signal.SIGHUP])
+def test_modes_are_off_again(open_chat: Open, way: str | signal.Signals) -> None:
+    """Bracketed paste and focus reports end with the chat; a signal may come while something is open on the screen."""
+    with open_chat(say("fine.")) as chat:
+        program = chat.program
+        program.wait_for(lambda: {1004, 2004} <= program.modes_left)
+        if isinstance(way, str):
+            program.send(way)
+        else:
+            program.send("/re\t\x12x")
+            program.wait_for("I-search backward: x")
+            os.kill(program.pid, way)
+
+        program.wait_for_end()
+        assert (program.stty(), program.modes_left) == (program.stty_before, set())
+
+
+def test_image_is_refused_for_a_model_that_takes_none(open_chat: Open, tmp_path: Path) -> None:
+    """Nothing is sent, and the question is in the line again, for another model or without the image."""
+    (tmp_path / "cat.png").write_bytes(PNG)
+    question = f"see @{tmp_path}/cat.png"
+    with open_chat(say("fine."), columns=200) as chat:
+        chat.ask(question)
+        chat.program.wait_for(r"openai/test .*image")
+        chat.program.wait_for(at_prompt(re.escape(question)))
+        assert (chat.server.exchanges, chat.sessions()) == ([], [])
+        chat.program.send("\x01/model gpt-4o\x0b\r")
+        chat.program.wait_for(r"openai/gpt-4o\n>")
+        chat.ask(question)
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
+
+        [message] = chat.server.exchanges[0].body["messages"][1:]
+        assert [part["type"] for part in message["content"]] == ["text", "image_url"]
+
+
+@pytest.mark.parametrize("term", ["dumb", None])
+def test_terminal_that_knows_nothing_is_plain(tmp_path: Path, open_chat: Open, term: str | None) -> None:
+    """TERM=dumb, or none at all: the same chat in plain lines, with the pager's and the clipboard's errors in words."""
+    env = environment(tmp_path, OPENAI_API_KEY="k")
+    del env["TERM"]
+    with Program(
+        ["env", *(["TERM=dumb"] if term else []), *LLMTERM, "chat", "-p", "openai", "-m", "m"], env
+    ) as program:
+        program.wait_for(r"(?m)^>")
+        program.send("/theme pink\r/copy\r/title x\r/quit\r")
+
+        assert program.exit_code == 0
+        assert "error: there is no theme 'pink' (auto, dark or light)" in program.text
+        assert "error: there is no answer yet" in program.text
+        assert b"\x1b" not in program.written
+
+
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_terminal_of_one_cell(tmp_path: Path, plain: list[str]) -> None:
+    """Begun, asked, and left in no space at all."""
+    with WireServer(say("fine.")) as server:
+        env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k")
+        with Program([*LLMTERM, "chat", "-p", "openai", "-m", "m", *plain], env, columns=1, rows=1) as program:
+            program.wait_for(lambda: ">" in program.text or {1004, 2004} <= program.modes_left)
+            chat = Conversation(program, server, tmp_path / "data")
+            chat.ask("hi")
+            program.wait_for(lambda: bool(server.exchanges) and chat.sessions()[0].state == "complete")
+            program.send("/quit\r")
+
+            assert program.exit_code == 0
+            assert b"Traceback" not in program.written
+            assert chat.messages()[-1]["text"] == "fine."
+
+
+@pytest.mark.parametrize("redirection", ["<&-", "</dev/null", ">&-"])
+def test_closed_streams_are_said(tmp_path: Path, redirection: str) -> None:
+    """Without something to read, or to write to, there is one clear line."""
+    env = environment(tmp_path, OPENAI_API_KEY="k")
+    with Program(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", *LLMTERM, "chat", "-p", "openai", "-m", "m"], env
+    ) as it:
+        assert it.exit_code == 2
+        assert "Traceback" not in it.text
+        assert re.search(r"standard (input|output) is closed|no question on standard input", it.words)
+
+
+def test_plain_chat_says_everything_in_words(open_chat: Open) -> None:
+    """`--plain`: what is queued, paused and gone on with is said; the cursor never moves."""
+    gate = Gate()
+    with open_chat(held(gate), "--plain") as chat:
+        program = chat.program
+        chat.ask("one")
+        program.wait_for(r"answer 1\.")
+        program.send("two\rthree\r")
+        program.wait_for("queued as the next message: two")
+        program.wait_for("queued as the next message: three")
+        program.send("\x1b[Amore\r")
+        program.wait_for("queued as the next message: threemore")
+        program.send(" ")
+        program.wait_for("paused after 1 token - SPACE resume")
+        program.send(" ")
+        program.wait_for(r"(?s)> two\n.*answer 3\..*> threemore\n.*answer 4\.\n> ?\Z")
+        gate.open()
+        program.send("\x04")
+
+        assert program.exit_code == 0
+        assert b"\x1b" not in program.written
+        assert b"\x08" not in program.written
