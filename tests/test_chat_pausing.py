@@ -204,6 +204,40 @@ def test_last_paragraph_is_cut_and_the_answer_rests(open_chat: Open, tmp_path: P
         assert chat.messages()[-1]["text"] == "First.\n\nBetter."
 
 
+def test_change_at_a_pause_can_be_taken_back(open_chat: Open, tmp_path: Path) -> None:
+    """/undo gives back what /back and /again took, one after the other, also after the answer went on."""
+    with open_chat(first_then("First.\n\nSecond, wro", "New "), **configured(tmp_path, PREFILL)) as chat:
+        chat.ask("go")
+        chat.program.wait_for("wro")
+        chat.program.send(" ")
+        chat.program.wait_for("paused")
+        chat.program.send("/undo\r")
+        chat.program.wait_for("this answer was not changed")
+        chat.program.send("\x1bb")
+        chat.program.wait_for(r"(?s)now 8 characters long.*paused")
+        chat.program.send("/undo\r")
+        chat.program.wait_for(r"(?s)now 19 characters long.*Second, wro\n+paused")
+
+        assert chat.messages()[-1]["text"] == "First.\n\nSecond, wro"
+
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"/continue goes on with the answer")
+
+
+def test_guidance_that_was_begun_outlives_the_answer(open_chat: Open) -> None:
+    """What stands in the line when Esc ends the answer is in the next prompt."""
+    with open_chat(first_then("one two ")) as chat:
+        chat.ask("go")
+        chat.program.wait_for("one two")
+        chat.program.send(" ")
+        chat.program.wait_for("paused")
+        chat.program.send("half a wish")
+        chat.program.wait_for("> half a wish")
+        chat.program.send("\x1b")
+
+        chat.program.wait_for(r"\n\n> half a wish\nopenai/")
+
+
 def test_answer_begins_again(open_chat: Open) -> None:
     """/again asks the same question, and forgets what was said."""
     with open_chat(first_then("Wrong ", "Right.")) as chat:

@@ -39,7 +39,6 @@ _NOT_AT_REST = (
     "/load",
     "/new",
     "/retry",
-    "/undo",
 )
 
 
@@ -182,7 +181,8 @@ class Answering:
                 await self._act(turn, log, text)
             case Send(text):
                 self._resume(turn, log, text)
-            case Stop():
+            case Stop(unsent):
+                self._stage.ahead.put(unsent)
                 await turn.cancel()
             case Leave(interrupted):
                 self._view.say(_KEPT)
@@ -237,7 +237,8 @@ class Answering:
             case Send(text):
                 await self._cut(turn, log)
                 self._resume(turn, log, text)
-            case Stop():
+            case Stop(unsent):
+                self._stage.ahead.put(unsent)
                 await turn.cancel()
                 self._view.resume("")
             case Leave(interrupted):

@@ -98,8 +98,19 @@ class Chat:
         self._limits = limits
         self._session = session = ChatSession(store, system=system)
         self._choosing = Choosing(registry=registry, choices=choices, say=view.say)
-        self._attaching = Attaching(folder=outside.folder, say=view.say, clipboard=outside.paste)
-        self._redoing = Redoing(session=session, say=view.say, ask=self._ask, attach=self._attaching.again)
+        self._attaching = Attaching(
+            folder=outside.folder,
+            say=view.say,
+            clipboard=outside.paste,
+            type_in=lambda text: stage.ahead.put(stage.ahead.text + text),
+        )
+        self._redoing = Redoing(
+            session=session,
+            say=view.say,
+            ask=self._ask,
+            attach=self._attaching.again,
+            restore=lambda: self._pausing.restore(),
+        )
         self._pausing = Pausing(
             registry=registry,
             view=view,
@@ -198,8 +209,8 @@ class Chat:
         if queued is not None:
             self._view.say(f"> {queued}")
             return queued
-        parts = (self._session.draft, self._attaching.draft, ahead.take())
-        self._session.draft = self._attaching.draft = ""
+        parts = (self._session.draft, ahead.take())
+        self._session.draft = ""
         decision = await self._prompt.ask("\n".join(filter(None, parts)), _PAGE)
         self._retake()
         if isinstance(decision, Leave):

@@ -23,14 +23,15 @@ class Attaching:
         folder: Path,
         say: Callable[[str], None],
         clipboard: Callable[[], Awaitable[str | Attachment | None]],
+        type_in: Callable[[str], None],
     ) -> None:
-        """`clipboard` gives what is in it: a text, or an image."""
+        """`clipboard` gives what is in it: a text, or an image; `type_in` has a text in the next prompt's line."""
         self._folder = folder
         self._say = say
         self._clipboard = clipboard
         self._waiting: list[TextFile | Attachment] = []
+        self._type_in = type_in
         self._pasted = 0
-        self.draft = ""
 
     def commands(self) -> list[Command]:
         return [
@@ -94,7 +95,7 @@ class Attaching:
         if not found:
             raise UsageError("the clipboard is empty")
         if isinstance(found, str):
-            self.draft = found
+            self._type_in(found)
             return
         self._pasted += 1
         stem, dot, suffix = found.name.partition(".")

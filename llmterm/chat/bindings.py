@@ -59,7 +59,7 @@ class Bindings:
 
         @keys.add("escape", filter=~vi_mode | ~written)
         def _(event: KeyPressEvent) -> None:
-            event.app.exit(result=Stop())
+            event.app.exit(result=Stop(event.current_buffer.text))
 
         for letter in ascii_lowercase + digits:
             name = f"alt-{letter}"
@@ -69,7 +69,9 @@ class Bindings:
 
         @keys.add("c-c")
         def _(event: KeyPressEvent) -> None:
-            event.app.exit(result=Leave(interrupted=True) if self._interrupts.press() else Stop())
+            event.app.exit(
+                result=Leave(interrupted=True) if self._interrupts.press() else Stop(event.current_buffer.text)
+            )
 
         return ConditionalKeyBindings(keys, ~is_searching)
 

@@ -24,7 +24,9 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Keep what there is of the answer and end it."""
+    """Keep what there is of the answer and end it; `unsent` was being typed."""
+
+    unsent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,11 +71,11 @@ class LinePrompt:
             case "eof":
                 return Send(line)
             case "c-c":
-                return Leave(interrupted=True) if self._interrupts.press() else Stop()
+                return Leave(interrupted=True) if self._interrupts.press() else Stop(line)
             case "space" if at_rest and empty:
                 return Resume()
             case "escape" if at_rest:
-                return Stop()
+                return Stop(line)
             case _:
                 return None
 

@@ -50,6 +50,9 @@ class Pausing:
         self._keys = keys
         self.turn: Turn | None = None
         self.goes_on = False
+        # What the answer was before each change, the last one last, and the turn whose answer that is.
+        self._before: list[Reply] = []
+        self._changed: Turn | None = None
 
     def commands(self) -> list[Command]:
         return [
@@ -90,13 +93,14 @@ class Pausing:
             "Esc     keeps it as it is",
             *keys,
             "PageUp  reads it in your pager",
+            "/undo   takes the last of these changes back",
             *(["k       /both   keeps both", "n       /newer  uses the new one"] if started_over else []),
             "Ctrl-D  leaves; llmterm chat --continue goes on with it",
         ]
 
     def is_command(self, text: str) -> bool:
         """Tell whether `text` is a command that changes the answer at rest."""
-        return text.split()[0].removeprefix("/") in {command.name for command in self.commands()}
+        return text.split()[0].removeprefix("/") in {"undo", *(command.name for command in self.commands())}
 
     def _says(self, name: str, summary: str) -> str:
         return f"({self._keys[name]}) {summary}"
@@ -158,6 +162,17 @@ class Pausing:
         turn.rewrite(unseamed(turn.reply, number))
         self._show(turn.reply)
 
+    def restore(self) -> bool:
+        """Take back the last change of the answer at rest; return whether one rests. Raises UsageError."""
+        turn = self.turn
+        if turn is None:
+            return False
+        if turn is not self._changed or not self._before:
+            raise UsageError("this answer was not changed", hint="Esc ends it, and /undo then takes the question back")
+        turn.rewrite(self._before.pop())
+        self._show(turn.reply)
+        return True
+
     def _restarted(self) -> Turn:
         turn = self._paused()
         if not turn.started_over:
@@ -166,6 +181,9 @@ class Pausing:
 
     def _rewrite(self, turn: Turn, text: str) -> None:
         """Change the answer, and show it as it is now."""
+        if turn is not self._changed:
+            self._changed, self._before = turn, []
+        self._before.append(turn.reply)
         turn.rewrite(turn.reply.rewrite(text))
         self._show(turn.reply)
 

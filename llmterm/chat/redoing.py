@@ -20,17 +20,24 @@ class Redoing:
         say: Callable[[str], None],
         ask: Callable[[Message], Awaitable[None]],
         attach: Callable[[Sequence[Attachment]], None],
+        restore: Callable[[], bool],
     ) -> None:
-        """`ask` has a question answered; `attach` has attachments go with the next one."""
+        """`ask` has a question answered; `attach` has attachments go with the next one.
+
+        `restore` takes back what was changed of an answer at rest, and says whether there is one.
+        """
         self._session = session
         self._say = say
         self._ask = ask
         self._attach = attach
+        self._restore = restore
 
     def commands(self) -> list[Command]:
         return [
             Command(name="retry", argument="", summary="ask the last question again", run=self._retry),
-            Command(name="undo", argument="", summary="take back the last question and its answer", run=self._undo),
+            Command(
+                name="undo", argument="", summary="take back the last question, or change at a pause", run=self._undo
+            ),
         ]
 
     async def edit(self) -> None:
@@ -49,6 +56,8 @@ class Redoing:
             raise
 
     async def _undo(self, _argument: str) -> None:
+        if self._restore():
+            return
         question = self._session.take_back()
         first = question.text.strip().partition("\n")[0]
         self._say(f"taken back: {first}")

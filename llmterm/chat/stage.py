@@ -164,9 +164,16 @@ class _Performance:
             case "enter" if not self._stage.ahead.text:
                 self._turn.progress.hurry()
             case _:
-                queued = self._stage.ahead.press(key)
-                if queued is not None:
-                    self._view.note(f"queued as the next message: {queued}")
+                self._type(key)
+
+    def _type(self, key: Key) -> None:
+        ahead = self._stage.ahead
+        before = ahead.text
+        queued = ahead.press(key)
+        if queued is not None:
+            self._view.note(f"queued as the next message: {queued}")
+        elif key.name in ("up", "down") and ahead.text != before:
+            self._view.note(f"in the line again: {ahead.text}")
 
     async def _pause(self) -> None:
         if self._stage.holds() or self._turn.state is not TurnState.STREAMING:
