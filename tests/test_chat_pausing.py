@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,32 @@ def test_change_at_a_pause_can_be_taken_back(open_chat: Open, tmp_path: Path) ->
 
         chat.program.send("\x1b")
         chat.program.wait_for(r"/continue goes on with the answer")
+
+
+def test_undo_goes_round(open_chat: Open) -> None:
+    """After /again both answers are there: /undo brings the first, and once more the second."""
+
+    numbers = count(1)
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text(f"Answer {next(numbers)}. ")
+        await exchange.hung_up()
+
+    with open_chat(script) as chat:
+        chat.ask("go")
+        chat.program.wait_for(r"Answer 1\.")
+        chat.program.send(" ")
+        chat.program.wait_for("paused")
+        chat.program.send("\x1br")
+        chat.program.wait_for(r"Answer 2\.")
+        chat.program.send(" ")
+        chat.program.wait_for(r"(?s)Answer 2\..*paused")
+        for number in (1, 2, 1):
+            chat.program.send("/undo\r")
+            chat.program.wait_for(rf"Answer {number}\.\s+paused after [^\n]*\n>\Z")
+
+            assert chat.messages()[-1]["text"] == f"Answer {number}. "
 
 
 def test_guidance_that_was_begun_outlives_the_answer(open_chat: Open) -> None:

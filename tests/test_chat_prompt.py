@@ -146,6 +146,19 @@ def test_line_in_the_editor(open_chat: Open, tmp_path: Path) -> None:
         assert questions(chat) == ["a line\nand more"]
 
 
+def test_editor_ends_with_the_chat(open_chat: Open, tmp_path: Path) -> None:
+    """A signal that ends the chat ends the editor of the line as well."""
+    script = "trap ': > terminated; exit 0' TERM; : > open; read line < /dev/tty"
+    with open_chat(say("fine."), EDITOR=tool(tmp_path, "editor", script)) as chat:
+        chat.program.send("a line\x18\x05")
+        chat.program.wait_for((tmp_path / "open").exists)
+        os.kill(chat.program.pid, signal.SIGTERM)
+
+        assert chat.program.exit_code == 128 + signal.SIGTERM
+        assert (tmp_path / "terminated").exists()
+        assert (chat.program.stty(), chat.program.modes_left) == (chat.program.stty_before, set())
+
+
 def test_editor_that_fails_leaves_the_line(open_chat: Open, tmp_path: Path) -> None:
     """It is said why, and nothing is lost."""
     with open_chat(say("fine."), columns=200, EDITOR=tool(tmp_path, "editor", "exit 3")) as chat:
@@ -184,6 +197,22 @@ def test_tab_completes_with_a_word_about_each(open_chat: Open, tmp_path: Path) -
         program.wait_for(r"notepad/ +folder *\n.*notes\.txt +8 bytes")
         program.send(f"\x15/attach {tmp_path}/notes\t")
         program.wait_for(r"> /attach \S+/notes\.txt\n")
+
+
+def test_files_that_guidance_mentions_go_along(open_chat: Open, tmp_path: Path) -> None:
+    """A text file is put into it, as into a message; of an image it is said that it cannot be."""
+    (tmp_path / "notes.txt").write_text("remember the milk", "utf-8")
+    (tmp_path / "cat.png").write_bytes(PNG)
+    with open_chat(half, columns=200) as chat:
+        chat.ask("go")
+        chat.program.wait_for("half an answer")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send(f"see @{tmp_path}/notes.txt and @{tmp_path}/cat.png\r")
+        chat.program.wait_for("an image or a PDF can go with a question only")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+
+        assert "remember the milk" in chat.server.exchanges[1].body["messages"][-1]["content"]
 
 
 def test_bar_says_where_the_chat_stands(open_chat: Open, tmp_path: Path) -> None:
@@ -253,6 +282,22 @@ def test_answer_that_is_held_is_read_in_the_pager(open_chat: Open, tmp_path: Pat
         assert "half an answer" in (tmp_path / "got").read_text("utf-8")
 
 
+def test_held_answer_is_cut_while_it_is_read_in_the_pager(open_chat: Open, tmp_path: Path) -> None:
+    """The limit of a hold counts on, and what came is kept."""
+    script = "cat > got; : > open; read line < /dev/tty"
+    env = configured(tmp_path, "[chat]\nhold_limit = 1\n")
+    with open_chat(half, "--pause-mode", "hold", PAGER=tool(tmp_path, "less", script), **env) as chat:
+        chat.ask("go")
+        chat.program.wait_for("half an answer")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send("\x1b[5~")
+        chat.program.wait_for((tmp_path / "open").exists)
+        chat.server.wait(lambda: chat.server.open_connections == 0)
+
+        assert chat.messages()[-1]["text"] == "half an answer"
+
+
 def test_pager_ends_with_the_chat(open_chat: Open, tmp_path: Path) -> None:
     """A signal that ends the chat leaves nobody behind who reads the terminal."""
     script = "trap ': > terminated; exit 0' TERM; cat > got; : > open; read line < /dev/tty"
@@ -309,6 +354,21 @@ def test_message_that_is_edited_when_the_answer_ends(open_chat: Open) -> None:
         program.wait_for(r"answer 3\.\n\n" + at_prompt())
 
         assert questions(chat) == ["one", "two and a half", "three"]
+
+
+def test_queued_message_that_is_refused_comes_first(open_chat: Open, tmp_path: Path) -> None:
+    """It is given back with what was queued behind it; nothing overtakes it."""
+    (tmp_path / "bad.bin").write_bytes(b"\x00\x01")
+    gate = Gate()
+    with open_chat(held(gate), columns=200) as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"answer 1\.")
+        chat.program.send(f"see @{tmp_path}/bad.bin\rtwo\r")
+        chat.program.wait_for("queued 2: two")
+        gate.open()
+        chat.program.wait_for(r"bad\.bin cannot be attached(?s:.*)\n> see @[^\n]*bad\.bin\n  two\n")
+
+        assert questions(chat) == ["one"]
 
 
 def test_stop_gives_all_of_the_queue_back(open_chat: Open) -> None:
@@ -419,7 +479,7 @@ def test_modes_are_off_again(open_chat: Open, way: str | signal.Signals) -> None
 
 
 def test_image_is_refused_for_a_model_that_takes_none(open_chat: Open, tmp_path: Path) -> None:
-    """Nothing is sent, and the question is in the line again, for another model or without the image."""
+    """Nothing is sent, and the question is in the line again, also after the command that names another model."""
     (tmp_path / "cat.png").write_bytes(PNG)
     question = f"see @{tmp_path}/cat.png"
     with open_chat(say("fine."), columns=200) as chat:
@@ -429,7 +489,8 @@ def test_image_is_refused_for_a_model_that_takes_none(open_chat: Open, tmp_path:
         assert (chat.server.exchanges, chat.sessions()) == ([], [])
         chat.program.send("\x01/model gpt-4o\x0b\r")
         chat.program.wait_for(r"openai/gpt-4o\n>")
-        chat.ask(question)
+        chat.program.wait_for(at_prompt(re.escape(question)))
+        chat.program.send("\r")
         chat.program.wait_for(r"fine\.\n\n" + at_prompt())
 
         [message] = chat.server.exchanges[0].body["messages"][1:]
@@ -504,3 +565,19 @@ def test_plain_chat_says_everything_in_words(open_chat: Open) -> None:
         assert program.exit_code == 0
         assert b"\x1b" not in program.written
         assert b"\x08" not in program.written
+
+
+def test_given_back_question_can_be_emptied_in_a_plain_chat(open_chat: Open) -> None:
+    """Ctrl-C empties the line there too; on an empty line Ctrl-D leaves."""
+
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.refuse(401, {"error": {"message": "bad key"}})
+
+    with open_chat(refuse, "--plain") as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"bad key[^>]*> one\Z")
+        chat.program.send("\x03")
+        chat.program.wait_for(r"> one\n>\Z")
+        chat.program.send("\x04")
+
+        assert chat.program.exit_code == 0

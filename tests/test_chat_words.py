@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmterm.chat.ahead import CURSOR, Ahead
 from llmterm.chat.commands import Command, Commands, Suggestion, choices
 from llmterm.chat.decision import Interrupts
 from llmterm.chat.status import bar, pause_line, queue_lines, streaming_line, tokens
 from llmterm.errors import UsageError
+from llmterm.keys import Key
 from llmterm.messages import EndReason, Message, Reply, Segment, TextDelta, Usage
+from llmterm.render.cells import cell_len
 
 
 def test_pause_line_says_what_the_keys_do() -> None:
@@ -57,6 +60,23 @@ def test_status_line_never_says_paused(preparation: str, elapsed: float, rate: f
 def test_typed_ahead_text_comes_first() -> None:
     """A narrow terminal cuts the figures, not what is being typed."""
     assert streaming_line(model="m", elapsed=1, rate=None, typed="next line").startswith("> next line - m")
+
+
+@given(text=st.text(alphabet="ab 世界é\u0301", max_size=60), moves=st.integers(0, 80), columns=st.integers(12, 60))
+def test_what_is_being_typed_is_seen_around_the_cursor(text: str, moves: int, columns: int) -> None:
+    """However long the line and wide its characters: it fits, and the place where one types is in it."""
+    ahead = Ahead()
+    ahead.put(text)
+    for _ in range(moves):
+        ahead.press(Key("left"))
+    line = streaming_line(model="m", elapsed=1, rate=None, typed=ahead.line(), columns=columns)
+    shown = line.removeprefix("> ").split(" - ")[0] if text else ""
+
+    assert cell_len(shown) <= max(columns - 4, 4)
+    if CURSOR in ahead.line():
+        assert CURSOR in shown
+    elif text.strip():
+        assert shown.endswith(text[-1])
 
 
 def test_queue_is_listed() -> None:

@@ -151,7 +151,7 @@ def test_too_large_a_file_says_what_is_possible(folder: Path) -> None:
 
     with pytest.raises(UsageError, match=r"long\.txt is too large \(524,289 bytes; a text may have 524,288\)"):
         read(folder, "long.txt")
-    with pytest.raises(UsageError, match=r"huge\.png is too large \(52,428,801 bytes; at most 52,428,800"):
+    with pytest.raises(UsageError, match=r"huge\.png is too large \(at most 52,428,800 bytes"):
         expand("@huge.png", folder)
 
 
@@ -248,3 +248,15 @@ def test_folder_with_blanks_can_be_gone_on_with(folder: Path) -> None:
     [inside] = suggestions('@"my f', folder)
     assert inside.text == '@"my files/'
     assert suggestions(inside.text, folder) == [Suggestion('@"my files/a.txt"', len(inside.text), "1 bytes")]
+
+
+def test_link_to_a_hidden_file_is_not_followed(tmp_path: Path) -> None:
+    """A harmless name must not stand for a secret one."""
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "id").write_text("SECRET", "utf-8")
+    (tmp_path / "notes.txt").symlink_to(tmp_path / ".ssh" / "id")
+
+    text, attached, said = expand("see @notes.txt", tmp_path)
+
+    assert (text, attached) == ("see @notes.txt", ())
+    assert said == ["notes.txt is hidden, and was not attached: /attach notes.txt does it"]

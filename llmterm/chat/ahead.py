@@ -11,7 +11,7 @@ import re
 from llmterm.keys import Key
 
 # Where the cursor stands, when it is not at the end.
-_CURSOR = "▏"
+CURSOR = "▏"
 _WORD_BEFORE = re.compile(r"\S*\s*\Z")
 
 
@@ -85,7 +85,7 @@ class Ahead:
     def line(self) -> str:
         """Return the line as it is shown: on one row, with the cursor where that is not at the end."""
         before, after = (part.replace("\n", "⏎") for part in (self.text[: self._cursor], self.text[self._cursor :]))
-        return f"{before}{_CURSOR}{after}" if after else before
+        return f"{before}{CURSOR}{after}" if after else before
 
     def _enqueue(self) -> str | None:
         text, place = self.text, self._place

@@ -7,12 +7,12 @@ reported, and the answer on the screen outlives it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from llmterm.chat.choosing import Choices
 from llmterm.chat.commands import Commands
-from llmterm.chat.decision import Decision, Leave, Leaving, Prompt, Resume, Send, Stop
+from llmterm.chat.decision import Compose, Decision, Leave, Leaving, Prompt, Resume, Send, Stop
 from llmterm.chat.notifying import Notifier
 from llmterm.chat.pausing import Pausing
 from llmterm.chat.stage import Stage, Wish
@@ -59,10 +59,14 @@ class Answering:
         retake: Callable[[], None],
         pausing: Pausing,
         notifier: Notifier,
+        edit: Callable[[str], Awaitable[str]],
+        guide: Callable[[str], str],
     ) -> None:
         """`chords` is where a global key source, if there is one, puts what it hears while a prompt is up.
 
         `suspend` stops the program as Ctrl-Z does; `retake` puts the terminal into our modes after a prompt left it.
+        `edit` gives a text back as the user's editor left it, and never raises; `guide` puts the files into a word of
+        guidance that it mentions.
         """
         self._registry = registry
         self._stage = stage
@@ -75,6 +79,8 @@ class Answering:
         self._retake = retake
         self._pausing = pausing
         self._notifier = notifier
+        self._edit = edit
+        self._guide = guide
         self._chosen = ("", "")
         self._prompting = False
         self._unsaid: list[str] = []
@@ -90,8 +96,7 @@ class Answering:
         alone = self._choices.auto_resume  # how often an answer that broke off goes on by itself
         while held or turn.unread or turn.state not in (TurnState.CANCELLED, TurnState.DONE):
             if held:
-                while await self._rest_held(turn, log):
-                    pass  # a command that leaves the answer as it is
+                await self._rest_held(turn, log)
             elif turn.state in _RESTING and not turn.unread:
                 if leaving is not None:
                     self._view.pause()
@@ -180,19 +185,18 @@ class Answering:
             case Send(text) if Commands.is_command(text):
                 await self._act(turn, log, text)
             case Send(text):
-                self._resume(turn, log, text)
+                self._resume(turn, log, self._guide(text))
             case Stop(unsent):
                 self._stage.ahead.put(unsent)
                 await turn.cancel()
             case Leave(interrupted):
                 self._view.say(_KEPT)
                 raise Leaving(interrupted=interrupted)
+            case Compose():
+                pass  # `_decide` has asked again
 
-    async def _rest_held(self, turn: Turn, log: AnswerLog) -> bool:
-        """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach.
-
-        Return whether it stays so.
-        """
+    async def _rest_held(self, turn: Turn, log: AnswerLog) -> None:
+        """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach."""
         self._view.pause()
         self.record(lambda: log.journal(turn.reply) if turn.state is TurnState.STREAMING else None)
         behind = [
@@ -200,11 +204,13 @@ class Answering:
             asyncio.create_task(keep_journal(turn, log, self.say)),
         ]
         try:
-            decision = await self._decide(
-                turn, lambda: held_line(turn.reply, turn.waiting, streaming=turn.state is TurnState.STREAMING)
-            )
+            decision = await self._decide_held(turn)
         except asyncio.CancelledError:
             await turn.pause(EndReason.CRASH)  # the program is being ended
+            self._keep(turn, log)
+            raise
+        except Leaving:
+            await turn.pause()
             self._keep(turn, log)
             raise
         finally:
@@ -212,39 +218,46 @@ class Answering:
                 task.cancel()
             await asyncio.wait(behind)
             self._save(turn, log)
-        try:
-            return await self._answer_held(turn, log, decision)
-        except Leaving:
-            await turn.pause()
-            self._keep(turn, log)
-            raise
+        await self._answer_held(turn, log, decision)
 
-    async def _answer_held(self, turn: Turn, log: AnswerLog, decision: Decision) -> bool:
-        """Do what was decided about a held answer; return whether it stays held."""
+    async def _decide_held(self, turn: Turn) -> Decision:
+        """Wait for what ends the hold; commands that leave the answer as it is are run meanwhile.
+
+        Raises Leaving.
+        """
+        while True:
+            decision = await self._decide(
+                turn, lambda: held_line(turn.reply, turn.waiting, streaming=turn.state is TurnState.STREAMING)
+            )
+            match decision:
+                case Send(text) if Commands.is_command(text) and not self._pausing.is_command(text):
+                    self._pausing.turn = turn
+                    try:
+                        await self._command(text)
+                    finally:
+                        self._pausing.turn = None
+                    self._view.pause()
+                case Leave(interrupted):
+                    self._view.say(_KEPT)
+                    raise Leaving(interrupted=interrupted)
+                case _:
+                    return decision
+
+    async def _answer_held(self, turn: Turn, log: AnswerLog, decision: Decision) -> None:
+        """Do what was decided about a held answer."""
         match decision:
-            case Resume():
-                self._view.resume("")
-            case Send(text) if Commands.is_command(text) and not self._pausing.is_command(text):
-                self._pausing.turn = turn
-                try:
-                    await self._command(text)
-                finally:
-                    self._pausing.turn = None
-                return True
             case Send(text) if Commands.is_command(text):
                 await self._cut(turn, log)
                 await self._act(turn, log, text)
             case Send(text):
                 await self._cut(turn, log)
-                self._resume(turn, log, text)
+                self._resume(turn, log, self._guide(text))
             case Stop(unsent):
                 self._stage.ahead.put(unsent)
                 await turn.cancel()
                 self._view.resume("")
-            case Leave(interrupted):
-                self._view.say(_KEPT)
-                raise Leaving(interrupted=interrupted)
-        return False
+            case _:
+                self._view.resume("")
 
     async def _limit(self, turn: Turn, log: AnswerLog) -> None:
         """Cut the stream where the buffer is full, or when it was held for long enough."""
@@ -304,6 +317,11 @@ class Answering:
             self._view.say(str(error), error=True)
 
     async def _decide(self, turn: Turn, line: Callable[[], str]) -> Decision:
+        while isinstance(decision := await self._ask(turn, line), Compose):
+            self._stage.ahead.put(await self._edit(decision.text))
+        return decision
+
+    async def _ask(self, turn: Turn, line: Callable[[], str]) -> Decision:
         self._pausing.turn = turn
         self._prompting = True
         shortcuts = self._pausing.shortcuts()

@@ -19,7 +19,7 @@ from llmterm.chat.browsing import Browsing
 from llmterm.chat.choosing import Choices, Choosing
 from llmterm.chat.commands import Command, Commands, Suggestion
 from llmterm.chat.copying import Copying
-from llmterm.chat.decision import Leave, Leaving, Prompt
+from llmterm.chat.decision import Compose, Leave, Leaving, Prompt
 from llmterm.chat.mentions import suggestions
 from llmterm.chat.notifying import Notifier
 from llmterm.chat.pausing import Pausing
@@ -134,6 +134,8 @@ class Chat:
             retake=retake,
             pausing=self._pausing,
             notifier=notifier,
+            edit=self.edit,
+            guide=self._attaching.guidance,
         )
 
     async def run(self, session: StoredSession | None = None) -> int:
@@ -159,7 +161,7 @@ class Chat:
             messages=self._session.messages,
             title=self._session.title,
             attached=self._attaching.names,
-            long=self._view.long,
+            long=self._view.long and bool(self._session.messages),
         )
 
     async def complete(self, text: str) -> list[Suggestion]:
@@ -191,10 +193,13 @@ class Chat:
         self._view.say(f"llmterm {__version__} - {label}\nSPACE pauses an answer and goes on with it - /help\n\n")
 
     async def _round(self) -> None:
+        given_back = self._session.draft
         text = await self._next_message()
         try:
             if Commands.is_command(text):
                 await self._commands.run(text)
+                # A question that was refused outlives the command that was typed in its place.
+                self._session.draft = self._session.draft or given_back
             else:
                 # A SPACE that came just too late to pause an answer is not part of the next question.
                 question = text.strip("\n") if "\n" in text.strip() else text.strip()
@@ -204,14 +209,17 @@ class Chat:
             self._view.say(str(error), error=True)
 
     async def _next_message(self) -> str:
-        ahead = self._stage.ahead
-        queued = ahead.next()
+        ahead, draft = self._stage.ahead, self._session.draft
+        # What was given back comes first: nothing is sent by itself before that is decided on.
+        queued = None if draft else ahead.next()
         if queued is not None:
             self._view.say(f"> {queued}")
             return queued
-        parts = (self._session.draft, ahead.take())
+        text = "\n".join(filter(None, (draft, ahead.take_all() if draft else ahead.take())))
         self._session.draft = ""
-        decision = await self._prompt.ask("\n".join(filter(None, parts)), _PAGE)
+        decision = await self._prompt.ask(text, _PAGE)
+        while isinstance(decision, Compose):
+            decision = await self._prompt.ask(await self.edit(decision.text), _PAGE)
         self._retake()
         if isinstance(decision, Leave):
             raise Leaving(interrupted=decision.interrupted)
@@ -285,6 +293,8 @@ class Chat:
 
     async def _reopen(self, stored: StoredSession) -> None:
         """Show where the session stands, and go on with its open answer if it has one."""
+        if stored.answer is not None:
+            self._adopt(stored.answer)
         self._session.open(stored)
         messages = stored.conversation.messages
         if stored.answer is None:
@@ -302,10 +312,19 @@ class Chat:
                 self._view.event(TextDelta(message.text))
                 self._view.close()
 
-    async def _continue(self, answer: OpenAnswer) -> None:
-        if not self._choices.named:
-            self._choices.provider, self._choices.model = answer.provider, answer.model
+    def _adopt(self, answer: OpenAnswer) -> None:
+        """Have an answer go on with whom it began, if he is still there and nobody else was named."""
+        if self._choices.named:
+            return
+        try:
+            self._choosing.choose(answer.provider, answer.model)
+        except LlmtermError as error:
+            self._view.say(str(error), error=True)
+            self._view.say(f"{self._choices.provider}/{self._choices.model} goes on with the answer")
+        else:
             self._choices.options = _overlaid(answer.options, self._choices.options)
+
+    async def _continue(self, answer: OpenAnswer) -> None:
         log = self._session.store.reopen(answer)
         reply = Reply.of(answer.message)
         turn = self._turn(self._session.conversation, log, reply=reply, reason=answer.reason)

@@ -78,6 +78,19 @@ class Attaching:
             self._waiting = [*sent, *self._waiting]
             raise
 
+    def guidance(self, text: str) -> str:
+        """Return a word of guidance with the text files that it mentions; one that cannot be read stays its name."""
+        try:
+            whole, attached, said = expand(text, self._folder)
+        except UsageError as error:
+            self._say(str(error))
+            return text
+        for line in said:
+            self._say(line)
+        if attached:
+            self._say("an image or a PDF can go with a question only: it was not sent")
+        return whole
+
     def again(self, attachments: Sequence[Attachment]) -> None:
         """Have the attachments of a question that was taken back go with the next message."""
         self._waiting += attachments

@@ -6,14 +6,14 @@ bound here, and nothing of it while the history is searched: there Enter takes w
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from string import ascii_lowercase, digits
 
 from prompt_toolkit.application import get_app, in_terminal
 from prompt_toolkit.filters import Condition, is_searching, vi_mode, vi_navigation_mode
 from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyBindingsBase, KeyPressEvent
 
-from llmterm.chat.decision import Interrupts, Leave, Resume, Send, Stop
+from llmterm.chat.decision import Compose, Interrupts, Leave, Resume, Send, Stop
 
 # Keys whose prompt_toolkit name is not ours.
 _NAMED = ("pageup",)
@@ -27,12 +27,8 @@ def written() -> bool:
 class Bindings:
     """Makes the key bindings of both prompts. `shortcuts` are keys that, on an empty line, send a text."""
 
-    def __init__(
-        self, *, suspend: Callable[[], None], edit: Callable[[str], Awaitable[str]], interrupts: Interrupts
-    ) -> None:
-        """`edit` gives a text as the user's editor left it; it has the terminal to itself, and never raises."""
+    def __init__(self, *, suspend: Callable[[], None], interrupts: Interrupts) -> None:
         self._suspend = suspend
-        self._edit = edit
         self._interrupts = interrupts
         self.shortcuts: Mapping[str, str] = {}
 
@@ -102,10 +98,10 @@ class Bindings:
 
         @keys.add("c-x", "c-e")
         @keys.add("v", filter=vi_navigation_mode)
-        async def _(event: KeyPressEvent) -> None:
-            async with in_terminal():
-                event.current_buffer.text = await self._edit(event.current_buffer.text)
-            event.current_buffer.cursor_position = len(event.current_buffer.text)
+        def _(event: KeyPressEvent) -> None:
+            # Outside of the prompt: while something has its terminal, an application does not let itself be cancelled.
+            event.app.erase_when_done = True
+            event.app.exit(result=Compose(event.current_buffer.text))
 
         for name in _NAMED:
             keys.add(name, filter=~written & self._active(name))(self._shortcut(name))

@@ -30,6 +30,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Compose:
+    """Open what is being typed in the user's editor, and ask again with what becomes of it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """End the program; `interrupted` when by Ctrl-C."""
 
@@ -44,7 +51,7 @@ class Leaving(Exception):
         self.interrupted = interrupted
 
 
-Decision: TypeAlias = Send | Resume | Stop | Leave
+Decision: TypeAlias = Send | Resume | Stop | Compose | Leave
 
 
 class Prompt(Protocol):
@@ -57,7 +64,7 @@ class Prompt(Protocol):
         """Get ready for the first pause, in small steps."""
         ...
 
-    async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Leave:
+    async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Compose | Leave:
         """Wait for a message; `text` stands in the line already, `shortcuts` are as for `paused`."""
         ...
 

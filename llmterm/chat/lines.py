@@ -35,6 +35,7 @@ class LinePrompt:
             decision = await self._line(text, at_rest=False, shortcuts=shortcuts)
             if isinstance(decision, Send | Leave):
                 return decision
+            text = ""  # Ctrl-C empties the line
 
     async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
         self._write(clean(line()).replace("\n", "\r\n") + "\r\n> ")

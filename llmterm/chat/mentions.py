@@ -63,16 +63,18 @@ def read(folder: Path, name: str) -> TextFile | Attachment:
         path = folder / Path(name).expanduser()
         if path.is_dir():
             raise UsageError(f"{name} is a folder", hint="attach the files in it one by one")
-        size = path.stat().st_size
         if not path.is_file():
+            path.stat()  # what is not there says so
             raise UsageError(f"{name} is no file", hint="a device or a pipe has no end to wait for")
-        if size > _FILE_LIMIT:
-            raise UsageError(f"{name} is too large", hint=f"{size:,} bytes; at most {_FILE_LIMIT:,} can be attached")
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_FILE_LIMIT + 1)  # some files do not tell their size, or grow
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     except (RuntimeError, ValueError) as error:  # no such user, a NUL
         raise UsageError(f"{name} cannot be read: {error}") from None
+    size = len(data)
+    if size > _FILE_LIMIT:
+        raise UsageError(f"{name} is too large", hint=f"at most {_FILE_LIMIT:,} bytes can be attached")
     if kind := media_type(data):
         return Attachment(name=path.name, media_type=kind, data=data)
     try:
@@ -92,7 +94,7 @@ def expand(text: str, folder: Path) -> tuple[str, tuple[Attachment, ...], list[s
     attached: dict[str, Attachment] = {}
     said: list[str] = []
     for name in _mentioned(text, folder):
-        if _hidden(Path(name)):
+        if _hidden(folder, name):
             said.append(f"{name} is hidden, and was not attached: /attach {name} does it")
             continue
         found = read(folder, name)
@@ -167,5 +169,9 @@ def _is_file(folder: Path, name: str) -> bool:
         return False
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") and part not in (".", "..") for part in path.parts)
+def _hidden(folder: Path, name: str) -> bool:
+    """Tell whether a file, or what it links to, is hidden; the folder that the program runs in does not count."""
+    found = (folder / Path(name).expanduser()).resolve()
+    where = folder.resolve()
+    parts = found.relative_to(where).parts if found.is_relative_to(where) else found.parts
+    return any(part.startswith(".") and part not in (".", "..") for part in (*Path(name).parts, *parts))

@@ -159,16 +159,19 @@ class Pausing:
     def undo(self, number: int) -> None:
         """Give back what was changed at the seam of that number. Raises UsageError where there is none."""
         turn = self._paused()
-        turn.rewrite(unseamed(turn.reply, number))
-        self._show(turn.reply)
+        self._change(turn, unseamed(turn.reply, number))
 
     def restore(self) -> bool:
-        """Take back the last change of the answer at rest; return whether one rests. Raises UsageError."""
+        """Take back the last change of the answer at rest; return whether one rests. Raises UsageError.
+
+        What the answer was until now is not lost: it comes again after all others.
+        """
         turn = self.turn
         if turn is None:
             return False
         if turn is not self._changed or not self._before:
             raise UsageError("this answer was not changed", hint="Esc ends it, and /undo then takes the question back")
+        self._before.insert(0, turn.reply)
         turn.rewrite(self._before.pop())
         self._show(turn.reply)
         return True
@@ -180,11 +183,14 @@ class Pausing:
         return turn
 
     def _rewrite(self, turn: Turn, text: str) -> None:
+        self._change(turn, turn.reply.rewrite(text))
+
+    def _change(self, turn: Turn, reply: Reply) -> None:
         """Change the answer, and show it as it is now."""
         if turn is not self._changed:
             self._changed, self._before = turn, []
         self._before.append(turn.reply)
-        turn.rewrite(turn.reply.rewrite(text))
+        turn.rewrite(reply)
         self._show(turn.reply)
 
     def _show(self, reply: Reply) -> None:

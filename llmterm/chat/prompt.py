@@ -30,7 +30,7 @@ from prompt_toolkit.styles import Style
 
 from llmterm.chat.bindings import Bindings
 from llmterm.chat.commands import Suggestion
-from llmterm.chat.decision import Decision, Leave, Send
+from llmterm.chat.decision import Compose, Decision, Leave, Send
 from llmterm.errors import UsageError
 from llmterm.render.cells import chop, wrap
 from llmterm.render.sanitize import clean
@@ -86,7 +86,7 @@ class TerminalPrompt:
         self._pausing: PromptSession[Any] | None = None
         self.unsent = ""
 
-    async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Leave:
+    async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Compose | Leave:
         self._bindings.shortcuts = shortcuts
         self._asking.app.erase_when_done = False
         result = await self._asking.prompt_async(

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llmterm.chat.ahead import CURSOR
 from llmterm.messages import EndReason, Message, Reply, Segment
+from llmterm.render.cells import cell_len, chop
 
 _WHY = {
     EndReason.MARKER: "by the model",
@@ -104,12 +106,11 @@ def streaming_line(
         progress = "waiting for the first token"
     else:
         progress = f"{rate:.0f} tokens/s"
-    if len(typed) > columns - 4:
-        typed = "…" + typed[max(0, len(typed) - columns + 5) :]  # what is being typed is at the end
+    typed = _window(typed, columns - 4)
     parts = [f"> {typed}"] if typed else []
     parts += [model, f"{elapsed:.0f} s", progress, "SPACE pause"]
     for least in (f"{elapsed:.0f} s", model, progress):
-        if len(" - ".join(parts)) <= columns:
+        if cell_len(" - ".join(parts)) <= columns:
             break
         parts.remove(least)
     return " - ".join(parts)
@@ -126,8 +127,21 @@ def queue_lines(queue: Sequence[str], columns: int) -> list[str]:
     lines = [f"and {first} before these"] if first else []
     for number, text in enumerate(queue[first:], first + 1):
         line = f"queued {number}: {' '.join(text.split())}"
-        lines.append(line if len(line) <= columns else f"{line[: max(0, columns - 1)]}…")
+        lines.append(line if cell_len(line) <= columns else f"{chop(line, max(1, columns - 1))[0]}…")
     return lines
+
+
+def _window(typed: str, columns: int) -> str:
+    """Return as much of a line as fits, around its cursor, which is at the end where it is not drawn."""
+    if cell_len(typed) <= columns:
+        return typed
+    end = typed.find(CURSOR) + 1 or len(typed)
+    start, room = end, columns - 2
+    while start and room >= cell_len(typed[start - 1]):
+        start -= 1
+        room -= cell_len(typed[start])
+    before = f"…{typed[start:end]}"
+    return before + (chop(typed[end:], room)[0] if room > 0 and end < len(typed) else "")
 
 
 def pause_line(reply: Reply, reason: EndReason, elsewhere: str = "") -> str:
