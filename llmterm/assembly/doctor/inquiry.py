@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: DECRQM, its answer DECRPM, OSC 11, and primary DA.
+from llmterm.keys.replies import ASK_BACKGROUND, Replies
+
+# https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: DECRQM, its answer DECRPM, and primary DA.
 _ASK_MODE = "\x1b[?{}$p"
-_ASK_BACKGROUND = "\x1b]11;?\x1b\\"
 _FENCE = "\x1b[c"
 _MODE = re.compile(rb"\x1b\[\?(\d{1,6});(\d)\$y")
-_BACKGROUND = re.compile(rb"\x1b\]11;rgba?:([0-9A-Fa-f]{1,4})/([0-9A-Fa-f]{1,4})/([0-9A-Fa-f]{1,4})")
 _FENCED = re.compile(rb"\x1b\[\?[\d;]*c")
 _SECONDS = 1.0
 _MOST_BYTES = 4096
@@ -45,12 +45,13 @@ def understood(data: bytes) -> Answers:
     """Return what is said in `data`, whatever is in it besides."""
     # 0 is "not recognized" and 4 "never": 1 and 2 are on and off, 3 is always.
     modes = {int(mode): value in b"123" for mode, value in _MODE.findall(data)}
-    color = _BACKGROUND.search(data)
+    replies = Replies()
+    replies.strip(data.decode("latin-1"))
     return Answers(
         answered=_FENCED.search(data) is not None,
         synchronized=modes.get(SYNCHRONIZED),
         focus=modes.get(FOCUS),
-        background=(_share(color[1]), _share(color[2]), _share(color[3])) if color else None,
+        background=replies.background,
     )
 
 
@@ -69,7 +70,7 @@ async def ask(descriptor: int, write: Callable[[str], None], *, seconds: float =
     mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
     termios.tcsetattr(descriptor, termios.TCSADRAIN, mode)
     try:
-        write(f"{_ASK_MODE.format(SYNCHRONIZED)}{_ASK_MODE.format(FOCUS)}{_ASK_BACKGROUND}{_FENCE}")
+        write(f"{_ASK_MODE.format(SYNCHRONIZED)}{_ASK_MODE.format(FOCUS)}{ASK_BACKGROUND}{_FENCE}")
         return understood(await _heard(descriptor, seconds))
     finally:
         # What comes too late should not be taken for typed text.
@@ -103,8 +104,3 @@ async def _heard(descriptor: int, seconds: float) -> bytes:
     finally:
         loop.remove_reader(descriptor)
     return bytes(data)
-
-
-def _share(digits: bytes) -> float:
-    """Return a part of a colour, of one to four hexadecimal digits, from 0 to 1."""
-    return int(digits, 16) / int(b"f" * len(digits), 16)
