@@ -42,6 +42,9 @@ from llmterm.states import AT_REST, TRANSITIONS, TurnState, end_reason, outcome
 
 __all__ = ["Turn", "TurnState"]
 
+# Between what was thought before a pause and after it.
+_GAP = "\n\n"
+
 
 class Turn:
     """An answer to one request. Not safe for use from more than one event loop; any number of tasks may call it."""
@@ -76,6 +79,7 @@ class Turn:
         self._marker = marker
         self._clock = clock
         self._pump: asyncio.Task[EndReason] | None = None
+        self._thinks_anew = False
         self._stopping: EndReason | None = None
         self._segment: OpenSegment | None = None
         self._buffer = EventBuffer(self._limits.buffer_size)
@@ -134,6 +138,7 @@ class Turn:
         if model is not None:
             self.request = replace(self.request, model=model)
         mode = mode or self._provider.continuation(self.request.model)
+        self._thinks_anew = bool(self.reply.thinking) and not self.reply.text.strip()
         self._stream(continuation(self.request, self.reply, mode, guidance), mode_of(self.reply, mode), guidance)
 
     async def pause(self, reason: EndReason = EndReason.PAUSE, *, at_taken: bool = False) -> Snapshot:
@@ -289,6 +294,9 @@ class Turn:
                 return self._judge(segment)
             case ThinkingDelta():
                 segment.touch()
+                if self._thinks_anew:
+                    self._keep(ThinkingDelta(_GAP, 0))
+                    self._thinks_anew = False
                 self._keep(event)
             case UsageReport():
                 self._keep(event)

@@ -18,6 +18,7 @@ from tests.wire import Exchange, Script, say
 ANSWER = "Here it is:\n\n```py\nx = 1\n```\n\nand\n\n~~~sh\nls\n~~~\n"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 OSC52 = re.compile(rb"\x1b\]52;c;([^\x07]*)\x07")
+EMPTY = "\x15"  # Ctrl-U
 # The prompt, and the bar below it, at the end of what is seen.
 AT_PROMPT = re.compile(r"(?ms)(.*?)^>(?: ([^\n]*))?\n([a-z]+/[^\n]*)\Z")
 
@@ -241,7 +242,7 @@ def test_last_question_is_asked_again_taken_back_and_edited(open_chat: Open) -> 
 
         expect(chat, ("/edit", r"\A\Z"))
         chat.program.wait_for(at_prompt("one"))
-        assert chat.messages() == []
+        assert [each["text"] for each in chat.messages()] == ["one", "answer 1."]
         chat.program.send(" more\r")
         chat.program.wait_for(r"answer 4\.\n\n" + at_prompt())
 
@@ -255,8 +256,8 @@ def test_last_question_is_asked_again_taken_back_and_edited(open_chat: Open) -> 
         expect(chat, ("/undo", "taken back"), ("/undo", "nothing was asked yet"), ("/retry", "nothing was asked yet"))
 
 
-def test_retry_that_fails_gives_the_question_back(open_chat: Open, tmp_path: Path) -> None:
-    """With its file in it once, however often it is tried."""
+def test_retry_that_fails_changes_nothing(open_chat: Open, tmp_path: Path) -> None:
+    """The answer stays, the line is empty, and the next try asks the same, with its files in it once."""
     (tmp_path / "notes.txt").write_text("remember", "utf-8")
     (tmp_path / "cat.png").write_bytes(PNG)
     fails = False
@@ -271,14 +272,128 @@ def test_retry_that_fails_gives_the_question_back(open_chat: Open, tmp_path: Pat
         chat.ask(f"see @{tmp_path}/notes.txt and @{tmp_path}/cat.png")
         chat.program.wait_for(r"fine\.\n\n>")
         fails = True
+        before = chat.messages()
         chat.program.send("/retry\r")
-        chat.program.wait_for(r"(?s)boom \(HTTP 422.*with cat\.png")
+        chat.program.wait_for(r"(?s)boom \(HTTP 422.*\n>\nopenai/gpt-4o - 12 tokens - see")
+        assert chat.messages() == before
+        expect(chat, ("/copy", "^copied 5 characters"), ("/info", r"messages +2\n"))
         fails = False
-        chat.program.send("\r")
+        chat.program.send("/retry\r")
         chat.program.wait_for(r"(?s)boom.*fine\.\n\n>")
 
+        assert [each["text"] for each in chat.messages()] == [each["text"] for each in before]
         first, second, third = (asked(each) for each in chat.server.exchanges)
         assert first == second == third
+
+
+def test_retry_that_is_stopped_before_a_word_came_changes_nothing(open_chat: Open) -> None:
+    """Esc stops it, and leaving does: in both cases the answer that was there stays."""
+    answered = False
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal answered
+        if answered:
+            await exchange.start()
+            await exchange.hung_up()
+        else:
+            answered = True
+            await say("fine.")(exchange)
+
+    with open_chat(script) as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
+        before = chat.messages()
+        chat.program.send("/retry\r")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"the answer before this one stays\n" + at_prompt())
+        assert chat.messages() == before
+        expect(chat, ("/info", r"messages +2\n"))
+        chat.program.send("/retry\r")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 3)
+        chat.program.send("\x03\x03")
+
+        assert chat.program.exit_code == 130
+        assert chat.messages() == before
+
+
+def test_edit_that_is_left_changes_nothing(open_chat: Open) -> None:
+    """By /undo, by a branch, by leaving: nothing was taken away."""
+    with open_chat(say("fine.")) as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
+        before = chat.messages()
+        for command, pattern in (
+            ("/copy", "^copied 5 characters"),
+            ("/undo", "^the question that was to be edited is as it was"),
+            ("/branch", r"\(branch\)”\n"),
+        ):
+            chat.program.send("/edit\r")
+            chat.program.wait_for(at_prompt("one"))
+            chat.program.send(EMPTY)
+            expect(chat, (command, pattern))
+            chat.program.send(EMPTY)
+        expect(chat, ("/info", r"messages +2\n"))
+        chat.program.send(f"{EMPTY}/edit\r")
+        chat.program.wait_for(at_prompt("one"))
+        chat.program.send(f"{EMPTY}\x04")
+
+        assert chat.program.exit_code == 0
+        assert chat.messages() == before
+        assert [info.messages for info in chat.sessions()] == [2, 2]
+
+
+def test_edit_that_fails_stays_in_the_line(open_chat: Open) -> None:
+    """What it was to replace is there until it is answered, and then gone from the record."""
+    fails = False
+
+    async def script(exchange: Exchange) -> None:
+        if fails:
+            await exchange.refuse(401, {"error": {"message": "boom"}})
+        else:
+            await say("fine.")(exchange)
+
+    with open_chat(script) as chat:
+        for question in ("one", "two"):
+            chat.ask(question)
+            chat.program.wait_for(rf"> {question}\n\nfine\.\n\n" + at_prompt())
+        fails = True
+        chat.program.send("/edit\r")
+        chat.program.wait_for(at_prompt("two"))
+        chat.program.send("!\r")
+        chat.program.wait_for(r"(?s)boom.*" + at_prompt("two!"))
+        assert [each["text"] for each in chat.messages()] == ["one", "fine.", "two", "fine."]
+        fails = False
+        chat.program.send("!\r")
+        chat.program.wait_for(r"two!!\n\nfine\.\n\n" + at_prompt())
+
+        assert [asked(each) for each in chat.server.exchanges[2:]] == [["one", "two!"], ["one", "two!!"]]
+        assert [each["text"] for each in chat.messages()] == ["one", "fine.", "two!!", "fine."]
+        assert [info.messages for info in chat.sessions()] == [4]
+
+
+def test_seams_belong_to_the_answer_to_the_last_question(open_chat: Open) -> None:
+    """Where that has none, nothing is shown, and the question stays as it was asked."""
+    beginning = "The first of the seven wonders is the pyramid of Giza, "
+    with open_chat(halves(beginning, "the pyramid of Giza, which still stands.", HANGS)) as chat:
+        chat.ask("go")
+        chat.program.wait_for("Giza")
+        chat.program.send("  ")
+        chat.program.wait_for(r"Giza, which still stands\.\n\n" + at_prompt())
+        chat.ask("and?")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 3)
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"> and\?\n(?s:.*)" + at_prompt())
+        expect(
+            chat,
+            *(
+                (command, "^the last question has no answer")
+                for command in ("/seams", "/seams undo 1", "/seams undo 2")
+            ),
+            ("/copy", "^copied"),
+        )
+
+        assert chat.messages()[-1]["text"] == "and?"
 
 
 def test_sessions(open_chat: Open) -> None:
@@ -302,12 +417,19 @@ def test_sessions(open_chat: Open) -> None:
             ("/branch 2", r"^there is no question '2' \(there are 1\)"),
             ("/branch none", r"^there is no question 'none'"),
             ("/undo", r"^taken back: about owls\n"),
-            (f"/load {birds}", r"(?s)^> about larks\n\nfine\."),
+            (f"/load {birds}", r"(?s)^2 earlier messages: /pager all shows .*\n> about larks\n\nfine\."),
             ("/info", rf"(?s)session +{birds}\n.*title +All birds\n.*messages +4\n"),
             ("/new", r"^a new session\n"),
             ("/info", r"session +not begun yet\n"),
             ("/discard", r"^there is no answer to go on with"),
             (f"/discard {birds}", r"^the answer of that session is over\n"),
+            ("/load birds", rf"^which one is 'birds'\? \(\w+ All birds \(branch\); {birds} All birds\)\n"),
+            ("/load bidrs", r"^no session 'bidrs' \(the nearest is \w+, 'All birds"),
+            ("/load BRANCH birds", r"\A\Z"),
+            ("/title", r"^All birds \(branch\)\n"),
+            (f"/new {'long ' * 20}end", rf"^a new session, “{('long ' * 20)[:59].rstrip()}…”\n"),
+            (f"/title {'wide ' * 20}end", rf"^{('wide ' * 20)[:59].rstrip()}…\n"),
+            ("/new", r"^a new session\n"),
         )
         chat.program.wait_for(r"\nopenai/test\Z")
 
@@ -339,6 +461,9 @@ def test_clear_and_quit(open_chat: Open) -> None:
         assert chat.sessions()[0].state == "paused"
 
 
+HANGS = "nothing comes"
+
+
 def halves(first: str, second: str, third: str = "") -> Script:
     asked = 0
 
@@ -346,8 +471,10 @@ def halves(first: str, second: str, third: str = "") -> Script:
         nonlocal asked
         asked += 1
         await exchange.start()
-        await exchange.text((first, second, third)[min(asked, 3) - 1])
-        if asked == 1:
+        text = (first, second, third)[min(asked, 3) - 1]
+        if text != HANGS:
+            await exchange.text(text)
+        if asked == 1 or text == HANGS:
             await exchange.hung_up()
         else:
             await exchange.end()
@@ -356,7 +483,7 @@ def halves(first: str, second: str, third: str = "") -> Script:
 
 
 def test_stopped_answer_goes_on(open_chat: Open) -> None:
-    """/continue: it rests again, and SPACE asks for the rest of it; a whole one has no rest."""
+    """/continue asks for the rest of it; a whole one has no rest."""
     with open_chat(halves("one two ", "three.")) as chat:
         chat.ask("count")
         chat.program.wait_for("one two")
@@ -364,13 +491,11 @@ def test_stopped_answer_goes_on(open_chat: Open) -> None:
         chat.program.wait_for(r"one two\n\n" + at_prompt())
         assert chat.messages()[-1]["status"] == "interrupted"
         chat.program.send("/continue\r")
-        chat.program.wait_for("paused after 1 token")
-        chat.program.send(" ")
         chat.program.wait_for(r"one two three\.\n\n" + at_prompt())
 
         assert [each["text"] for each in chat.messages()] == ["count", "one two three."]
         assert chat.messages()[-1]["status"] == "complete"
-        expect(chat, ("/continue", "^there is no answer to go on with|^the last answer is whole"))
+        expect(chat, ("/continue", "^there is no answer here to go on with"), ("/undo now", "^/undo takes nothing"))
 
 
 def test_paused_answer_of_another_session(open_chat: Open) -> None:
@@ -478,6 +603,30 @@ def test_edited_question_keeps_its_image(open_chat: Open, tmp_path: Path) -> Non
 
         [first], [second] = map(asked, chat.server.exchanges)
         assert json.loads(json.dumps(first).replace("look", "look closely")) == second
+
+
+def test_edited_question_that_is_stopped_at_once_stays_in_the_line(open_chat: Open, tmp_path: Path) -> None:
+    """With its image: nothing came that could replace what there was."""
+    (tmp_path / "cat.png").write_bytes(PNG)
+    with open_chat(halves("fine.", HANGS, "mouse."), "--model", "gpt-4o") as chat:
+        expect(chat, (f"/attach {tmp_path}/cat.png", "cat.png"))
+        chat.ask("look")
+        chat.program.wait_for("fine")
+        chat.program.send("\x1b")
+        chat.program.wait_for(at_prompt())
+        before = chat.messages()
+        chat.program.send("/edit\r")
+        chat.program.wait_for(at_prompt("look"))
+        chat.program.send(" closely\r")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"(?m)^> look closely\nopenai/gpt-4o - [^\n]*with cat\.png")
+        assert chat.messages() == before
+        chat.program.send("\r")
+        chat.program.wait_for(r"mouse\.\n\n" + at_prompt())
+
+        assert asked(chat.server.exchanges[1]) == asked(chat.server.exchanges[2])
+        assert [each["text"] for each in chat.messages()] == ["look closely", "mouse."]
 
 
 @pytest.fixture

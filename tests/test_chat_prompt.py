@@ -563,8 +563,66 @@ def test_plain_chat_says_everything_in_words(open_chat: Open) -> None:
         program.send("\x04")
 
         assert program.exit_code == 0
-        assert b"\x1b" not in program.written
+        assert b"\x1b" not in re.sub(rb"\x1b\[\?2004[hl]", b"", program.written)
         assert b"\x08" not in program.written
+
+
+def test_plain_line_can_be_edited(open_chat: Open, tmp_path: Path) -> None:
+    """Words and lines are taken back, earlier messages come again, names are completed: each on a line of its own."""
+    (tmp_path / "notes.txt").write_text("x", "utf-8")
+    with open_chat(say("fine."), "--plain", columns=120) as chat:
+        program = chat.program
+        program.send("one two three\x17\x17four\x15fresh\r")
+        program.wait_for(r"fine\.\n> ?\Z")
+        program.send("\x1b[A")
+        program.wait_for(r"> fresh\Z")
+        program.send("\x15\x1b[200~P1\nP2\x1b[201~\r")
+        program.wait_for(r"> P1\n  P2\n(?s:.*)fine\.\n> ?\Z")
+        program.send("/the\t")
+        program.wait_for(r"> /theme\Z")
+        program.send("\x15/th\t")
+        program.wait_for(r"/theme, /thinking\n> /th\Z")
+
+        assert questions(chat) == ["fresh", "P1\nP2"]
+
+
+def test_message_taller_than_the_window_stays_whole(open_chat: Open) -> None:
+    """Each of its lines is in the scrollback once."""
+    lines = [f"line {number:02}" for number in range(60)]
+    with open_chat(say("fine.")) as chat:
+        chat.program.send("\x1b[200~" + "\n".join(lines) + "\x1b[201~")
+        chat.program.wait_for("line 59")
+        chat.program.send("\r")
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
+
+        assert re.findall(r"line \d\d", chat.program.text.rpartition("fine.")[0]) == lines
+
+
+def test_ctrl_space_pauses_while_something_is_typed(open_chat: Open) -> None:
+    """SPACE is a blank there, and the line below says what pauses; what was typed stays."""
+    with open_chat(half, columns=100) as chat:
+        chat.ask("go")
+        chat.program.wait_for("half an answer")
+        chat.program.send("a wish ")
+        chat.program.wait_for("> a wish .* - Enter queue - Ctrl-SPACE pause")
+        chat.program.send("\x00")
+        chat.program.wait_for(r"paused after [^\n]*\n> a wish")
+
+
+def test_queue_is_seen_at_a_pause(open_chat: Open) -> None:
+    """Nobody has to remember what is waiting."""
+    with open_chat(half) as chat:
+        chat.ask("go")
+        chat.program.wait_for("half an answer")
+        chat.program.send("next\r ")
+        chat.program.wait_for(r"queued 1: next\npaused after")
+
+
+def test_empty_answer_is_said(open_chat: Open) -> None:
+    """Nothing between a question and the next prompt looks like a failure."""
+    with open_chat(say()) as chat:
+        chat.ask("go")
+        chat.program.wait_for(r"the answer is empty\n" + at_prompt())
 
 
 def test_given_back_question_can_be_emptied_in_a_plain_chat(open_chat: Open) -> None:

@@ -125,6 +125,9 @@ def commands(ran: list[str]) -> Commands:
     async def run(argument: str) -> None:
         ran.append(argument)
 
+    async def titled(typed: str) -> list[tuple[str, str]]:
+        return [("k3", "banana bread")] if typed in "banana bread" else []
+
     return Commands(
         {
             "who": [
@@ -136,6 +139,7 @@ def commands(ran: list[str]) -> Commands:
                     values=choices("small", "large"),
                 )
             ],
+            "where": [Command(name="load", argument="ID", summary="open", run=run, matches=titled)],
             "the end": [Command(name="quit", argument="", summary="leave", run=run)],
         }
     )
@@ -168,8 +172,11 @@ async def test_completion_and_help_come_from_the_registry(commands: Commands) ->
     """Names with their summaries, then values."""
     assert await commands.complete("/m") == [Suggestion("/model", 2, "the model")]
     assert await commands.complete("/model s") == [Suggestion("small", 1)]
+    assert await commands.complete("/load bread") == [Suggestion("k3", 5, "banana bread")]
+    assert await commands.complete("/load k3") == []
     assert await commands.complete("/nothing x") == []
-    assert commands.help() == ["who", "  /model [NAME]  the model", "", "the end", "  /quit          leave"]
+    assert commands.help()[:5] == ["who", "  /model [NAME]  the model", "", "where", "  /load ID       open"]
+    assert commands.help()[5:] == ["", "the end", "  /quit          leave"]
 
 
 def test_second_interrupt_within_two_seconds_leaves() -> None:

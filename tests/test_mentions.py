@@ -68,9 +68,6 @@ def test_mentioned_text_is_put_in_once(folder: Path, text: str) -> None:
         '@""',
         '@"notes',
         "@sub",
-        "@sub/",
-        "@missing/notes.txt",
-        "@~nosuchuser/notes.txt",
         "@" + "x" * 5000,
         "@notes.txt\0",
         "cc @all: look at `@decorator`",
@@ -79,6 +76,14 @@ def test_mentioned_text_is_put_in_once(folder: Path, text: str) -> None:
 def test_what_is_no_file_stays_text(folder: Path, text: str) -> None:
     """An at sign means many things."""
     assert expand(text, folder) == (text, (), [])
+
+
+@pytest.mark.parametrize("name", ["sub/", "missing/notes.txt", "~nosuchuser/notes.txt", "nope.txt"])
+def test_what_looks_like_a_file_and_is_none_is_said(folder: Path, name: str) -> None:
+    """It may be a slip: the text goes as it stands, and not without a word."""
+    text = f"see @{name}, please"
+
+    assert expand(text, folder) == (text, (), [f"there is no file {name}: it is sent as it stands"])
 
 
 @pytest.mark.parametrize("name", [".env", "sub/.git/config", "sub/../.env", "./.env"])
@@ -219,8 +224,8 @@ def test_any_text_can_be_expanded_and_completed(tmp_path: Path, text: str) -> No
         ('see @"my n', [Suggestion('@"my notes.md"', 6, "7 bytes")]),
         ("@su", [Suggestion("@sub/", 3, "folder")]),
         ("@sub/", [Suggestion("@sub/deep.txt", 5, "5 bytes")]),
-        ("@sub/.", [Suggestion("@sub/.git/", 6, "folder")]),
-        ("@.e", [Suggestion("@.env", 3, "11 bytes")]),
+        ("@sub/.", []),
+        ("@.e", []),
         ("@nothing", []),
         ("a@no", []),
         ("@notes.txt ", []),
@@ -229,7 +234,7 @@ def test_any_text_can_be_expanded_and_completed(tmp_path: Path, text: str) -> No
     ],
 )
 def test_path_being_typed_is_completed(folder: Path, text: str, suggested: list[Suggestion]) -> None:
-    """Folders with a slash, names with blanks in quotes, hidden ones only where a dot was typed."""
+    """Folders with a slash, names with blanks in quotes, hidden ones never, as they are not taken."""
     assert suggestions(text, folder) == suggested
 
 

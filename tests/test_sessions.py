@@ -22,6 +22,7 @@ from llmterm.sessions import SessionStore
 from llmterm.sessions.database import Database, translated
 from llmterm.sessions.owner import Owner, birth
 from llmterm.sessions.schema import MIGRATIONS
+from llmterm.sessions.titles import clean_title
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)  # surrogates too
 FIGURE = st.integers(min_value=0, max_value=2**63 - 1)
@@ -113,13 +114,13 @@ def test_everything_stored_comes_back_exactly(
     shared: SessionStore, system: str, title: str, messages: list[Message]
 ) -> None:
     """Any text at all survives: NUL, lone surrogates, pairs of them; so do figures, opaque data and any bytes."""
-    session_id = shared.create(system=system, title=title or "titled")
+    session_id = shared.create(system=system, title=f"a {title}")
 
     for message in messages:
         shared.add(session_id, message)
 
     session = shared.load(session_id)
-    assert session.title == (title or "titled")
+    assert session.title == clean_title(f"a {title}")
     assert session.conversation.system == system
     assert session.conversation.messages == tuple(messages)
     assert session.answer is None

@@ -71,10 +71,17 @@ def truncate(store: SessionStore, session_id: str) -> None:
 
 
 def rewrite(store: SessionStore, session_id: str) -> None:
-    store.rewrite(session_id, Message(role="user", text="what is it?"))
+    store.take_back(session_id)
+    store.add(session_id, Message(role="assistant", text="here it is", attachments=(PICTURE,)))
+    store.rewrite(session_id, Message(role="assistant", text="there it was"))
 
 
-@pytest.mark.parametrize("remove", [SessionStore.delete, SessionStore.take_back, truncate, rewrite])
+def supersede(store: SessionStore, session_id: str) -> None:
+    replacement = store.replace(session_id, 0, Message(role="user", text="never mind"))
+    store.settle(replacement)
+
+
+@pytest.mark.parametrize("remove", [SessionStore.delete, SessionStore.take_back, truncate, rewrite, supersede])
 def test_bytes_that_no_message_has_any_more_are_gone(
     store: SessionStore, remove: Callable[[SessionStore, str], object]
 ) -> None:
@@ -103,10 +110,11 @@ def test_a_deleted_attachment_leaves_no_trace_in_the_files(store: SessionStore, 
 def test_a_rewritten_message_has_the_attachments_it_was_given(store: SessionStore) -> None:
     """What is put in the place of a message is all there is."""
     session_id = ask(store, PICTURE)
+    store.add(session_id, Message(role="assistant", text="here it is", attachments=(PICTURE,)))
 
-    store.rewrite(session_id, Message(role="user", text="and now?", attachments=(PAGES, PICTURE)))
+    store.rewrite(session_id, Message(role="assistant", text="and there", attachments=(PAGES, PICTURE)))
 
-    assert store.load(session_id).conversation.messages[0].attachments == (PAGES, PICTURE)
+    assert store.load(session_id).conversation.messages[-1].attachments == (PAGES, PICTURE)
 
 
 def test_a_message_that_is_refused_leaves_no_bytes(store: SessionStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmterm.errors import SessionError
-from llmterm.messages import EndReason, Message, Options, Reply, Rope, TextDelta
+from llmterm.messages import EndReason, Message, Options, Reply, Rope, Segment, TextDelta
 from llmterm.sessions import AnswerLog, SessionStore
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.titles import TITLE_LENGTH
@@ -81,6 +82,13 @@ def test_a_title_is_a_line_that_a_list_has_room_for(store: SessionStore, given_t
     answered = store.set_title(session_id, given_title)
 
     assert answered == store.load(session_id).title == kept
+
+
+def test_a_title_given_at_the_beginning_is_a_line_as_well(store: SessionStore) -> None:
+    """However it gets there, a list has room for it."""
+    session_id = store.create(title="two\nlines " * 30)
+
+    assert store.load(session_id).title == ("two lines " * 30)[: TITLE_LENGTH - 1].rstrip() + "…"
 
 
 def test_a_new_title_does_not_make_a_session_the_latest(store: SessionStore) -> None:
@@ -290,6 +298,218 @@ def test_taking_back_makes_a_session_the_latest(store: SessionStore) -> None:
     assert store.latest() == session_id
 
 
+# Replacing
+
+
+def hits(store: SessionStore, words: str) -> list[str]:
+    return [hit.id for hit in store.search(words)]
+
+
+@pytest.mark.parametrize("keep", [0, 1, 2, 3])
+def test_a_question_is_asked_in_the_place_of_others(store: SessionStore, keep: int) -> None:
+    """What it replaces is off the path: not read, counted, searched, copied or shown, and there all the same."""
+    session_id = talk(store, "why?", "because", "and?", "so")
+
+    replacement = store.replace(session_id, keep, Message(role="user", text="how?"))
+
+    expected = [*["why?", "because", "and?", "so"][:keep], "how?"]
+    assert texts(store, session_id) == expected
+    assert store.infos()[0].messages == len(expected)
+    assert hits(store, "so") == []
+    assert hits(store, "how") == [session_id]
+    assert texts(store, store.branch(session_id, keep + 1)) == expected
+    store.restore(session_id, replacement)
+    assert texts(store, session_id) == ["why?", "because", "and?", "so"]
+    assert store.infos()[0].messages == 4
+    assert (hits(store, "so")[:1], hits(store, "how")[1:]) == ([session_id], [])
+
+
+def test_what_was_replaced_comes_back_in_the_place_of_an_open_answer(store: SessionStore) -> None:
+    """Whatever came of the new question goes, its answer and what was journalled of it too."""
+    session_id = talk(store, "why?", "because")
+    replacement = store.replace(session_id, 0, Message(role="user", text="how?"))
+    log = begin(store, session_id)
+    log.journal(Reply().add(TextDelta("so")))
+
+    store.restore(session_id, replacement)
+
+    assert texts(store, session_id) == ["why?", "because"]
+    with pytest.raises(SessionError, match="paused, over"):
+        log.finish(Reply())
+
+
+def test_what_was_replaced_is_dropped_for_good(store: SessionStore) -> None:
+    """Its rows are gone, and there is no way back."""
+    session_id = talk(store, "why?", "because", "and?", "so")
+    replacement = store.replace(session_id, 2, Message(role="user", text="how?"))
+    begin(store, session_id).finish(Reply().add(TextDelta("thus")))
+
+    store.settle(replacement)
+
+    assert texts(store, session_id) == ["why?", "because", "how?", "thus"]
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (4,)
+    with pytest.raises(SessionError, match="not there any more"):
+        store.restore(session_id, replacement)
+    assert texts(store, session_id) == ["why?", "because", "how?", "thus"]
+
+
+def test_a_replacement_of_a_replacement_is_taken_back_step_by_step(store: SessionStore) -> None:
+    """Each knows the head that was there before it."""
+    session_id = talk(store, "why?", "because")
+    first = store.replace(session_id, 0, Message(role="user", text="how?"))
+    second = store.replace(session_id, 0, Message(role="user", text="when?"))
+
+    store.restore(session_id, second)
+    between = texts(store, session_id)
+    store.restore(session_id, first)
+
+    assert (between, texts(store, session_id)) == (["how?"], ["why?", "because"])
+
+
+@pytest.mark.parametrize(("given_title", "then"), [("", "how?"), ("mine", "mine")])
+def test_a_replaced_first_question_names_the_session_anew(store: SessionStore, given_title: str, then: str) -> None:
+    """As long as it is there; a title that was given stays, before and after."""
+    session_id = store.create(title=given_title)
+    store.add(session_id, Message(role="user", text="why?"))
+
+    replacement = store.replace(session_id, 0, Message(role="user", text="how?"))
+
+    assert (replacement.title, store.load(session_id).title) == (then, then)
+    assert store.restore(session_id, replacement) == store.load(session_id).title == (given_title or "why?")
+
+
+def test_a_title_given_since_outlives_the_way_back(store: SessionStore) -> None:
+    """It is the user's."""
+    session_id = talk(store, "why?")
+    replacement = store.replace(session_id, 0, Message(role="user", text="how?"))
+    store.set_title(session_id, "mine")
+
+    title = store.restore(session_id, replacement)
+
+    assert (title, store.load(session_id).title) == ("mine", "mine")
+
+
+@pytest.mark.parametrize("keep", [-1, 2, 3])
+def test_there_has_to_be_something_to_replace(store: SessionStore, keep: int) -> None:
+    """Nothing is added or moved."""
+    session_id = talk(store, "why?", "because")
+
+    with pytest.raises(SessionError, match="has 2 messages"):
+        store.replace(session_id, keep, Message(role="user", text="how?"))
+
+    assert texts(store, session_id) == ["why?", "because"]
+
+
+def test_nothing_is_replaced_under_an_open_answer(store: SessionStore) -> None:
+    """It has to be kept or discarded first."""
+    session_id = talk(store, "why?")
+    begin(store, session_id)
+
+    with pytest.raises(SessionError, match="is not over"):
+        store.replace(session_id, 0, Message(role="user", text="how?"))
+
+
+def test_a_deleted_session_takes_along_what_was_replaced_in_it(store: SessionStore) -> None:
+    """Nothing of it is left in the file."""
+    session_id = talk(store, "why?", "because")
+    store.replace(session_id, 0, Message(role="user", text="how?"))
+
+    store.delete(session_id)
+
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (0,)
+
+
+# Rewriting
+
+
+def test_the_last_answer_is_rewritten(store: SessionStore) -> None:
+    """In its place, with nothing left of what it was."""
+    session_id = talk(store, "why?", "because")
+
+    store.rewrite(session_id, Message(role="assistant", text="just so"))
+
+    assert texts(store, session_id) == ["why?", "just so"]
+
+
+@pytest.mark.parametrize("said", [[], ["why?"], ["why?", "because", "and?"]])
+def test_a_question_without_answer_is_not_rewritten(store: SessionStore, said: list[str]) -> None:
+    """What the user wrote stays as it is."""
+    session_id = talk(store, *said)
+
+    with pytest.raises(SessionError, match="no answer at its end"):
+        store.rewrite(session_id, Message(role="assistant", text="just so"))
+
+    assert texts(store, session_id) == said
+
+
+# Opening again
+
+
+def test_an_answer_that_is_opened_again_has_the_options_it_is_given(store: SessionStore) -> None:
+    """The record of an answer does not keep what it was asked for with."""
+    session_id = talk(store, "why?")
+    log = begin(store, session_id)
+    part = Segment(provider="p", model="m", mode="fresh", start=0, end=3, end_reason=EndReason.CANCEL)
+    log.finish(Reply().add(TextDelta("bec")).close(part), "interrupted")
+    options = Options(temperature=0.5, max_tokens=7, seed=3)
+
+    opened = store.open_again(session_id, options)
+
+    assert opened.answer is not None
+    assert opened.answer.options == options
+
+
+# Finding by title
+
+
+@pytest.mark.parametrize("typed", ["ban", "BREAD banana", " recipe ", "nana"])
+def test_sessions_are_found_by_words_of_their_titles(store: SessionStore, typed: str) -> None:
+    """All the words, in any order and case."""
+    bread = store.create(title="Banana bread recipe")
+    store.create(title="Bananas")
+
+    found = [session_id for session_id, _ in store.matching(typed)]
+
+    assert bread in found
+    assert found == [bread] or typed in ("ban", "nana")
+
+
+def test_sessions_are_found_by_the_beginning_of_their_ids(store: SessionStore) -> None:
+    """However many are newer."""
+    oldest = talk(store, "why?")
+    for _ in range(30):
+        talk(store, "why not?")
+
+    assert (oldest, "why?") in store.matching(oldest[:7].upper(), limit=20)
+    assert len(store.matching("", limit=20)) == 20
+    assert store.matching("why", limit=1) == [(store.latest(), "why not?")]
+
+
+@given(st.text(max_size=30))
+def test_whatever_is_typed_finds_only_sessions_that_are_there(shared: SessionStore, typed: str) -> None:
+    """No character has a meaning."""
+    session_id = shared.create(title=typed)
+
+    found = dict(shared.matching(typed))
+
+    assert session_id in found
+    shared.delete(session_id)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_title(store: SessionStore) -> None:
+    """Where a word of a title is nearer than any id can be."""
+    bread = store.create(title="Banana bread recipe")
+    for _ in range(9):
+        store.create(title="Owls")
+
+    with pytest.raises(SessionError, match="no session 'bananna'") as caught:
+        store.find("bananna")
+
+    assert f"the nearest is {bread}, 'Banana bread recipe'" in caught.value.hint
+
+
 # Unknown sessions
 
 
@@ -301,6 +521,9 @@ def test_an_impossible_id_is_unknown(store: SessionStore, given_id: str) -> None
         lambda: store.set_title(given_id, "x"),
         lambda: store.take_back(given_id),
         lambda: store.branch(given_id, 0),
+        lambda: store.replace(given_id, 0, Message(role="user", text="x")),
+        lambda: store.rewrite(given_id, Message(role="assistant", text="x")),
+        lambda: store.open_again(given_id, Options()),
     ]
 
     for call in calls:

@@ -552,7 +552,7 @@ async def test_where_no_fallback_is_left_the_last_error_counts(provider: Scripte
 
 
 async def test_thinking_is_kept_apart(provider: ScriptedProvider) -> None:
-    """Thinking is in the reply but not in its text; a pause within it asks the question again."""
+    """Thinking is in the reply, not in its text; a pause within it asks again, and keeps the attempts apart."""
     turn = Turn(provider, REQUEST)
     turn.start()
     await provider.opened.wait()
@@ -563,9 +563,12 @@ async def test_thinking_is_kept_apart(provider: ScriptedProvider) -> None:
     provider.opened.clear()
     turn.resume()
     await provider.opened.wait()
+    provider.stream.put(ThinkingDelta("so"))
+    await settle()
 
     assert (snapshot.reply.thinking, snapshot.reply.text) == ("hm", "")
     assert provider.requests[-1] == REQUEST
+    assert turn.reply.thinking == "hm\n\nso"
     await turn.cancel()
 
 

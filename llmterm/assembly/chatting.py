@@ -52,7 +52,9 @@ async def chat(launch: Launch, session: StoredSession | None, providers: Provide
         launch = await with_model(launch, providers)
         hotkeys = await _hotkeys(settings, queue, stack)
         question = ASK_BACKGROUND if look.asks and settings.chat.theme == "auto" else ""
-        with Terminal(sys.stdin.fileno(), write, escapes=not look.plain, question=question) as terminal:
+        with Terminal(
+            sys.stdin.fileno(), write, modes=look.modes, drawing=not look.plain, question=question
+        ) as terminal:
             signals.install(me)
             try:
                 return await _build(
@@ -135,7 +137,7 @@ def _prompt(chat: Chat, launch: Launch, look: Look, source: TerminalKeys, interr
     if look.plain:
         from llmterm.chat.lines import LinePrompt
 
-        return LinePrompt(keys=source, write=write, suspend=chat.suspend, interrupts=interrupts)
+        return LinePrompt(keys=source, write=write, suspend=chat.suspend, interrupts=interrupts, complete=chat.complete)
     from llmterm.chat.bindings import Bindings
     from llmterm.chat.prompt import TerminalPrompt
 
@@ -145,6 +147,7 @@ def _prompt(chat: Chat, launch: Launch, look: Look, source: TerminalKeys, interr
         complete=chat.complete,
         bindings=Bindings(suspend=chat.suspend, interrupts=interrupts),
         bar=chat.bar,
+        echo=chat.echo,
         vi=launch.settings.chat.editing == "vi",
         color=look.color,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
+from llmterm.chat.terminal import BRACKETED_PASTE, FOCUS_REPORTS
 from llmterm.config import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Look:
     asks: bool
     hint: str
     thinking: Literal["line", "full"]
+    modes: tuple[int, ...]
 
     @classmethod
     def of(cls, settings: Settings, environ: Mapping[str, str]) -> Self:
@@ -47,6 +49,8 @@ class Look:
             asks=color and term not in _NOT_ASKED,
             hint=environ.get("COLORFGBG", ""),
             thinking=settings.chat.thinking,
+            # A plain chat is for those who can do without all else; but pasted lines are one message there, too.
+            modes=() if term in ("", "dumb") else (BRACKETED_PASTE,) if plain else (BRACKETED_PASTE, FOCUS_REPORTS),
         )
 
     def theme(self, wanted: str, background: tuple[float, float, float] | None) -> ThemeName:

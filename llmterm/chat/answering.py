@@ -16,7 +16,7 @@ from llmterm.chat.decision import Compose, Decision, Leave, Leaving, Prompt, Res
 from llmterm.chat.notifying import Notifier
 from llmterm.chat.pausing import Pausing
 from llmterm.chat.stage import Stage, Wish
-from llmterm.chat.status import BY_ITSELF, ending, held_line, pause_line
+from llmterm.chat.status import BY_ITSELF, ending, held_line, pause_line, queue_lines
 from llmterm.chat.view import View
 from llmterm.conversation import mode_of
 from llmterm.errors import LlmtermError, SessionError, UsageError
@@ -85,9 +85,10 @@ class Answering:
         self._prompting = False
         self._unsaid: list[str] = []
 
-    async def play(self, turn: Turn, log: AnswerLog) -> Message | None:
+    async def play(self, turn: Turn, log: AnswerLog, *, at_once: bool = False) -> Message | None:
         """Stream, rest, stream again, until the answer is over; return it, unless nothing of it came.
 
+        One that is at rest goes on `at_once`, or when the user says so.
         Raises the turn's error where the answer failed before anything came.
         """
         self._chosen = (self._choices.provider, self._choices.model)
@@ -103,6 +104,11 @@ class Answering:
                     self._view.say(_KEPT)
                     raise leaving
                 rested = True
+                if at_once:
+                    at_once = False
+                    self._view.pause()
+                    self._resume(turn, log, "")
+                    continue
                 alone -= turn.reason is EndReason.NETWORK
                 await self._rest(turn, log, by_itself=turn.reason is EndReason.NETWORK and alone >= 0)
             try:
@@ -165,6 +171,8 @@ class Answering:
         self.record(lambda: log.finish(turn.reply, status))
         if turn.reason is EndReason.REFUSAL:
             self._view.say("the provider's filter ended this answer", error=True)
+        elif not turn.reply.text.strip():
+            self._view.say("the answer is empty")
         return turn.reply.message(status)
 
     # An answer at rest
@@ -177,7 +185,8 @@ class Answering:
             self._resume(turn, log, "")
             return
         trouble = f"{turn.error}\n" if turn.error else ""
-        line = trouble + pause_line(turn.reply, turn.reason, self._elsewhere(turn))
+        queue = "".join(f"{row}\n" for row in queue_lines(self._stage.ahead.queue, self._view.columns))
+        line = trouble + queue + pause_line(turn.reply, turn.reason, self._elsewhere(turn))
         decision = await self._decide(turn, lambda: line)
         match decision:
             case Resume():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from llmterm.chat.redoing import Redoing
 from llmterm.chat.seaming import Seaming
 from llmterm.chat.session import ChatSession
 from llmterm.chat.stage import Stage
-from llmterm.chat.status import bar
+from llmterm.chat.status import bar, count
 from llmterm.chat.telling import Telling
 from llmterm.chat.view import View
 from llmterm.conversation import Conversation
@@ -107,7 +108,8 @@ class Chat:
         self._redoing = Redoing(
             session=session,
             say=view.say,
-            ask=self._ask,
+            echo=view.echo,
+            ask=partial(self._ask, again=True),
             attach=self._attaching.again,
             restore=lambda: self._pausing.restore(),
         )
@@ -119,7 +121,7 @@ class Chat:
             edit_question=self._redoing.edit,
             keys=keys,
         )
-        self._browsing = Browsing(session=session, say=view.say, reopen=self._reopen)
+        self._browsing = Browsing(session=session, say=view.say, choices=choices, reopen=self._reopen)
         self._commands = Commands(self._sections())
         self._prompt = prompt(self)
         self._answering = Answering(
@@ -170,6 +172,10 @@ class Chat:
             return await self._commands.complete(text)
         return suggestions(text, self._outside.folder)
 
+    def echo(self, text: str) -> None:
+        """Show what was sent."""
+        self._view.echo(text)
+
     async def edit(self, text: str) -> str:
         """Return `text` as the user's editor leaves it; as it is where that cannot be."""
         try:
@@ -195,11 +201,10 @@ class Chat:
     async def _round(self) -> None:
         given_back = self._session.draft
         text = await self._next_message()
+        said = self._session.messages
         try:
             if Commands.is_command(text):
                 await self._commands.run(text)
-                # A question that was refused outlives the command that was typed in its place.
-                self._session.draft = self._session.draft or given_back
             else:
                 # A SPACE that came just too late to pause an answer is not part of the next question.
                 question = text.strip("\n") if "\n" in text.strip() else text.strip()
@@ -207,13 +212,18 @@ class Chat:
                 await self._attaching.send(question, self._ask)
         except LlmtermError as error:
             self._view.say(str(error), error=True)
+            if self._session.draft and not Commands.is_command(text):
+                self._view.say("what you typed is in the line again; Ctrl-C empties it")
+        if Commands.is_command(text) and self._session.messages == said:
+            # A question that was refused outlives the command that was typed in its place.
+            self._session.draft = self._session.draft or given_back
 
     async def _next_message(self) -> str:
         ahead, draft = self._stage.ahead, self._session.draft
         # What was given back comes first: nothing is sent by itself before that is decided on.
         queued = None if draft else ahead.next()
         if queued is not None:
-            self._view.say(f"> {queued}")
+            self._view.echo(queued)
             return queued
         text = "\n".join(filter(None, (draft, ahead.take_all() if draft else ahead.take())))
         self._session.draft = ""
@@ -227,8 +237,9 @@ class Chat:
 
     # One answer, from the question to its end
 
-    async def _ask(self, question: Message) -> None:
-        typed = self._session.draft or question.text
+    async def _ask(self, question: Message, *, again: bool = False) -> None:
+        """Have the question answered. One that comes to nothing goes back into the line, unless it is asked `again`."""
+        typed = "" if again else self._session.draft or question.text
         self._session.draft = typed
         provider = self._registry.get(self._choices.provider)
         # Refuses a model that cannot be, before anything is written.
@@ -236,9 +247,8 @@ class Chat:
         label = self._registry.label(self._choices.provider, self._choices.model)
         if refusal := refused(question.attachments, provider.accepts(self._choices.model), label):
             raise refusal
-        message_id = self._session.add(question)
         asked = self._session.conversation.add(question)
-        log = self._session.begin(self._choices)
+        log = self._session.ask(question, self._choices)
         turn = self._turn(asked, log)
         self._session.draft = ""
         self._view.begin()
@@ -247,19 +257,33 @@ class Chat:
             answer = await self._answering.play(turn, log)
         except LlmtermError:
             if turn.state is TurnState.FAILED:
-                self._give_back(typed, log, message_id)
+                self._give_back(typed)
             raise
+        except (Leaving, asyncio.CancelledError):
+            self._leave(turn)
+            raise
+        if answer is None and self._session.replacing:
+            # Stopped before anything came that could replace what there was.
+            self._give_back(typed)
+            self._attaching.again(() if again else question.attachments)
+            return
         # Not `asked`: the system prompt may have been set at a pause.
         self._session.say(question, *([answer] if answer else []))
+        self._answering.record(self._session.settle)
         self._keep_draft(turn)
 
-    def _give_back(self, typed: str, log: AnswerLog, message_id: int) -> None:
+    def _give_back(self, typed: str) -> None:
         """Nothing came: the question goes back to the user, and out of the record."""
         self._view.close()
         # With what was queued behind it: nothing is sent by itself after a failure.
         self._session.draft = "\n".join(filter(None, (typed, self._stage.ahead.take_all())))
-        self._answering.record(log.discard)
-        self._answering.record(lambda: self._session.store.truncate(self._session.recorded(), message_id))
+        self._answering.record(self._session.withdraw)
+
+    def _leave(self, turn: Turn) -> None:
+        """The program is left with the answer open: what it was to replace stays if nothing of it came."""
+        if self._session.replacing:
+            came = turn.reply.text or turn.reply.thinking
+            self._answering.record(self._session.settle if came else self._session.withdraw)
 
     def _keep_draft(self, turn: Turn) -> None:
         """After a stop nothing that was queued is sent by itself."""
@@ -291,22 +315,24 @@ class Chat:
 
     # Sessions
 
-    async def _reopen(self, stored: StoredSession) -> None:
-        """Show where the session stands, and go on with its open answer if it has one."""
+    async def _reopen(self, stored: StoredSession, *, at_once: bool = False) -> None:
+        """Show where the session stands. If it has an open answer rest there, or go on with it `at_once`."""
         if stored.answer is not None:
             self._adopt(stored.answer)
         self._session.open(stored)
         messages = stored.conversation.messages
         if stored.answer is None:
-            self._show(messages[-2:])
+            self._show(messages, 2)
             return
-        self._show(messages[-1:])
-        await self._continue(stored.answer)
+        self._show(messages, 1)
+        await self._continue(stored.answer, at_once=at_once)
 
-    def _show(self, messages: tuple[Message, ...]) -> None:
-        for message in messages:
+    def _show(self, messages: tuple[Message, ...], last: int) -> None:
+        if len(messages) > last:
+            self._view.say(f"{count(len(messages) - last, 'earlier message')}: /pager all shows the whole session")
+        for message in messages[-last:]:
             if message.role == "user":
-                self._view.say(f"> {message.text}")
+                self._view.echo(message.text)
             else:
                 self._view.begin()
                 self._view.event(TextDelta(message.text))
@@ -324,7 +350,7 @@ class Chat:
         else:
             self._choices.options = _overlaid(answer.options, self._choices.options)
 
-    async def _continue(self, answer: OpenAnswer) -> None:
+    async def _continue(self, answer: OpenAnswer, *, at_once: bool) -> None:
         log = self._session.store.reopen(answer)
         reply = Reply.of(answer.message)
         turn = self._turn(self._session.conversation, log, reply=reply, reason=answer.reason)
@@ -332,7 +358,7 @@ class Chat:
         if reply.thinking:
             self._view.event(ThinkingDelta(reply.thinking))
         self._view.event(TextDelta(reply.text))
-        message = await self._answering.play(turn, log)
+        message = await self._answering.play(turn, log, at_once=at_once)
         if message is not None:
             self._session.say(message)
         self._keep_draft(turn)
@@ -357,7 +383,7 @@ class Chat:
             copy=outside.copy,
             page=lambda text: outside.page(self._view.page(text)),
         )
-        seaming = Seaming(session=session, pausing=self._pausing, say=say, show=lambda whole: self._show((whole,)))
+        seaming = Seaming(session=session, pausing=self._pausing, say=say, show=lambda whole: self._show((whole,), 1))
         ending = [
             Command(name="clear", argument="", summary="begin a new session on a clear screen", run=self._clear),
             Command(name="quit", argument="", summary="leave (Ctrl-D does too)", run=self._quit),

@@ -24,6 +24,12 @@ def written() -> bool:
     return bool(get_app().current_buffer.text.strip())
 
 
+@Condition
+def _alone() -> bool:
+    state = get_app().current_buffer.complete_state
+    return state is not None and len(state.completions) == 1
+
+
 class Bindings:
     """Makes the key bindings of both prompts. `shortcuts` are keys that, on an empty line, send a text."""
 
@@ -100,8 +106,13 @@ class Bindings:
         @keys.add("v", filter=vi_navigation_mode)
         def _(event: KeyPressEvent) -> None:
             # Outside of the prompt: while something has its terminal, an application does not let itself be cancelled.
-            event.app.erase_when_done = True
             event.app.exit(result=Compose(event.current_buffer.text))
+
+        @keys.add("tab", filter=_alone)
+        def _(event: KeyPressEvent) -> None:
+            """The only completion was taken: what comes after it, of a folder what is in it."""
+            event.current_buffer.complete_state = None
+            event.current_buffer.start_completion(insert_common_part=True)
 
         for name in _NAMED:
             keys.add(name, filter=~written & self._active(name))(self._shortcut(name))
@@ -116,7 +127,6 @@ class Bindings:
             if text.endswith(" "):
                 event.current_buffer.insert_text(text)
             elif text:
-                event.app.erase_when_done = True  # nothing was typed
                 event.app.exit(result=Send(text))
 
         return act

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
+from llmterm.chat.choosing import Choices
 from llmterm.chat.commands import Choice, Command
 from llmterm.chat.session import ChatSession
-from llmterm.errors import UsageError
+from llmterm.errors import SessionError, UsageError
 from llmterm.sessions import SessionInfo, StoredSession
+from llmterm.sessions.lookup import means
 
 _LISTED = 20
 _FOUND = 20
+_NAMED = 5
+
+
+class Reopen(Protocol):
+    async def __call__(self, stored: StoredSession, *, at_once: bool = False) -> None:
+        """Have the chat go on with a stored session, and with an open answer in it: at rest, or at once."""
+        ...
 
 
 class Browsing:
@@ -21,12 +31,14 @@ class Browsing:
         *,
         session: ChatSession,
         say: Callable[[str], None],
-        reopen: Callable[[StoredSession], Awaitable[None]],
+        choices: Choices,
+        reopen: Reopen,
     ) -> None:
-        """`reopen` has the chat go on with a stored session."""
+        """`reopen` has the chat go on with a stored session; `choices` are those of the chat."""
         self._session = session
         self._store = session.store
         self._say = say
+        self._choices = choices
         self._reopen = reopen
 
     def commands(self) -> list[Command]:
@@ -37,7 +49,7 @@ class Browsing:
                 argument="ID",
                 summary="open an earlier session",
                 run=self._load,
-                values=self._ids,
+                matches=self._ids,
             ),
             Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=self._system),
             Command(name="new", argument="[TITLE]", summary="begin a new session", run=self._new),
@@ -54,14 +66,14 @@ class Browsing:
                 argument="[ID]",
                 summary="go on with an answer that was stopped or cut",
                 run=self._continue,
-                values=self._open_ids,
+                matches=self._open_ids,
             ),
             Command(
                 name="discard",
                 argument="[ID]",
                 summary="drop an answer that is not over",
                 run=self._discard,
-                values=self._open_ids,
+                matches=self._open_ids,
             ),
         ]
 
@@ -88,13 +100,27 @@ class Browsing:
     async def _load(self, given: str) -> None:
         if not given:
             raise UsageError("which session?", hint="/load ID; /sessions lists them")
-        await self._reopen(self._store.load(given))
+        await self._reopen(self._store.load(self._named(given)))
+
+    def _named(self, given: str) -> str:
+        """Return the id that `given` stands for, also as words that one title alone has."""
+        try:
+            return self._store.find(given)
+        except SessionError:
+            found = self._store.matching(given, limit=_NAMED + 1)
+            if not found:
+                raise
+        if len(found) > 1:
+            more = "; ..." if len(found) > _NAMED else ""
+            some = "; ".join(f"{session_id} {title}" for session_id, title in found[:_NAMED])
+            raise UsageError(f"which one is {given!r}?", hint=some + more)
+        return found[0][0]
 
     async def _new(self, title: str) -> None:
         self._session.new()
         if title:
             self._session.set_title(title)
-        self._say(f"a new session{f', “{title}”' if title else ''}")
+        self._say(f"a new session{f', “{self._session.title}”' if title else ''}")
 
     async def _system(self, text: str) -> None:
         if text:
@@ -114,6 +140,7 @@ class Browsing:
 
     async def _branch(self, given: str) -> None:
         """The number of questions that stay, not of messages: people count what they asked."""
+        self._session.restore()
         questions = [index for index, message in enumerate(self._session.messages) if message.role == "user"]
         if given and not (given.isdecimal() and 0 < int(given) <= len(questions)):
             raise UsageError(f"there is no question {given!r}", hint=f"there are {len(questions)}")
@@ -125,15 +152,14 @@ class Browsing:
         self._say(f"this is {branch}, “{self._session.title}”")
 
     async def _continue(self, given: str) -> None:
+        self._session.restore()
         if not given and self._session.id is not None:
             last = self._session.messages[-1] if self._session.messages else None
             if last is not None and last.role == "assistant" and last.status == "interrupted":
-                await self._reopen(self._store.open_again(self._session.id))
+                await self._reopen(self._store.open_again(self._session.id, self._choices.options), at_once=True)
                 return
-        stored = self._store.load(given or self._newest_open())
-        if stored.answer is None and stored.id == self._session.id:
-            raise UsageError("the last answer is whole", hint="/retry asks for another one")
-        await self._reopen(stored)
+            raise UsageError("there is no answer here to go on with", hint="/continue ID takes that of another session")
+        await self._reopen(self._store.load(given or self._newest_open()))
 
     async def _discard(self, given: str) -> None:
         answer = self._store.load(given or self._newest_open()).answer
@@ -156,12 +182,8 @@ class Browsing:
             if info.state in ("cut", "paused") and info.id != self._session.id and not info.piped
         ]
 
-    async def _ids(self, _typed: str) -> Sequence[Choice]:
-        return _choices(self._store.infos(limit=_LISTED))
+    async def _ids(self, typed: str) -> Sequence[Choice]:
+        return self._store.matching(typed, limit=_LISTED)
 
-    async def _open_ids(self, _typed: str) -> Sequence[Choice]:
-        return _choices(self._opened())
-
-
-def _choices(infos: Iterable[SessionInfo]) -> list[Choice]:
-    return [(info.id, info.title) for info in infos]
+    async def _open_ids(self, typed: str) -> Sequence[Choice]:
+        return [(info.id, info.title) for info in self._opened() if means(typed, info.id, info.title)][:_LISTED]

@@ -28,13 +28,18 @@ def choices(*names: str) -> Callable[[str], Awaitable[Sequence[Choice]]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """`/name argument`: what it does in one line, what runs it, and what the argument may be, given its beginning."""
+    """`/name argument`: what it does in one line, what runs it, and what the argument may be.
+
+    Of the `values`, which are told what was typed, those are offered that begin like it; of the `matches`, which look
+    at it in their own way, all.
+    """
 
     name: str
     argument: str
     summary: str
     run: Callable[[str], Awaitable[None]]
     values: Callable[[str], Awaitable[Sequence[Choice]]] = _nothing
+    matches: Callable[[str], Awaitable[Sequence[Choice]]] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +76,22 @@ class Commands:
         if command is None:
             near = difflib.get_close_matches(name, self._commands, n=1)
             raise UsageError(f"there is no /{name}", hint=f"did you mean /{near[0]}?" if near else "/help lists all")
+        if argument.strip() and not command.argument:
+            raise UsageError(f"/{name} takes nothing", hint=f"/{name} by itself: {command.summary}")
         await command.run(argument.strip())
 
     async def complete(self, text: str) -> list[Suggestion]:
         """Return what `text`, a command being typed, may become."""
         name, space, argument = text.removeprefix("/").partition(" ")
         if not space:
-            found = (command for command in self if command.name.startswith(name))
-            return [Suggestion(f"/{command.name}", len(text), command.summary) for command in found]
+            named = (command for command in self if command.name.startswith(name))
+            return [Suggestion(f"/{command.name}", len(text), command.summary) for command in named]
         command = self._commands.get(name)
-        values = await command.values(argument) if command else ()
-        return [Suggestion(value, len(argument), about) for value, about in values if value.startswith(argument)]
+        if command is None:
+            return []
+        found = [each for each in await command.values(argument) if each[0].startswith(argument)]
+        found += await command.matches(argument)
+        return [Suggestion(value, len(argument), about) for value, about in found]
 
     def help(self) -> list[str]:
         """Return the help, a line each."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from llmterm.chat.commands import Choice, Command
+from llmterm.chat.commands import Choice, Command, choices
 from llmterm.chat.mentions import paths
 from llmterm.chat.pausing import Pausing
 from llmterm.chat.session import ChatSession
@@ -17,6 +17,7 @@ from llmterm.sessions import export, markdown
 
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 _NAME_LENGTH = 60
+_ALL = "all"
 # What may stand behind the name of a file.
 _CODE = re.compile(r"\s+(code(?:\s+\d+)?)\Z")
 
@@ -65,7 +66,13 @@ class Copying:
                 run=self._export,
                 values=self._paths,
             ),
-            Command(name="pager", argument="", summary="read the last answer in $PAGER (PageUp)", run=self._page),
+            Command(
+                name="pager",
+                argument="[all]",
+                summary="read the last answer (PageUp), or all, in $PAGER",
+                run=self._page,
+                values=choices(_ALL),
+            ),
         ]
 
     @property
@@ -94,8 +101,21 @@ class Copying:
         else:
             self._write(path, markdown(stored))
 
-    async def _page(self, _argument: str) -> None:
-        await self._page_text(self._answer)
+    async def _page(self, what: str) -> None:
+        if what not in ("", _ALL):
+            raise UsageError("what is to be read?", hint="/pager for the last answer, or /pager all")
+        await self._page_text(self._all() if what else self._answer)
+
+    def _all(self) -> str:
+        """Return the whole conversation: what the user has said as quotations, what was answered as it is."""
+        turn = self._pausing.turn
+        said = [*self._session.messages, *([turn.reply.message("interrupted")] if turn else [])]
+        if not said:
+            raise UsageError("nothing was said yet")
+        return "\n\n".join(
+            "\n".join(f"> {line}" for line in each.text.split("\n")) if each.role == "user" else each.text
+            for each in said
+        )
 
     async def _code(self, _typed: str) -> Sequence[Choice]:
         blocks = code_blocks(self._answer)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
+from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
 from llmterm.keys import Key, KeySource
 from llmterm.render.sanitize import clean
@@ -19,12 +20,18 @@ class LinePrompt:
         write: Callable[[str], None],
         suspend: Callable[[], None],
         interrupts: Interrupts,
+        complete: Callable[[str], Awaitable[list[Suggestion]]],
     ) -> None:
+        """`complete` gives what the text being typed may become."""
         self._keys = keys
         self._write = write
         self._suspend = suspend
         self._interrupts = interrupts
+        self._complete = complete
         self.unsent = ""
+        # What was sent in this chat, and which of it stands in the line.
+        self._sent: list[str] = []
+        self._at = 0
 
     def warm(self) -> Iterator[None]:
         yield from ()
@@ -33,6 +40,8 @@ class LinePrompt:
         while True:
             self._write("> ")
             decision = await self._line(text, at_rest=False, shortcuts=shortcuts)
+            if isinstance(decision, Send):
+                self._sent.append(decision.text)
             if isinstance(decision, Send | Leave):
                 return decision
             text = ""  # Ctrl-C empties the line
@@ -43,6 +52,7 @@ class LinePrompt:
 
     async def _line(self, text: str, *, at_rest: bool, shortcuts: Mapping[str, str]) -> Decision:
         line = text
+        self._at = len(self._sent)
         self._echo(line)
         async with self._keys:
             while True:
@@ -59,7 +69,7 @@ class LinePrompt:
                 if decision is not None:
                     self._write("\r\n")
                     return decision
-                line = self._edit(key, line)
+                line = await self._completed(line) if key.name == "tab" else self._edit(key, line)
                 self.unsent = line if at_rest else ""
 
     def _decision(self, key: Key, line: str, *, at_rest: bool) -> Decision | None:
@@ -91,13 +101,36 @@ class LinePrompt:
             case "backspace" if line and not line.endswith("\n"):
                 self._write("\b \b")
                 return line[:-1]
+            case "backspace":
+                return self._again(line[:-1])
+            case "c-u":
+                return self._again("")
+            case "c-w":
+                return self._again(line.rstrip().rpartition(" ")[0])
+            case "up" | "down":
+                self._at = min(max(0, self._at + (1 if key.name == "down" else -1)), len(self._sent))
+                return self._again(self._sent[self._at] if self._at < len(self._sent) else "")
             case "c-z":
                 self._suspend()
-                self._write("\r\n> ")
-                self._echo(line)
-                return line
+                return self._again(line)
             case _:
                 return line
+
+    async def _completed(self, line: str) -> str:
+        """Complete the line where there is one way to; say which there are where there are several."""
+        found = await self._complete(line)
+        if len(found) == 1:
+            return self._again(line[: len(line) - found[0].replaced] + found[0].text)
+        if found:
+            self._write("\r\n" + clean(", ".join(each.text for each in found)).replace("\n", " "))
+            return self._again(line)
+        return line
+
+    def _again(self, line: str) -> str:
+        """Begin anew below, with `line`: nothing is drawn over."""
+        self._write("\r\n> ")
+        self._echo(line)
+        return line
 
     def _echo(self, text: str) -> None:
         self._write(clean(text).replace("\n", "\r\n  "))

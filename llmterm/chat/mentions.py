@@ -25,6 +25,7 @@ _BEING_MENTIONED = re.compile(r'(?:^|(?<=\s))@(?:"(?P<quoted>[^"\n]*)|(?P<bare>[
 _BLANK = re.compile(r"\s")
 _CLOSING = ".,;:!?)]}'\""
 _LANGUAGE = re.compile(r"[\w+#-]+")
+_LIKE_A_FILE = re.compile(r"/|\.\w{1,5}$")
 _TICKS = re.compile(r"`{3,}|~{3,}")
 # What the first bytes of a file say: https://en.wikipedia.org/wiki/List_of_file_signatures
 _SIGNATURES = (
@@ -103,6 +104,7 @@ def expand(text: str, folder: Path) -> tuple[str, tuple[Attachment, ...], list[s
         elif (block := found.block()) not in text:  # a question that is edited has it already
             blocks[name] = block
         said.append(f"attached {name} ({_bytes(found):,} bytes)")
+    said += [f"there is no file {name}: it is sent as it stands" for name in _missing(text, folder)]
     return "\n\n".join([text, *blocks.values()]), tuple(attached.values()), said
 
 
@@ -115,6 +117,7 @@ def suggestions(text: str, folder: Path) -> list[Suggestion]:
     return [
         Suggestion(_quoted(path) if _BLANK.search(path) else f"@{path}", len(mention.group()), about)
         for path, about in paths(typed, folder)
+        if not _hidden(folder, path)
     ]
 
 
@@ -160,6 +163,12 @@ def _mentioned(text: str, folder: Path) -> Iterator[str]:
                     seen.add(candidate)
                     yield candidate
                 break
+
+
+def _missing(text: str, folder: Path) -> list[str]:
+    """Return what in `text` looks like the name of a file and is none."""
+    names = (mention["quoted"] or mention["bare"].rstrip(_CLOSING) for mention in _MENTION.finditer(text))
+    return [name for name in dict.fromkeys(names) if _LIKE_A_FILE.search(name) and not _is_file(folder, name)]
 
 
 def _is_file(folder: Path, name: str) -> bool:

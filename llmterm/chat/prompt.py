@@ -38,13 +38,8 @@ from llmterm.render.sanitize import clean
 # Gives what the text before the cursor may become.
 Complete: TypeAlias = Callable[[str], Awaitable[list[Suggestion]]]
 
-_STYLE = Style.from_dict(
-    {
-        "mark": "bold ansicyan",
-        "pause": "ansiyellow",
-        "bar": "ansibrightblack",
-    }
-)
+# No colours but grey: whatever the background, these can be read.
+_STYLE = Style.from_dict({"mark": "bold", "pause": "bold", "bar": "ansibrightblack"})
 # How long an Esc waits to become the beginning of a sequence, in seconds: in the terminal's bytes; as a key, typed by
 # hand before Enter; and at a pause, where it stops.
 _ESCAPE_BYTES = 0.05
@@ -70,29 +65,36 @@ class TerminalPrompt:
         complete: Complete,
         bindings: Bindings,
         bar: Callable[[], str],
+        echo: Callable[[str], None],
         vi: bool,
         color: bool,
     ) -> None:
-        """`complete` gives what the text being typed may become; `bar` the line below it."""
+        """`complete` gives what the text being typed may become; `bar` the line below it; `echo` shows what was sent.
+
+        A prompt is erased when it is over: of a text that is taller than the window it could leave its end only.
+        """
         self._source = source
         self._output = _output()
         self._depth = None if color else ColorDepth.DEPTH_1_BIT
         self._completer = _Completer(complete)
         self._bindings = bindings
         self._bar = bar
+        self._echo = echo
         self._mode = EditingMode.VI if vi else EditingMode.EMACS
-        self._asking = self._session(bindings.asking(), _history(history), erase=False)
+        self._asking = self._session(bindings.asking(), _history(history))
         self._add_bar(self._asking)
         self._pausing: PromptSession[Any] | None = None
         self.unsent = ""
 
     async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Compose | Leave:
         self._bindings.shortcuts = shortcuts
-        self._asking.app.erase_when_done = False
         result = await self._asking.prompt_async(
             [("class:mark", "> ")], default=text, set_exception_handler=False, handle_sigint=False
         )
-        return Send(result) if isinstance(result, str) else result
+        if isinstance(result, Send | Compose | Leave):
+            return result
+        self._echo(result)
+        return Send(result)
 
     def warm(self) -> Iterator[None]:
         self._pause_session()
@@ -124,11 +126,11 @@ class TerminalPrompt:
 
     def _pause_session(self) -> PromptSession[Any]:
         if self._pausing is None:
-            self._pausing = self._session(self._bindings.paused(), InMemoryHistory(), erase=True)
+            self._pausing = self._session(self._bindings.paused(), InMemoryHistory())
             self._pausing.app.timeoutlen = _ESCAPE_STOP
         return self._pausing
 
-    def _session(self, keys: KeyBindingsBase, history: History, *, erase: bool) -> PromptSession[Any]:
+    def _session(self, keys: KeyBindingsBase, history: History) -> PromptSession[Any]:
         session: PromptSession[Any] = PromptSession(
             input=self._source,
             output=self._output,
@@ -143,7 +145,7 @@ class TerminalPrompt:
             prompt_continuation="  ",
             style=_STYLE,
             color_depth=self._depth,
-            erase_when_done=erase,
+            erase_when_done=True,
         )
         session.app.ttimeoutlen = _ESCAPE_BYTES
         session.app.timeoutlen = _ESCAPE_ENTER

@@ -1,4 +1,7 @@
-"""The commands that take the last question back: to ask it again, to edit it, or to have it never asked."""
+"""The commands about the last question: to ask it again, to edit it, or to have it never asked.
+
+What was answered stays until another answer is there; only /undo takes it away at once.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,19 @@ class Redoing:
         *,
         session: ChatSession,
         say: Callable[[str], None],
+        echo: Callable[[str], None],
         ask: Callable[[Message], Awaitable[None]],
         attach: Callable[[Sequence[Attachment]], None],
         restore: Callable[[], bool],
     ) -> None:
-        """`ask` has a question answered; `attach` has attachments go with the next one.
+        """`echo` shows what the user has said; `ask` has a question answered, without giving its text back.
 
+        `attach` has attachments go with the next one.
         `restore` takes back what was changed of an answer at rest, and says whether there is one.
         """
         self._session = session
         self._say = say
+        self._echo = echo
         self._ask = ask
         self._attach = attach
         self._restore = restore
@@ -41,22 +47,28 @@ class Redoing:
         ]
 
     async def edit(self) -> None:
-        """Put the last question back into the line, and its answer away."""
-        question = self._session.take_back()
+        """Put the last question back into the line, to be asked in its own place."""
+        question = self._session.set_aside()
         self._session.draft = question.text
         self._attach(question.attachments)
 
     async def _retry(self, _argument: str) -> None:
-        question = self._session.take_back()
-        self._say(f"> {question.text}")
+        self._session.restore()
+        question = self._session.set_aside()
+        self._echo(question.text)
         try:
             await self._ask(question)
         except LlmtermError:
-            self._attach(question.attachments)  # the text is in the next prompt
+            self._session.restore()
             raise
+        if self._session.restore():
+            self._say("the answer before this one stays")
 
     async def _undo(self, _argument: str) -> None:
         if self._restore():
+            return
+        if self._session.restore():
+            self._say("the question that was to be edited is as it was")
             return
         question = self._session.take_back()
         first = question.text.strip().partition("\n")[0]

@@ -41,7 +41,7 @@ class Seaming:
         turn = self._pausing.turn
         word, _, number = argument.partition(" ")
         if not word:
-            reply = turn.reply if turn else Reply.of(self._session.answer)
+            reply = turn.reply if turn else Reply.of(self._session.answered)
             self._say("\n".join(_lines(reply)) or "no seam was changed: every continuation came as it is here")
             return
         if word != "undo" or not number.isdecimal():
@@ -49,7 +49,7 @@ class Seaming:
         if turn is not None:
             self._pausing.undo(int(number))
             return
-        answer = self._session.answer
+        answer = self._session.answered
         whole = unseamed(Reply.of(answer), int(number)).message(answer.status)
         self._session.rewrite(whole)
         self._show(whole)

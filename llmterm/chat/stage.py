@@ -145,7 +145,7 @@ class _Performance:
         match key.name:
             case "space" if not self._stage.ahead.text:
                 await self._pause()
-            case "chord":
+            case "chord" | "c-space":
                 await self._pause()
             case "escape":
                 self._behind = 0

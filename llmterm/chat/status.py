@@ -108,7 +108,7 @@ def streaming_line(
         progress = f"{rate:.0f} tokens/s"
     typed = _window(typed, columns - 4)
     parts = [f"> {typed}"] if typed else []
-    parts += [model, f"{elapsed:.0f} s", progress, "SPACE pause"]
+    parts += [model, f"{elapsed:.0f} s", progress, "Enter queue - Ctrl-SPACE pause" if typed else "SPACE pause"]
     for least in (f"{elapsed:.0f} s", model, progress):
         if cell_len(" - ".join(parts)) <= columns:
             break

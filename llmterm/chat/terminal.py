@@ -10,15 +10,15 @@ import asyncio
 import importlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-# Bracketed paste and focus reports on.
-_TAKE = "\x1b[?2004h\x1b[?1004h"
-# Whatever was being drawn: synchronized output, bracketed paste and focus reports off, cursor on, colours plain.
-_RESET = "\x1b[?2026l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[0m"
+# DECSET: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
+BRACKETED_PASTE, FOCUS_REPORTS = 2004, 1004
+# Whatever was being drawn: synchronized output off, cursor on, colours plain.
+_DRAWN = "\x1b[?2026l\x1b[?25h\x1b[0m"
 
 _ENDING = ("SIGTERM", "SIGHUP", "SIGINT")
 
@@ -27,14 +27,23 @@ class Terminal:
     """The terminal of `descriptor`; `write` puts text on it. Enter it before drawing, leave it last."""
 
     def __init__(
-        self, descriptor: int, write: Callable[[str], None], *, escapes: bool = True, question: str = ""
+        self,
+        descriptor: int,
+        write: Callable[[str], None],
+        *,
+        modes: Sequence[int] = (BRACKETED_PASTE, FOCUS_REPORTS),
+        drawing: bool = True,
+        question: str = "",
     ) -> None:
-        """Without `escapes` no control sequence is ever written. `question` is put to the terminal once, first."""
+        """`modes` are on while the terminal is taken; `drawing` says that more than text is written to it.
+
+        `question` is put to the terminal once, first.
+        """
         self._descriptor = descriptor
         self._write = write
-        self._enter = _TAKE if escapes else ""
+        self._enter = "".join(f"\x1b[?{mode}h" for mode in modes)
         self._question = question
-        self._reset = _RESET if escapes else ""
+        self._reset = "".join(f"\x1b[?{mode}l" for mode in reversed(modes)) + (_DRAWN if drawing else "")
         self._termios: Any = None
         self._found: Any = None
         with suppress(ImportError):  # Windows: prompt_toolkit sets and resets the console's modes itself

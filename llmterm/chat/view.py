@@ -6,6 +6,7 @@ A view draws; it decides nothing. `frame` may be called as often as its caller l
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from llmterm.render.screen import Screen
 
 
+# What stands left of the second column of a table: help, keys, figures.
+_COLUMN = re.compile(r" *\S.*? {2,}(?=\S)")
 # A status line is one line, and as wide as it is measured.
 _ONE_LINE = {ord("\n"): "⏎", ord("\t"): " "}
 # What drawing the first block would import, from the bottom up, and what makes the parser ready.
@@ -75,6 +78,10 @@ class View(Protocol):
         """The answer is over: show the rest of it."""
         ...
 
+    def echo(self, text: str) -> None:
+        """Show what the user has said."""
+        ...
+
     def say(self, line: str, *, error: bool = False) -> None:
         """Show a line of the program's own."""
         ...
@@ -95,7 +102,8 @@ class MarkdownView:
         self._screen = screen
         self._size = size
         self._make = renderer
-        self._dim, self._red, self._plain = ("\x1b[2m", "\x1b[31m", "\x1b[0m") if color else ("", "", "")
+        styles = ("\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m") if color else ("", "", "", "")
+        self._bold, self._dim, self._red, self._plain = styles
         self._drawn_at = size()
         self._renderer = renderer(self._drawn_at[0])
         self._resting = False
@@ -164,7 +172,7 @@ class MarkdownView:
         if guidance:
             self._renderer.settle(len(self._renderer.live()))
             self._renderer.commit()
-            lines = [f"{self._dim}> {line}{self._plain}" for line in clean(guidance).splitlines()]
+            lines = [f"{self._dim}{line}{self._plain}" for line in _quoted(guidance)]
             self._screen.paint(["", *lines, ""], [], [])
         elif displaced:
             # Below something else, or on a screen laid out anew, the open block cannot be drawn over: show it again.
@@ -188,9 +196,15 @@ class MarkdownView:
         self._screen.paint([*rest, ""], [], [])
         self._screen.clear()
 
+    def echo(self, text: str) -> None:
+        first, *rest = _quoted(text)
+        self._screen.paint([f"{self._bold}{first[:1]}{self._plain}{first[1:]}", *rest], [], [])
+        self._screen.clear()
+        self._displaced = True
+
     def say(self, line: str, *, error: bool = False) -> None:
         style = self._red if error else self._dim
-        lines = [row for part in clean(line).splitlines() for row in wrap(part, self.columns)]
+        lines = [row for part in clean(line).splitlines() for row in _hanging(part, self.columns)]
         self._screen.paint([f"{style}{row}{self._plain}" for row in lines], [], [])
         self._screen.clear()
         self._displaced = True
@@ -206,6 +220,22 @@ class MarkdownView:
             self._screen.resized()
             self._renderer.resize(size[0])
             self._drawn_at = size
+
+
+def _quoted(text: str) -> list[str]:
+    """Return what the user has said, as it is typed: behind the prompt's mark, further lines below its text."""
+    first, *rest = clean(text).expandtabs(4).split("\n")
+    return [f"> {first}", *(f"  {line}" for line in rest)]
+
+
+def _hanging(line: str, columns: int) -> list[str]:
+    """Return a line of a table wrapped under its second column, any other under its beginning."""
+    match = _COLUMN.match(line)
+    indent = match.end() if match else 0
+    if not 0 < indent <= columns // 2:
+        return wrap(line, columns)
+    rows = wrap(line[indent:], columns - indent)
+    return [(line[:indent] if not number else " " * indent) + row for number, row in enumerate(rows)]
 
 
 class PlainView:
@@ -263,6 +293,10 @@ class PlainView:
     def close(self) -> None:
         self._put("".join([*self._renderer.advance(), *self._renderer.close()]))
         self._end_line()
+
+    def echo(self, text: str) -> None:
+        self._end_line()
+        self._put("\n".join([*_quoted(text), ""]))
 
     def say(self, line: str, *, error: bool = False) -> None:
         self._end_line()

@@ -221,6 +221,11 @@ def remove(tx: Transaction, message_id: int) -> None:
         " WHERE id = (SELECT session_id FROM messages WHERE id = ?)",
         *(message_id, message_id),
     )
+    remove_below(tx, message_id)
+
+
+def remove_below(tx: Transaction, message_id: int) -> None:
+    """Delete the message and all below it, where no session's head is."""
     tx.change(
         "WITH RECURSIVE below (id) AS ("
         " SELECT ? UNION ALL SELECT messages.id FROM messages JOIN below ON parent_id = below.id"

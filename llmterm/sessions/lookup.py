@@ -6,16 +6,21 @@ Ids are short and easy to say: Crockford's base 32 (https://www.crockford.com/ba
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from itertools import islice
 
 from llmterm.errors import SessionError
 from llmterm.sessions.database import Transaction
 from llmterm.sessions.owner import Owner
+from llmterm.sessions.titles import one_line
 
 LIST_HINT = "`llmterm sessions list` shows them all"
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u
 _MISREAD = str.maketrans("ilo", "110")
 _ID_LENGTH = 8
+# From here on a word is taken for a slip in another one; two ids have less in common.
+_ALIKE = 0.75
 
 
 def new_id(tx: Transaction) -> str:
@@ -26,6 +31,22 @@ def new_id(tx: Transaction) -> str:
     return made
 
 
+def matching(tx: Transaction, typed: str, limit: int | None) -> list[tuple[str, str]]:
+    """Return ids and titles of the sessions that `typed` may mean, the one changed last first."""
+    rows: Iterator[tuple[str, str]] = (
+        (session_id, title)
+        for session_id, title in tx.rows("SELECT id, title FROM sessions ORDER BY updated_at DESC, rowid DESC")
+        if means(typed, session_id, title)
+    )
+    return list(islice(rows, limit))
+
+
+def means(typed: str, session_id: str, title: str) -> bool:
+    """Tell whether `typed` is how the id begins, or has only words that are in the title, upper or lower case."""
+    folded = title.casefold()
+    return session_id.startswith(_as_id(typed)) or all(word in folded for word in one_line(typed).casefold().split())
+
+
 def find(tx: Transaction, given: str) -> str:
     """Return the id that `given`, an id or the beginning of one, stands for."""
     known: dict[str, str] = {
@@ -33,7 +54,7 @@ def find(tx: Transaction, given: str) -> str:
     }
     if given in known:
         return given
-    wanted = given.lower().translate(_MISREAD)
+    wanted = _as_id(given)
     matches = [each for each in known if wanted and each.startswith(wanted)]
     if len(matches) == 1:
         return matches[0]
@@ -43,10 +64,20 @@ def find(tx: Transaction, given: str) -> str:
         )
     if not known:
         raise SessionError(f"no session {given!r}", hint="there are none yet; `llmterm chat` begins one")
+    near = _nearest(given, known)
+    raise SessionError(f"no session {given!r}", hint=f"the nearest is {near}, {known[near]!r}; {LIST_HINT}")
+
+
+def _nearest(given: str, known: dict[str, str]) -> str:
+    """Return the id of the session that has `given` or something very like it in its title, else of the nearest id."""
     import difflib  # only on this way out
 
-    (near,) = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
-    raise SessionError(f"no session {given!r}", hint=f"the nearest is {near}, {known[near]!r}; {LIST_HINT}")
+    named = next((each for each, title in known.items() if title and means(given, each, title)), None)
+    if named is not None and given.strip():
+        return named
+    words = {word: each for each in reversed(known) for word in known[each].casefold().split()}
+    alike = difflib.get_close_matches(given.casefold(), words, n=1, cutoff=_ALIKE)
+    return words[alike[0]] if alike else difflib.get_close_matches(_as_id(given), known, n=1, cutoff=0.0)[0]
 
 
 def require_closed(tx: Transaction, session_id: str) -> None:
@@ -72,6 +103,10 @@ def busy(session_id: str, owner: Owner) -> SessionError:
         f"session {session_id} is being answered in another llmterm (pid {owner.pid})",
         hint="pause or end it there, or look at it with `llmterm sessions show`",
     )
+
+
+def _as_id(typed: str) -> str:
+    return typed.strip().lower().translate(_MISREAD)
 
 
 def _any_id() -> str:

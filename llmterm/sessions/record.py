@@ -42,6 +42,21 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """A question that was asked in the place of others, and the way back to them.
+
+    `message_id` is its own row; the messages it replaces go from `first_id` to `head_id`. `title` is that of the
+    session since then.
+    """
+
+    message_id: int
+    first_id: int
+    head_id: int
+    title: str
+    title_before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAnswer:
     """An answer that is not over: paused, or cut by the end of its process.
 

@@ -16,7 +16,8 @@ from llmterm.messages import EndReason, Message, Options, Reply, Rope, Segment, 
 from llmterm.sessions.attachments import insert_attachments, read_attachments
 from llmterm.sessions.database import Row, Transaction
 
-_PATH = """
+# The messages from a head to its root, each with its distance from the head.
+PATH = """
     WITH RECURSIVE path (id, depth) AS (
         SELECT ?, 0
         UNION ALL
@@ -66,20 +67,20 @@ def read_path(tx: Transaction, head_id: int) -> list[tuple[int, Message]]:
     """Return the messages from the root to the head, each with its id."""
     segments: dict[int, list[Segment]] = {}
     for message_id, _, *columns in tx.rows(
-        f"{_PATH} SELECT segments.* FROM path JOIN segments ON message_id = path.id ORDER BY message_id, position",
+        f"{PATH} SELECT segments.* FROM path JOIN segments ON message_id = path.id ORDER BY message_id, position",
         head_id,
     ):
         segments.setdefault(message_id, []).append(_segment(tuple(columns)))
     pieces: dict[int, list[Row]] = {}
     for message_id, *columns in tx.rows(
-        f"{_PATH} SELECT message_id, text, thinking FROM path JOIN pieces ON message_id = path.id"
+        f"{PATH} SELECT message_id, text, thinking FROM path JOIN pieces ON message_id = path.id"
         " ORDER BY message_id, seq",
         head_id,
     ):
         pieces.setdefault(message_id, []).append(tuple(columns))
-    attachments = read_attachments(tx, _PATH, head_id)
+    attachments = read_attachments(tx, PATH, head_id)
     rows = tx.rows(
-        f"{_PATH} SELECT id, role, text, thinking, status, provider_data FROM path JOIN messages USING (id)"
+        f"{PATH} SELECT id, role, text, thinking, status, provider_data FROM path JOIN messages USING (id)"
         " ORDER BY depth DESC",
         head_id,
     )

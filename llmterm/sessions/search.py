@@ -13,19 +13,20 @@ from itertools import accumulate, groupby
 
 from llmterm.sessions.database import Transaction
 from llmterm.sessions.record import Hit
-from llmterm.sessions.rows import read_time
+from llmterm.sessions.rows import PATH, read_time
 from llmterm.sessions.titles import one_line
 
 _BEFORE = 24
 _AFTER = 56
 
 # A long text is stored in pieces, and what came since the last pause of an open answer is in its journal.
-_TEXTS = """
-    SELECT id, 0, 0, text FROM messages WHERE session_id = ?
+_TEXTS = f"""
+    {PATH}
+    SELECT id, 0, 0, text FROM path JOIN messages USING (id)
     UNION ALL
-    SELECT message_id, 1, seq, pieces.text FROM messages JOIN pieces ON message_id = id WHERE session_id = ?
+    SELECT message_id, 1, seq, text FROM path JOIN pieces ON message_id = id
     UNION ALL
-    SELECT message_id, 2, seq, journal.text FROM messages JOIN journal ON message_id = id WHERE session_id = ?
+    SELECT message_id, 2, seq, text FROM path JOIN journal ON message_id = id
     ORDER BY 1, 2, 3
 """
 
@@ -43,20 +44,20 @@ def read_hits(tx: Transaction, words: str, limit: int) -> list[Hit]:
     """Return the newest sessions that have all the words, each in any of its messages or in its title."""
     wanted = frozenset(words.casefold().split())
     hits: list[Hit] = []
-    for session_id, title, updated_at in tx.rows(
-        "SELECT id, title, updated_at FROM sessions ORDER BY updated_at DESC, rowid DESC"
+    for session_id, title, updated_at, head_id in tx.rows(
+        "SELECT id, title, updated_at, head_id FROM sessions ORDER BY updated_at DESC, rowid DESC"
     ):
         if len(hits) >= limit:
             break
-        snippet = _found(title, _texts(tx, session_id), wanted)
+        snippet = _found(title, _texts(tx, head_id), wanted)
         if snippet is not None:
             hits.append(Hit(id=session_id, title=title, updated_at=read_time(updated_at), snippet=snippet))
     return hits
 
 
-def _texts(tx: Transaction, session_id: str) -> Iterator[str]:
+def _texts(tx: Transaction, head_id: int | None) -> Iterator[str]:
     """Yield what each message says, as one text."""
-    for _, parts in groupby(tx.rows(_TEXTS, session_id, session_id, session_id), key=lambda row: row[0]):
+    for _, parts in groupby(tx.rows(_TEXTS, head_id), key=lambda row: row[0]):
         yield "".join(text for *_, text in parts)
 
 

@@ -15,9 +15,9 @@ from llmterm.messages import Message, Options, Reply
 from llmterm.sessions.answer import AnswerLog, Clock, insert_open, read_open, remove, settle, state_of, touch
 from llmterm.sessions.attachments import replace_attachments
 from llmterm.sessions.database import Database
-from llmterm.sessions.lookup import LIST_HINT, busy, find, new_id, require_closed, unknown
+from llmterm.sessions.lookup import LIST_HINT, busy, find, matching, new_id, require_closed, unknown
 from llmterm.sessions.owner import Owner
-from llmterm.sessions.record import Hit, OpenAnswer, SessionInfo, StoredSession
+from llmterm.sessions.record import Hit, OpenAnswer, Replacement, SessionInfo, StoredSession
 from llmterm.sessions.rows import insert_message, read_path, read_time, replace_reply, time_column
 from llmterm.sessions.titles import clean_title, title_of
 
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from llmterm.sessions.figures import Figures
 
 FILE_NAME = "sessions.db"
+
+# Of the path alone: messages that were replaced may be beside it.
+_COUNT = """
+    WITH RECURSIVE path (id) AS (
+        SELECT head_id UNION ALL SELECT parent_id FROM path JOIN messages USING (id)
+    )
+    SELECT count(id) FROM path
+"""
 
 
 class SessionStore:
@@ -47,7 +55,7 @@ class SessionStore:
             session_id = new_id(tx)
             tx.change(
                 "INSERT INTO sessions (id, title, system, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
-                *(session_id, title, system, now, now),
+                *(session_id, clean_title(title), system, now, now),
             )
         return session_id
 
@@ -90,8 +98,11 @@ class SessionStore:
             tx.change("UPDATE open_answers SET revision = revision + 1 WHERE message_id = ?", answer.message_id)
         return self._log(answer.message_id, row.revision + 1, answer.message)
 
-    def open_again(self, session_id: str) -> StoredSession:
-        """Make the last answer, which was stopped, one at rest that can be gone on with, and return the session."""
+    def open_again(self, session_id: str, options: Options) -> StoredSession:
+        """Make the last answer, which was stopped, one at rest that can be gone on with, and return the session.
+
+        It goes on with `options`: those it was asked for with are not kept once an answer is over.
+        """
         with self._database.writing() as tx:
             require_closed(tx, session_id)
             (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
@@ -104,7 +115,7 @@ class SessionStore:
                 head_id,
                 provider=last.provider,
                 model=last.model,
-                options=Options(),
+                options=options,
                 owner=self._owner,
                 at=self._clock(),
                 piped=False,
@@ -131,6 +142,14 @@ class SessionStore:
         """Return the full id that `session_id`, an id or the beginning of one, stands for."""
         with self._database.reading() as tx:
             return find(tx, session_id)
+
+    def matching(self, typed: str, *, limit: int | None = None) -> list[tuple[str, str]]:
+        """Return ids and titles of the sessions that `typed` may mean, the one changed last first.
+
+        It may be the beginning of an id, or words of the title.
+        """
+        with self._database.reading() as tx:
+            return matching(tx, typed, limit)
 
     def load(self, session_id: str, *, peek: bool = False) -> StoredSession:
         """Return the session, given its id or the beginning of it.
@@ -168,7 +187,7 @@ class SessionStore:
         with self._database.reading() as tx:
             rows = tx.rows(
                 "SELECT id, title, created_at, updated_at,"
-                " (SELECT count(*) FROM messages WHERE session_id = sessions.id),"
+                f" ({_COUNT}),"
                 " state, owner_pid, owner_host, owner_born, piped"
                 " FROM sessions LEFT JOIN open_answers ON message_id = head_id"
                 " ORDER BY updated_at DESC, sessions.rowid DESC LIMIT ?",
@@ -258,6 +277,30 @@ class SessionStore:
             )
         return question
 
+    def replace(self, session_id: str, keep: int, question: Message) -> Replacement:
+        """Ask in the place of all after the first `keep` messages, which `restore` puts back and `settle` deletes.
+
+        A session that was named by its first question is named by the one in its place.
+        """
+        from llmterm.sessions.replacing import put_in_place  # not for every start
+
+        with self._database.writing() as tx:
+            return put_in_place(tx, session_id, keep, question, time_column(self._clock()))
+
+    def restore(self, session_id: str, replacement: Replacement) -> str:
+        """Have the session as it was before, without what came of the replacement, and return its title."""
+        from llmterm.sessions.replacing import put_back  # not for every start
+
+        with self._database.writing() as tx:
+            return put_back(tx, session_id, replacement, time_column(self._clock()))
+
+    def settle(self, replacement: Replacement) -> None:
+        """Delete what was replaced: there is no way back any more."""
+        from llmterm.sessions.replacing import drop  # not for every start
+
+        with self._database.writing() as tx:
+            drop(tx, replacement)
+
     def branch(self, session_id: str, keep: int) -> str:
         """Make a session that begins with the first `keep` messages of this one, and return its id.
 
@@ -268,13 +311,21 @@ class SessionStore:
         with self._database.writing() as tx:
             return copy_session(tx, session_id, keep, time_column(self._clock()))
 
+    def drop_empty(self, session_id: str) -> bool:
+        """Delete the session if nothing was said in it; tell whether it was so."""
+        with self._database.writing() as tx:
+            return bool(tx.change("DELETE FROM sessions WHERE id = ? AND head_id IS NULL", session_id))
+
     def rewrite(self, session_id: str, message: Message) -> None:
-        """Put `message` in the place of the last one, an answer that is over."""
+        """Put `message` in the place of the last one, which has to be an answer that is over."""
         with self._database.writing() as tx:
             require_closed(tx, session_id)
-            (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
-            if head_id is None:
-                raise SessionError(f"session {session_id} has no message yet", hint=LIST_HINT)
+            head_id, role = tx.row(
+                "SELECT head_id, role FROM sessions JOIN messages ON messages.id = head_id WHERE sessions.id = ?",
+                session_id,
+            ) or (None, "")
+            if role != "assistant":
+                raise SessionError(f"session {session_id} has no answer at its end", hint="only one can be rewritten")
             replace_reply(tx, head_id, Reply.of(message), message.status)
             replace_attachments(tx, head_id, message.attachments)
             touch(tx, head_id, self._clock())

@@ -1,0 +1,282 @@
+"""The session that is open in a chat: what is set aside stays on the record until something is in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from llmterm.chat.browsing import Browsing
+from llmterm.chat.choosing import Choices
+from llmterm.chat.commands import Commands
+from llmterm.chat.session import ChatSession
+from llmterm.errors import SessionError, UsageError
+from llmterm.messages import EndReason, Message, Options, Reply, Segment, TextDelta
+from llmterm.sessions import AnswerLog, SessionStore, StoredSession
+
+CHOICES = Choices(provider="p", model="m", options=Options())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SessionStore]:
+    with closing(SessionStore(tmp_path)) as store:
+        yield store
+
+
+@pytest.fixture
+def session(store: SessionStore) -> ChatSession:
+    return ChatSession(store, system="be brief")
+
+
+def question(text: str) -> Message:
+    return Message(role="user", text=text)
+
+
+def say(session: ChatSession, asked: str, answer: str) -> None:
+    reply = Reply().add(TextDelta(answer))
+    session.ask(question(asked), CHOICES).finish(reply)
+    session.say(question(asked), reply.message("complete"))
+    session.settle()
+
+
+def said(session: ChatSession) -> list[str]:
+    return [message.text for message in session.messages]
+
+
+def stored(session: ChatSession) -> list[str]:
+    return [message.text for message in session.store.load(session.recorded()).conversation.messages]
+
+
+def test_what_is_set_aside_stays_on_the_record(session: ChatSession) -> None:
+    """The next question does not see it; the record and the commands about the last answer do."""
+    say(session, "why?", "because")
+    say(session, "and?", "so")
+
+    asked = session.set_aside()
+
+    assert asked == question("and?")
+    assert (said(session), stored(session)) == (["why?", "because"], ["why?", "because", "and?", "so"])
+    assert session.answer.text == session.answered.text == "so"
+    assert session.restore()
+    assert said(session) == stored(session)
+    assert not session.restore()
+
+
+def test_questions_are_set_aside_one_after_the_other(session: ChatSession) -> None:
+    """And come back all together."""
+    say(session, "why?", "because")
+    say(session, "and?", "so")
+
+    aside = [session.set_aside().text, session.set_aside().text]
+
+    assert (aside, said(session)) == (["and?", "why?"], [])
+    with pytest.raises(UsageError, match="nothing was asked yet"):
+        session.set_aside()
+    session.restore()
+    assert said(session) == ["why?", "because", "and?", "so"]
+
+
+def test_an_answer_replaces_what_was_set_aside(session: ChatSession, store: SessionStore) -> None:
+    """All of it, in hand and on the record, and the title that came from it."""
+    say(session, "why?", "because")
+    say(session, "and?", "so")
+    session.set_aside()
+    session.set_aside()
+
+    say(session, "how?", "thus")
+
+    assert said(session) == stored(session) == ["how?", "thus"]
+    assert session.title == store.load(session.recorded()).title == "how?"
+    assert store.infos()[0].messages == 2
+    assert not session.restore()
+
+
+def test_a_question_that_came_to_nothing_leaves_all_as_it_was(session: ChatSession, store: SessionStore) -> None:
+    """What it was to replace is on the record again, and still set aside."""
+    say(session, "why?", "because")
+    session.set_aside()
+
+    session.ask(question("how?"), CHOICES)
+    replacing = session.replacing
+    session.withdraw()
+
+    assert (replacing, session.replacing) == (True, False)
+    assert (said(session), stored(session)) == ([], ["why?", "because"])
+    assert session.title == store.load(session.recorded()).title == "why?"
+    say(session, "how?", "thus")
+    assert said(session) == stored(session) == ["how?", "thus"]
+
+
+class Full(SessionStore):
+    """A store that cannot begin an answer any more."""
+
+    def begin(self, session_id: str, *, provider: str, model: str, options: Options, piped: bool = False) -> AnswerLog:
+        raise SessionError("the disk is full")
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_a_question_whose_answer_cannot_be_recorded_is_not_asked(
+    session: ChatSession, tmp_path: Path, *, aside: bool
+) -> None:
+    """It is off the record again, and what was there is there."""
+    say(session, "why?", "because")
+    if aside:
+        session.set_aside()
+    with closing(Full(tmp_path)) as session.store:
+        with pytest.raises(SessionError, match="the disk is full"):
+            session.ask(question("how?"), CHOICES)
+
+        assert stored(session) == ["why?", "because"]
+        assert not session.replacing
+
+
+def test_another_session_is_not_cut_where_the_last_one_was(session: ChatSession, store: SessionStore) -> None:
+    """Opening and beginning one forget what was set aside."""
+    say(session, "why?", "because")
+    first = session.recorded()
+    session.set_aside()
+
+    session.new()
+    say(session, "how?", "thus")
+    session.set_aside()
+    session.open(store.load(first))
+
+    assert said(session) == ["why?", "because"]
+    assert [info.messages for info in store.infos()] == [2, 2]
+
+
+def test_taking_back_takes_up_what_was_set_aside_first(session: ChatSession) -> None:
+    """So that it is the last question that goes, and with the only one the title that came from it."""
+    say(session, "why?", "because")
+    say(session, "and?", "so")
+    session.set_aside()
+
+    first, second = session.take_back(), session.take_back()
+
+    assert (first.text, second.text, said(session), stored(session)) == ("and?", "why?", [], [])
+    assert session.title == ""
+    with pytest.raises(UsageError, match="nothing was asked yet"):
+        session.take_back()
+
+
+def test_only_the_answer_to_the_last_question_is_rewritten(session: ChatSession) -> None:
+    """The user's own words stay, in hand and on the record."""
+    say(session, "why?", "because")
+    session.ask(question("and?"), CHOICES).discard()
+    session.say(question("and?"))
+
+    with pytest.raises(UsageError, match="the last question has no answer"):
+        session.rewrite(Message(role="assistant", text="just so"))
+
+    assert said(session) == stored(session) == ["why?", "because", "and?"]
+    assert session.answer.text == "because"
+
+
+def test_an_answer_that_is_set_aside_can_be_rewritten(session: ChatSession) -> None:
+    """It is still the last one."""
+    say(session, "why?", "because")
+    session.set_aside()
+
+    session.rewrite(Message(role="assistant", text="just so"))
+
+    assert stored(session) == ["why?", "just so"]
+    session.restore()
+    assert said(session) == ["why?", "just so"]
+
+
+def test_a_title_is_clean_before_there_is_a_record(session: ChatSession, store: SessionStore) -> None:
+    """It is shown, and stored with the first question, as it will be listed."""
+    session.set_title("two\nlines \x1b[31m " * 30)
+
+    shown = session.title
+    say(session, "why?", "because")
+
+    assert shown == session.title == store.load(session.recorded()).title
+    assert (len(shown), shown.isprintable()) == (60, True)
+
+
+# The commands about sessions
+
+
+class Browser:
+    """The commands about sessions, and what was opened by them."""
+
+    def __init__(self, session: ChatSession) -> None:
+        self.opened: list[StoredSession] = []
+        self.said: list[str] = []
+        self.choices = Choices(provider="p", model="m", options=Options())
+        browsing = Browsing(session=session, say=self.said.append, choices=self.choices, reopen=self._reopen)
+        self.commands = Commands({"sessions": browsing.commands()})
+
+    async def _reopen(self, stored: StoredSession, *, at_once: bool = False) -> None:
+        self.opened.append(stored)
+
+    async def complete(self, text: str) -> list[str]:
+        return [each.text for each in await self.commands.complete(text)]
+
+
+@pytest.fixture
+def browser(session: ChatSession) -> Browser:
+    return Browser(session)
+
+
+async def test_sessions_are_completed_by_their_ids_and_titles(browser: Browser, store: SessionStore) -> None:
+    """However many are newer, and of as many as are found the newest twenty."""
+    bread = store.create(title="banana bread recipe")
+    for number in range(30):
+        store.create(title=f"owls {number}")
+
+    assert await browser.complete(f"/load {bread[:7]}") == [bread]
+    assert await browser.complete("/load ban") == [bread]
+    assert await browser.complete("/load RECIPE banana") == [bread]
+    assert await browser.complete("/load walrus") == []
+    assert len(await browser.complete("/load ow")) == len(await browser.complete("/load ")) == 20
+
+
+@pytest.mark.parametrize("command", ["continue", "discard"])
+async def test_only_sessions_with_an_open_answer_are_completed(
+    browser: Browser, store: SessionStore, command: str
+) -> None:
+    """By their titles as well."""
+    found = {}
+    for title in ("owls and larks", "owls"):
+        found[title] = store.create(title=title)
+        store.add(found[title], question("why?"))
+    store.begin(found["owls"], provider="p", model="m", options=Options()).pause(Reply(), EndReason.PAUSE)
+
+    assert await browser.complete(f"/{command} owl") == [found["owls"]]
+    assert await browser.complete(f"/{command} lark") == []
+
+
+async def test_a_session_is_opened_by_words_that_only_its_title_has(browser: Browser, store: SessionStore) -> None:
+    """Words of several titles are answered with these."""
+    bread = store.create(title="banana bread recipe")
+    for number in range(7):
+        store.create(title=f"owls {number}")
+
+    await browser.commands.run("/load Banana recipe")
+    with pytest.raises(UsageError, match=r"which one is 'owls'\? \(\w+ owls 6; .*; \w+ owls 2; \.\.\.\)"):
+        await browser.commands.run("/load owls")
+    with pytest.raises(SessionError, match="no session 'bananna recipe'"):
+        await browser.commands.run("/load bananna recipe")
+
+    assert [stored.id for stored in browser.opened] == [bread]
+
+
+async def test_a_stopped_answer_is_gone_on_with_under_the_options_of_the_chat(
+    browser: Browser, session: ChatSession
+) -> None:
+    """What it was asked for with is not known any more."""
+    part = Segment(provider="p", model="m", mode="fresh", start=0, end=3, end_reason=EndReason.CANCEL)
+    reply = Reply().add(TextDelta("bec")).close(part)
+    session.ask(question("why?"), CHOICES).finish(reply, "interrupted")
+    session.say(question("why?"), reply.message("interrupted"))
+    browser.choices.options = Options(temperature=0.5, max_tokens=7, seed=3)
+
+    await browser.commands.run("/continue")
+
+    [stored] = browser.opened
+    assert stored.answer is not None
+    assert stored.answer.options == browser.choices.options
