@@ -68,14 +68,15 @@ def bar(
     """
     segments = [segment for message in messages for segment in message.segments]
     parts = [label]
+    # What can be done comes first: a narrow window cuts the end.
+    parts += ["PageUp reads the answer"] if long else []
+    if messages and messages[-1].status == "interrupted":
+        parts.append("/continue goes on with the answer")
     if segments:
         used, price = segments[-1].usage, total(segments).cost
         parts.append(f"{'about ' if used.estimated else ''}{count(used.input_tokens + used.output_tokens, 'token')}")
         parts += [f"cost {price:.4f}"] if price is not None else []
-    if messages and messages[-1].status == "interrupted":
-        parts.append("/continue goes on with the answer")
     parts += [f"with {', '.join(attached)}"] if attached else []
-    parts += ["PageUp reads the answer"] if long else []
     parts += [title] if title else []
     return " - ".join(parts)
 

@@ -23,7 +23,7 @@ _KEYS = (
     ("Ctrl-Z", "suspends"),
 )
 _STREAMING = (
-    ("SPACE", "pauses, on an empty line"),
+    ("SPACE", "pauses, on an empty line; Ctrl-SPACE on any"),
     ("text, Enter", "queues the next message; Up takes it back to edit it"),
     ("Esc, Ctrl-C", "stops the answer, and keeps what there is"),
 )
