@@ -232,7 +232,7 @@ def _hanging(line: str, columns: int) -> list[str]:
     """Return a line of a table wrapped under its second column, any other under its beginning."""
     match = _COLUMN.match(line)
     indent = match.end() if match else 0
-    if not 0 < indent <= columns // 2:
+    if not 0 < indent <= columns * 2 // 3:
         return wrap(line, columns)
     rows = wrap(line[indent:], columns - indent)
     return [(line[:indent] if not number else " " * indent) + row for number, row in enumerate(rows)]
