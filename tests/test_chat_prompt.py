@@ -250,7 +250,7 @@ def test_answer_is_read_in_the_pager(open_chat: Open, tmp_path: Path, moment: st
         program = chat.program
         chat.ask("go")
         if moment == "prompt":
-            program.wait_for(r"line 39\n\n>\nopenai/test - 12 tokens - PageUp reads the answer - go\Z")
+            program.wait_for(r"line 39\n\n>\nopenai/test - PageUp reads the answer - 12 tokens - go\Z")
         else:
             program.wait_for("line 39")
             program.send(" ")
