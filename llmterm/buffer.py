@@ -57,9 +57,14 @@ class EventBuffer:
                 self._room.set()
             yield event
 
+    @property
+    def characters(self) -> int:
+        """Characters of text that nobody has taken yet."""
+        return sum(len(event.text) for event in self._events if isinstance(event, TextDelta))
+
     def drop(self) -> int:
         """Forget what nobody has taken; return how many characters of text it had."""
-        dropped = sum(len(event.text) for event in self._events if isinstance(event, TextDelta))
+        dropped = self.characters
         self._events.clear()
         self.waiting = 0
         self._room.set()

@@ -114,6 +114,11 @@ class Turn:
         """Chunks that have been received and not been taken from `events`."""
         return self._buffer.waiting
 
+    @property
+    def shown(self) -> str:
+        """The text as far as it was taken from `events`."""
+        return self.reply.text[: len(self.reply.body) - self._buffer.characters]
+
     def start(self) -> None:
         """Ask for the answer. Raises TurnStateError unless the turn is ready."""
         if self._state is not TurnState.READY:

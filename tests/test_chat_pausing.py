@@ -225,6 +225,41 @@ def test_change_at_a_pause_can_be_taken_back(open_chat: Open, tmp_path: Path) ->
         chat.program.wait_for(r"/continue goes on with the answer")
 
 
+@pytest.mark.parametrize(
+    ("command", "refusal"),
+    [
+        ("/undo", "this answer was not changed"),
+        ("/both", "the model has not started over"),
+        ("/on", "on which model"),
+        ("/back", "there is only one paragraph"),
+    ],
+)
+def test_refused_command_leaves_the_hold_as_it_is(open_chat: Open, command: str, refusal: str) -> None:
+    """Nothing of what came meanwhile is dropped for a command that could not do anything."""
+    gate = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("shown. ")
+        await gate.wait()
+        await exchange.text("held.")
+        await exchange.end()
+
+    with open_chat(script, "--pause-mode", "hold", columns=120) as chat:
+        chat.ask("go")
+        chat.program.wait_for(r"shown\.")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        gate.open()
+        chat.program.wait_for("1 more - SPACE show")
+        chat.program.send(f"{command}\r")
+        chat.program.wait_for(rf"{refusal}(?s:.*)1 more - SPACE show")
+        chat.program.send(" ")
+        chat.program.wait_for(r"shown\. held\.\n\n>(\n.*)?$")
+
+        assert chat.messages()[-1]["text"] == "shown. held."
+
+
 def test_undo_goes_round(open_chat: Open) -> None:
     """After /again both answers are there: /undo brings the first, and once more the second."""
 

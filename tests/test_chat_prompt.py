@@ -582,8 +582,28 @@ def test_plain_line_can_be_edited(open_chat: Open, tmp_path: Path) -> None:
         program.wait_for(r"> /theme\Z")
         program.send("\x15/th\t")
         program.wait_for(r"/theme, /thinking\n> /th\Z")
+        program.send("\x15ab日本\x7f\x7f")
+        program.wait_for(r"> ab日\n> ab\Z")
+        program.send("\x15alpha beta\x1b\rgamma\x17")
+        program.wait_for(r"(?s)gamma\n> alpha beta\Z")
+        program.send("\x15draft\x1b[A")
+        program.wait_for(r"> P1\n  P2\Z")
+        program.send("\x1b[B")
+        program.wait_for(r"> draft\Z")
 
         assert questions(chat) == ["fresh", "P1\nP2"]
+
+
+@pytest.mark.parametrize("plain", [["--plain"], []])
+def test_completion_of_nothing_is_no_failure(open_chat: Open, plain: list[str]) -> None:
+    """Before there is an answer /copy has nothing to complete: that is all."""
+    with open_chat(say("fine."), *plain) as chat:
+        chat.program.send("/copy \t")
+        chat.program.wait_for("> /copy")
+        chat.program.send("\x15go\r")
+        chat.program.wait_for(r"fine\.")
+
+        assert "Traceback" not in chat.program.text
 
 
 def test_message_taller_than_the_window_stays_whole(open_chat: Open) -> None:

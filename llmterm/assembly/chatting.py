@@ -174,7 +174,10 @@ def _outside(launch: Launch, look: Look, terminal: Terminal, signals: Signals, v
     async def edit(text: str) -> str:
         from llmterm.chat.editor import edit
 
-        return await edit(text, environ, give=lend, retake=retake)
+        try:
+            return await edit(text, environ, give=lend, retake=retake)
+        finally:
+            view.displaced()  # some say something on the screen
 
     async def page(text: str) -> None:
         from llmterm.chat.pager import page

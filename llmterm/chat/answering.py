@@ -14,7 +14,7 @@ from llmterm.chat.choosing import Choices
 from llmterm.chat.commands import Commands
 from llmterm.chat.decision import Compose, Decision, Leave, Leaving, Prompt, Resume, Send, Stop
 from llmterm.chat.notifying import Notifier
-from llmterm.chat.pausing import Pausing
+from llmterm.chat.pausing import Pausing, at_rest
 from llmterm.chat.stage import Stage, Wish
 from llmterm.chat.status import BY_ITSELF, ending, held_line, pause_line, queue_lines
 from llmterm.chat.view import View
@@ -213,7 +213,7 @@ class Answering:
             asyncio.create_task(keep_journal(turn, log, self.say)),
         ]
         try:
-            decision = await self._decide_held(turn)
+            decision = await self._decide_held(turn, log)
         except asyncio.CancelledError:
             await turn.pause(EndReason.CRASH)  # the program is being ended
             self._keep(turn, log)
@@ -229,8 +229,8 @@ class Answering:
             self._save(turn, log)
         await self._answer_held(turn, log, decision)
 
-    async def _decide_held(self, turn: Turn) -> Decision:
-        """Wait for what ends the hold; commands that leave the answer as it is are run meanwhile.
+    async def _decide_held(self, turn: Turn, log: AnswerLog) -> Decision | None:
+        """Wait for what ends the hold; commands are run meanwhile. Return None where one of them has ended it.
 
         Raises Leaving.
         """
@@ -239,12 +239,9 @@ class Answering:
                 turn, lambda: held_line(turn.reply, turn.waiting, streaming=turn.state is TurnState.STREAMING)
             )
             match decision:
-                case Send(text) if Commands.is_command(text) and not self._pausing.is_command(text):
-                    self._pausing.turn = turn
-                    try:
-                        await self._command(text)
-                    finally:
-                        self._pausing.turn = None
+                case Send(text) if Commands.is_command(text):
+                    if await self._changed_by(text, turn, log):
+                        return None
                     self._view.pause()
                 case Leave(interrupted):
                     self._view.say(_KEPT)
@@ -252,12 +249,27 @@ class Answering:
                 case _:
                     return decision
 
-    async def _answer_held(self, turn: Turn, log: AnswerLog, decision: Decision) -> None:
+    async def _changed_by(self, text: str, turn: Turn, log: AnswerLog) -> bool:
+        """Run a command while the answer is held; return whether it changed it, which ends the hold."""
+        changed = False
+
+        async def cut() -> None:
+            nonlocal changed
+            changed = True
+            await self._cut(turn, log)
+
+        self._pausing.turn, self._pausing.goes_on, self._pausing.cut = turn, False, cut
+        try:
+            await self._command(text)
+        finally:
+            self._pausing.turn, self._pausing.cut = None, at_rest
+        return changed
+
+    async def _answer_held(self, turn: Turn, log: AnswerLog, decision: Decision | None) -> None:
         """Do what was decided about a held answer."""
         match decision:
-            case Send(text) if Commands.is_command(text):
-                await self._cut(turn, log)
-                await self._act(turn, log, text)
+            case None:
+                self._go_on(turn, log)
             case Send(text):
                 await self._cut(turn, log)
                 self._resume(turn, log, self._guide(text))
@@ -289,6 +301,10 @@ class Answering:
             await self._command(text)
         finally:
             self._pausing.turn = None
+        self._go_on(turn, log)
+
+    def _go_on(self, turn: Turn, log: AnswerLog) -> None:
+        """Keep what a command has made of the answer, and go on with it if the command says so."""
         self._save(turn, log)
         if self._pausing.goes_on:
             self._view.pause()

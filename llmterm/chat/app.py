@@ -168,9 +168,12 @@ class Chat:
 
     async def complete(self, text: str) -> list[Suggestion]:
         """Return what `text`, which stands before the cursor, may become."""
-        if text.startswith("/") and "\n" not in text:
-            return await self._commands.complete(text)
-        return suggestions(text, self._outside.folder)
+        try:
+            if text.startswith("/") and "\n" not in text:
+                return await self._commands.complete(text)
+            return suggestions(text, self._outside.folder)
+        except LlmtermError as error:
+            return [Suggestion("", 0, str(error))]  # nothing to put in, but it is seen why
 
     def echo(self, text: str) -> None:
         """Show what was sent."""

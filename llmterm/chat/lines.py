@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
 from llmterm.keys import Key, KeySource
 from llmterm.render.sanitize import clean
+
+_LAST_WORD = re.compile(r"\S*\s*\Z")
 
 
 class LinePrompt:
@@ -32,6 +35,7 @@ class LinePrompt:
         # What was sent in this chat, and which of it stands in the line.
         self._sent: list[str] = []
         self._at = 0
+        self._draft = ""
 
     def warm(self) -> Iterator[None]:
         yield from ()
@@ -51,8 +55,8 @@ class LinePrompt:
         return await self._line(text, at_rest=True, shortcuts=shortcuts)
 
     async def _line(self, text: str, *, at_rest: bool, shortcuts: Mapping[str, str]) -> Decision:
-        line = text
-        self._at = len(self._sent)
+        line = self.unsent = text
+        self._at, self._draft = len(self._sent), ""
         self._echo(line)
         async with self._keys:
             while True:
@@ -98,23 +102,32 @@ class LinePrompt:
             case "alt-enter":
                 self._echo("\n")
                 return line + "\n"
-            case "backspace" if line and not line.endswith("\n"):
-                self._write("\b \b")
+            case "backspace" if line[-1:].isascii() and line[-1:].isprintable():
+                self._write("\b \b" if line else "")
                 return line[:-1]
             case "backspace":
                 return self._again(line[:-1])
             case "c-u":
                 return self._again("")
             case "c-w":
-                return self._again(line.rstrip().rpartition(" ")[0])
+                return self._again(_LAST_WORD.sub("", line))
             case "up" | "down":
-                self._at = min(max(0, self._at + (1 if key.name == "down" else -1)), len(self._sent))
-                return self._again(self._sent[self._at] if self._at < len(self._sent) else "")
+                return self._recalled(line, 1 if key.name == "down" else -1)
             case "c-z":
                 self._suspend()
                 return self._again(line)
             case _:
                 return line
+
+    def _recalled(self, line: str, step: int) -> str:
+        """Put an earlier message into the line, or what stood there before."""
+        at = min(max(0, self._at + step), len(self._sent))
+        if at == self._at:
+            return line
+        if self._at == len(self._sent):
+            self._draft = line
+        self._at = at
+        return self._again(self._sent[at] if at < len(self._sent) else self._draft)
 
     async def _completed(self, line: str) -> str:
         """Complete the line where there is one way to; say which there are where there are several."""

@@ -133,7 +133,12 @@ def paths(typed: str, folder: Path) -> Sequence[Choice]:
         entries = sorted((folder / Path(parent + slash).expanduser()).iterdir())
     except (OSError, RuntimeError, ValueError):
         return []
-    wanted = [each for each in entries if each.name.startswith(name) and (name or not each.name.startswith("."))]
+    wanted = [
+        each
+        for each in entries
+        # A name with a line break in it would end the line.
+        if each.name.startswith(name) and each.name.isprintable() and (name or not each.name.startswith("."))
+    ]
     return [_choice(each, parent + slash) for each in wanted[:_COMPLETIONS]]
 
 

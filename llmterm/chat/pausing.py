@@ -25,8 +25,15 @@ _WHAT = {
 _RESTARTED = {"k": "/both", "n": "/newer"}
 
 
+async def at_rest() -> None:
+    """Nothing is to be cut."""
+
+
 class Pausing:
-    """The commands of a pause. `turn` is the one at rest, None while there is none."""
+    """The commands of a pause. `turn` is the one at rest, None while there is none.
+
+    Before a command changes the answer it calls `cut`, which ends one that is only held where it was shown.
+    """
 
     def __init__(
         self,
@@ -50,6 +57,7 @@ class Pausing:
         self._keys = keys
         self.turn: Turn | None = None
         self.goes_on = False
+        self.cut: Callable[[], Awaitable[None]] = at_rest
         # What the answer was before each change, the last one last, and the turn whose answer that is.
         self._before: list[Reply] = []
         self._changed: Turn | None = None
@@ -98,10 +106,6 @@ class Pausing:
             "Ctrl-D  leaves; llmterm chat --continue goes on with it",
         ]
 
-    def is_command(self, text: str) -> bool:
-        """Tell whether `text` is a command that changes the answer at rest."""
-        return text.split()[0].removeprefix("/") in {"undo", *(command.name for command in self.commands())}
-
     def _says(self, name: str, summary: str) -> str:
         return f"({self._keys[name]}) {summary}"
 
@@ -115,17 +119,18 @@ class Pausing:
             await self._edit_question()
             return
         turn = self.turn
-        text = await self._edit_text(turn.reply.text)
+        text = await self._edit_text(turn.shown)
+        await self.cut()
         if text != turn.reply.text:
             self._rewrite(turn, text)
         self.goes_on = True
 
     async def _back(self, _argument: str) -> None:
         turn = self._paused()
-        text = turn.reply.text
-        kept, gap, _ = text.rstrip().rpartition("\n\n")
+        kept, gap, _ = turn.shown.rstrip().rpartition("\n\n")
         if not kept:
             raise UsageError("there is only one paragraph", hint="/again begins the answer again, /edit changes it")
+        await self.cut()
         self._rewrite(turn, kept + gap)
 
     async def _on(self, name: str) -> None:
@@ -137,22 +142,27 @@ class Pausing:
             self._choose(*await self._registry.choose(name))
         else:
             self._choose("", name)
+        await self.cut()
         self.goes_on = True
 
     async def _names(self, _typed: str) -> Sequence[Choice]:
         return [(name, self._registry.label(*self._registry.resolve(name))) for name in self._registry.names]
 
     async def _again(self, _argument: str) -> None:
-        self._rewrite(self._paused(), "")
+        turn = self._paused()
+        await self.cut()
+        self._rewrite(turn, "")
         self.goes_on = True
 
     async def _both(self, _argument: str) -> None:
         turn = self._restarted()
+        await self.cut()
         self._rewrite(turn, f"{turn.reply.text.rstrip()}\n\n{turn.started_over}")
         self.goes_on = True
 
     async def _newer(self, _argument: str) -> None:
         turn = self._restarted()
+        await self.cut()
         self._rewrite(turn, turn.started_over)
         self.goes_on = True
 
@@ -161,7 +171,7 @@ class Pausing:
         turn = self._paused()
         self._change(turn, unseamed(turn.reply, number))
 
-    def restore(self) -> bool:
+    async def restore(self) -> bool:
         """Take back the last change of the answer at rest; return whether one rests. Raises UsageError.
 
         What the answer was until now is not lost: it comes again after all others.
@@ -171,6 +181,7 @@ class Pausing:
             return False
         if turn is not self._changed or not self._before:
             raise UsageError("this answer was not changed", hint="Esc ends it, and /undo then takes the question back")
+        await self.cut()
         self._before.insert(0, turn.reply)
         turn.rewrite(self._before.pop())
         self._show(turn.reply)

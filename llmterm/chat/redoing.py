@@ -24,7 +24,7 @@ class Redoing:
         echo: Callable[[str], None],
         ask: Callable[[Message], Awaitable[None]],
         attach: Callable[[Sequence[Attachment]], None],
-        restore: Callable[[], bool],
+        restore: Callable[[], Awaitable[bool]],
     ) -> None:
         """`echo` shows what the user has said; `ask` has a question answered, without giving its text back.
 
@@ -65,7 +65,7 @@ class Redoing:
             self._say("the answer before this one stays")
 
     async def _undo(self, _argument: str) -> None:
-        if self._restore():
+        if await self._restore():
             return
         if self._session.restore():
             self._say("the question that was to be edited is as it was")

@@ -60,7 +60,13 @@ def total(segments: Sequence[Segment]) -> Total:
 
 
 def bar(
-    *, label: str, messages: Sequence[Message], title: str, attached: Sequence[str] = (), long: bool = False
+    *,
+    label: str,
+    messages: Sequence[Message],
+    title: str,
+    attached: Sequence[str] = (),
+    long: bool = False,
+    editing: bool = False,
 ) -> str:
     """Return the line below a prompt: who answers, the tokens of the conversation and their price, its title.
 
@@ -69,6 +75,7 @@ def bar(
     segments = [segment for message in messages for segment in message.segments]
     parts = [label]
     # What can be done comes first: a narrow window cuts the end.
+    parts += ["edits the last question, /undo leaves it"] if editing else []
     parts += ["PageUp reads the answer"] if long else []
     if messages and messages[-1].status == "interrupted":
         parts.append("/continue goes on with the answer")
