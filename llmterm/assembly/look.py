@@ -68,10 +68,11 @@ class Look:
 
     def view(self, theme: Callable[[], ThemeName]) -> View:
         """Return the view; `theme` is asked again for every answer."""
-        from llmterm.chat.view import MarkdownView, PlainView
-
         if self.plain:
+            from llmterm.chat.plainview import PlainView
+
             return PlainView(write=write)
+        from llmterm.chat.view import MarkdownView
         from llmterm.render.cells import cell_len
         from llmterm.render.markdown import MarkdownRenderer
         from llmterm.render.screen import Screen

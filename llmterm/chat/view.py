@@ -1,4 +1,4 @@
-"""How an answer appears: as rendered markdown that grows in place, or as plain text that only ever goes on.
+"""How an answer appears: what a view is, and the one that renders markdown which grows in place.
 
 A view draws; it decides nothing. `frame` may be called as often as its caller likes, and draws only what changed.
 """
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
 from llmterm.render.cells import wrap
-from llmterm.render.plain import PlainRenderer
 from llmterm.render.sanitize import clean
 
 if TYPE_CHECKING:
@@ -27,6 +26,12 @@ _ONE_LINE = {ord("\n"): "⏎", ord("\t"): " "}
 # What drawing the first block would import, from the bottom up, and what makes the parser ready.
 _DRAWING = ("rich.cells", "rich.style", "markdown_it", "llmterm.render.layout", "llmterm.render.markdown")
 _SAMPLES = ("word", "- item\n- **item**", "| a |\n|---|\n| b |")
+
+
+def quoted(text: str) -> list[str]:
+    """Return what the user has said, as it is typed: behind the prompt's mark, further lines below its text."""
+    first, *rest = clean(text).expandtabs(4).split("\n")
+    return [f"> {first}", *(f"  {line}" for line in rest)]
 
 
 class View(Protocol):
@@ -172,7 +177,7 @@ class MarkdownView:
         if guidance:
             self._renderer.settle(len(self._renderer.live()))
             self._renderer.commit()
-            lines = [f"{self._dim}{line}{self._plain}" for line in _quoted(guidance)]
+            lines = [f"{self._dim}{line}{self._plain}" for line in quoted(guidance)]
             self._screen.paint(["", *lines, ""], [], [])
         elif displaced:
             # Below something else, or on a screen laid out anew, the open block cannot be drawn over: show it again.
@@ -197,7 +202,7 @@ class MarkdownView:
         self._screen.clear()
 
     def echo(self, text: str) -> None:
-        first, *rest = _quoted(text)
+        first, *rest = quoted(text)
         self._screen.paint([f"{self._bold}{first[:1]}{self._plain}{first[1:]}", *rest], [], [])
         self._screen.clear()
         self._displaced = True
@@ -222,12 +227,6 @@ class MarkdownView:
             self._drawn_at = size
 
 
-def _quoted(text: str) -> list[str]:
-    """Return what the user has said, as it is typed: behind the prompt's mark, further lines below its text."""
-    first, *rest = clean(text).expandtabs(4).split("\n")
-    return [f"> {first}", *(f"  {line}" for line in rest)]
-
-
 def _hanging(line: str, columns: int) -> list[str]:
     """Return a line of a table wrapped under its second column, any other under its beginning."""
     match = _COLUMN.match(line)
@@ -236,80 +235,3 @@ def _hanging(line: str, columns: int) -> list[str]:
         return wrap(line, columns)
     rows = wrap(line[indent:], columns - indent)
     return [(line[:indent] if not number else " " * indent) + row for number, row in enumerate(rows)]
-
-
-class PlainView:
-    """Text as it comes and states in words: no colour, no cursor movement."""
-
-    def __init__(self, *, write: Callable[[str], None]) -> None:
-        self._write = write
-        self._renderer = PlainRenderer()
-        self._fresh_line = True
-        self._announced = False
-
-    def warm(self) -> Iterator[None]:
-        yield from ()
-
-    @property
-    def columns(self) -> int:
-        return 200  # a line that is too long wraps, and nothing is drawn over it
-
-    @property
-    def long(self) -> bool:
-        return False  # whoever reads a plain screen has all of it
-
-    def page(self, text: str) -> str:
-        return clean(text) + "\n"
-
-    def begin(self) -> None:
-        self._renderer = PlainRenderer()
-        self._announced = False
-
-    def event(self, event: StreamEvent) -> None:
-        if isinstance(event, TextDelta):
-            self._renderer.feed(event.text)
-        elif isinstance(event, ThinkingDelta):
-            self._renderer.think(event.text)
-
-    def frame(self, footer: Sequence[str]) -> None:
-        if not self._announced:
-            self._announced = True
-            self._line(footer[-1])
-        self._put("".join(self._renderer.advance()))
-
-    def note(self, line: str) -> None:
-        self.say(line)
-
-    def pause(self) -> None:
-        self._put("".join(self._renderer.advance()))
-        self._end_line()
-
-    def resume(self, guidance: str) -> None:
-        pass  # the text simply goes on
-
-    def displaced(self) -> None:
-        pass  # nothing is ever drawn over
-
-    def close(self) -> None:
-        self._put("".join([*self._renderer.advance(), *self._renderer.close()]))
-        self._end_line()
-
-    def echo(self, text: str) -> None:
-        self._end_line()
-        self._put("\n".join([*_quoted(text), ""]))
-
-    def say(self, line: str, *, error: bool = False) -> None:
-        self._end_line()
-        self._line(f"error: {line}" if error else line)
-
-    def _put(self, text: str) -> None:
-        if text:
-            self._fresh_line = text.endswith("\n")
-            self._write(text.replace("\n", "\r\n"))
-
-    def _line(self, text: str) -> None:
-        self._put(clean(text) + "\n")
-
-    def _end_line(self) -> None:
-        if not self._fresh_line:
-            self._put("\n")
