@@ -20,8 +20,8 @@ from benchmarks.child import PATIENCE, Child, Usage
 
 LLMTERM = (sys.executable, "-m", "llmterm")
 TERMINAL = (100, 40)
-# The prompt's mark, in whatever colour, at the end of its line.
-PROMPT = rb"m> \x1b\["
+# The prompt's mark, as prompt_toolkit draws it; what was sent is echoed otherwise.
+PROMPT = rb";1m> ?\x1b\["
 
 
 class Programs:
