@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -343,6 +344,127 @@ def test_edit_that_is_left_changes_nothing(open_chat: Open) -> None:
         assert [info.messages for info in chat.sessions()] == [2, 2]
 
 
+def test_edit_twice_edits_the_same_question(open_chat: Open) -> None:
+    """An emptied line does not reach one question further back."""
+    with open_chat(say("fine.")) as chat:
+        for question in ("one", "two"):
+            chat.ask(question)
+            chat.program.wait_for(rf"> {question}\n\nfine\.\n\n" + at_prompt())
+        for _ in range(2):
+            chat.program.send(f"{EMPTY}/edit\r")
+            chat.program.wait_for(at_prompt("two"))
+        chat.program.send("!\r")
+        chat.program.wait_for(r"two!\n\nfine\.\n\n" + at_prompt())
+
+        assert [each["text"] for each in chat.messages()] == ["one", "fine.", "two!", "fine."]
+
+
+def test_bar_tells_that_a_question_takes_the_place_of_another(open_chat: Open) -> None:
+    """Also once the line is empty, until the edit is left."""
+    with open_chat(say("fine.")) as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
+        chat.program.send("/edit\r")
+        chat.program.wait_for(r"\n> one\nopenai/test - edits the last question, /undo leaves it[^\n]*\Z")
+        chat.program.send("\x03")
+        chat.program.wait_for(r"\n>\nopenai/test - edits the last question, /undo leaves it[^\n]*\Z")
+        chat.program.send("/undo\r")
+        chat.program.wait_for(r"is as it was\n>\nopenai/test - (?!edits)[^\n]*\Z")
+        chat.ask("two")
+        chat.program.wait_for(r"> two\n\nfine\.\n\n" + at_prompt())
+
+        assert [each["text"] for each in chat.messages()] == ["one", "fine.", "two", "fine."]
+
+
+def test_edited_question_that_is_left_at_a_pause_can_be_gone_on_with(open_chat: Open) -> None:
+    """As the screen says, although nothing of its answer had come; without one the earlier question is back."""
+    with open_chat(halves("fine.", HANGS)) as chat:
+        chat.ask("one")
+        chat.program.wait_for("fine")
+        chat.program.send("\x1b")
+        chat.program.wait_for(at_prompt())
+        before = chat.messages()
+        chat.program.send("/edit\r")
+        chat.program.wait_for(at_prompt("one"))
+        chat.program.send(" long and careful\r")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send("\x04")
+        chat.program.wait_for("llmterm chat --continue goes on with it")
+        assert chat.program.exit_code == 0
+        assert [each["text"] for each in chat.messages()] == ["one long and careful", ""]
+
+    with open_chat(say("more."), "--continue") as chat:
+        chat.program.wait_for("> one long and careful\n(?s:.*)paused after")
+        chat.program.send("\x1b")
+        chat.program.wait_for(at_prompt())
+        assert chat.messages() == before
+        chat.ask("two")
+        chat.program.wait_for(r"more\.\n\n" + at_prompt())
+
+        assert [each["text"] for each in chat.messages()] == ["one", "fine.", "two", "more."]
+
+
+def test_answer_that_was_to_be_replaced_outlives_a_kill(open_chat: Open) -> None:
+    """The next chat has it again, where nothing came in its place."""
+    with open_chat(halves("fine.", HANGS)) as chat:
+        chat.ask("one")
+        chat.program.wait_for("fine")
+        chat.program.send("\x1b")
+        chat.program.wait_for(at_prompt())
+        before = chat.messages()
+        chat.program.send("/retry\r")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+        os.kill(chat.program.pid, signal.SIGKILL)
+        chat.program.wait_for_end()
+
+    with open_chat(say("more."), "--continue") as chat:
+        chat.program.wait_for(r"> one\n\nfine\.\n\n" + at_prompt())
+
+        assert chat.messages() == before
+
+
+def test_question_that_is_being_answered_is_in_the_pager(open_chat: Open, tmp_path: Path) -> None:
+    """At a pause, with all that was said before and the answer as far as it is."""
+    pager = tmp_path / "less"
+    pager.write_text(f"#!/bin/sh\ncat > '{tmp_path}/got'\n", "utf-8")
+    pager.chmod(0o755)
+    with open_chat(halves("one two ", "three."), PAGER=str(pager)) as chat:
+        chat.ask("count")
+        chat.program.wait_for("one two")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send("/pager all\r")
+        chat.program.wait_for(lambda: (tmp_path / "got").exists() and (tmp_path / "got").stat().st_size > 0)
+        chat.program.wait_for(r"paused after[^\n]*\n>[^\n]*\Z")
+
+        got = re.sub(r"\x1b\[[\d;]*m", "", (tmp_path / "got").read_text("utf-8"))
+        assert got.index("count") < got.index("one two")
+
+
+def test_title_outlives_a_first_question_that_is_refused(open_chat: Open) -> None:
+    """It is the user's."""
+    refused = False
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal refused
+        if refused:
+            await say("fine.")(exchange)
+        else:
+            refused = True
+            await exchange.refuse(422, {"error": {"message": "boom"}})
+
+    with open_chat(script) as chat:
+        expect(chat, ("/new My project", r"^a new session, “My project”\n"))
+        chat.ask("hello")
+        chat.program.wait_for(r"(?s)boom.*" + at_prompt("hello"))
+        chat.program.send("\r")
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
+
+        assert [info.title for info in chat.sessions()] == ["My project"]
+
+
 def test_edit_that_fails_stays_in_the_line(open_chat: Open) -> None:
     """What it was to replace is there until it is answered, and then gone from the record."""
     fails = False
@@ -597,12 +719,53 @@ def test_edited_question_keeps_its_image(open_chat: Open, tmp_path: Path) -> Non
         chat.ask("look")
         chat.program.wait_for(r"fine\.\n\n" + at_prompt())
         chat.program.send("/edit\r")
-        chat.program.wait_for(r"(?m)^> look\nopenai/gpt-4o - with cat\.png")
+        chat.program.wait_for(r"(?m)^> look\nopenai/gpt-4o - edits the last question, /undo leaves it - with cat\.png")
         chat.program.send(" closely\r")
         chat.server.wait(lambda: len(chat.server.exchanges) == 2)
 
         [first], [second] = map(asked, chat.server.exchanges)
         assert json.loads(json.dumps(first).replace("look", "look closely")) == second
+
+
+@pytest.mark.parametrize("command", ["/undo", "/retry", "/new", "/branch", "/clear"])
+def test_image_of_an_edit_that_is_left_goes_with_no_other_question(
+    open_chat: Open, tmp_path: Path, command: str
+) -> None:
+    """However it is left; what was attached besides still waits."""
+    (tmp_path / "cat.png").write_bytes(PNG)
+    (tmp_path / "dog.png").write_bytes(PNG)
+    with open_chat(say("fine."), "--model", "gpt-4o") as chat:
+        chat.ask(f"look @{tmp_path}/cat.png ")
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
+        chat.program.send("/edit\r")
+        chat.program.wait_for(r"with [^\n]*cat\.png[^\n]*\Z")
+        chat.program.send(EMPTY)
+        expect(chat, (f"/attach {tmp_path}/dog.png", "cat.png, dog.png"))
+        chat.program.send(f"{EMPTY}{command}\r")
+        chat.program.wait_for(r"(?m)^>[^\n]*\nopenai/gpt-4o - (?!edits)[^\n]*with dog\.png[^\n]*\Z")
+
+
+def test_text_file_of_an_edit_that_is_stopped_at_once_goes_with_the_next_try(open_chat: Open, tmp_path: Path) -> None:
+    """It was attached to a question that was not taken."""
+    (tmp_path / "notes.txt").write_text("remember", "utf-8")
+    with open_chat(halves("fine.", HANGS, "more.")) as chat:
+        chat.ask("one")
+        chat.program.wait_for("fine")
+        chat.program.send("\x1b")
+        chat.program.wait_for(at_prompt())
+        chat.program.send("/edit\r")
+        chat.program.wait_for(at_prompt("one"))
+        chat.program.send(EMPTY)
+        expect(chat, (f"/attach {tmp_path}/notes.txt", "notes.txt"))
+        chat.program.send(f"{EMPTY}two\r")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"(?m)^> two\nopenai/[^\n]*with [^\n]*notes\.txt")
+        chat.program.send("\r")
+        chat.program.wait_for(r"more\.\n\n" + at_prompt())
+
+        assert "remember" in str(asked(chat.server.exchanges[1])[-1])
+        assert asked(chat.server.exchanges[1]) == asked(chat.server.exchanges[2])
 
 
 def test_edited_question_that_is_stopped_at_once_stays_in_the_line(open_chat: Open, tmp_path: Path) -> None:

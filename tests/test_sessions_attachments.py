@@ -77,8 +77,8 @@ def rewrite(store: SessionStore, session_id: str) -> None:
 
 
 def supersede(store: SessionStore, session_id: str) -> None:
-    replacement = store.replace(session_id, 0, Message(role="user", text="never mind"))
-    store.settle(replacement)
+    store.replace(session_id, 0, Message(role="user", text="never mind"))
+    store.begin(session_id, provider="p", model="m", options=Options()).finish(Reply())
 
 
 @pytest.mark.parametrize("remove", [SessionStore.delete, SessionStore.take_back, truncate, rewrite, supersede])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from llmterm.chat.session import ChatSession
 from llmterm.errors import SessionError, UsageError
 from llmterm.messages import EndReason, Message, Options, Reply, Segment, TextDelta
 from llmterm.sessions import AnswerLog, SessionStore, StoredSession
+from llmterm.sessions.owner import Owner
 
 CHOICES = Choices(provider="p", model="m", options=Options())
 
@@ -38,7 +40,6 @@ def say(session: ChatSession, asked: str, answer: str) -> None:
     reply = Reply().add(TextDelta(answer))
     session.ask(question(asked), CHOICES).finish(reply)
     session.say(question(asked), reply.message("complete"))
-    session.settle()
 
 
 def said(session: ChatSession) -> list[str]:
@@ -112,7 +113,16 @@ def test_a_question_that_came_to_nothing_leaves_all_as_it_was(session: ChatSessi
 class Full(SessionStore):
     """A store that cannot begin an answer any more."""
 
-    def begin(self, session_id: str, *, provider: str, model: str, options: Options, piped: bool = False) -> AnswerLog:
+    def begin(
+        self,
+        session_id: str,
+        *,
+        provider: str,
+        model: str,
+        options: Options,
+        piped: bool = False,
+        head: int | None = None,
+    ) -> AnswerLog:
         raise SessionError("the disk is full")
 
 
@@ -197,6 +207,110 @@ def test_a_title_is_clean_before_there_is_a_record(session: ChatSession, store: 
     assert (len(shown), shown.isprintable()) == (60, True)
 
 
+@pytest.mark.parametrize(("given_title", "asked_again"), [("My project", "My project"), ("", "how?")])
+def test_a_title_that_was_given_outlives_a_first_question_that_came_to_nothing(
+    session: ChatSession, store: SessionStore, given_title: str, asked_again: str
+) -> None:
+    """Only one that came from the question goes with it."""
+    if given_title:
+        session.set_title(given_title)
+    session.ask(question("why?"), CHOICES)
+
+    session.withdraw()
+
+    assert (session.id, session.title) == (None, given_title)
+    say(session, "how?", "thus")
+    assert session.title == store.load(session.recorded()).title == asked_again
+
+
+def test_a_session_that_another_llmterm_goes_on_with_is_not_written_over(
+    session: ChatSession, store: SessionStore
+) -> None:
+    """What is said there stays, whatever is tried here, until the session is opened as it is now."""
+    say(session, "why?", "because")
+    other = ChatSession(store, system="")
+    other.open(store.load(session.recorded()))
+    say(other, "and?", "so")
+
+    for change in (
+        session.take_back,
+        lambda: session.rewrite(Message(role="assistant", text="just so")),
+        lambda: session.ask(question("how?"), CHOICES),
+        lambda: (session.set_aside(), session.ask(question("how?"), CHOICES)),
+    ):
+        with pytest.raises(SessionError, match="changed by another llmterm"):
+            change()
+
+    assert stored(session) == ["why?", "because", "and?", "so"]
+    session.open(store.load(session.recorded()))
+    assert session.take_back().text == "and?"
+    say(session, "how?", "thus")
+    assert said(session) == stored(session) == ["why?", "because", "how?", "thus"]
+
+
+def test_a_session_knows_what_it_has_done_itself(session: ChatSession) -> None:
+    """Whatever became of questions and answers, the next change is made."""
+    say(session, "why?", "because")
+    session.ask(question("lost"), CHOICES)
+    session.withdraw()
+    session.ask(question("and?"), CHOICES).discard()
+    session.say(question("and?"))
+    session.set_aside()
+    session.ask(question("and?"), CHOICES).discard()
+    session.withdraw()
+    say(session, "so?", "so")
+    session.rewrite(Message(role="assistant", text="just so"))
+    session.take_back()
+    session.take_back()
+
+    say(session, "how?", "thus")
+
+    assert said(session) == stored(session) == ["how?", "thus"]
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_an_answer_that_is_gone_on_with_and_dropped_gives_its_place_back(
+    session: ChatSession, store: SessionStore, *, aside: bool
+) -> None:
+    """To what its question was to replace, where there is that; the next question follows what is there."""
+    say(session, "why?", "because")
+    if aside:
+        session.set_aside()
+    session.ask(question("how?"), CHOICES).pause(Reply(), EndReason.PAUSE)
+    session.open(store.load(session.recorded()))
+    answer = store.load(session.recorded()).answer
+    assert answer is not None
+    store.reopen(answer).discard()
+
+    say(session, "and?", "so")
+
+    assert said(session) == stored(session) == ["why?", "because", *([] if aside else ["how?"]), "and?", "so"]
+
+
+def test_what_is_taken_up_again_is_told_once(session: ChatSession, store: SessionStore) -> None:
+    """By /undo, another session or a new one; not where the question was answered."""
+    left: list[str] = []
+    say(session, "why?", "because")
+    leave: list[Callable[[], object]] = [
+        session.restore,
+        lambda: session.open(store.load(session.recorded())),
+        session.take_back,
+    ]
+    for number, each in enumerate(leave):
+        session.set_aside(left=partial(left.append, str(number)))
+        each()
+        session.restore()
+    say(session, "why?", "because")
+    session.set_aside(left=partial(left.append, "answered"))
+    say(session, "how?", "thus")
+    session.restore()
+    session.set_aside(left=partial(left.append, "new"))
+
+    session.new()
+
+    assert left == ["0", "1", "2", "new"]
+
+
 # The commands about sessions
 
 
@@ -263,6 +377,26 @@ async def test_a_session_is_opened_by_words_that_only_its_title_has(browser: Bro
         await browser.commands.run("/load bananna recipe")
 
     assert [stored.id for stored in browser.opened] == [bread]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_dropped_answer_gives_its_place_back(
+    browser: Browser, session: ChatSession, store: SessionStore, tmp_path: Path, *, killed: bool
+) -> None:
+    """Whether it was left at a rest, or its process ended."""
+    say(session, "why?", "because")
+    session.set_aside()
+    with closing(SessionStore(tmp_path, owner=Owner(pid=0, host="", born=""))) as session.store:
+        log = session.ask(question("how?"), CHOICES)
+        if not killed:
+            log.pause(Reply(), EndReason.PAUSE)
+
+    await browser.commands.run(f"/discard {session.id}")
+
+    assert browser.said == ["dropped"]
+    assert stored(session) == ["why?", "because"]
+    with pytest.raises(UsageError, match="the answer of that session is over"):
+        await browser.commands.run(f"/discard {session.id}")
 
 
 async def test_a_stopped_answer_is_gone_on_with_under_the_options_of_the_chat(

@@ -55,7 +55,7 @@ def talk(store: SessionStore, *texts: str) -> str:
 
 
 def texts(store: SessionStore, session_id: str) -> list[str]:
-    return [message.text for message in store.load(session_id).conversation.messages]
+    return [message.text for message in store.load(session_id, peek=True).conversation.messages]
 
 
 def begin(store: SessionStore, session_id: str, *, piped: bool = False) -> AnswerLog:
@@ -120,6 +120,21 @@ def test_the_list_can_be_cut(store: SessionStore) -> None:
     listed = [[info.id for info in store.infos(limit)] for limit in (0, 2, 9, None, -1)]
 
     assert listed == [[], [ids[3], ids[2]], ids[::-1], ids[::-1], []]
+
+
+def test_the_list_can_have_open_answers_only(store: SessionStore) -> None:
+    """With the newest first as well."""
+    talk(store, "why?", "because")
+    opened = [talk(store, "how?"), talk(store, "when?")]
+    for session_id in opened:
+        begin(store, session_id).pause(Reply(), EndReason.PAUSE)
+    talk(store, "and?")
+
+    listed = store.infos(opened=True)
+
+    assert [info.id for info in listed] == opened[::-1]
+    assert [(info.state, info.messages) for info in listed] == [("paused", 2)] * 2
+    assert [info.id for info in store.infos(1, opened=True)] == [opened[1]]
 
 
 # Branches
@@ -339,12 +354,11 @@ def test_what_was_replaced_comes_back_in_the_place_of_an_open_answer(store: Sess
 
 
 def test_what_was_replaced_is_dropped_for_good(store: SessionStore) -> None:
-    """Its rows are gone, and there is no way back."""
+    """With the answer to what is in its place its rows are gone, and there is no way back."""
     session_id = talk(store, "why?", "because", "and?", "so")
     replacement = store.replace(session_id, 2, Message(role="user", text="how?"))
-    begin(store, session_id).finish(Reply().add(TextDelta("thus")))
 
-    store.settle(replacement)
+    begin(store, session_id).finish(Reply().add(TextDelta("thus")))
 
     assert texts(store, session_id) == ["why?", "because", "how?", "thus"]
     with closing(sqlite3.connect(store.path)) as connection:
@@ -352,6 +366,82 @@ def test_what_was_replaced_is_dropped_for_good(store: SessionStore) -> None:
     with pytest.raises(SessionError, match="not there any more"):
         store.restore(session_id, replacement)
     assert texts(store, session_id) == ["why?", "because", "how?", "thus"]
+
+
+def test_what_was_replaced_is_back_where_its_process_was_killed_before_a_word_came(store: SessionStore) -> None:
+    """The way back is on the disk; who only looks changes nothing."""
+    session_id = talk(store, "why?", "because")
+    store.replace(session_id, 0, Message(role="user", text="how?"))
+    begin(store, session_id)
+
+    seen = store.load(session_id, peek=True)
+    stored = store.load(session_id)
+
+    assert [message.text for message in seen.conversation.messages] == ["how?"]
+    assert [message.text for message in stored.conversation.messages] == ["why?", "because"]
+    assert (stored.title, stored.answer) == ("why?", None)
+    assert store.infos()[0].state == "complete"
+
+
+def test_what_was_replaced_is_back_where_its_process_was_killed_before_it_asked(store: SessionStore) -> None:
+    """There is not even an open answer then."""
+    session_id = talk(store, "why?", "because")
+    store.replace(session_id, 0, Message(role="user", text="how?"))
+
+    store.load(session_id)
+
+    assert texts(store, session_id) == ["why?", "because"]
+
+
+def test_an_answer_that_streams_keeps_its_place(store: SessionStore, tmp_path: Path) -> None:
+    """Of a living process nobody knows what will come."""
+    session_id = talk(store, "why?", "because")
+    store.replace(session_id, 0, Message(role="user", text="how?"))
+    with closing(SessionStore(tmp_path)) as alive:
+        log = begin(alive, session_id)
+
+        with pytest.raises(SessionError, match="is being answered in another llmterm"):
+            store.load(session_id)
+
+        log.finish(Reply().add(TextDelta("thus")))
+    assert texts(store, session_id) == ["how?", "thus"]
+
+
+@pytest.mark.parametrize("came", ["", "th"])
+def test_what_was_replaced_waits_for_the_end_of_an_answer_at_rest(store: SessionStore, came: str) -> None:
+    """With the answer it is gone, and back without it, also in a later process."""
+    kept, dropped = talk(store, "why?", "because"), talk(store, "why?", "because")
+    for session_id in (kept, dropped):
+        store.replace(session_id, 0, Message(role="user", text="how?"))
+        begin(store, session_id).pause(Reply().add(TextDelta(came)), EndReason.PAUSE)
+
+    for session_id in (kept, dropped):
+        stored = store.load(session_id)
+        assert [message.text for message in stored.conversation.messages] == ["how?"]
+        assert stored.answer is not None
+        log = store.reopen(stored.answer)
+        if session_id == kept:
+            log.finish(Reply().add(TextDelta("thus")))
+        else:
+            log.discard()
+
+    assert (texts(store, kept), texts(store, dropped)) == (["how?", "thus"], ["why?", "because"])
+    assert store.load(dropped).title == "why?"
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (4,)
+        assert connection.execute("SELECT count(*) FROM replacements").fetchone() == (0,)
+
+
+def test_an_answer_that_was_cut_after_a_word_came_stays(store: SessionStore) -> None:
+    """It can be gone on with."""
+    session_id = talk(store, "why?", "because")
+    store.replace(session_id, 0, Message(role="user", text="how?"))
+    begin(store, session_id).journal(Reply().add(TextDelta("th")))
+
+    stored = store.load(session_id)
+
+    assert stored.answer is not None
+    assert stored.answer.message.text == "th"
 
 
 def test_a_replacement_of_a_replacement_is_taken_back_step_by_step(store: SessionStore) -> None:
@@ -375,7 +465,7 @@ def test_a_replaced_first_question_names_the_session_anew(store: SessionStore, g
 
     replacement = store.replace(session_id, 0, Message(role="user", text="how?"))
 
-    assert (replacement.title, store.load(session_id).title) == (then, then)
+    assert (replacement.title, store.load(session_id, peek=True).title) == (then, then)
     assert store.restore(session_id, replacement) == store.load(session_id).title == (given_title or "why?")
 
 
@@ -419,6 +509,47 @@ def test_a_deleted_session_takes_along_what_was_replaced_in_it(store: SessionSto
 
     with closing(sqlite3.connect(store.path)) as connection:
         assert connection.execute("SELECT count(*) FROM messages").fetchone() == (0,)
+
+
+# Changes of somebody else
+
+
+def test_a_change_is_refused_once_somebody_else_has_made_one(store: SessionStore) -> None:
+    """What the other one said stays; with the last message as it is now the same change is made."""
+    session_id = talk(store, "why?", "because")
+    head = store.load(session_id).head
+    store.add(session_id, Message(role="user", text="and?"), head=head)
+    store.add(session_id, Message(role="assistant", text="so"))
+    how = Message(role="user", text="how?")
+    calls: list[Callable[[int], object]] = [
+        lambda head: store.rewrite(session_id, Message(role="assistant", text="thus"), head=head),
+        lambda head: store.replace(session_id, 3, how, head=head),
+        lambda head: store.add(session_id, how, head=head),
+        lambda head: store.begin(session_id, provider="p", model="m", options=Options(), head=head),
+        lambda head: store.truncate(session_id, head, head=head),
+        lambda head: store.take_back(session_id, head=head),
+    ]
+
+    for call in calls:
+        with pytest.raises(SessionError, match="changed by another llmterm") as caught:
+            call(head)
+        assert caught.value.hint == f"/load {session_id} opens it as it is now"
+
+    assert texts(store, session_id) == ["why?", "because", "and?", "so"]
+    for call in calls[:5]:
+        call(store.load(session_id, peek=True).head)
+
+
+def test_an_empty_session_is_known_to_be_empty(store: SessionStore) -> None:
+    """Nothing is a state as well."""
+    session_id = store.create()
+    head = store.load(session_id).head
+    store.add(session_id, Message(role="user", text="why?"), head=head)
+
+    with pytest.raises(SessionError, match="changed by another llmterm"):
+        store.add(session_id, Message(role="user", text="how?"), head=head)
+
+    assert texts(store, session_id) == ["why?"]
 
 
 # Rewriting

@@ -164,6 +164,7 @@ class Chat:
             title=self._session.title,
             attached=self._attaching.names,
             long=self._view.long and bool(self._session.messages),
+            editing=self._session.editing,
         )
 
     async def complete(self, text: str) -> list[Suggestion]:
@@ -240,8 +241,11 @@ class Chat:
 
     # One answer, from the question to its end
 
-    async def _ask(self, question: Message, *, again: bool = False) -> None:
-        """Have the question answered. One that comes to nothing goes back into the line, unless it is asked `again`."""
+    async def _ask(self, question: Message, *, again: bool = False) -> bool:
+        """Have the question answered; tell whether it was taken.
+
+        One that comes to nothing goes back into the line, unless it is asked `again`.
+        """
         typed = "" if again else self._session.draft or question.text
         self._session.draft = typed
         provider = self._registry.get(self._choices.provider)
@@ -250,9 +254,8 @@ class Chat:
         label = self._registry.label(self._choices.provider, self._choices.model)
         if refusal := refused(question.attachments, provider.accepts(self._choices.model), label):
             raise refusal
-        asked = self._session.conversation.add(question)
         log = self._session.ask(question, self._choices)
-        turn = self._turn(asked, log)
+        turn = self._turn(self._session.conversation.add(question), log)
         self._session.draft = ""
         self._view.begin()
         turn.start()
@@ -263,17 +266,15 @@ class Chat:
                 self._give_back(typed)
             raise
         except (Leaving, asyncio.CancelledError):
-            self._leave(turn)
+            self._leave(turn, again=again)
             raise
         if answer is None and self._session.replacing:
             # Stopped before anything came that could replace what there was.
             self._give_back(typed)
-            self._attaching.again(() if again else question.attachments)
-            return
-        # Not `asked`: the system prompt may have been set at a pause.
+            return False
         self._session.say(question, *([answer] if answer else []))
-        self._answering.record(self._session.settle)
         self._keep_draft(turn)
+        return True
 
     def _give_back(self, typed: str) -> None:
         """Nothing came: the question goes back to the user, and out of the record."""
@@ -282,11 +283,14 @@ class Chat:
         self._session.draft = "\n".join(filter(None, (typed, self._stage.ahead.take_all())))
         self._answering.record(self._session.withdraw)
 
-    def _leave(self, turn: Turn) -> None:
-        """The program is left with the answer open: what it was to replace stays if nothing of it came."""
-        if self._session.replacing:
-            came = turn.reply.text or turn.reply.thinking
-            self._answering.record(self._session.settle if came else self._session.withdraw)
+    def _leave(self, turn: Turn, *, again: bool) -> None:
+        """The program is left with the answer open, to be gone on with.
+
+        Unless nothing came of a question that was asked `again`: its earlier answer is more.
+        """
+        came = turn.state is TurnState.DONE or turn.reply.text or turn.reply.thinking
+        if again and self._session.replacing and not came:
+            self._answering.record(self._session.withdraw)
 
     def _keep_draft(self, turn: Turn) -> None:
         """After a stop nothing that was queued is sent by itself."""

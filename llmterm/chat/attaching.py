@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llmterm.chat.commands import Choice, Command
 from llmterm.chat.mentions import TextFile, expand, paths, read
-from llmterm.errors import LlmtermError, UsageError
+from llmterm.errors import UsageError
 from llmterm.messages import Attachment, Message
 
 _NONE = "none"
@@ -30,6 +30,7 @@ class Attaching:
         self._say = say
         self._clipboard = clipboard
         self._waiting: list[TextFile | Attachment] = []
+        self._again: list[Attachment] = []
         self._type_in = type_in
         self._pasted = 0
 
@@ -53,12 +54,13 @@ class Attaching:
     @property
     def names(self) -> list[str]:
         """What waits for the next message."""
-        return [each.name for each in self._waiting]
+        return [each.name for each in (*self._again, *self._waiting)]
 
-    async def send(self, text: str, ask: Callable[[Message], Awaitable[None]]) -> None:
+    async def send(self, text: str, ask: Callable[[Message], Awaitable[bool]]) -> None:
         """Have the message answered that `text` makes with what is attached and what it mentions.
 
-        Raises UsageError for a file that cannot be attached. Where that or `ask` fails, what waited goes on waiting.
+        `ask` tells whether the message was taken. Where it was not, or that or anything else fails, what waited goes on
+        waiting. Raises UsageError for a file that cannot be attached.
         """
         text, attached, said = expand(text, self._folder)
         for line in said:
@@ -68,15 +70,17 @@ class Attaching:
         message = Message(
             role="user",
             text="\n\n".join([text, *(each for each in blocks if each not in text)]),
-            attachments=tuple(dict.fromkeys([*waiting, *attached])),
+            attachments=tuple(dict.fromkeys([*self._again, *waiting, *attached])),
         )
         # What is attached while the answer is under way is for the message after it.
         sent, self._waiting = self._waiting, []
+        again, self._again = self._again, []
+        taken = False
         try:
-            await ask(message)
-        except LlmtermError:
-            self._waiting = [*sent, *self._waiting]
-            raise
+            taken = await ask(message)
+        finally:
+            if not taken:
+                self._waiting, self._again = [*sent, *self._waiting], again
 
     def guidance(self, text: str) -> str:
         """Return a word of guidance with the text files that it mentions; one that cannot be read stays its name."""
@@ -92,12 +96,13 @@ class Attaching:
         return whole
 
     def again(self, attachments: Sequence[Attachment]) -> None:
-        """Have the attachments of a question that was taken back go with the next message."""
-        self._waiting += attachments
+        """Have the attachments of a question that is edited go with the next message, and of no other such question."""
+        self._again = list(attachments)
 
     async def _attach(self, name: str) -> None:
         if name == _NONE:
             self._waiting.clear()
+            self._again.clear()
         elif name:
             self._waiting.append(read(self._folder, name))
         waiting = ", ".join(self.names)

@@ -162,10 +162,12 @@ class Browsing:
         await self._reopen(self._store.load(given or self._newest_open()))
 
     async def _discard(self, given: str) -> None:
-        answer = self._store.load(given or self._newest_open()).answer
-        if answer is None:
+        wanted = given or self._newest_open()
+        if self._store.load(wanted, peek=True).answer is None:
             raise UsageError("the answer of that session is over")
-        self._store.reopen(answer).discard()
+        answer = self._store.load(wanted).answer
+        if answer is not None:  # else the store has dropped it: nothing had come in the place of what was there
+            self._store.reopen(answer).discard()
         self._say("dropped")
 
     def _newest_open(self) -> str:
@@ -178,7 +180,7 @@ class Browsing:
         """Return the sessions whose answer is not over, but for this one and those of pipes."""
         return [
             info
-            for info in self._store.infos()
+            for info in self._store.infos(opened=True)
             if info.state in ("cut", "paused") and info.id != self._session.id and not info.piped
         ]
 

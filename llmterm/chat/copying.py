@@ -109,7 +109,10 @@ class Copying:
     def _all(self) -> str:
         """Return the whole conversation: what the user has said as quotations, what was answered as it is."""
         turn = self._pausing.turn
-        said = [*self._session.messages, *([turn.reply.message("interrupted")] if turn else [])]
+        said = list(self._session.messages)
+        if turn is not None:
+            asked = self._session.asked
+            said += [*([asked] if asked else []), turn.reply.message("interrupted")]
         if not said:
             raise UsageError("nothing was said yet")
         return "\n\n".join(

@@ -22,13 +22,13 @@ class Redoing:
         session: ChatSession,
         say: Callable[[str], None],
         echo: Callable[[str], None],
-        ask: Callable[[Message], Awaitable[None]],
+        ask: Callable[[Message], Awaitable[bool]],
         attach: Callable[[Sequence[Attachment]], None],
         restore: Callable[[], Awaitable[bool]],
     ) -> None:
         """`echo` shows what the user has said; `ask` has a question answered, without giving its text back.
 
-        `attach` has attachments go with the next one.
+        `attach` has attachments of an earlier question go with the next one, and only these.
         `restore` takes back what was changed of an answer at rest, and says whether there is one.
         """
         self._session = session
@@ -48,7 +48,8 @@ class Redoing:
 
     async def edit(self) -> None:
         """Put the last question back into the line, to be asked in its own place."""
-        question = self._session.set_aside()
+        self._session.restore()
+        question = self._session.set_aside(left=lambda: self._attach(()))
         self._session.draft = question.text
         self._attach(question.attachments)
 

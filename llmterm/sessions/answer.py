@@ -16,6 +16,8 @@ from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Seg
 from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import OpenAnswer, SessionState
+from llmterm.sessions.removing import remove
+from llmterm.sessions.replacing import drop, put_back
 from llmterm.sessions.rows import options_column, read_options, read_time, replace_reply, time_column
 
 Clock = Callable[[], datetime]
@@ -95,21 +97,28 @@ class AnswerLog:
                 raise self._lost()
 
     def finish(self, reply: Reply, status: Status = "complete") -> None:
-        """Store the answer for good."""
+        """Store the answer for good, and delete what its question has replaced."""
         with self._database.writing() as tx:
             self._advance(tx)
             replace_reply(tx, self.message_id, reply, status)
             tx.change("DELETE FROM open_answers WHERE message_id = ?", self.message_id)
+            drop(tx, self._question(tx))
             touch(tx, self.message_id, self._clock())
         self._revision += 1
 
     def discard(self) -> None:
-        """Remove the answer; the question is the head again."""
+        """Remove the answer; the question is the head again, or what that was to replace."""
+        now = self._clock()
         with self._database.writing() as tx:
             self._advance(tx)
-            touch(tx, self.message_id, self._clock())
-            remove(tx, self.message_id)
+            touch(tx, self.message_id, now)
+            if put_back(tx, self._question(tx), time_column(now)) is None:
+                remove(tx, self.message_id)
         self._revision += 1
+
+    def _question(self, tx: Transaction) -> int | None:
+        row = tx.row("SELECT parent_id FROM messages WHERE id = ?", self.message_id)
+        return None if row is None or row[0] is None else int(row[0])
 
     def _advance(self, tx: Transaction) -> None:
         if not tx.change(
@@ -212,26 +221,6 @@ def settle(tx: Transaction, message_id: int, reply: Reply, reason: EndReason) ->
 
 def touch(tx: Transaction, head_id: int, moment: datetime) -> None:
     tx.change("UPDATE sessions SET updated_at = ? WHERE head_id = ?", time_column(moment), head_id)
-
-
-def remove(tx: Transaction, message_id: int) -> None:
-    """Delete the message and all below it; its parent becomes the head of the session."""
-    tx.change(
-        "UPDATE sessions SET head_id = (SELECT parent_id FROM messages WHERE id = ?)"
-        " WHERE id = (SELECT session_id FROM messages WHERE id = ?)",
-        *(message_id, message_id),
-    )
-    remove_below(tx, message_id)
-
-
-def remove_below(tx: Transaction, message_id: int) -> None:
-    """Delete the message and all below it, where no session's head is."""
-    tx.change(
-        "WITH RECURSIVE below (id) AS ("
-        " SELECT ? UNION ALL SELECT messages.id FROM messages JOIN below ON parent_id = below.id"
-        ") DELETE FROM messages WHERE id IN below",
-        message_id,
-    )
 
 
 def _tail(rope: Rope, start: int) -> str:

@@ -80,8 +80,22 @@ def _nearest(given: str, known: dict[str, str]) -> str:
     return words[alike[0]] if alike else difflib.get_close_matches(_as_id(given), known, n=1, cutoff=0.0)[0]
 
 
-def require_closed(tx: Transaction, session_id: str) -> None:
-    """Refuse a session that is unknown or whose last answer is still open."""
+def require_head(tx: Transaction, session_id: str, head: int | None) -> None:
+    """Refuse a session that ends with another message than `head`: 0 for none, None for any."""
+    if head is None:
+        return
+    row = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id)
+    if row is None:
+        raise unknown(session_id)
+    if (row[0] or 0) != head:
+        raise SessionError(
+            "the session was changed by another llmterm", hint=f"/load {session_id} opens it as it is now"
+        )
+
+
+def require_closed(tx: Transaction, session_id: str, head: int | None = None) -> None:
+    """Refuse a session that is unknown, changed since `head` was its last message, or whose last answer is open."""
+    require_head(tx, session_id, head)
     row = tx.row(
         "SELECT message_id FROM sessions LEFT JOIN open_answers ON message_id = head_id WHERE id = ?", session_id
     )

@@ -43,17 +43,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
-    """A question that was asked in the place of others, and the way back to them.
+    """A question that was asked in the place of others.
 
-    `message_id` is its own row; the messages it replaces go from `first_id` to `head_id`. `title` is that of the
-    session since then.
+    `message_id` is its own row, `head_id` that of the last message it replaces. `title` is that of the session since
+    then.
     """
 
     message_id: int
-    first_id: int
     head_id: int
     title: str
-    title_before: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +72,11 @@ class OpenAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
-    """A session in full. The open answer, if there is one, comes after the messages of `conversation`."""
+    """A session in full. The open answer, if there is one, comes after the messages of `conversation`.
+
+    `head` is the row of the last message, the open answer too, and 0 where there is none: whoever knows it can have
+    changes refused once somebody else has made one.
+    """
 
     id: str
     title: str
@@ -82,3 +84,4 @@ class StoredSession:
     updated_at: datetime
     conversation: Conversation
     answer: OpenAnswer | None
+    head: int = 0

@@ -150,4 +150,17 @@ MIGRATIONS: tuple[Migration, ...] = (
         # Asked for through a pipe, and not gone on with since.
         "ALTER TABLE open_answers ADD COLUMN piped INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # A question asked in the place of others, until it is answered: what it replaces, and the session's titles
+        # with it and before.
+        """
+        CREATE TABLE replacements (
+            message_id INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+            first_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+            head_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+            title TEXT NOT NULL,
+            title_before TEXT NOT NULL
+        )
+        """,
+    ),
 )

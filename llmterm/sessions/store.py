@@ -1,6 +1,7 @@
 """The store: sessions made, found, listed, read and deleted.
 
-Only one answer of a session can be open, and it is the head: while it is, nothing can be added after it.
+Only one answer of a session can be open, and it is the head: while it is, nothing can be added after it. Changes that
+are told the `head` they are for, see `StoredSession`, are refused once another process has made one.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError
 from llmterm.messages import Message, Options, Reply
-from llmterm.sessions.answer import AnswerLog, Clock, insert_open, read_open, remove, settle, state_of, touch
+from llmterm.sessions.answer import AnswerLog, Clock, insert_open, read_open, settle, state_of, touch
 from llmterm.sessions.attachments import replace_attachments
 from llmterm.sessions.database import Database
-from llmterm.sessions.lookup import LIST_HINT, busy, find, matching, new_id, require_closed, unknown
+from llmterm.sessions.lookup import LIST_HINT, busy, find, matching, new_id, require_closed, require_head, unknown
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import Hit, OpenAnswer, Replacement, SessionInfo, StoredSession
+from llmterm.sessions.removing import remove
+from llmterm.sessions.replacing import abandoned, put_back, put_in_place
 from llmterm.sessions.rows import insert_message, read_path, read_time, replace_reply, time_column
 from llmterm.sessions.titles import clean_title, title_of
 
@@ -59,21 +62,30 @@ class SessionStore:
             )
         return session_id
 
-    def add(self, session_id: str, message: Message) -> int:
+    def add(self, session_id: str, message: Message, *, head: int | None = None) -> int:
         """Append the message and return its id. The first question names a session without a title."""
         with self._database.writing() as tx:
-            require_closed(tx, session_id)
+            require_closed(tx, session_id, head)
             if message.role == "user":
                 named = title_of(message.text)
                 tx.change("UPDATE sessions SET title = ? WHERE id = ? AND title = ''", named, session_id)
             return insert_message(tx, session_id, message, time_column(self._clock()))
 
-    def begin(self, session_id: str, *, provider: str, model: str, options: Options, piped: bool = False) -> AnswerLog:
+    def begin(
+        self,
+        session_id: str,
+        *,
+        provider: str,
+        model: str,
+        options: Options,
+        piped: bool = False,
+        head: int | None = None,
+    ) -> AnswerLog:
         """Open the answer to the last message; it counts as streaming from now on, and as `piped` until a resume."""
         now = self._clock()
         empty = Message(role="assistant", status="interrupted")
         with self._database.writing() as tx:
-            require_closed(tx, session_id)
+            require_closed(tx, session_id, head)
             message_id = insert_message(tx, session_id, empty, time_column(now))
             insert_open(
                 tx,
@@ -154,10 +166,16 @@ class SessionStore:
     def load(self, session_id: str, *, peek: bool = False) -> StoredSession:
         """Return the session, given its id or the beginning of it.
 
-        Refuses one that a living process is answering, unless it is only to be looked at: `peek`.
+        Refuses one that a living process is answering, unless it is only to be looked at: `peek`. Otherwise a question
+        that was to replace others, and was cut before a word came, makes room for them again.
         """
         with self._database.reading() as tx:
             session_id = find(tx, session_id)
+            lost = None if peek else abandoned(tx, session_id)
+        if lost is not None:
+            with self._database.writing() as tx:
+                put_back(tx, abandoned(tx, session_id), time_column(self._clock()))
+        with self._database.reading() as tx:
             ((title, system, created_at, updated_at, head_id),) = tx.rows(
                 "SELECT title, system, created_at, updated_at, head_id FROM sessions WHERE id = ?", session_id
             )
@@ -174,6 +192,7 @@ class SessionStore:
             updated_at=read_time(updated_at),
             conversation=Conversation(system=system, messages=tuple(message for _, message in path)),
             answer=row.answer if row else None,
+            head=head_id or 0,
         )
 
     def latest(self) -> str | None:
@@ -182,15 +201,19 @@ class SessionStore:
             row = tx.row("SELECT id FROM sessions ORDER BY updated_at DESC, rowid DESC LIMIT 1")
         return row[0] if row else None
 
-    def infos(self, limit: int | None = None) -> list[SessionInfo]:
-        """Return all sessions or that many, the one changed last first."""
+    def infos(self, limit: int | None = None, *, opened: bool = False) -> list[SessionInfo]:
+        """Return all sessions or that many, only those with an open answer if `opened`, the one changed last first."""
+        # Every message on a path is looked at to count it: only on the paths that are asked for.
+        among = "open_answers CROSS JOIN sessions ON message_id = head_id" if opened else "sessions"
         with self._database.reading() as tx:
             rows = tx.rows(
                 "SELECT id, title, created_at, updated_at,"
                 f" ({_COUNT}),"
                 " state, owner_pid, owner_host, owner_born, piped"
-                " FROM sessions LEFT JOIN open_answers ON message_id = head_id"
-                " ORDER BY updated_at DESC, sessions.rowid DESC LIMIT ?",
+                f" FROM (SELECT sessions.*, sessions.rowid AS age FROM {among}"
+                " ORDER BY updated_at DESC, age DESC LIMIT ?)"
+                " LEFT JOIN open_answers ON message_id = head_id"
+                " ORDER BY updated_at DESC, age DESC",
                 -1 if limit is None else max(0, limit),
             )
         return [
@@ -246,22 +269,23 @@ class SessionStore:
             tx.change("DELETE FROM answers")
         self._database.forget()
 
-    def truncate(self, session_id: str, message_id: int) -> None:
+    def truncate(self, session_id: str, message_id: int, *, head: int | None = None) -> None:
         """Take the message and all after it out of the session."""
         with self._database.writing() as tx:
+            require_head(tx, session_id, head)
             if not tx.row("SELECT 1 FROM messages WHERE id = ? AND session_id = ?", message_id, session_id):
                 raise SessionError(f"session {session_id!r} has no message {message_id}", hint=LIST_HINT)
             remove(tx, message_id)
             now = time_column(self._clock())
             tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, session_id)
 
-    def take_back(self, session_id: str) -> Message | None:
+    def take_back(self, session_id: str, *, head: int | None = None) -> Message | None:
         """Take the last question and its answer out, and return the question; None if there is none.
 
         A session that was named by it, and is empty now, has no title any more.
         """
         with self._database.writing() as tx:
-            require_closed(tx, session_id)
+            require_closed(tx, session_id, head)
             (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
             path = read_path(tx, head_id) if head_id else []
             taken = next((each for each in reversed(path) if each[1].role == "user"), None)
@@ -277,29 +301,24 @@ class SessionStore:
             )
         return question
 
-    def replace(self, session_id: str, keep: int, question: Message) -> Replacement:
-        """Ask in the place of all after the first `keep` messages, which `restore` puts back and `settle` deletes.
+    def replace(self, session_id: str, keep: int, question: Message, *, head: int | None = None) -> Replacement:
+        """Ask in the place of all after the first `keep` messages. They are back once nothing comes of it.
 
-        A session that was named by its first question is named by the one in its place.
+        Until its answer is over: `AnswerLog.finish` deletes them. A session that was named by its first question is
+        named by the one in its place.
         """
-        from llmterm.sessions.replacing import put_in_place  # not for every start
-
         with self._database.writing() as tx:
-            return put_in_place(tx, session_id, keep, question, time_column(self._clock()))
+            return put_in_place(tx, session_id, keep, question, time_column(self._clock()), head)
 
     def restore(self, session_id: str, replacement: Replacement) -> str:
         """Have the session as it was before, without what came of the replacement, and return its title."""
-        from llmterm.sessions.replacing import put_back  # not for every start
-
         with self._database.writing() as tx:
-            return put_back(tx, session_id, replacement, time_column(self._clock()))
-
-    def settle(self, replacement: Replacement) -> None:
-        """Delete what was replaced: there is no way back any more."""
-        from llmterm.sessions.replacing import drop  # not for every start
-
-        with self._database.writing() as tx:
-            drop(tx, replacement)
+            title = put_back(tx, replacement.message_id, time_column(self._clock()))
+            if title is None:
+                title, head_id = tx.row("SELECT title, head_id FROM sessions WHERE id = ?", session_id) or ("", None)
+                if head_id != replacement.head_id:
+                    raise SessionError(f"what was replaced in session {session_id!r} is not there any more")
+            return str(title)
 
     def branch(self, session_id: str, keep: int) -> str:
         """Make a session that begins with the first `keep` messages of this one, and return its id.
@@ -316,10 +335,10 @@ class SessionStore:
         with self._database.writing() as tx:
             return bool(tx.change("DELETE FROM sessions WHERE id = ? AND head_id IS NULL", session_id))
 
-    def rewrite(self, session_id: str, message: Message) -> None:
+    def rewrite(self, session_id: str, message: Message, *, head: int | None = None) -> None:
         """Put `message` in the place of the last one, which has to be an answer that is over."""
         with self._database.writing() as tx:
-            require_closed(tx, session_id)
+            require_closed(tx, session_id, head)
             head_id, role = tx.row(
                 "SELECT head_id, role FROM sessions JOIN messages ON messages.id = head_id WHERE sessions.id = ?",
                 session_id,
