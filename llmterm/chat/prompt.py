@@ -93,7 +93,7 @@ class TerminalPrompt:
         )
         if isinstance(result, Send | Compose | Leave):
             return result
-        self._echo(result)
+        self._echo(result.strip())  # a SPACE that came too late to pause an answer is no part of it
         return Send(result)
 
     def warm(self) -> Iterator[None]:
