@@ -10,7 +10,7 @@ from benchmarks.child import Usage
 from benchmarks.measure import Row, alternate, compared
 from benchmarks.programs import programs
 
-ROUNDS = 3
+ROUNDS = 7
 CHUNKS = 20_000
 GOAL = 11.0
 
