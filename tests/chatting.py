@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from llmterm.sessions import SessionInfo, SessionStore, export
 from tests.terminal import LLMTERM, Program, environment
-from tests.wire import Script, WireServer
+from tests.wire import Exchange, Script, WireServer
 
 # `opened` for a folder, as tests get it from their fixture.
 Open: TypeAlias = Callable[..., Any]
@@ -51,6 +51,25 @@ def opened(
         with Program(command, env, columns=columns, rows=rows) as program:
             program.wait_for(r"(?m)^>")
             yield Conversation(program, server, folder / "data")
+
+
+def until_hung_up(*texts: str, then: str = "") -> Script:
+    """Answer the first request with `texts` and then silence; any later one with `then`, and the end."""
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.start()
+        if asked > 1:
+            await exchange.text(then)
+            await exchange.end()
+            return
+        for text in texts:
+            await exchange.text(text)
+        await exchange.hung_up()
+
+    return script
 
 
 class Gate:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chatting import until_hung_up
 from tests.terminal import LLMTERM, Program, environment
-from tests.test_chat_terminal import until_hung_up
 from tests.wire import WireServer, say
 from tests.x11 import Display, other_window, require, x_server
 

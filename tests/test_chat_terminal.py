@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chatting import Gate, Open, opened
+from tests.chatting import Gate, Open, opened, until_hung_up
 from tests.terminal import LLMTERM, Program, environment
-from tests.wire import Exchange, Script, WireServer, say
+from tests.wire import Exchange, WireServer, say
 
 PAUSED = r"paused after (\d+) tokens? - SPACE resume - type to guide - Esc stop"
 
@@ -22,25 +22,6 @@ PAUSED = r"paused after (\d+) tokens? - SPACE resume - type to guide - Esc stop"
 @pytest.fixture
 def open_chat(tmp_path: Path) -> Open:
     return partial(opened, tmp_path)
-
-
-def until_hung_up(*texts: str, then: str = "") -> Script:
-    """Answer the first request with `texts` and then silence; any later one with `then`, and the end."""
-    asked = 0
-
-    async def script(exchange: Exchange) -> None:
-        nonlocal asked
-        asked += 1
-        await exchange.start()
-        if asked > 1:
-            await exchange.text(then)
-            await exchange.end()
-            return
-        for text in texts:
-            await exchange.text(text)
-        await exchange.hung_up()
-
-    return script
 
 
 def test_question_is_answered(open_chat: Open) -> None:

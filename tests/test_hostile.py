@@ -119,10 +119,10 @@ def play(text: str, dice: random.Random, write: Callable[[str], None], *, larges
         live = renderer.live()
         screen.paint(lines, live, ["status"])
         if dice.random() < 0.05:
-            gone = screen.settle(live)
+            screen.settle(live)
+            gone = screen.reopen()
             permanent += live[:gone]
             renderer.settle(gone)
-            screen.reopen()
     lines = renderer.advance() + renderer.close()
     screen.paint(lines, [], [])
     screen.clear()

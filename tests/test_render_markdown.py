@@ -827,3 +827,27 @@ def test_libraries_are_imported_only_when_text_comes() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert result.stdout.strip() == "[]"
+
+
+def test_a_row_that_was_settled_in_part_goes_on_with_its_next_word() -> None:
+    """At another width: what stands above is not shown again, the rest of its row is, in its style and as far in."""
+    renderer = MarkdownRenderer(width=40)
+    renderer.feed("- one two three four")
+    renderer.settle(1)
+
+    renderer.resize(16)
+    renderer.feed(" **five six** seven eight")
+
+    assert plain(renderer.live()) == ["  five six", "  seven eight"]
+    assert "\x1b[1mfive six" in renderer.live()[0]
+
+
+def test_a_row_that_was_settled_within_a_word_is_shown_again() -> None:
+    """A word is never torn."""
+    renderer = MarkdownRenderer(width=40)
+    renderer.feed("one two three fo")
+    renderer.settle(1)
+
+    renderer.feed("ur five")
+
+    assert renderer.live() == ["one two three four five"]

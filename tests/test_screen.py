@@ -144,16 +144,16 @@ def play(terminal: Terminal, screen: Screen, model: Model, step: tuple[str, int,
         model.footer = [f"f{line} {model.number}" for line in range(footer)]
         screen.paint(permanent, model.live, model.footer)
         return
-    gone = screen.settle(model.live, below=first)
-    model.permanent += model.live[:gone]
-    model.live, model.footer = model.live[gone:], []
+    screen.settle(model.live)
+    gone = len(model.live)
     if flag:
         prompt = "\r\n".join("prompt" for _ in range(min(first, terminal.size()[1])))
         terminal.write(f"{prompt}\r" + f"\x1b[{prompt.count(chr(10))}A" * ("\n" in prompt) + "\x1b[J")
-        screen.reopen()
+        gone = screen.reopen(below=first)
+    model.permanent += model.live[:gone]
+    model.live, model.footer = model.live[gone:], []
+    if flag:
         screen.paint([], model.live, [])
-    else:
-        model.permanent, model.live = model.permanent + model.live, []
 
 
 @given(st.integers(6, 30), st.integers(2, 14), st.lists(frames | pauses, max_size=15))
@@ -192,6 +192,32 @@ def test_permanent_lines_survive_any_change_of_size(
         screen.paint(lines, wide, [f"f{'y' * model.number}" for _ in range(footer)])
 
     assert [line for line in terminal.lines() if line.startswith("p")] == permanent
+
+
+@given(
+    st.lists(st.integers(0, 40), max_size=12),
+    st.integers(5, 40),
+    st.integers(2, 14),
+    st.booleans(),
+)
+def test_a_settled_block_is_found_again_after_a_change_of_size(
+    widths: list[int], columns: int, rows: int, reflows: bool
+) -> None:
+    """What is within reach is drawn over, nothing above it is touched, and what is not is said to be permanent."""
+    terminal = Terminal(40, 14)
+    screen = make_screen(terminal, reflows=reflows)
+    live = [f"{number:x}" + "l" * max(0, width - 1) for number, width in enumerate(widths)]
+    screen.paint(["p0", "p1"], live, ["status"])
+    screen.settle(live)
+
+    (terminal.reflow if reflows else terminal.resize)(columns, rows)
+    gone = screen.reopen()
+    screen.paint([], ["new"], [])
+
+    lines = terminal.lines()
+    assert lines[:2] == ["p0", "p1"]
+    assert lines[-1] == "new"
+    assert [line[0] for line in lines[2:-1] if not line.startswith("l")] == [line[0] for line in live[:gone]]
 
 
 @pytest.mark.parametrize("reflows", [False, True])
@@ -284,18 +310,18 @@ def test_the_footer_may_stand_on_the_last_row() -> None:
 
 
 def test_a_block_higher_than_the_screen_is_whole_after_a_pause() -> None:
-    """Settling prints what had been clipped, and says how many lines are out of reach."""
+    """Settling prints what had been clipped; reopening says how many lines are out of reach."""
     terminal = Terminal(20, 5)
     screen = make_screen(terminal)
     live = [f"l{number}" for number in range(10)]
     screen.paint(["p"], live, ["status"])
 
-    gone = screen.settle(live, below=1)
+    screen.settle(live)
 
-    assert gone == 6
     assert terminal.lines() == ["p", *live]
     assert terminal.cursor == (11, 0)
     assert not terminal.cursor_hidden
+    assert screen.reopen() == 6
 
 
 def test_a_resumed_block_goes_on_where_it_was_settled() -> None:
@@ -304,9 +330,9 @@ def test_a_resumed_block_goes_on_where_it_was_settled() -> None:
     screen = make_screen(terminal)
     live = [f"l{number}" for number in range(10)]
     screen.paint(["p"], live, ["status"])
-    gone = screen.settle(live, below=2)
+    screen.settle(live)
 
-    screen.reopen()
+    gone = screen.reopen(below=2)
     screen.paint([], [*live[gone:-1], "l9 longer", "l10"], ["status"])
     screen.paint([*live[gone:-1], "l9 longer", "l10"], [], [])
 

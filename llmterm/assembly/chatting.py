@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from llmterm import config
 from llmterm.assembly.launch import Launch, store, with_model
-from llmterm.assembly.look import Look, write
+from llmterm.assembly.look import Look, size, write
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import let_go, notice
 from llmterm.config import Settings
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from llmterm.chat.decision import Interrupts, Prompt
     from llmterm.chat.terminal import Signals, Terminal
     from llmterm.chat.view import View
+    from llmterm.chat.window import WindowSize
     from llmterm.keys.terminal import TerminalKeys
 
 
@@ -85,6 +86,7 @@ def _build(
     from llmterm.chat.decision import Interrupts
     from llmterm.chat.notifying import Notifier
     from llmterm.chat.stage import Stage
+    from llmterm.chat.window import WindowSize
 
     settings = launch.settings
     bound = asdict(settings.keys)
@@ -103,12 +105,14 @@ def _build(
         theme=settings.chat.theme,
     )
     view = look.view(lambda: look.theme(choices.theme, source.background))
+    window = WindowSize(size, time.monotonic, settles=look.settles)
     return Chat(
         registry=providers,
         store=sessions,
-        prompt=lambda chat: _prompt(chat, launch, look, source, interrupts),
+        prompt=lambda chat: _prompt(chat, launch, look, source, interrupts, view, window),
         stage=Stage(
             view=view,
+            window=window,
             keys=source,
             interrupts=interrupts,
             clock=time.monotonic,
@@ -133,7 +137,15 @@ def _build(
     )
 
 
-def _prompt(chat: Chat, launch: Launch, look: Look, source: TerminalKeys, interrupts: Interrupts) -> Prompt:
+def _prompt(
+    chat: Chat,
+    launch: Launch,
+    look: Look,
+    source: TerminalKeys,
+    interrupts: Interrupts,
+    view: View,
+    window: WindowSize,
+) -> Prompt:
     if look.plain:
         from llmterm.chat.lines import LinePrompt
 
@@ -148,8 +160,11 @@ def _prompt(chat: Chat, launch: Launch, look: Look, source: TerminalKeys, interr
         bindings=Bindings(suspend=chat.suspend, interrupts=interrupts),
         bar=chat.bar,
         echo=chat.echo,
+        covered=view.covered,
+        window=window,
         vi=launch.settings.chat.editing == "vi",
         color=look.color,
+        reflows=look.reflows,
     )
 
 

@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from llmterm.chat.view import View
     from llmterm.render.theme import ThemeName
 
-# Terminals that lay out long lines anew when their width changes, by a variable of theirs or by TERM_PROGRAM.
+# Terminals that lay out long lines anew when their width changes: by a variable of theirs, by the program's name, which
+# iTerm2 hands on to other machines in LC_TERMINAL, and by TERM, which every login takes along.
 _REFLOWING = ("TMUX", "VTE_VERSION", "KITTY_WINDOW_ID", "WEZTERM_PANE", "WT_SESSION", "ALACRITTY_WINDOW_ID")
-_REFLOWING_PROGRAMS = ("iTerm.app", "Apple_Terminal", "ghostty", "WezTerm", "vscode")
+_REFLOWING_PROGRAMS = ("iTerm.app", "iTerm2", "Apple_Terminal", "ghostty", "WezTerm", "vscode")
+_REFLOWING_TERMS = ("tmux", "xterm-kitty", "xterm-ghostty", "alacritty", "foot", "wezterm")
+# Those that cut them, within others too: what the others have set in the environment stays there.
+_CUTTING = ("STY", "XTERM_VERSION")
+# A multiplexer tells of a new size as late as this, in seconds (tmux: server_client_check_pane_resize); any other
+# terminal tells of it at once.
+_MULTIPLEXERS = ("tmux", "screen")
+_LATE, _AT_ONCE = 0.3, 0.05
 # Terminals that show what they do not understand: Linux's own console, and what knows no colours either.
 _NOT_ASKED = ("linux", "vt100", "vt102", "vt220", "ansi")
 _BYTE = 255
@@ -25,11 +33,16 @@ _BYTE = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """`asks`: the terminal can be asked for its background. `hint` is what the environment says of that."""
+    """`asks`: the terminal can be asked for its background. `hint` is what the environment says of that.
+
+    `reflows`: lines are laid out anew when the width changes. `settles`: for how many seconds a size must have been the
+    same to be the window's.
+    """
 
     plain: bool
     color: bool
     reflows: bool
+    settles: float
     links: bool
     asks: bool
     hint: str
@@ -44,7 +57,8 @@ class Look:
         return cls(
             plain=plain,
             color=color,
-            reflows=any(environ.get(name) for name in _REFLOWING) or environ.get("TERM_PROGRAM") in _REFLOWING_PROGRAMS,
+            reflows=_reflows(environ),
+            settles=_LATE if term.startswith(_MULTIPLEXERS) or environ.get("TMUX") else _AT_ONCE,
             links=color and term not in _NOT_ASKED,
             asks=color and term not in _NOT_ASKED,
             hint=environ.get("COLORFGBG", ""),
@@ -93,6 +107,17 @@ class Look:
             renderer=renderer,
             color=self.color,
         )
+
+
+def _reflows(environ: Mapping[str, str]) -> bool:
+    if not environ.get("TMUX") and any(environ.get(name) for name in _CUTTING):
+        return False
+    named = {environ.get("TERM_PROGRAM"), environ.get("LC_TERMINAL")}
+    return (
+        any(environ.get(name) for name in _REFLOWING)
+        or not named.isdisjoint(_REFLOWING_PROGRAMS)
+        or environ.get("TERM", "").startswith(_REFLOWING_TERMS)
+    )
 
 
 def size() -> tuple[int, int]:

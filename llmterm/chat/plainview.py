@@ -59,6 +59,9 @@ class PlainView:
     def resume(self, guidance: str) -> None:
         pass  # the text simply goes on
 
+    def covered(self, rows: int) -> None:
+        pass
+
     def displaced(self) -> None:
         pass  # nothing is ever drawn over
 

@@ -31,6 +31,8 @@ from prompt_toolkit.styles import Style
 from llmterm.chat.bindings import Bindings
 from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Compose, Decision, Leave, Send
+from llmterm.chat.reflow import ReflowRenderer
+from llmterm.chat.window import WindowSize
 from llmterm.errors import UsageError
 from llmterm.render.cells import chop, wrap
 from llmterm.render.sanitize import clean
@@ -66,12 +68,17 @@ class TerminalPrompt:
         bindings: Bindings,
         bar: Callable[[], str],
         echo: Callable[[str], None],
+        covered: Callable[[int], None],
+        window: WindowSize,
         vi: bool,
         color: bool,
+        reflows: bool,
     ) -> None:
         """`complete` gives what the text being typed may become; `bar` the line below it; `echo` shows what was sent.
 
-        A prompt is erased when it is over: of a text that is taller than the window it could leave its end only.
+        `covered` is told how many rows a pause has taken; `reflows` says that the terminal lays out its lines anew
+        when its width changes. A prompt is erased when it is over: of a text that is taller than the window it could
+        leave its end only.
         """
         self._source = source
         self._output = _output()
@@ -80,6 +87,9 @@ class TerminalPrompt:
         self._bindings = bindings
         self._bar = bar
         self._echo = echo
+        self._covered = covered
+        self._window = window
+        self._reflows = reflows
         self._mode = EditingMode.VI if vi else EditingMode.EMACS
         self._asking = self._session(bindings.asking(), _history(history))
         self._add_bar(self._asking)
@@ -102,12 +112,17 @@ class TerminalPrompt:
 
     async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
         session = self._pause_session()
+        renderer = session.app.renderer
+        assert isinstance(renderer, ReflowRenderer)
+        renderer.tallest = 0
         self._bindings.shortcuts = shortcuts
         try:
             return await self._pause(session, line, text)
         except asyncio.CancelledError:
             self.unsent = session.default_buffer.text
             raise
+        finally:
+            self._covered(renderer.tallest)
 
     async def _pause(self, session: PromptSession[Any], line: Callable[[], str], text: str) -> Decision:
         result = await session.prompt_async(
@@ -147,6 +162,7 @@ class TerminalPrompt:
             color_depth=self._depth,
             erase_when_done=True,
         )
+        session.app.renderer = ReflowRenderer(session.app, window=self._window, reflows=self._reflows)
         session.app.ttimeoutlen = _ESCAPE_BYTES
         session.app.timeoutlen = _ESCAPE_ENTER
         return session

@@ -16,6 +16,7 @@ from llmterm.chat.ahead import Ahead
 from llmterm.chat.decision import Interrupts
 from llmterm.chat.status import queue_lines, streaming_line
 from llmterm.chat.view import View
+from llmterm.chat.window import WindowSize
 from llmterm.journal import keep_journal
 from llmterm.keys import Key, KeySource
 from llmterm.messages import TextDelta, ThinkingDelta
@@ -50,12 +51,14 @@ class Stage:
         self,
         *,
         view: View,
+        window: WindowSize,
         keys: KeySource,
         interrupts: Interrupts,
         clock: Callable[[], float],
         holds: Callable[[], bool] = lambda: False,
     ) -> None:
         """`holds` tells whether a pause only holds the screen, while the stream is read on."""
+        self.window = window
         self.holds = holds
         self.ahead = Ahead()
         self.view = view
@@ -87,6 +90,7 @@ class _Performance:
         self._preparation = turn.provider.preparation(turn.request.model)
 
     async def run(self) -> Wish:
+        await self._stage.window.steady()
         self._view.frame(self._footer())  # before anything that may take its time
         async with self._stage.keys:
             tasks = [asyncio.create_task(self._beside(job)) for job in self._jobs()]
@@ -101,6 +105,7 @@ class _Performance:
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks)
+            await self._stage.window.steady()
         if self._failure is not None:
             raise self._failure
         return self._wish
@@ -130,6 +135,7 @@ class _Performance:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_IDLE_FRAME_SECONDS):
                     await self._changed.wait()
+            await self._stage.window.steady()
             self._changed.clear()
             began = self._clock()
             self._view.frame(self._footer())

@@ -75,6 +75,10 @@ class View(Protocol):
         """Go on where `pause` left off; the prompt is gone."""
         ...
 
+    def covered(self, rows: int) -> None:
+        """The prompt below a paused answer has taken so many rows."""
+        ...
+
     def displaced(self) -> None:
         """Something else has written on the screen since `pause`."""
         ...
@@ -113,6 +117,8 @@ class MarkdownView:
         self._renderer = renderer(self._drawn_at[0])
         self._resting = False
         self._displaced = False
+        # How many rows a prompt has taken since the pause.
+        self._covered = 1
         # How many lines of the answer are permanent.
         self._rows = 0
 
@@ -168,32 +174,34 @@ class MarkdownView:
         permanent = self._advance()
         live = self._renderer.live()
         self._screen.paint(permanent, live, [])
-        self._renderer.settle(self._screen.settle(live))
-        self._resting, self._displaced = True, False
+        self._screen.settle(live)
+        self._resting, self._displaced, self._covered = True, False, 1
 
     def resume(self, guidance: str) -> None:
         self._resting = False
-        displaced = self._displaced or self._size() != self._drawn_at
         if guidance:
             self._renderer.settle(len(self._renderer.live()))
             self._renderer.commit()
             lines = [f"{self._dim}{line}{self._plain}" for line in quoted(guidance)]
             self._screen.paint(["", *lines, ""], [], [])
-        elif displaced:
-            # Below something else, or on a screen laid out anew, the open block cannot be drawn over: show it again.
+        elif self._displaced:
+            # Below something else the open block cannot be drawn over: show it again.
             self._screen.clear()
             self._renderer.unsettle()
         else:
-            self._screen.reopen()
+            self._reopen()
+
+    def covered(self, rows: int) -> None:
+        self._covered = max(self._covered, rows)
 
     def displaced(self) -> None:
         self._displaced = True
 
     def close(self) -> None:
-        if self._resting and (self._displaced or self._size() != self._drawn_at):
+        if self._resting and self._displaced:
             self._renderer.settle(len(self._renderer.live()))  # it stands further up, whole
         elif self._resting:
-            self._screen.reopen()
+            self._reopen()
         self._resting = False
         self._fit()
         rest = [*self._advance(), *self._renderer.close()]
@@ -213,6 +221,9 @@ class MarkdownView:
         self._screen.paint([f"{style}{row}{self._plain}" for row in lines], [], [])
         self._screen.clear()
         self._displaced = True
+
+    def _reopen(self) -> None:
+        self._renderer.settle(self._screen.reopen(below=self._covered))
 
     def _advance(self) -> list[str]:
         lines = self._renderer.advance()

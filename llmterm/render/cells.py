@@ -133,6 +133,11 @@ def breaks(text: str, width: int) -> list[int]:
     return cuts
 
 
+def height(text: str, width: int) -> int:
+    """Return how many rows a terminal makes of one line of `text` that is wider than its window; at least so many."""
+    return len(chop(text, width)) if _EVEN.fullmatch(text) else max(1, -(-usual_len(text) // width))
+
+
 def wrap(text: str, width: int) -> list[str]:
     """Return one line of `text` as lines of at most `width` cells, without trailing white space."""
     cuts = [0, *breaks(text, width), len(text)]

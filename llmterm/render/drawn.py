@@ -43,6 +43,25 @@ def clip(line: str, columns: int, cell_len: Callable[[str], int]) -> str:
     return "".join(kept)
 
 
+def behind(line: str, count: int) -> str:
+    """Return `line` without its first `count` visible characters, as far in as it was; nothing if they end in a word."""
+    text = bare(line)
+    parts = _SEQUENCE.split(line)
+    for index in range(0, len(parts), 2):
+        at = 0
+        while count and at < len(parts[index]):
+            count -= not parts[index][at].isspace()
+            at += 1
+        parts[index] = parts[index][at:]
+    if bare("".join(parts))[:1].strip():
+        return ""
+    for index in range(0, len(parts), 2):
+        parts[index] = parts[index].lstrip()
+        if parts[index]:
+            break
+    return text[: len(text) - len(text.lstrip())] + "".join(parts)
+
+
 def patch(old: str, new: str) -> str:
     """Return what makes a row that shows `old`, with the cursor at its beginning, show `new`."""
     same = _common(old, new)

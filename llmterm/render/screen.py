@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from llmterm.render.cells import height
 from llmterm.render.drawn import bare, clip, patch
 
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
@@ -40,7 +41,7 @@ class Screen:
         # The live area as it was written. While it is up, the cursor is hidden, at the beginning of its last line:
         # there it stays when a terminal wraps that line anew.
         self._area: list[str] = []
-        # After `settle` and until the next frame the cursor is shown, on the line below the lines that can be reached.
+        # After `settle` and until the next frame the cursor is shown, on the line below these.
         self._settled: list[str] = []
         self._below = False
         # After a change of size the lines are still known, but not what they look like.
@@ -57,26 +58,26 @@ class Screen:
         self._settled = []
         self._draw(permanent, area)
 
-    def settle(self, live: Sequence[str], *, below: int = 4) -> int:
-        """Draw all of `live`, without a footer, and leave the cursor, shown, on the line below, for a prompt.
+    def settle(self, live: Sequence[str]) -> None:
+        """Draw all of `live`, without a footer, and leave the cursor, shown, on the line below, for a prompt."""
+        self._draw(live, [])
+        self._settled = list(live)
 
-        Return how many of the first lines cannot be reached any more when the prompt, of at most `below` rows, is
-        gone: these are permanent. The others can be taken back by `reopen`.
+    def reopen(self, *, below: int = 1) -> int:
+        """Make the settled lines the live area again; the cursor must be where `settle` left it.
+
+        Return how many of the first ones cannot be reached, as they have scrolled away: these are permanent. `below`
+        is how many rows were taken below them, in which the cursor was.
         """
         columns, rows = self._dimensions()
-        self._draw(live, [])
         reach = rows - max(1, below)
-        count = len(live)
-        while count and self._height(live[count - 1], columns) <= reach:
+        count = len(self._settled)
+        while count and (taken := self._rows(self._settled[count - 1], columns)) <= reach:
             count -= 1
-            reach -= self._height(live[count], columns)
-        self._settled = list(live[count:])
-        return count
-
-    def reopen(self) -> None:
-        """Make the settled lines the live area again; the cursor must be where `settle` left it."""
-        self._area, self._settled = self._settled, []
+            reach -= taken
+        self._area, self._settled = self._settled[count:], []
         self._below = bool(self._area)
+        return count
 
     def clear(self) -> None:
         """Remove the live area; the cursor is shown, at its top."""
@@ -86,13 +87,11 @@ class Screen:
     def resized(self) -> None:
         """Take note that the terminal has a new size; a frame notices it by itself."""
         columns, rows = self._dimensions()
-        self._settled = []
         if not self._area:
             return
         above = self._area if self._below else self._area[:-1]
-        height = sum(self._height(line, columns) for line in above) if self._reflows else len(above)
         # At the bottom of a screen that became lower the area's top may have left it: never move further than that.
-        self._rows_above = min(height, rows - 1)
+        self._rows_above = min(sum(self._rows(line, columns) for line in above), rows - 1)
 
     def _draw(self, permanent: Sequence[str], area: list[str]) -> None:
         if self._dimensions() != self._drawn_at:
@@ -140,9 +139,13 @@ class Screen:
         up = self._rows_above
         if up is None:
             columns = self._dimensions()[0]
-            up = sum(self._height(line, columns) for line in self._area) if self._below else 0
+            up = sum(self._rows(line, columns) for line in self._area) if self._below else 0
         rows = "\r\n".join(lines)
         return f"\r{_up(up)}{_CLEAR_DOWN}{rows}"
+
+    def _rows(self, line: str, columns: int) -> int:
+        """Return how many rows a line takes that is on the screen."""
+        return height(bare(line), columns if self._reflows else self._drawn_at[0])
 
     def _height(self, line: str, columns: int) -> int:
         """Return how many rows a line takes that was written without regard for the width."""

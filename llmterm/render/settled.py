@@ -6,7 +6,7 @@ block is laid out again later, those lines must not appear a second time.
 
 from __future__ import annotations
 
-from llmterm.render.drawn import bare
+from llmterm.render.drawn import bare, behind
 
 
 class Settled:
@@ -33,7 +33,10 @@ class Settled:
         while seen and index < len(plain):
             row = "".join(plain[index].split())
             if not seen.startswith(row):
-                break
+                rest = lines[index]
+                if row.startswith(seen):
+                    rest = behind(rest, len(seen)) or rest
+                return [rest, *lines[index + 1 :]]
             seen = seen[len(row) :]
             index += 1
         return lines[index:]

@@ -1,0 +1,140 @@
+"""A window that changes its size while the chat waits, in a terminal that lays its lines out anew."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.chatting import until_hung_up
+from tests.terminal import LLMTERM, environment
+from tests.tmux import Tmux
+from tests.wire import Exchange, Script, WireServer
+
+SIZES = [(60, 30), (120, 30), (60, 20), (100, 24), (25, 40), (120, 30)]
+WORDS = [f"word{number}" for number in range(40)]
+
+
+@contextmanager
+def asked(script: Script) -> Iterator[Tmux]:
+    """A chat of 120 columns in which a question was asked."""
+    with tempfile.TemporaryDirectory() as name, WireServer(script) as server:
+        env = environment(Path(name), OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test")
+        command = [*LLMTERM, "chat", "--provider", "openai", "--model", "test", "--no-marker"]
+        with Tmux(Path(name), command, env, columns=120, rows=30) as window:
+            window.wait_for(r"(?m)^>")
+            window.send("go")
+            window.press("Enter")
+            yield window
+
+
+@contextmanager
+def paused() -> Iterator[Tmux]:
+    """A chat that is paused in an open paragraph of three rows."""
+    with asked(until_hung_up("First.\n\n", " ".join(WORDS), then=" and the end.")) as window:
+        window.wait_for(WORDS[-1])
+        window.send(" ")
+        window.wait_for(r"paused after .* Esc stop\n>")
+        yield window
+
+
+def shown_once(window: Tmux) -> None:
+    """Nothing of the answer is lost, and nothing of it or of the pause line stands anywhere twice."""
+    words = window.text.split()
+    assert [word for word in words if word.startswith("word")] == WORDS
+    assert words.count("First.") == 1
+
+
+@pytest.mark.parametrize("sizes", [SIZES, SIZES[:1], SIZES[:3]], ids=["many", "narrower", "lower"])
+def test_pause_stands_once_whatever_the_size(sizes: list[tuple[int, int]]) -> None:
+    """The pause line and what is typed below it are laid out anew; what stands above stays as it is."""
+    with paused() as window:
+        window.send("guide it with this text")
+        for columns, rows in sizes:
+            window.resize(columns, rows)
+        window.send(" please")
+        window.wait_for("text please")
+
+        shown_once(window)
+        assert window.text.split().count("paused") == 1
+        assert window.text.count("guide it") == 1
+
+
+def test_window_that_is_dragged_while_an_answer_streams_loses_nothing() -> None:
+    """Changes of size that come faster than the program is told of them leave each word where it belongs, once."""
+    dice = random.Random(7)
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        for first in range(0, 400, 20):
+            for number in range(first, first + 20):
+                await exchange.text(f"word{number} ")
+                await asyncio.sleep(0.003)
+            await exchange.text("\n\n")
+        await exchange.text("The end.")
+        await exchange.end()
+
+    with asked(script) as window:
+        window.wait_for("word40")
+        columns = 120
+        for _ in range(60):
+            columns = min(160, max(20, columns + dice.randint(-20, 20)))
+            window.resize(columns, dice.choice([30, 25, 20]))
+        window.resize(100, 30)
+        window.wait_for(r"The end\.\n\n>")
+
+        words = [word for word in window.text.split() if word.startswith("word")]
+        assert words == [f"word{number}" for number in range(400)]
+        assert window.text.count("SPACE pause ") == window.text.count("tokens/s") == 0
+
+
+def test_tall_guidance_that_is_taken_back_does_not_repeat_the_answer() -> None:
+    """What the prompt has pushed out of the window is not drawn over, and not drawn again."""
+    with paused() as window:
+        window.resize(60, 14)
+        window.send("guide " * 110)
+        window.wait_for("guide guide")
+        window.press("C-u")
+        window.wait_for(lambda: "guide g" not in window.text)
+        window.press("Space")
+        window.wait_for(r"and the end\.\n\n>")
+
+        shown_once(window)
+
+
+@pytest.mark.parametrize("key", ["Space", "Escape"])
+def test_answer_stands_once_after_a_pause_in_which_the_size_changed(key: str) -> None:
+    """The open paragraph is drawn over, not again."""
+    with paused() as window:
+        for columns, rows in SIZES:
+            window.resize(columns, rows)
+        window.send("x")
+        window.wait_for(r"\n> x")
+        window.press("BSpace")
+        window.wait_for(r"\n> *$")
+        window.press(key)
+        window.wait_for(r"and the end\.\n\n>" if key == "Space" else "/continue goes on")
+
+        shown_once(window)
+        assert "paused" not in window.text
+
+
+def test_draft_stands_once_whatever_the_size() -> None:
+    """At the prompt of the chat as at that of a pause."""
+    draft = " ".join(f"draft{number}" for number in range(20))
+    with paused() as window:
+        window.press("Escape")
+        window.wait_for("/continue goes on")
+        window.send(draft)
+        for columns, rows in SIZES:
+            window.resize(columns, rows)
+        window.send(" more")
+        window.wait_for("draft19 more")
+
+        shown_once(window)
+        assert "".join(window.text.split()).count(draft.replace(" ", "")) == 1
