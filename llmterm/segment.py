@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from llmterm import log
+from llmterm import log, tokens
 from llmterm.marker import MarkerScanner
 from llmterm.messages import EndReason, Mode, Reply, Request, Segment, Timing, Usage
 from llmterm.progress import Progress
 
 if TYPE_CHECKING:
     from llmterm.seam import Seam
-
-# A rough size of a token, for the figures of a segment that was cut before its usage came.
-_CHARACTERS_PER_TOKEN = 4
 
 
 class OpenSegment:
@@ -160,8 +157,9 @@ class OpenSegment:
         return self._seam.held if self._seam.restarted else self._seam.join.cut
 
     def _estimate(self, reply: Reply) -> Usage:
-        asked = sum(len(message.text) for message in self._request.messages)
-        return Usage(input_tokens=asked // _CHARACTERS_PER_TOKEN, output_tokens=reply.chunks, estimated=True)
+        """Return what the segment may have taken: it was cut before its usage came, or there is none."""
+        asked = tokens.of_messages(self._request.messages)
+        return Usage(input_tokens=asked, output_tokens=reply.chunks, estimated=True)
 
     def _elapsed(self) -> int:
         return self._since_start(self._clock()) or 0

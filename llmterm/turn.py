@@ -37,6 +37,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import Provider
+from llmterm.providers.attaching import noted
 from llmterm.segment import OpenSegment
 from llmterm.states import AT_REST, TRANSITIONS, TurnState, end_reason, outcome
 
@@ -221,7 +222,7 @@ class Turn:
 
     def _open(self, request: Request, mode: Mode, guidance: str) -> OpenSegment:
         return OpenSegment(
-            request,
+            noted(request, self._provider.accepts(request.model)),  # as it is sent
             self.reply,
             provider=self._provider.name,
             progress=self.progress,

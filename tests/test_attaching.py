@@ -10,8 +10,7 @@ from llmterm.errors import UsageError
 from llmterm.messages import Attachment, Message, Request, Role
 from llmterm.providers import anthropic, cohere, gemini, ollama, openai, responses
 from llmterm.providers.accepted import accepted
-from llmterm.providers.attaching import MB, PDF, Accepts, noted, refused, tokens
-from llmterm.providers.http import about
+from llmterm.providers.attaching import MB, PDF, Accepts, noted, refused
 from llmterm.providers.wire import Wire
 
 CAT = Attachment(name="cat.png", media_type="image/png", data=b"12345")
@@ -288,16 +287,3 @@ def test_no_name_breaks_what_is_known(provider: str, model: str, configured: lis
     found = accepted(provider, openai.wire(), model, configured)
 
     assert configured is None or found.kinds == {"image", "pdf"}.intersection(configured)
-
-
-# Figures
-
-
-def test_attachments_count_in_tokens() -> None:
-    """An image about as much as a page, a PDF by its size, but never without end."""
-    large = Attachment(name="l.pdf", media_type=PDF, data=bytes(50 * MB))
-
-    assert 1_000 < tokens(CAT) < 3_000
-    assert 1_000 < tokens(PAPER) < 5_000
-    assert 100_000 < tokens(large) < 300_000
-    assert about(request(asked(CAT, PAPER, text="four"))) == 1 + tokens(CAT) + tokens(PAPER)

@@ -27,6 +27,7 @@ LAYERS = [
         "seam",
         "segment",
         "states",
+        "tokens",
     },
     {"clipboard", "config", "keys", "render", "sessions", "transport"},
     {"providers"},

@@ -156,6 +156,9 @@ def test_too_large_a_file_says_what_is_possible(folder: Path) -> None:
 
     with pytest.raises(UsageError, match=r"long\.txt is too large \(524,289 bytes; a text may have 524,288\)"):
         read(folder, "long.txt")
+    (folder / "long.txt").write_bytes(b"x" + "ß".encode() * 512 * 1024)  # one of them lies across the limit
+    with pytest.raises(UsageError, match=r"long\.txt is too large"):
+        read(folder, "long.txt")
     with pytest.raises(UsageError, match=r"huge\.png is too large \(at most 52,428,800 bytes"):
         expand("@huge.png", folder)
 
@@ -167,7 +170,9 @@ def test_too_large_a_file_says_what_is_possible(folder: Path) -> None:
         ("Grüße".encode(), "Grüße"),
         (b"one\r\ntwo\r\n", "one\ntwo\n"),
         (b"", ""),
+        (b"x" * 512 * 1024, "x" * 512 * 1024),
     ],
+    ids=["mark", "umlaut", "line ends", "empty", "longest"],
 )
 def test_text_is_read_as_utf_8(folder: Path, data: bytes, text: str) -> None:
     """Without its byte order mark, with plain line ends."""

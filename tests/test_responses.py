@@ -29,7 +29,7 @@ from llmterm.messages import (
 from llmterm.providers.responses import parse, payload, wire
 from llmterm.providers.stream import WireStream
 from llmterm.providers.wire import Failure, MalformedFrameError, Opaque
-from llmterm.transport import Call, Transport
+from llmterm.transport import Call, Embedded, Transport
 from tests.wire import Exchange, Script, WireServer
 
 QUESTION = Message(role="user", text="q")
@@ -56,8 +56,12 @@ def test_image_and_pdf_are_parts_of_the_question() -> None:
     image = Attachment(name="cat.png", media_type="image/png", data=b"\xfb\xef\xbe")
     paper = Attachment(name="paper.pdf", media_type="application/pdf", data=b"%PDF")
     sent = [
-        {"type": "input_image", "image_url": "data:image/png;base64,++++"},
-        {"type": "input_file", "filename": "paper.pdf", "file_data": "data:application/pdf;base64,JVBERg=="},
+        {"type": "input_image", "image_url": Embedded(b"\xfb\xef\xbe", "data:image/png;base64,")},
+        {
+            "type": "input_file",
+            "filename": "paper.pdf",
+            "file_data": Embedded(b"%PDF", "data:application/pdf;base64,"),
+        },
     ]
     both, mute = (Message(role="user", text=text, attachments=(image, paper)) for text in ("q", ""))
 

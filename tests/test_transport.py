@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import inspect
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -30,11 +32,12 @@ from llmterm.framing import Frame
 from llmterm.messages import StreamLimits
 from llmterm.providers.openai import wire
 from llmterm.providers.stream import WireStream
-from llmterm.transport import Call, FrameStream, Transport, error_words, redact
+from llmterm.transport import Call, Embedded, FrameStream, Transport, error_words, redact
 from llmterm.transport.failures import translate
 from tests.wire import Exchange, WireServer, say
 
 KEY = "sk-very-secret"
+IMAGE = bytes(range(256)) * 64 * 1024  # 16 MB
 SHORT = StreamLimits(connect_timeout=5, chunk_timeout=0.2)
 
 
@@ -461,3 +464,66 @@ async def test_kept_connection_that_the_server_has_closed_is_no_failure(transpor
             stream = await open_stream(transport, server)
             assert len(await read_all(stream)) == 4
             await stream.aclose()
+
+
+# What is attached
+
+
+def attaching(url: str) -> Call:
+    """Return a call with more in it than sockets hold back."""
+    return replace(call(url), payload={"text": "q", "image": Embedded(IMAGE, "data:image/png;base64,"), "last": 1})
+
+
+async def test_large_attachment_arrives_whole(transport: Transport) -> None:
+    """With its length said before: some servers take nothing else."""
+    with WireServer(say("a")) as server:
+        stream = await transport.open(attaching(server.base_url), StreamLimits())
+        await stream.aclose()
+
+        [exchange] = server.exchanges
+        text = f"data:image/png;base64,{base64.b64encode(IMAGE).decode()}"
+        assert exchange.body == {"text": "q", "image": text, "last": 1}
+        assert "transfer-encoding" not in exchange.headers
+
+
+async def test_attachment_is_sent_again_on_a_new_connection(transport: Transport) -> None:
+    """All of it, however much had been sent on the one that was closed."""
+
+    async def script(exchange: Exchange) -> None:
+        await say("a")(exchange)
+        if len(server.exchanges) == 1:
+            await Exchange(exchange._reader, exchange._writer).read_request()
+            exchange.drop()
+
+    with WireServer(script) as server:
+        for _ in range(2):
+            stream = await transport.open(attaching(server.base_url), StreamLimits())
+            assert len(await read_all(stream)) == 4
+            await stream.aclose()
+
+        first, second = server.exchanges
+        assert first.body == second.body
+
+
+async def test_cancel_while_an_attachment_is_sent_hangs_up(transport: Transport) -> None:
+    """A pause does not wait until megabytes are through."""
+    began = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        began.set()  # and no more is read: what follows is stuck
+        await ended.wait()
+        writer.close()
+
+    ended = asyncio.Event()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        asking = asyncio.create_task(transport.open(attaching(f"http://127.0.0.1:{port}/"), StreamLimits()))
+        await began.wait()
+
+        asking.cancel()
+        await asyncio.wait({asking})
+
+        assert asking.cancelled()
+        assert transport.connections == 0
+        ended.set()

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from llmterm.errors import AuthError, ConfigError, NetworkError, StreamTimeoutError, TurnStateError
 from llmterm.fallback import Fallback
 from llmterm.messages import (
+    Attachment,
     EndReason,
     Finished,
     Message,
@@ -627,6 +628,17 @@ async def test_end_of_the_loop_keeps_the_record_straight(provider: ScriptedProvi
     await asyncio.wait({pump})
 
     assert (turn.state, turn.reply.text, provider.stream.closed) == (TurnState.CANCELLED, "x", True)
+
+
+async def test_estimate_counts_only_what_was_sent(provider: ScriptedProvider) -> None:
+    """An image that the model does not take costs it a line of text."""
+    image = Attachment(name="cat.png", media_type="image/png", data=b"no size")
+    turn = Turn(provider, replace(REQUEST, messages=(Message(role="user", text="q", attachments=(image,)),)))
+    await streaming(provider, turn, "a")
+
+    snapshot = await turn.pause()
+
+    assert snapshot.reply.segments[0].usage == Usage(input_tokens=4, output_tokens=1, estimated=True)
 
 
 class TurnMachine(RuleBasedStateMachine):

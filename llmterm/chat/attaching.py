@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +63,7 @@ class Attaching:
         `ask` tells whether the message was taken. Where it was not, or that or anything else fails, what waited goes on
         waiting. Raises UsageError for a file that cannot be attached.
         """
-        text, attached, said = expand(text, self._folder)
+        text, attached, said = await asyncio.to_thread(expand, text, self._folder)  # a disk may be slow, or far away
         for line in said:
             self._say(line)
         blocks = [each.block() for each in self._waiting if isinstance(each, TextFile)]
@@ -104,7 +105,7 @@ class Attaching:
             self._waiting.clear()
             self._again.clear()
         elif name:
-            self._waiting.append(read(self._folder, name))
+            self._waiting.append(await asyncio.to_thread(read, self._folder, name))
         waiting = ", ".join(self.names)
         self._say(f"with the next message: {waiting}" if waiting else "nothing is attached to the next message")
 

@@ -6,6 +6,7 @@ the text it is. `@` never takes a hidden file: text pasted from elsewhere must n
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -78,15 +79,21 @@ def read(folder: Path, name: str) -> TextFile | Attachment:
         raise UsageError(f"{name} is too large", hint=f"at most {_FILE_LIMIT:,} bytes can be attached")
     if kind := media_type(data):
         return Attachment(name=path.name, media_type=kind, data=data)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
+    text = _text(data)
+    if text is None:
         raise UsageError(f"{name} cannot be attached", hint="a text in UTF-8, PNG, JPEG, GIF, WebP or PDF can be")
     if size > _TEXT_LIMIT:
         raise UsageError(f"{name} is too large", hint=f"{size:,} bytes; a text may have {_TEXT_LIMIT:,}")
     return TextFile(name, text.replace("\r\n", "\n"), size)
+
+
+def _text(data: bytes) -> str | None:
+    """Return the text that `data` is or, where that would be too large, begins with; None where it is no text."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(data[:_TEXT_LIMIT], final=len(data) <= _TEXT_LIMIT)
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text.removeprefix("\ufeff")
 
 
 def expand(text: str, folder: Path) -> tuple[str, tuple[Attachment, ...], list[str]]:

@@ -34,7 +34,8 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers.attaching import PDF
-from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, base64_of, decoded, number
+from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, decoded, number
+from llmterm.transport import Embedded
 
 _VERSION = "2023-06-01"
 _LEAST_BUDGET = 1024
@@ -171,7 +172,7 @@ def _message(message: Message, traits: _Traits) -> dict[str, Any]:
 
 def _attached(attachment: Attachment) -> dict[str, Any]:
     """Return a block: https://platform.claude.com/docs/en/build-with-claude/vision, .../pdf-support."""
-    source = {"type": "base64", "media_type": attachment.media_type, "data": base64_of(attachment)}
+    source = {"type": "base64", "media_type": attachment.media_type, "data": Embedded(attachment.data)}
     return {"type": "document" if attachment.media_type == PDF else "image", "source": source}
 
 

@@ -24,26 +24,12 @@ PDF = "application/pdf"
 _NOUNS: dict[Kind | None, str] = {"image": "image", "pdf": "PDF", None: "file"}
 _LONGEST_NAME = 100
 
-# What an image of the size to which most providers scale it takes, and a page, which is read as text and as an image.
-# https://platform.claude.com/docs/en/build-with-claude/vision, .../pdf-support; pages have some 50 kB more or less.
-_IMAGE_TOKENS = 1_600
-_PAGE_TOKENS = 2_300
-_PAGE_BYTES = 50_000
-_MOST_PAGES = 100
-
 
 def kind_of(media_type: str) -> Kind | None:
     """Return what a media type is, None for what no provider takes."""
     if media_type == PDF:
         return "pdf"
     return "image" if media_type.startswith("image/") else None
-
-
-def tokens(attachment: Attachment) -> int:
-    """Return about how many tokens an attachment takes; without a look inside, its size has to tell."""
-    if kind_of(attachment.media_type) != "pdf":
-        return _IMAGE_TOKENS
-    return _PAGE_TOKENS * min(1 + len(attachment.data) // _PAGE_BYTES, _MOST_PAGES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

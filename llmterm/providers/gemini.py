@@ -140,7 +140,7 @@ def _thinks(model: str) -> bool:
 
 
 def _content(message: Message) -> dict[str, Any]:
-    # Before the text that is about them: https://ai.google.dev/gemini-api/docs/image-understanding; the SDK encodes.
+    # Before the text that is about them: https://ai.google.dev/gemini-api/docs/image-understanding; `Genai` encodes.
     parts: list[dict[str, Any]] = [
         {"inline_data": {"mime_type": each.media_type, "data": each.data}} for each in message.attachments
     ]

@@ -6,11 +6,12 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from llmterm import tokens
 from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError
 from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.accepted import accepted
-from llmterm.providers.attaching import Accepts, noted, tokens
+from llmterm.providers.attaching import Accepts, noted
 from llmterm.providers.lessons import Lessons
 from llmterm.providers.patient import PatientStream
 from llmterm.providers.stream import WireStream
@@ -20,7 +21,6 @@ from llmterm.transport import Call, Endpoint, Transport
 # What asking for the list of models may take, in seconds.
 _LISTING = StreamLimits(first_token_timeout=10.0, chunk_timeout=10.0, stream_timeout=20.0)
 _NEAREST_SECONDS = 3.0
-_CHARACTERS_PER_TOKEN = 4
 
 
 def free(_model: str, _usage: Usage) -> None:
@@ -29,9 +29,7 @@ def free(_model: str, _usage: Usage) -> None:
 
 def about(request: Request) -> int:
     """Return about how many tokens a request takes, for limits that count them."""
-    said = sum(len(message.text) for message in request.messages)
-    attached = sum(tokens(each) for message in request.messages for each in message.attachments)
-    return said // _CHARACTERS_PER_TOKEN + attached + (request.options.max_tokens or 0)
+    return tokens.of_messages(request.messages) + (request.options.max_tokens or 0)
 
 
 class HttpProvider:

@@ -13,8 +13,8 @@ from typing import Any
 from llmterm.errors import ServerError
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
-from llmterm.providers.wire import Failure, Wire, WireEvent, base64_of, bearer, decoded, number
-from llmterm.transport import error_words
+from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, number
+from llmterm.transport import Embedded, error_words
 
 PULL_PATH = "/api/pull"
 
@@ -54,7 +54,7 @@ def payload(request: Request) -> dict[str, Any]:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    images = [base64_of(each) for each in message.attachments]
+    images = [Embedded(each.data) for each in message.attachments]
     return {"role": message.role, "content": message.text, **({"images": images} if images else {})}
 
 

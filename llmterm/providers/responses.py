@@ -101,7 +101,7 @@ def _items(message: Message, thinker: str) -> Iterator[dict[str, Any]]:
     yield {"role": "assistant", "content": [{"type": "output_text", "text": message.text}]}
 
 
-def _attached(attachment: Attachment) -> dict[str, str]:
+def _attached(attachment: Attachment) -> dict[str, Any]:
     """Return a part of a message: https://developers.openai.com/api/docs/guides/images-vision, .../file-inputs."""
     if attachment.media_type == PDF:
         return {"type": "input_file", "filename": attachment.name, "file_data": data_url(attachment)}

@@ -6,7 +6,6 @@ keeps any state. What needs memory over several frames (the last usage, blocks t
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from llmterm.errors import ProviderError, ServerError
 from llmterm.framing import Frame, Framing
 from llmterm.messages import Attachment, Continuation, Request, StreamEvent
 from llmterm.providers.attaching import Kind
+from llmterm.transport import Embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,9 @@ def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"} if key else {}
 
 
-def base64_of(attachment: Attachment) -> str:
-    return base64.b64encode(attachment.data).decode("ascii")
-
-
-def data_url(attachment: Attachment) -> str:
+def data_url(attachment: Attachment) -> Embedded:
     """Return the attachment as a URL that holds it: https://www.rfc-editor.org/rfc/rfc2397."""
-    return f"data:{attachment.media_type};base64,{base64_of(attachment)}"
+    return Embedded(attachment.data, f"data:{attachment.media_type};base64,")
 
 
 def decoded(frame: Frame) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """HTTP and what makes it bearable: timeouts, retries, limits, errors in plain words, sockets that close at once."""
 
+from llmterm.transport.body import Embedded
 from llmterm.transport.breaker import Breaker
 from llmterm.transport.call import Call
 from llmterm.transport.client import FrameStream, Transport
@@ -12,6 +13,7 @@ from llmterm.transport.retry import RetryPolicy
 __all__ = [
     "Breaker",
     "Call",
+    "Embedded",
     "Endpoint",
     "FrameStream",
     "KeyRing",

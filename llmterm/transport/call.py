@@ -12,7 +12,10 @@ from llmterm.framing import Framing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A POST of `payload`, or a GET where there is none. `who` is the provider; `secrets` never appear in an error."""
+    """A POST of `payload`, or a GET where there is none. `who` is the provider; `secrets` never appear in an error.
+
+    In a payload is what JSON has, and `Embedded` for bytes.
+    """
 
     who: str
     url: str

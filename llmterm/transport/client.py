@@ -20,6 +20,7 @@ from llmterm import __version__, log
 from llmterm.errors import ConfigError, ProtocolError
 from llmterm.framing import Frame, decoder
 from llmterm.messages import StreamLimits
+from llmterm.transport.body import Body
 from llmterm.transport.call import Call
 from llmterm.transport.failures import no_token, refusal, request_id, silence, too_slow, translated
 
@@ -236,12 +237,12 @@ class Transport:
         if not call.has_port:
             raise ConfigError(f"{call.who}: {call.address} is no address of an API", hint="check the base URL")
         client = self.client()
-        posted = call.payload is not None
+        body = None if call.payload is None else Body(call.payload)
         request = client.build_request(
-            "POST" if posted else "GET",
+            "GET" if body is None else "POST",
             call.url,
-            content=json.dumps(call.payload, ensure_ascii=False).encode("utf-8", "replace") if posted else None,
-            headers=_headers(call),
+            content=body,
+            headers=_headers(call) if body is None else {**_headers(call), "content-length": str(body.size)},
             timeout=httpx2.Timeout(
                 connect=limits.connect_timeout,
                 read=None,  # silence is measured here, by what has come of the answer
@@ -266,10 +267,10 @@ class Transport:
         )
         if response.status_code != httpx2.codes.OK:
             try:
-                body = await _head(response, _MAX_ERROR_BYTES)
+                said = await _head(response, _MAX_ERROR_BYTES)
             finally:
                 await response.aclose()
-            raise refusal(call, response, body)
+            raise refusal(call, response, said)
         return response
 
     def client(self) -> httpx2.AsyncClient:

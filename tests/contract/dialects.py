@@ -253,8 +253,8 @@ class Gemini:
         return self._with("application/pdf", data, text)
 
     def _with(self, media_type: str, data: bytes, text: str) -> object:
-        # As google-genai writes it; a server takes either alphabet: https://protobuf.dev/programming-guides/json/
-        inline = {"mime_type": media_type, "data": base64.urlsafe_b64encode(data).decode()}
+        # google-genai would write the other alphabet; a server takes either: https://protobuf.dev/programming-guides/json/
+        inline = {"mime_type": media_type, "data": _base64(data)}
         return {"role": "user", "parts": [{"inlineData": inline}, {"text": text}]}
 
     def _part(self, part: object) -> bytes:

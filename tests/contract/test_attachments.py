@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +68,26 @@ async def test_model_without_eyes_gets_a_line_for_each(dialect: Dialect) -> None
         plain = await sent(caller, about("look\n\n[image: cat.png]\n[PDF: paper.pdf]"), model=model)
 
     assert message == plain
+
+
+async def test_large_image_arrives_as_documented(remote: Dialect) -> None:
+    """It is encoded in slices while it is sent, which nobody sees who puts them together."""
+    data = PNG + bytes(range(256)) * 2048
+    large = Attachment(name="large.png", media_type="image/png", data=data)
+    async with Caller(remote, answering(remote, *whole(remote, "a"))) as caller:
+        message = await sent(caller, about("what is it?", large), model=remote.sighted)
+
+    assert message == remote.with_image("what is it?", data)
+
+
+async def test_images_arrive_in_their_order(remote: Dialect) -> None:
+    """One may be about the other."""
+    other = Attachment(name="dog.png", media_type="image/png", data=PNG[::-1])
+    async with Caller(remote, answering(remote, *whole(remote, "a"))) as caller:
+        said = json.dumps(await sent(caller, about("first and second", other, IMAGE), model=remote.sighted))
+
+    places = [said.index(base64.b64encode(each.data).decode()) for each in (other, IMAGE)]
+    assert places == sorted(places)
 
 
 async def test_image_of_an_earlier_question_goes_again(remote: Dialect) -> None:

@@ -1,0 +1,52 @@
+"""What messages and attachments take in tokens, by the rules of thumb."""
+
+from __future__ import annotations
+
+from llmterm import tokens
+from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Request, TextDelta, Usage
+from llmterm.progress import Progress
+from llmterm.providers.http import about
+from llmterm.segment import OpenSegment
+
+IMAGE = Attachment(name="a.png", media_type="image/png", data=b"any")
+
+
+def pdf(size: int) -> Attachment:
+    return Attachment(name="a.pdf", media_type="application/pdf", data=bytes(size))
+
+
+def test_pdf_takes_tokens_by_its_bytes() -> None:
+    """A page at least, and never without end."""
+    assert tokens.of_attachment(pdf(9)) == 2_300
+    assert tokens.of_attachment(pdf(120_000)) == 3 * 2_300
+    assert tokens.of_attachment(pdf(50_000_000)) == 230_000
+
+
+def test_all_messages_count() -> None:
+    """Four characters are a token; text files are part of the text."""
+    asked = Message(role="user", text="seven..", attachments=(IMAGE, pdf(9)))
+
+    assert tokens.of_messages((asked, Message(role="assistant", text="."))) == 2 + 1_600 + 2_300
+    assert about(Request(model="m", messages=(asked,), options=Options(max_tokens=10))) == 1 + 1_600 + 2_300 + 10
+
+
+def test_segment_without_usage_counts_what_was_attached() -> None:
+    """A paused answer to a question about an image took more than the words of the question."""
+    asked = Message(role="user", text="what is it?!", attachments=(IMAGE,))
+    segment = OpenSegment(
+        Request(model="m", messages=(asked,)),
+        Reply(),
+        provider="p",
+        progress=Progress(),
+        cost=lambda _model, usage: usage.input_tokens / 1000,
+        mode="fresh",
+        guidance="",
+        marker=None,
+        clock=lambda: 0.0,
+    )
+    segment.touch()
+
+    reply = segment.close(Reply().add(TextDelta("a cat")), EndReason.PAUSE)
+
+    assert reply.segments[0].usage == Usage(input_tokens=1_603, output_tokens=1, estimated=True)
+    assert reply.segments[0].cost == 1.603
