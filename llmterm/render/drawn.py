@@ -44,7 +44,7 @@ def clip(line: str, columns: int, cell_len: Callable[[str], int]) -> str:
 
 
 def behind(line: str, count: int) -> str:
-    """Return `line` without its first `count` visible characters, as far in as it was; nothing if they end in a word."""
+    """Return `line` without its first `count` visible characters, as far in as it was; "" if they end in a word."""
     text = bare(line)
     parts = _SEQUENCE.split(line)
     for index in range(0, len(parts), 2):
