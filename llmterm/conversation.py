@@ -36,6 +36,8 @@ class Conversation:
 
 def _plain(message: Message) -> Message:
     """Leave out what only the record needs: no provider may see who wrote which part, or what was thought."""
+    if message.role == "user":
+        return message
     return Message(
         role=message.role, text=message.text, attachments=message.attachments, provider_data=message.provider_data
     )

@@ -19,6 +19,14 @@ Mode: TypeAlias = Literal["fresh", "prefill", "instruct"]
 Continuation: TypeAlias = Literal["prefill", "prefix", "continue_final_message", "instruct"]
 
 
+# What most messages have of a provider's own: one for all of them, as a long conversation has thousands.
+_NOTHING: Mapping[str, Any] = {}
+
+
+def _nothing() -> Mapping[str, Any]:
+    return _NOTHING
+
+
 class EndReason(StrEnum):
     """Why a stream, and with it a segment, ended. The first five are the provider's word, the rest are ours."""
 
@@ -102,7 +110,7 @@ class Message:
     status: Status = "complete"
     segments: tuple[Segment, ...] = ()
     attachments: tuple[Attachment, ...] = ()
-    provider_data: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    provider_data: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,7 @@ class Finished:
     """The end of a stream, exactly once, unless the stream raises one of our errors instead."""
 
     reason: EndReason
-    provider_data: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    provider_data: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
 
 
 StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Finished
@@ -230,7 +238,7 @@ class Reply:
     usage: Usage | None = None
     finish: EndReason | None = None
     chunks: int = 0
-    provider_data: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    provider_data: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
 
     @property
     def text(self) -> str:
@@ -260,14 +268,14 @@ class Reply:
                 return replace(self, usage=usage)
             case Finished(reason, data):
                 # An answer in several parts is not what any provider has signed.
-                return replace(self, finish=reason, provider_data={} if self.segments else data)
+                return replace(self, finish=reason, provider_data=_NOTHING if self.segments else data)
             case _:
                 assert_never(event)
 
     def close(self, *segments: Segment) -> Reply:
         """End the segment being written, with its record if it has one; the next starts with fresh figures."""
         # What a provider has signed is a whole answer of its own.
-        data = {} if self.segments and segments else self.provider_data
+        data = _NOTHING if self.segments and segments else self.provider_data
         together = (*self.segments, *segments)
         return replace(self, segments=together, usage=None, finish=None, chunks=0, provider_data=data)
 
@@ -285,7 +293,7 @@ class Reply:
         kept = tuple(
             replace(each, end=min(each.end, common)) for each in self.segments if each.start < common or not each.end
         )
-        return replace(self, body=Rope().add(text), segments=kept, provider_data={})
+        return replace(self, body=Rope().add(text), segments=kept, provider_data=_NOTHING)
 
     def unseam(self, number: int) -> Reply:
         """Return the reply with what was changed at the beginning of segment `number`, from 0, undone."""

@@ -7,6 +7,7 @@ journal are the stage's, the words are the status module's, and each group of co
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -197,6 +198,8 @@ class Chat:
         await asyncio.sleep(_WARMING_SECONDS)
         for _ in chain(self._prompt.warm(), self._view.warm()):
             await asyncio.sleep(_WARMING_SECONDS)
+        # What was loaded stays: the collector need not look through all of it again in the middle of an answer.
+        gc.freeze()
 
     def _welcome(self) -> None:
         label = self._registry.label(self._choices.provider, self._choices.model)

@@ -8,8 +8,8 @@ is skipped; a body that stops without a word is a broken connection.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from collections.abc import Sequence
+from typing import assert_never
 
 from llmterm import log
 from llmterm.errors import NetworkError, ProtocolError, ProviderError, StreamTimeoutError
@@ -117,8 +117,7 @@ class WireStream:
 
     def _finished(self, reason: EndReason) -> Finished:
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
-        data: Mapping[str, Any] = {self._wire.name: blocks} if blocks else {}
-        return Finished(reason, data)
+        return Finished(reason, {self._wire.name: blocks}) if blocks else Finished(reason)
 
     def _end(self) -> list[StreamEvent]:
         self._over = True
