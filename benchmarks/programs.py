@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.answer import END, Recipe
 from benchmarks.child import PATIENCE, Child, Usage
+from benchmarks.clock import Clock
 
 LLMTERM = (sys.executable, "-m", "llmterm")
 TERMINAL = (100, 40)
@@ -45,9 +46,10 @@ class Programs:
             **more,
         }
 
-    def chat(self, env: dict[str, str] | None = None) -> Child:
-        """Start a chat in a terminal."""
-        return Child([*LLMTERM, "chat"], env or self.env(), terminal=TERMINAL)
+    def chat(self, env: dict[str, str] | None = None, clock: Clock | None = None) -> Child:
+        """Start a chat in a terminal, by the machine's clock or by another."""
+        program = (sys.executable, "-m", "benchmarks.clock", str(clock.file)) if clock else LLMTERM
+        return Child([*program, "chat"], env or self.env(), terminal=TERMINAL)
 
     def pipe(self, recipe: Recipe, env: dict[str, str] | None = None, *flags: str) -> Child:
         """Start `echo question | llmterm chat | us`."""
