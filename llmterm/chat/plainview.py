@@ -43,11 +43,12 @@ class PlainView:
         elif isinstance(event, ThinkingDelta):
             self._renderer.think(event.text)
 
-    def frame(self, footer: Sequence[str]) -> None:
+    def frame(self, footer: Sequence[str]) -> bool:
         if not self._announced:
             self._announced = True
             self._line(footer[-1])
         self._put("".join(self._renderer.advance()))
+        return True
 
     def note(self, line: str) -> None:
         self.say(line)

@@ -101,11 +101,13 @@ class _Performance:
                     self._view.event(event)
                     self._changed.set()
                     await self._catch_up()
+                await self._stage.window.steady()
+                while not self._view.frame(self._footer()):  # noqa: ASYNC110 - the loop has other things to do
+                    await asyncio.sleep(0)
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks)
-            await self._stage.window.steady()
         if self._failure is not None:
             raise self._failure
         return self._wish
@@ -138,7 +140,8 @@ class _Performance:
             await self._stage.window.steady()
             self._changed.clear()
             began = self._clock()
-            self._view.frame(self._footer())
+            if not self._view.frame(self._footer()):
+                self._changed.set()
             cost = self._clock() - began
             await asyncio.sleep(min(max(_FRAME_SECONDS, cost / _FRAME_SHARE), _LONGEST_PAUSE))
 

@@ -59,8 +59,11 @@ class View(Protocol):
 
     def event(self, event: StreamEvent) -> None: ...
 
-    def frame(self, footer: Sequence[str]) -> None:
-        """Draw what has come since the last frame, and below it the lines of `footer`, the status line last."""
+    def frame(self, footer: Sequence[str]) -> bool:
+        """Draw what has come since the last frame, and below it the lines of `footer`, the status line last.
+
+        Return whether that is all: what takes too long for one frame is left to the next.
+        """
         ...
 
     def note(self, line: str) -> None:
@@ -158,11 +161,12 @@ class MarkdownView:
         elif isinstance(event, ThinkingDelta):
             self._renderer.think(event.text)
 
-    def frame(self, footer: Sequence[str]) -> None:
+    def frame(self, footer: Sequence[str]) -> bool:
         self._fit()
-        permanent = self._advance()
+        permanent = self._advance(briefly=True)
         rows = [f"{self._dim}{clean(line).translate(_ONE_LINE)}{self._plain}" for line in footer]
         self._screen.paint(permanent, self._renderer.live(), rows)
+        return not self._renderer.behind
 
     def note(self, line: str) -> None:
         pass  # it is in the footer
@@ -225,8 +229,8 @@ class MarkdownView:
     def _reopen(self) -> None:
         self._renderer.settle(self._screen.reopen(below=self._covered))
 
-    def _advance(self) -> list[str]:
-        lines = self._renderer.advance()
+    def _advance(self, *, briefly: bool = False) -> list[str]:
+        lines = self._renderer.advance(briefly=briefly)
         self._rows += len(lines)
         return lines
 

@@ -25,7 +25,7 @@ from llmterm.render.theme import Theme
 # A token still open after so many characters (a long comment) is given up as it stands.
 _OPEN_TOKEN = 4_000
 # A longer line is data, not something to read in colours.
-_LONG_LINE = 2_000
+_LONG_LINE = 1_000
 _TAB = 4
 _PLAIN = Style.null()
 

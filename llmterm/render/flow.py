@@ -22,13 +22,19 @@ class Flow:
         self._started = False
         self._blank = False
 
+    @property
+    def behind(self) -> bool:
+        """Whether more has come than `advance` was to take."""
+        return bool(self._incoming)
+
     def feed(self, text: str) -> None:
         self._incoming.append(text.replace("\t", "    "))
 
-    def advance(self, width: int) -> list[str]:
-        """Return the rows that are finished."""
-        self._tail += "".join(self._incoming)
-        self._incoming.clear()
+    def advance(self, width: int, most: int | None = None) -> list[str]:
+        """Return the rows that are finished, of as many as `most` characters that have come."""
+        text = "".join(self._incoming)
+        self._tail += text[:most]
+        self._incoming = [text[most:]] if most is not None and len(text) > most else []
         *whole, last = self._tail.split("\n")
         rows: list[str] = []
         for line in whole:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from llmterm.render.cells import chop
 from llmterm.render.flow import Flow
-from llmterm.render.limits import AT_ONCE, LONGEST_LINE, cut_of, lines_at_once, long_line
+from llmterm.render.limits import AT_ONCE, IN_PASSING, cut_of, end_of_turn, lines_at_once, long_line, work
 from llmterm.render.sanitize import Sanitizer
 from llmterm.render.settled import Settled
 from llmterm.render.theme import DARK, Theme
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from llmterm.render.code import Fence
     from llmterm.render.layout import Layout
 
-# An open block larger than this is laid out anew only when it has grown by a quarter, or has surely ended; what
-# came since is shown as it is. Otherwise a single block of any length would cost the square of it.
+# An open block that takes more work than this is laid out anew only when it has grown by a quarter, or has surely
+# ended; what came since is shown as it is. Otherwise a single block of any length would cost the square of it.
 _LARGE = 4_000
 _BLOCK_END = re.compile(r"\n[ \t]*\n(?=[^\s>])")
 
@@ -76,6 +76,12 @@ class MarkdownRenderer:
         self._scanned = 0
         self._drawn = 0
         self._drawing: list[str] = []
+        self._behind = False
+
+    @property
+    def behind(self) -> bool:
+        """Whether more has come than the last call of `advance` had time for."""
+        return self._behind
 
     def feed(self, text: str) -> None:
         """Take more of the answer."""
@@ -96,14 +102,19 @@ class MarkdownRenderer:
         if self._thinking:
             self._thinking.feed(text)
 
-    def advance(self) -> list[str]:
-        """Return the lines finished since the last call."""
-        self._consume()
+    def advance(self, *, briefly: bool = False) -> list[str]:
+        """Return the lines finished since the last call; `briefly`, those for which there is time in a frame.
+
+        What is left then is not live either; it comes with the next calls.
+        """
+        self._consume(IN_PASSING if briefly else None)
         lines, self._ready = self._ready, []
         return lines
 
     def live(self) -> list[str]:
         """Return the open block as it stands, less its lines that are permanent already."""
+        if self._behind:
+            return []
         self._consume()
         if self._thinking:
             return self._thinking.live()
@@ -182,41 +193,56 @@ class MarkdownRenderer:
 
         return Layout(parser=self._parser, color=self._color, theme=self._theme, links=self._links)
 
-    def _consume(self) -> None:
-        """Turn what is finished into lines."""
+    def _consume(self, most: int | None = None) -> None:
+        """Turn what is finished into lines; stop when it was more work than `most`."""
+        self._behind = False
         if self._thinking:
-            self._take(self._thinking.advance(self._width))
+            self._take(self._thinking.advance(self._width, most))
+            self._behind = self._thinking.behind
             return
         self._tail += "".join(self._incoming)
         self._incoming.clear()
         going = self._tail != self._context
+        done = 0
         while going:
-            if self._overflow:
-                going = self._consume_overflow(self._overflow)
-            elif self._fence:
-                going = self._consume_code(self._fence)
-            elif cut := long_line(self._tail[:AT_ONCE]):
-                going = self._consume_until(cut)
-            else:
-                going = self._consume_lines()
+            if most is not None and done > most:
+                self._behind = True
+                return
+            before = self._tail
+            going = self._consume_some()
+            done += work(before[: max(0, len(before) - len(self._tail))])
+
+    def _consume_some(self) -> bool:
+        """Take as much as should be looked at in one go; tell whether there is more."""
+        if self._overflow:
+            return self._consume_overflow(self._overflow)
+        if self._fence:
+            return self._consume_code(self._fence)
+        if cut := long_line(self._tail[:AT_ONCE]):
+            return self._consume_until(cut)
+        return self._consume_lines()
 
     def _consume_lines(self) -> bool:
         """Take finished blocks of whole lines; tell whether there is more."""
-        end = self._tail.rfind("\n", 0, AT_ONCE) + 1
-        if end <= self._scanned or not self._due(self._scanned):
+        if not self._due(self._scanned):
             return False
-        return self._consume_blocks(self._tail[:end]) or len(self._tail) > AT_ONCE
+        end = end_of_turn(self._tail[:AT_ONCE])
+        if end <= self._scanned:
+            return False
+        size = len(self._tail)
+        return self._consume_blocks(self._tail[:end]) or len(self._tail) < size
 
     def _consume_overflow(self, flow: Flow) -> bool:
         """Take more of a long line; tell whether it is over."""
-        rest, end, tail = self._tail.partition("\n")
+        rest, end, tail = self._tail[:IN_PASSING].partition("\n")
+        tail += self._tail[IN_PASSING:]
         flow.feed(rest + end)
         self._take(flow.advance(self._width))
         self._tail = tail
         if end:
             self._overflow = None
             self._reset(tail, gap=self._fence is None)
-        return bool(end)
+        return bool(self._tail)
 
     def _consume_until(self, cut: int) -> bool:
         """Take all there is up to `cut`, in the middle of a line, and the rest of the line without its markup."""
@@ -227,27 +253,31 @@ class MarkdownRenderer:
         return True
 
     def _consume_code(self, fence: Fence) -> bool:
-        """Take finished lines of code; tell whether the fence was closed."""
-        *whole, self._tail = self._tail.split("\n")
-        for index, line in enumerate([*whole, self._tail]):
-            if len(line) > LONGEST_LINE:
-                cut = cut_of(line[:LONGEST_LINE])
+        """Take finished lines of code, as many as should be in one go; tell whether there is more."""
+        start = done = 0
+        while done < IN_PASSING:
+            end = self._tail.find("\n", start)
+            line = self._tail[start : end if end >= 0 else None]
+            if cut := cut_of(line):
                 self._emit(fence.add(line[:cut], self._width), self._gap)
-                self._reset("\n".join([line[cut:], *whole[index + 1 :], *([self._tail] if index < len(whole) else [])]))
+                self._reset(self._tail[start + cut :])
                 self._overflow = Flow(self._layout.unmarked, _anywhere)
                 return True
-            if index == len(whole):
+            if end < 0:
                 break
             closes = fence.closes(line)
             rows = fence.close(line, self._width) if closes else fence.add(line, self._width)
             if line != self._context:
                 self._emit(rows, self._gap)
             self._context = ""
+            start = end + 1
+            done += work(line) + 1
             if closes:
                 self._fence = None
-                self._reset("\n".join([*whole[index + 1 :], self._tail]))
+                self._reset(self._tail[start:])
                 return True
-        return False
+        self._tail = self._tail[start:]
+        return done >= IN_PASSING
 
     def _consume_blocks(self, source: str, *, final: bool = False, opens: bool = False) -> bool:
         """Take finished blocks of `source`, whole lines at the beginning of the tail; tell whether to look again.
@@ -276,7 +306,7 @@ class MarkdownRenderer:
 
     def _cut(self, block: Block) -> bool:
         """Take the beginning of a block that is too large, and of a table leave the header; tell whether it is."""
-        count = lines_at_once(block.lines)
+        count = lines_at_once(block.kind, block.lines)
         if block.kind == "fence" or count == len(block.lines):
             return False
         source = "\n".join(block.lines[:count])
@@ -328,7 +358,8 @@ class MarkdownRenderer:
 
     def _due(self, size: int) -> bool:
         """Tell whether it is worth while to parse a tail of which `size` characters have been parsed before."""
-        if size < _LARGE or (len(self._tail) - size) * 4 >= size:
+        parsed = work(self._tail[:size])
+        if parsed < _LARGE or work(self._tail[size : size + AT_ONCE]) * 4 >= parsed:
             return True
         return _BLOCK_END.search(self._tail, size - 2) is not None
 

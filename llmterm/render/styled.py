@@ -37,7 +37,10 @@ def wrap(runs: Runs, width: int) -> list[Runs]:
     """Cut `runs` at line ends, and where words must go to the next row."""
     ends: list[int] = []
     start = 0
-    for line in plain(runs).split("\n"):
+    text = plain(runs)
+    if len(text) <= width and text.isascii() and "\n" not in text:
+        return [runs]
+    for line in text.split("\n"):
         ends += [start + end for end in breaks(line, width)]
         start += len(line) + 1
         ends.append(start)
@@ -46,6 +49,8 @@ def wrap(runs: Runs, width: int) -> list[Runs]:
 
 def strip(row: Runs) -> Runs:
     """Return `row` without white space at its end."""
+    if row and row[-1][0][-1:].strip():
+        return row
     return cut(row, [len(plain(row).rstrip())])[0]
 
 

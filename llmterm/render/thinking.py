@@ -36,9 +36,14 @@ class Thinking:
         self._words += sum(match.start() >= len(self._last) for match in _BEGINNING.finditer(self._last + text))
         self._last = text[-1:] or self._last
 
-    def advance(self, width: int) -> list[str]:
-        """Return the rows that are finished and permanent."""
-        rows = self._flow.advance(width)
+    @property
+    def behind(self) -> bool:
+        """Whether more has come than `advance` was to take."""
+        return self._flow.behind
+
+    def advance(self, width: int, most: int | None = None) -> list[str]:
+        """Return the rows that are finished and permanent, of as many as `most` characters that have come."""
+        rows = self._flow.advance(width, most)
         if not self._short:
             return rows
         if width != self._width:
