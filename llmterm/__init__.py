@@ -9,6 +9,8 @@ __version__ = "0.1.0"
 
 # In which module of the package each public name lives.
 _HOMES = {
+    "Accepts": "providers.attaching",
+    "Attachment": "messages",
     "ConfigError": "errors",
     "Conversation": "conversation",
     "EndReason": "messages",

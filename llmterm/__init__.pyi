@@ -9,6 +9,7 @@ from llmterm.keys.hotkey import GlobalKeys
 from llmterm.keys.scripted import ScriptedKeys
 from llmterm.keys.terminal import TerminalKeys
 from llmterm.messages import (
+    Attachment,
     EndReason,
     Finished,
     Message,
@@ -26,6 +27,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
+from llmterm.providers.attaching import Accepts
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.render.sanitize import clean
 from llmterm.turn import Turn, TurnState
@@ -33,6 +35,8 @@ from llmterm.turn import Turn, TurnState
 __version__: str
 
 __all__ = [
+    "Accepts",
+    "Attachment",
     "ConfigError",
     "Conversation",
     "EndReason",

@@ -313,9 +313,22 @@ def test_retry_that_is_stopped_before_a_word_came_changes_nothing(open_chat: Ope
         chat.program.send("/retry\r")
         chat.server.wait(lambda: len(chat.server.exchanges) == 3)
         chat.program.send("\x03\x03")
+        chat.program.wait_for_end()
 
         assert chat.program.exit_code == 130
         assert chat.messages() == before
+        assert chat.program.text.endswith("the answer before this one stays")
+        assert "goes on with it" not in chat.program.text.partition("/help")[2]
+
+
+def test_plain_chat_says_that_a_question_is_edited(open_chat: Open) -> None:
+    """There is no line below the prompt to say it."""
+    with open_chat(say("fine."), "--plain") as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"fine\.\n")
+        chat.program.send("/edit\r")
+
+        chat.program.wait_for(r"edits the last question, /undo leaves it\n> one$")
 
 
 def test_edit_that_is_left_changes_nothing(open_chat: Open) -> None:

@@ -106,12 +106,16 @@ def test_history_is_searched(open_chat: Open) -> None:
 
 
 def test_vi_keys(open_chat: Open, tmp_path: Path) -> None:
-    """With `editing = "vi"`: Esc commands the line, and at a pause still ends the answer from an empty line."""
+    """With `editing = "vi"`: Esc commands the line, and at a pause still ends the answer from an empty line.
+
+    The line below says so.
+    """
     with open_chat(say("fine."), **configured(tmp_path, '[chat]\nediting = "vi"\n')) as chat:
         chat.program.send("one two")
         chat.program.wait_for(at_prompt("one two"))
         chat.program.send("\x1b")
         chat.program.wait_for(lambda: chat.program.screen.cursor.x == 8)
+        chat.program.wait_for(r"\nvi commands - openai/test")
         chat.program.send("0dwA!\r")
         chat.server.wait(lambda: len(chat.server.exchanges) == 1)
 

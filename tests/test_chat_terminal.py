@@ -49,6 +49,17 @@ def test_second_question_carries_the_first_answer(open_chat: Open) -> None:
         assert [each["content"] for each in sent if each["role"] != "system"] == ["one", "first answer", "two"]
 
 
+@pytest.mark.parametrize("arguments", [["what is 2+2?"], ["what", "is", "2+2?"]])
+def test_question_on_the_command_line_is_asked_first(open_chat: Open, arguments: list[str]) -> None:
+    """It is answered as if it had been typed, and the chat goes on."""
+    with open_chat(say("four."), *arguments) as chat:
+        chat.program.wait_for(r"> what is 2\+2\?\n\nfour\.\n\n>")
+        chat.ask("thanks")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+
+        assert [exchange.question for exchange in chat.server.exchanges] == ["what is 2+2?", "thanks"]
+
+
 def test_space_pauses_and_resumes_one_answer(open_chat: Open) -> None:
     """The stream is cut, what came is kept, the same SPACE goes on, and all of it is one message."""
     with open_chat(until_hung_up("one two ", "three ", then="four five.")) as chat:

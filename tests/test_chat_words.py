@@ -153,6 +153,13 @@ async def test_command_gets_its_argument(commands: Commands, ran: list[str]) -> 
     assert ran == ["a b", ""]
 
 
+async def test_commands_that_came_together_run_one_after_the_other(commands: Commands, ran: list[str]) -> None:
+    """As when a stop gives several back that were queued."""
+    await commands.run("/model a\n\n /model b\n")
+
+    assert ran == ["a", "b"]
+
+
 async def test_unknown_command_names_the_nearest(commands: Commands) -> None:
     """A slip is answered with what was meant."""
     with pytest.raises(UsageError, match=r"no /modle \(did you mean /model\?\)"):
@@ -161,7 +168,16 @@ async def test_unknown_command_names_the_nearest(commands: Commands) -> None:
 
 @pytest.mark.parametrize(
     ("text", "is_command"),
-    [("/help", True), ("/model x/y", True), ("/", True), ("/etc/passwd is what?", False), ("help", False), ("", False)],
+    [
+        ("/help", True),
+        ("/model x/y", True),
+        ("/", True),
+        ("/model x\n/retry\n", True),
+        ("/model x\nand then", False),
+        ("/etc/passwd is what?", False),
+        ("help", False),
+        ("", False),
+    ],
 )
 def test_paths_are_no_commands(text: str, is_command: bool) -> None:
     """A message may begin with a path."""

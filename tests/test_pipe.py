@@ -43,6 +43,29 @@ def test_answer_is_all_there_is_on_standard_output(tmp_path: Path, arguments: li
     assert (done.stdout, done.stderr, done.returncode) == ("".join(text).encode(), b"", 0)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "piped", "asked"),
+    [
+        (["chat", "sum", "it", "up"], "", "sum it up"),
+        (["chat", "sum it up"], "a text\n", "sum it up\n\na text"),
+        (["sum it up"], "a text\n", "sum it up\n\na text"),
+    ],
+)
+def test_question_on_the_command_line_goes_before_what_is_piped(
+    tmp_path: Path, arguments: list[str], piped: str, asked: str
+) -> None:
+    """`cat text | llmterm "sum it up"`, and without a pipe the question alone."""
+    heard: list[str] = []
+
+    async def script(exchange: Exchange) -> None:
+        heard.append(exchange.question)
+        await say("ok")(exchange)
+
+    done = run(tmp_path, piped, *arguments, script=script)
+
+    assert (done.stdout, done.returncode, heard) == (b"ok", 0, [asked])
+
+
 def cut_after(text: str) -> Script:
     async def script(exchange: Exchange) -> None:
         await exchange.start()

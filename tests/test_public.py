@@ -34,6 +34,8 @@ from tests.scripted import ScriptedProvider
 
 PACKAGE = Path(llmterm.__file__).parent
 PUBLIC = {
+    "Accepts",
+    "Attachment",
     "ConfigError",
     "Conversation",
     "EndReason",

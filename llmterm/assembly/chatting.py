@@ -32,8 +32,13 @@ if TYPE_CHECKING:
     from llmterm.keys.terminal import TerminalKeys
 
 
-async def chat(launch: Launch, session: StoredSession | None, providers: ProviderRegistry | None = None) -> int:
-    """Chat in this terminal, with other providers than the settings' if given; return the exit code."""
+async def chat(
+    launch: Launch, session: StoredSession | None, providers: ProviderRegistry | None = None, *, first: str = ""
+) -> int:
+    """Chat in this terminal, with other providers than the settings' if given; return the exit code.
+
+    `first` is a question to begin with.
+    """
     from llmterm.chat.terminal import Signals, Terminal
     from llmterm.keys.replies import ASK_BACKGROUND
     from llmterm.keys.terminal import TerminalKeys
@@ -60,7 +65,7 @@ async def chat(launch: Launch, session: StoredSession | None, providers: Provide
             try:
                 return await _build(
                     launch, look, terminal, signals, source, queue if hotkeys else None, providers, sessions
-                ).run(session)
+                ).run(session, first)
             except asyncio.CancelledError:
                 if signals.received is None:
                     raise

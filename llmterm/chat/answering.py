@@ -29,7 +29,6 @@ from llmterm.turn import Turn, TurnState
 
 # States from which an answer can be gone on with.
 _RESTING = (TurnState.PAUSED, TurnState.FAILED)
-_KEPT = "llmterm chat --continue goes on with it"
 # Commands that would leave an open answer behind.
 _NOT_AT_REST = (
     "/branch",
@@ -101,7 +100,7 @@ class Answering:
             elif turn.state in _RESTING and not turn.unread:
                 if leaving is not None:
                     self._view.pause()
-                    self._view.say(_KEPT)
+                    leaving.kept = True
                     raise leaving
                 rested = True
                 if at_once:
@@ -199,8 +198,7 @@ class Answering:
                 self._stage.ahead.put(unsent)
                 await turn.cancel()
             case Leave(interrupted):
-                self._view.say(_KEPT)
-                raise Leaving(interrupted=interrupted)
+                raise Leaving(interrupted=interrupted, kept=True)
             case Compose():
                 pass  # `_decide` has asked again
 
@@ -244,8 +242,7 @@ class Answering:
                         return None
                     self._view.pause()
                 case Leave(interrupted):
-                    self._view.say(_KEPT)
-                    raise Leaving(interrupted=interrupted)
+                    raise Leaving(interrupted=interrupted, kept=True)
                 case _:
                     return decision
 

@@ -109,6 +109,7 @@ class Chat:
         self._redoing = Redoing(
             session=session,
             say=view.say,
+            note=view.note,
             echo=view.echo,
             ask=partial(self._ask, again=True),
             attach=self._attaching.again,
@@ -141,11 +142,13 @@ class Chat:
             guide=self._attaching.guidance,
         )
 
-    async def run(self, session: StoredSession | None = None) -> int:
-        """Chat until the user leaves; return the exit code. With `session`, go on with that."""
+    async def run(self, session: StoredSession | None = None, question: str = "") -> int:
+        """Chat until the user leaves; return the exit code. With `session`, go on with that; ask `question` first."""
         warming = asyncio.create_task(self._warm())
         try:
             self._welcome()
+            if question:
+                self._stage.ahead.queue.append(question)
             if session is not None:
                 await self._reopen(session)
             else:
@@ -153,6 +156,8 @@ class Chat:
             while True:
                 await self._round()
         except Leaving as leaving:
+            if leaving.kept:
+                self._view.say("llmterm chat --continue goes on with it")
             return 130 if leaving.interrupted else 0
         finally:
             warming.cancel()
@@ -268,8 +273,10 @@ class Chat:
             if turn.state is TurnState.FAILED:
                 self._give_back(typed)
             raise
-        except (Leaving, asyncio.CancelledError):
-            self._leave(turn, again=again)
+        except (Leaving, asyncio.CancelledError) as leaving:
+            if self._left_unanswered(turn, again=again) and isinstance(leaving, Leaving):
+                leaving.kept = False
+                self._view.say("the answer before this one stays")
             raise
         if answer is None and self._session.replacing:
             # Stopped before anything came that could replace what there was.
@@ -286,14 +293,15 @@ class Chat:
         self._session.draft = "\n".join(filter(None, (typed, self._stage.ahead.take_all())))
         self._answering.record(self._session.withdraw)
 
-    def _leave(self, turn: Turn, *, again: bool) -> None:
-        """The program is left with the answer open, to be gone on with.
-
-        Unless nothing came of a question that was asked `again`: its earlier answer is more.
+    def _left_unanswered(self, turn: Turn, *, again: bool) -> bool:
+        """The program is left with the answer open, to be gone on with; unless, of a question that was asked `again`,
+        nothing came: its earlier answer is more. Return whether that is so, and the question off the record.
         """
         came = turn.state is TurnState.DONE or turn.reply.text or turn.reply.thinking
-        if again and self._session.replacing and not came:
-            self._answering.record(self._session.withdraw)
+        if not again or not self._session.replacing or came:
+            return False
+        self._answering.record(self._session.withdraw)
+        return True
 
     def _keep_draft(self, turn: Turn) -> None:
         """After a stop nothing that was queued is sent by itself."""

@@ -64,13 +64,18 @@ class Commands:
 
     @staticmethod
     def is_command(text: str) -> bool:
-        """Tell a command from a message that begins with a path: no second slash in the first word."""
-        text = text.lstrip()  # a SPACE that came too late to pause an answer is no part of a command
-        word = text.split(maxsplit=1)[0] if text else ""
-        return text.startswith("/") and "/" not in word[1:] and "\n" not in text.strip()
+        """Tell commands, one a line, from a message that begins with a path: no second slash in the first word."""
+        # A SPACE that came too late to pause an answer is no part of a command.
+        words = [line.split(maxsplit=1)[0] for line in text.splitlines() if line.strip()]
+        return bool(words) and all(word.startswith("/") and "/" not in word[1:] for word in words)
 
     async def run(self, text: str) -> None:
-        """Run the command that `text` holds. Raises UsageError for one that does not exist."""
+        """Run the commands that `text` holds, one a line. Raises UsageError for one that does not exist."""
+        for line in text.splitlines():
+            if line.strip():
+                await self._run(line)
+
+    async def _run(self, text: str) -> None:
         name, _, argument = text.strip().removeprefix("/").partition(" ")
         command = self._commands.get(name)
         if command is None:

@@ -44,11 +44,12 @@ class Leave:
 
 
 class Leaving(Exception):
-    """The user leaves the program; on its way to whoever runs the chat."""
+    """The user leaves the program; on its way to whoever runs the chat. An answer that is `kept` rests."""
 
-    def __init__(self, *, interrupted: bool) -> None:
+    def __init__(self, *, interrupted: bool, kept: bool = False) -> None:
         super().__init__()
         self.interrupted = interrupted
+        self.kept = kept
 
 
 Decision: TypeAlias = Send | Resume | Stop | Compose | Leave

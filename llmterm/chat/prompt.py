@@ -18,7 +18,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
-from prompt_toolkit.filters import Always, Condition, is_done
+from prompt_toolkit.filters import Always, Condition, is_done, vi_navigation_mode
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindingsBase
@@ -52,6 +52,8 @@ _REFRESH = 0.5
 # How many rows a list of completions gets, while there is one.
 _MENU_ROWS = 8
 _BAR_FROM_ROWS = 4
+# Said in vi's mode for commands; in the other one keys are letters, as everywhere.
+_VI = "vi commands - "
 # What stands for nothing to put in.
 _NONE = "(none)"
 
@@ -169,7 +171,9 @@ class TerminalPrompt:
 
     def _add_bar(self, session: PromptSession[Any]) -> None:
         """Put the bar right below the line: prompt_toolkit's own waits for the terminal to say where its cursor is."""
-        control = FormattedTextControl(lambda: [("class:bar", self._fitting(self._bar()))])
+        control = FormattedTextControl(
+            lambda: [("class:bar", self._fitting(f"{_VI if vi_navigation_mode() else ''}{self._bar()}"))]
+        )
         bar = ConditionalContainer(Window(control, height=1), filter=~is_done & _roomy)
         session.layout.current_window.dont_extend_height = Always()  # or it keeps the rows of a list that was open
         session.layout.container = HSplit([session.layout.container, bar])

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from llmterm.chat.commands import Command
 from llmterm.chat.session import ChatSession
+from llmterm.chat.status import EDITING
 from llmterm.errors import LlmtermError
 from llmterm.messages import Attachment, Message
 
@@ -21,18 +22,21 @@ class Redoing:
         *,
         session: ChatSession,
         say: Callable[[str], None],
+        note: Callable[[str], None],
         echo: Callable[[str], None],
         ask: Callable[[Message], Awaitable[bool]],
         attach: Callable[[Sequence[Attachment]], None],
         restore: Callable[[], Awaitable[bool]],
     ) -> None:
-        """`echo` shows what the user has said; `ask` has a question answered, without giving its text back.
+        """`echo` shows what the user has said; `note` says what stands below the prompt, where nothing does.
 
-        `attach` has attachments of an earlier question go with the next one, and only these.
+        `ask` has a question answered, without giving its text back; `attach` has attachments of an earlier question go
+        with the next one, and only these.
         `restore` takes back what was changed of an answer at rest, and says whether there is one.
         """
         self._session = session
         self._say = say
+        self._note = note
         self._echo = echo
         self._ask = ask
         self._attach = attach
@@ -52,6 +56,7 @@ class Redoing:
         question = self._session.set_aside(left=lambda: self._attach(()))
         self._session.draft = question.text
         self._attach(question.attachments)
+        self._note(EDITING)
 
     async def _retry(self, _argument: str) -> None:
         self._session.restore()

@@ -22,6 +22,8 @@ _WHY = {
     EndReason.CRASH: "by the end of llmterm",
 }
 
+EDITING = "edits the last question, /undo leaves it"
+
 # How many of the messages that wait are shown.
 _QUEUE_ROWS = 4
 
@@ -75,7 +77,7 @@ def bar(
     segments = [segment for message in messages for segment in message.segments]
     parts = [label]
     # What can be done comes first: a narrow window cuts the end.
-    parts += ["edits the last question, /undo leaves it"] if editing else []
+    parts += [EDITING] if editing else []
     parts += ["PageUp reads the answer"] if long else []
     if messages and messages[-1].status == "interrupted":
         parts.append("/continue goes on with the answer")

@@ -60,8 +60,8 @@ def main() -> NoReturn:
 
 
 def _means_chat(first: str) -> bool:
-    """Tell whether a command line that begins like this is for `chat`."""
-    return first.startswith("-") and first not in _TOP_OPTIONS
+    """Tell whether a command line that begins like this is for `chat`: with an option, or with a question."""
+    return (first.startswith("-") and first not in _TOP_OPTIONS) or len(first.split()) > 1
 
 
 def exit_with(run: Callable[[], object]) -> NoReturn:

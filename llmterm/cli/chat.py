@@ -19,6 +19,9 @@ from llmterm.sessions import StoredSession
 
 
 def chat(
+    question: Annotated[
+        list[str] | None, typer.Argument(help="Asked at once; what comes on standard input goes with it.")
+    ] = None,
     provider: Annotated[
         str | None, typer.Option("--provider", "-p", help="Who answers: openai, anthropic, ollama, local ...")
     ] = None,
@@ -84,13 +87,16 @@ def chat(
         opened = replace(opened, conversation=replace(opened.conversation, system=system))
     launch = assembly.launch(settings, os.environ, provider=provider, model=model)
     with assembly.debug_log(settings, os.environ, text=debug_text):
+        text = " ".join(question or ()).strip()
         if sys.stdin is None or not sys.stdin.isatty():
             if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):
                 assembly.notice("the question is read from standard input (for a chat in mintty: winpty llmterm chat)")
-            raise typer.Exit(asyncio.run(assembly.ask(launch, _question(), opened)))
+            raise typer.Exit(asyncio.run(assembly.ask(launch, _with_input(text), opened)))
         if not sys.stdout.isatty():
-            raise UsageError("a chat needs a terminal to write to", hint="echo question | llmterm chat > file")
-        raise typer.Exit(asyncio.run(assembly.chat(launch, opened)))
+            if not text:
+                raise UsageError("a chat needs a terminal to write to", hint='llmterm chat "question" > file')
+            raise typer.Exit(asyncio.run(assembly.ask(launch, text, opened)))
+        raise typer.Exit(asyncio.run(assembly.chat(launch, opened, first=text)))
 
 
 def _settings(flags: dict[str, Any], **sections: dict[str, Any]) -> config.Settings:
@@ -108,13 +114,16 @@ def no_console(environ: Mapping[str, str], platform: str, *, output_is_terminal:
     return platform == "win32" and environ.get("TERM_PROGRAM") == "mintty" and not output_is_terminal
 
 
-def _question() -> str:
+def _with_input(question: str) -> str:
+    """Return the question with what comes on standard input, or that by itself."""
     if sys.stdin is None or sys.stdin.closed:
+        if question:
+            return question
         raise UsageError("standard input is closed", hint="echo question | llmterm chat")
-    text = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
-    if not text:
+    piped = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
+    if not (question or piped):
         raise UsageError("there is no question on standard input", hint="echo question | llmterm chat")
-    return text
+    return "\n\n".join(filter(None, (question, piped)))
 
 
 def open_session(given: str | None, *, latest: bool, peek: bool) -> StoredSession | None:
