@@ -22,6 +22,7 @@ collect_ignore = (
         "test_chat_local.py",
         "test_chat_pausing.py",
         "test_chat_prompt.py",
+        "test_chat_reflow.py",
         "test_chat_resilience.py",
         "test_chat_terminal.py",
         "test_clipboard.py",

@@ -72,6 +72,14 @@ def imports(path: Path) -> Iterator[str]:
                 yield inner if inner in known else node.module
 
 
+def at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all of a module that runs when it is imported: everything but the insides of functions."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
+            yield from at_import(child)
+
+
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_imports_point_down(path: Path) -> None:
     """No module imports from a layer above its own, and no leaf imports another."""
@@ -90,6 +98,17 @@ def test_there_are_no_circles() -> None:
     graph = {name_of(path): set(imports(path)) - {name_of(path), "llmterm"} for path in modules()}
 
     assert len(list(TopologicalSorter(graph).static_order())) >= len(graph)
+
+
+def test_nothing_that_only_posix_has_is_imported_with_a_module() -> None:
+    """Windows has the program too: what asks for a terminal's driver does so when it needs it."""
+    only_posix = {"curses", "fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
+    for path in modules():
+        for node in at_import(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+
+            assert only_posix.isdisjoint(name.split(".")[0] for name in names), path
 
 
 def test_every_module_says_what_it_is() -> None:

@@ -18,7 +18,7 @@ import asyncio
 import os
 import secrets
 import shutil
-import socket
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -85,7 +85,7 @@ class LocalProvider:
         threads: int = 0,
         context: int = 8192,
         cache: int = 512,
-        unix_sockets: bool = hasattr(socket, "AF_UNIX"),
+        unix_sockets: bool = hasattr(asyncio, "open_unix_connection"),
         folder: Path | None = None,
     ) -> None:
         """`threads` 0 means `default_threads()`; `context` is the most tokens a conversation may have.
@@ -244,7 +244,7 @@ async def _listening(host: str, base_url: str) -> None:
     """Wait until the server takes connections: one that is stopped before that never comes back."""
     try:
         async with asyncio.timeout(_START_TIMEOUT):
-            if host == "127.0.0.1":
+            if sys.platform == "win32" or host == "127.0.0.1":
                 _, writer = await asyncio.open_connection(host, int(base_url.rpartition(":")[2]))
             else:
                 _, writer = await asyncio.open_unix_connection(host)
