@@ -2,7 +2,7 @@
 
 As a program (`python -m benchmarks.clock FILE ARGUMENTS`) this is llmterm by such a clock: FILE says how far ahead it
 is. A wait that is under way when it is set forward ends by the machine's clock, or with the next thing that happens;
-everything else is as if the time had passed.
+everything else is as if the time had passed, but for the dates on the record.
 """
 
 from __future__ import annotations

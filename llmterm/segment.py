@@ -159,7 +159,8 @@ class OpenSegment:
     def _estimate(self, reply: Reply) -> Usage:
         """Return what the segment may have taken: it was cut before its usage came, or there is none."""
         asked = tokens.of_messages(self._request.messages)
-        return Usage(input_tokens=asked, output_tokens=reply.chunks, estimated=True)
+        came = tokens.of_answer(reply.chunks, len(reply.body) - self._start + len(reply.thoughts))
+        return Usage(input_tokens=asked, output_tokens=came, estimated=True)
 
     def _elapsed(self) -> int:
         return self._since_start(self._clock()) or 0

@@ -22,6 +22,15 @@ _PAGE_BYTES = 50_000
 _MOST_PAGES = 100
 
 
+# A token of any language is shorter than this; a chunk of more characters is no token but many.
+_LONGEST = 16
+
+
+def of_answer(chunks: int, characters: int) -> int:
+    """Return about how many tokens came in so many chunks: one in each, unless a server sends larger ones."""
+    return max(chunks, characters // CHARACTERS_PER_TOKEN) if characters > chunks * _LONGEST else chunks
+
+
 def of_messages(messages: Iterable[Message]) -> int:
     """Return about how many tokens messages take, with what is attached to them."""
     characters = attached = 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chatting import until_hung_up
+from tests.chatting import Gate, until_hung_up
 from tests.terminal import LLMTERM, environment
 from tests.tmux import Tmux
 from tests.wire import Exchange, Script, WireServer
@@ -102,6 +102,74 @@ def test_tall_guidance_that_is_taken_back_does_not_repeat_the_answer() -> None:
         window.press("C-u")
         window.wait_for(lambda: "guide g" not in window.text)
         window.press("Space")
+        window.wait_for(r"and the end\.\n\n>")
+
+        shown_once(window)
+
+
+def test_block_that_is_higher_than_the_window_stands_once_after_a_pause() -> None:
+    """What can be reached is drawn over; tmux does not take that for the end of a screen."""
+    many = [f"word{number}" for number in range(600)]
+    with asked(until_hung_up(" ".join(many), then=" and the end.")) as window:
+        window.wait_for(many[-1])
+        window.send(" ")
+        window.wait_for("paused after")
+        window.send(" ")
+        window.wait_for(r"and the end\.\n\n>")
+
+        assert [word for word in window.text.split() if word.startswith("word")] == many
+
+
+def test_table_that_scrolls_away_in_a_window_made_lower_stands_once() -> None:
+    """Its first rows are in the scrollback then, and stay there."""
+    gate = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("| name | what it is |\n|---|---|\n")
+        for number in range(18):
+            await exchange.text(f"| row{number} | some text |\n")
+        await gate.wait()
+        for number in range(18, 30):
+            await exchange.text(f"| row{number} | some text |\n")
+        await exchange.text("\nThe end.")
+        await exchange.end()
+
+    with asked(script) as window:
+        window.wait_for("row17")
+        window.resize(120, 12)
+        window.send("x")
+        window.wait_for("> x - ")
+        window.press("BSpace")
+        gate.open()
+        window.wait_for(r"The end\.\n\n>")
+
+        assert [word for word in window.text.split() if word.startswith("row")] == [f"row{n}" for n in range(30)]
+        assert window.text.count("tokens/s") == 0
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_key_right_after_a_change_of_size_leaves_nothing_behind(key: str) -> None:
+    """A prompt that is over while its window is still being laid out anew is erased when that is done."""
+    with paused() as window:
+        if key == "Enter":
+            window.send("guide it")
+            window.wait_for("> guide it")
+        window.resize(60, 30)
+        window.press(key)
+        window.wait_for(r"and the end\.\n\n>")
+
+        shown_once(window)
+        assert "paused" not in window.text
+        assert "Warning" not in window.text
+
+
+def test_emoji_in_the_guidance_take_nothing_away() -> None:
+    """Programs disagree about how wide they are; what stands above the prompt is safe."""
+    with paused() as window:
+        window.send("❤️" * 200)
+        window.wait_for("❤️❤️")
+        window.press("Enter")
         window.wait_for(r"and the end\.\n\n>")
 
         shown_once(window)

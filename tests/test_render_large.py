@@ -172,3 +172,36 @@ def test_what_is_cut_is_within_the_limit(text: str) -> None:
     assert 1 <= count <= len(rows)
     assert lines_at_once("paragraph_open", rows[:count]) == count
     assert work(text) >= len(text)
+
+
+def test_a_heading_is_cut_like_the_paragraph_that_it_was() -> None:
+    """Which of them it is, the last line tells; by then a piece may be on the screen."""
+    text = "some words of prose, with nothing else\n" * 360 + "---\n"
+
+    in_pieces = MarkdownRenderer(width=60)
+    rows: list[str] = []
+    for start in range(0, len(text), 500):
+        in_pieces.feed(text[start : start + 500])
+        rows += in_pieces.advance(briefly=True)
+
+    assert rows + in_pieces.close() == whole(text)
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_what_there_was_no_time_for_is_shown_as_it_is_written(name: str) -> None:
+    """In a hurry; and what comes after it is markdown again."""
+    renderer = MarkdownRenderer(width=60, color=False)
+    renderer.feed(huge(name))
+    rows = renderer.advance(briefly=True)
+    left = [renderer.behind]
+
+    rows += renderer.hurry()
+    left.append(renderer.behind)
+    assert left == [True, False]
+    assert renderer.live() == []
+    renderer.feed("\n\n- The end.")
+    rows += renderer.close()
+
+    assert rows[-1] == "• The end."
+    for kind in "abcdeo日产":
+        assert sum(row.count(kind) for row in rows[:-1]) >= huge(name).count(kind)

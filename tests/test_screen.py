@@ -396,7 +396,7 @@ def test_a_live_line_is_clipped_rather_than_wrapped(line: str, shown: str) -> No
     screen.paint([], [line], ["f"])
 
     text = written[0].split("\r\n")[0]
-    assert text.replace("\x1b[1m", "").replace("\x1b[0m", "").endswith("\x1b[J" + shown)
+    assert text.replace("\x1b[1m", "").replace("\x1b[0m", "").endswith("\x1b[J\r" + shown)
 
 
 def test_a_clipped_style_does_not_leak() -> None:

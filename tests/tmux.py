@@ -34,7 +34,7 @@ class Tmux:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._run("kill-server")
+        subprocess.run([*self._tmux, "kill-server"], env=self._env, capture_output=True)  # it ends with its program
 
     def send(self, text: str) -> None:
         self._run("send-keys", "-l", text)

@@ -122,6 +122,7 @@ def _build(
             interrupts=interrupts,
             clock=time.monotonic,
             holds=lambda: choices.pause_mode == "hold",
+            vi=settings.chat.editing == "vi",
         ),
         view=view,
         chords=chords,

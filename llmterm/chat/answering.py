@@ -167,6 +167,8 @@ class Answering:
             self.record(log.discard)
             return None
         status: Status = "interrupted" if stopped else "complete"
+        if stopped:
+            self._view.note("stopped; /continue goes on with the answer")
         self.record(lambda: log.finish(turn.reply, status))
         if turn.reason is EndReason.REFUSAL:
             self._view.say("the provider's filter ended this answer", error=True)

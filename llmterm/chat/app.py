@@ -204,6 +204,7 @@ class Chat:
         for _ in chain(self._prompt.warm(), self._view.warm()):
             await asyncio.sleep(_WARMING_SECONDS)
         # What was loaded stays: the collector need not look through all of it again in the middle of an answer.
+        gc.collect()
         gc.freeze()
 
     def _welcome(self) -> None:

@@ -50,6 +50,9 @@ class PlainView:
         self._put("".join(self._renderer.advance()))
         return True
 
+    def hurry(self) -> None:
+        pass
+
     def note(self, line: str) -> None:
         self.say(line)
 

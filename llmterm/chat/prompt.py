@@ -36,6 +36,7 @@ from llmterm.chat.window import WindowSize
 from llmterm.errors import UsageError
 from llmterm.render.cells import chop, wrap
 from llmterm.render.sanitize import clean
+from llmterm.render.screen import CLEAR_DOWN
 
 # Gives what the text before the cursor may become.
 Complete: TypeAlias = Callable[[str], Awaitable[list[Suggestion]]]
@@ -103,6 +104,7 @@ class TerminalPrompt:
         result = await self._asking.prompt_async(
             [("class:mark", "> ")], default=text, set_exception_handler=False, handle_sigint=False
         )
+        await _renderer(self._asking).gone()
         if isinstance(result, Send | Compose | Leave):
             return result
         self._echo(result.strip())  # a SPACE that came too late to pause an answer is no part of it
@@ -114,14 +116,14 @@ class TerminalPrompt:
 
     async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
         session = self._pause_session()
-        renderer = session.app.renderer
-        assert isinstance(renderer, ReflowRenderer)
+        renderer = _renderer(session)
         renderer.tallest = 0
         self._bindings.shortcuts = shortcuts
         try:
             return await self._pause(session, line, text)
         except asyncio.CancelledError:
             self.unsent = session.default_buffer.text
+            await renderer.gone()
             raise
         finally:
             self._covered(renderer.tallest)
@@ -134,6 +136,7 @@ class TerminalPrompt:
             set_exception_handler=False,
             handle_sigint=False,
         )
+        await _renderer(session).gone()
         return Send(result) if isinstance(result, str) else result
 
     def _wrapped(self, text: str) -> str:
@@ -203,6 +206,17 @@ class _Completer(Completer):
             yield Completion(each.text, -each.replaced, display=clean(each.text) or _NONE, display_meta=about)
 
 
+def _renderer(session: PromptSession[Any]) -> ReflowRenderer:
+    renderer = session.app.renderer
+    assert isinstance(renderer, ReflowRenderer)
+    return renderer
+
+
+class _Output(Vt100_Output):
+    def erase_down(self) -> None:
+        self.write_raw(CLEAR_DOWN)  # prompt_toolkit is at the beginning of a row when it does this
+
+
 def _output() -> Output:
     if sys.platform == "win32":
         from prompt_toolkit.output.win32 import NoConsoleScreenBufferError
@@ -221,7 +235,7 @@ def _output() -> Output:
             columns, rows = 80, 24
         return Size(rows=rows or 24, columns=columns or 80)
 
-    return Vt100_Output(sys.stdout, size, term=os.environ.get("TERM"), enable_cpr=False)
+    return _Output(sys.stdout, size, term=os.environ.get("TERM"), enable_cpr=False)
 
 
 def _history(path: Path) -> History:

@@ -14,7 +14,7 @@ from typing import Any
 
 from llmterm.chat.ahead import Ahead
 from llmterm.chat.decision import Interrupts
-from llmterm.chat.status import queue_lines, streaming_line
+from llmterm.chat.status import drawing_line, queue_lines, streaming_line
 from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
 from llmterm.journal import keep_journal
@@ -56,10 +56,15 @@ class Stage:
         interrupts: Interrupts,
         clock: Callable[[], float],
         holds: Callable[[], bool] = lambda: False,
+        vi: bool = False,
     ) -> None:
-        """`holds` tells whether a pause only holds the screen, while the stream is read on."""
+        """`holds` tells whether a pause only holds the screen, while the stream is read on.
+
+        With `vi` Esc on a line that is being typed means the line, as everywhere, and not the answer.
+        """
         self.window = window
         self.holds = holds
+        self.vi = vi
         self.ahead = Ahead()
         self.view = view
         self.keys = keys
@@ -85,32 +90,47 @@ class _Performance:
         self._wish = Wish.NOTHING
         self._failure: Exception | None = None
         self._changed = asyncio.Event()
+        # The stream is over, and not all of it is drawn yet.
+        self._drawing = False
         self._behind = turn.waiting
         self._a_frame = max(1, self._behind // _CATCHING_UP_FRAMES)
         self._preparation = turn.provider.preparation(turn.request.model)
 
     async def run(self) -> Wish:
-        await self._stage.window.steady()
-        self._view.frame(self._footer())  # before anything that may take its time
         async with self._stage.keys:
-            tasks = [asyncio.create_task(self._beside(job)) for job in self._jobs()]
+            jobs = [asyncio.create_task(self._beside(job)) for job in (self._draw, self._listen, self._keep)]
             try:
+                await self._stage.window.steady()
+                self._view.frame(self._footer())  # before anything that may take its time
                 async for event in self._turn.events():
                     if self._first_token is None and isinstance(event, TextDelta | ThinkingDelta):
                         self._first_token = self._clock()
                     self._view.event(event)
                     self._changed.set()
                     await self._catch_up()
-                await self._stage.window.steady()
-                while not self._view.frame(self._footer()):  # noqa: ASYNC110 - the loop has other things to do
-                    await asyncio.sleep(0)
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.wait(tasks)
+                await _end(*jobs)
+            await self._draw_rest()
         if self._failure is not None:
             raise self._failure
         return self._wish
+
+    async def _draw_rest(self) -> None:
+        """Draw what there was no time for while it came, in frames, until the user has seen enough of them."""
+        await self._stage.window.steady()
+        if self._view.frame(self._footer()):
+            return
+        self._drawing = True
+        listening = asyncio.create_task(self._beside(self._listen))
+        try:
+            while self._drawing:
+                began = self._clock()
+                self._drawing = not self._view.frame(self._footer())
+                await asyncio.sleep(max(0.0, _FRAME_SECONDS - (self._clock() - began)))
+                await self._stage.window.steady()
+        finally:
+            await _end(listening)
+        self._view.hurry()
 
     async def _catch_up(self) -> None:
         """After a hold, show what had come meanwhile in a second or two: quickly, but so that it can be followed."""
@@ -120,14 +140,13 @@ class _Performance:
         if self._behind % self._a_frame == 0:
             await asyncio.sleep(_FRAME_SECONDS)
 
-    def _jobs(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        journal = keep_journal(self._turn, self._log, lambda line: self._view.say(line, error=True))
-        return self._draw(), self._listen(), journal
+    async def _keep(self) -> None:
+        await keep_journal(self._turn, self._log, lambda line: self._view.say(line, error=True))
 
-    async def _beside(self, job: Coroutine[Any, Any, None]) -> None:
+    async def _beside(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a job beside the stream. Where it fails the answer must not go on unseen and unheard."""
         try:
-            await job
+            await job()
         except Exception as error:
             self._failure = error
             await self._turn.pause()
@@ -146,17 +165,20 @@ class _Performance:
             await asyncio.sleep(min(max(_FRAME_SECONDS, cost / _FRAME_SHARE), _LONGEST_PAUSE))
 
     async def _listen(self) -> None:
-        while self._turn.state is TurnState.STREAMING or self._behind > 0:
+        while self._turn.state is TurnState.STREAMING or self._behind > 0 or self._drawing:
             await self._press(await self._stage.keys.get())
             self._changed.set()
 
     async def _press(self, key: Key) -> None:
+        if self._drawing:
+            self._press_while_drawing(key)
+            return
         match key.name:
             case "space" if not self._stage.ahead.text:
                 await self._pause()
             case "chord" | "c-space":
                 await self._pause()
-            case "escape":
+            case "escape" if not (self._stage.vi and self._stage.ahead.text):
                 self._behind = 0
                 await self._turn.cancel()
             case "c-c":
@@ -175,6 +197,22 @@ class _Performance:
             case _:
                 self._type(key)
 
+    def _press_while_drawing(self, key: Key) -> None:
+        """The answer has ended, or rests: what would end or pause it, ends the drawing."""
+        match key.name:
+            case "c-c" if self._stage.interrupts.press():
+                self._wish = Wish.LEAVE_INTERRUPTED
+            case "c-d" | "eof" if not self._stage.ahead.text:
+                self._wish = Wish.LEAVE
+            case "escape" | "chord" | "c-space" | "c-c":
+                pass
+            case "space" if not self._stage.ahead.text:
+                pass
+            case _:
+                self._type(key)
+                return
+        self._drawing = False
+
     def _type(self, key: Key) -> None:
         ahead = self._stage.ahead
         before = ahead.text
@@ -185,6 +223,8 @@ class _Performance:
             self._view.note(f"in the line again: {ahead.text}")
 
     async def _pause(self) -> None:
+        if self._turn.state is not TurnState.STREAMING and not self._turn.unread:
+            return  # it is over, and all of it is shown
         if self._stage.holds() or self._turn.state is not TurnState.STREAMING:
             self._wish = Wish.HOLD
             self._turn.hold()
@@ -192,12 +232,15 @@ class _Performance:
             await self._turn.pause()
 
     def _footer(self) -> list[str]:
+        ahead = self._stage.ahead
+        queue = queue_lines(ahead.queue, self._view.columns)
+        if self._drawing:
+            return [*queue, drawing_line(paused=self._turn.state is TurnState.PAUSED)]
         now = self._clock()
         rate = None
         if self._first_token is not None:
             segment = self._turn.reply.chunks
             rate = segment / max(now - self._first_token, 0.001) if segment > 1 else 0.0
-        ahead = self._stage.ahead
         line = streaming_line(
             model=self._label,
             elapsed=now - self._began,
@@ -207,4 +250,10 @@ class _Performance:
             typed=ahead.line(),
             columns=self._view.columns,
         )
-        return [*queue_lines(ahead.queue, self._view.columns), line]
+        return [*queue, line]
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

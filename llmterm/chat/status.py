@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from llmterm.chat.ahead import CURSOR
 from llmterm.messages import EndReason, Message, Reply, Segment
 from llmterm.render.cells import cell_len, chop
+from llmterm.tokens import of_answer
 
 _WHY = {
     EndReason.MARKER: "by the model",
@@ -34,9 +35,13 @@ _FAILURES = (EndReason.NETWORK, EndReason.TIMEOUT, EndReason.ERROR)
 
 
 def tokens(reply: Reply) -> int:
-    """Return the tokens of the answer: as the provider counted them, else the chunks that came."""
+    """Return the tokens of the answer: as the provider counted them, else about as many as came."""
     written = sum(segment.usage.output_tokens for segment in reply.segments)
-    return written + (reply.usage.output_tokens if reply.usage else reply.chunks)
+    if reply.usage:
+        return written + reply.usage.output_tokens
+    start = reply.segments[-1].end if reply.segments else 0
+    thought = 0 if reply.segments else len(reply.thoughts)
+    return written + of_answer(reply.chunks, len(reply.body) - start + thought)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +129,11 @@ def streaming_line(
             break
         parts.remove(least)
     return " - ".join(parts)
+
+
+def drawing_line(*, paused: bool) -> str:
+    """Return the status line of an answer that has come faster than it can be drawn."""
+    return f"{'paused - ' if paused else ''}the rest is being drawn - Esc shows it at once, without its markup"
 
 
 def ending(reason: EndReason) -> str:

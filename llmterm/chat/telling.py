@@ -74,6 +74,8 @@ class Telling:
     async def _info(self, _argument: str) -> None:
         session, choices = self._session, self._choices
         options = choices.options
+        # What is being answered is no part of the conversation yet.
+        under_way = (session.asked is not None) + (self._pausing.turn is not None)
         rows = [
             ("session", session.id or "not begun yet"),
             ("title", session.title or "-"),
@@ -83,12 +85,13 @@ class Telling:
             ("max tokens", "-" if options.max_tokens is None else str(options.max_tokens)),
             ("pause mode", choices.pause_mode),
             ("resume mode", choices.resume_mode or "auto"),
-            ("messages", str(len(session.messages))),
+            ("messages", str(len(session.messages) + under_way)),
         ]
         self._say("\n".join(_table(rows)))
 
     async def _tokens(self, _argument: str) -> None:
         parts = [segment for message in self._session.messages for segment in message.segments]
+        parts += self._pausing.turn.reply.segments if self._pausing.turn is not None else ()
         if not parts:
             raise UsageError("nothing was answered yet")
         models = dict.fromkeys((part.provider, part.model) for part in parts)

@@ -66,6 +66,10 @@ class View(Protocol):
         """
         ...
 
+    def hurry(self) -> None:
+        """Show what was left to later frames at once, as plainly as that takes."""
+        ...
+
     def note(self, line: str) -> None:
         """Say in words what has changed in the footer, where that is not drawn."""
         ...
@@ -168,6 +172,11 @@ class MarkdownView:
         self._screen.paint(permanent, self._renderer.live(), rows)
         return not self._renderer.behind
 
+    def hurry(self) -> None:
+        lines = self._renderer.hurry()
+        self._rows += len(lines)
+        self._screen.paint(lines, [], [])
+
     def note(self, line: str) -> None:
         pass  # it is in the footer
 
@@ -237,7 +246,7 @@ class MarkdownView:
     def _fit(self) -> None:
         size = self._size()
         if size != self._drawn_at:
-            self._screen.resized()
+            self._renderer.scrolled(self._screen.resized())
             self._renderer.resize(size[0])
             self._drawn_at = size
 

@@ -135,7 +135,10 @@ def breaks(text: str, width: int) -> list[int]:
 
 def height(text: str, width: int) -> int:
     """Return how many rows a terminal makes of one line of `text` that is wider than its window; at least so many."""
-    return len(chop(text, width)) if _EVEN.fullmatch(text) else max(1, -(-usual_len(text) // width))
+    if _EVEN.fullmatch(text):
+        return len(chop(text, width))
+    least = sum(2 if _WIDE.match(cluster) else 1 for cluster in clusters(text))
+    return max(1, -(-least // width))
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -64,7 +64,8 @@ def cut_of(line: str) -> int:
 
 def lines_at_once(kind: str, lines: Sequence[str]) -> int:
     """Return how many of a block's lines may be laid out at once; `kind` is that of its first token."""
-    most = _LARGEST_PARAGRAPH if kind == "paragraph_open" else _LARGEST_BLOCK
+    # A paragraph may still become a heading, by the line that comes next.
+    most = _LARGEST_PARAGRAPH if kind in ("paragraph_open", "heading_open") else _LARGEST_BLOCK
     sizes = [work(f"{line}\n") for line in lines]
     # The last of them does not count: what it belongs to may not be certain.
     if sum(sizes[:-1]) <= most:

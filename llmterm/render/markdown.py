@@ -111,6 +111,21 @@ class MarkdownRenderer:
         lines, self._ready = self._ready, []
         return lines
 
+    def hurry(self) -> list[str]:
+        """Return all there was no time for, as it is written, and start afresh below it."""
+        if self._thinking or not self._behind:
+            return self.advance()
+        flow = Flow(str)
+        flow.feed("".join([self._tail, *self._incoming]).removeprefix(self._context))
+        lines, self._ready = [*self._ready, *self._spaced(flow.close(self._width), self._gap)], []
+        self._incoming.clear()
+        self._fence = self._overflow = None
+        self._reset("", gap=False)
+        self._context = ""
+        self._settled.clear()
+        self._behind = self._started = False
+        return lines
+
     def live(self) -> list[str]:
         """Return the open block as it stands, less its lines that are permanent already."""
         if self._behind:
@@ -133,6 +148,11 @@ class MarkdownRenderer:
         elif self._overflow:
             self._overflow.settle(len(lines))
         else:
+            self._settled.add(lines)
+
+    def scrolled(self, lines: list[str]) -> None:
+        """Take note that `lines`, the first of `live()` when it was drawn last, have left the screen for good."""
+        if not self._thinking and not self._overflow:
             self._settled.add(lines)
 
     def unsettle(self) -> None:
@@ -233,7 +253,7 @@ class MarkdownRenderer:
         return self._consume_blocks(self._tail[:end]) or len(self._tail) < size
 
     def _consume_overflow(self, flow: Flow) -> bool:
-        """Take more of a long line; tell whether it is over."""
+        """Take more of a long line; tell whether there is more."""
         rest, end, tail = self._tail[:IN_PASSING].partition("\n")
         tail += self._tail[IN_PASSING:]
         flow.feed(rest + end)

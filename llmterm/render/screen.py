@@ -15,7 +15,9 @@ from llmterm.render.drawn import bare, clip, patch
 
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
-_CLEAR_DOWN = "\x1b[J"
+# From the beginning of a row. Not from its first cell: tmux takes a screen that is cleared from its first cell on for
+# one that is over, and keeps a copy of it in the scrollback.
+CLEAR_DOWN = "\x1b[K\x1b[1C\x1b[J\r"
 
 
 class Screen:
@@ -41,6 +43,8 @@ class Screen:
         # The live area as it was written. While it is up, the cursor is hidden, at the beginning of its last line:
         # there it stays when a terminal wraps that line anew.
         self._area: list[str] = []
+        # How many of its first lines are the live ones, if all of these are in it.
+        self._whole = 0
         # After `settle` and until the next frame the cursor is shown, on the line below these.
         self._settled: list[str] = []
         self._below = False
@@ -57,11 +61,12 @@ class Screen:
         area = [clip(line, columns, self._cell_len) for line in [*live[max(0, len(live) - room) :], *bottom]]
         self._settled = []
         self._draw(permanent, area)
+        self._whole = len(live) if len(live) <= room else 0
 
     def settle(self, live: Sequence[str]) -> None:
         """Draw all of `live`, without a footer, and leave the cursor, shown, on the line below, for a prompt."""
         self._draw(live, [])
-        self._settled = list(live)
+        self._settled, self._whole = list(live), 0
 
     def reopen(self, *, below: int = 1) -> int:
         """Make the settled lines the live area again; the cursor must be where `settle` left it.
@@ -84,14 +89,22 @@ class Screen:
         self._settled = []
         self._draw([], [])
 
-    def resized(self) -> None:
-        """Take note that the terminal has a new size; a frame notices it by itself."""
+    def resized(self) -> list[str]:
+        """Take note that the terminal has a new size; a frame notices it by itself.
+
+        Return the first live lines that have left a screen that became lower: they stay in the scrollback. None are
+        returned where they are not the first of the block.
+        """
         columns, rows = self._dimensions()
         if not self._area:
-            return
-        above = self._area if self._below else self._area[:-1]
-        # At the bottom of a screen that became lower the area's top may have left it: never move further than that.
-        self._rows_above = min(sum(self._rows(line, columns) for line in above), rows - 1)
+            return []
+        above = [self._rows(line, columns) for line in (self._area if self._below else self._area[:-1])]
+        gone, height = 0, sum(above)
+        while height > rows - 1:
+            height -= above[gone]
+            gone += 1
+        self._rows_above = height
+        return self._area[: min(gone, self._whole)]
 
     def _draw(self, permanent: Sequence[str], area: list[str]) -> None:
         if self._dimensions() != self._drawn_at:
@@ -122,12 +135,12 @@ class Screen:
                 pen.append(row, line)
             elif row < permanent and self._height(line, columns) > 1:
                 # It takes rows that others stand on.
-                pen.put(row, _CLEAR_DOWN + "\r\n".join(lines[row:]))
+                pen.put(row, CLEAR_DOWN + "\r\n".join(lines[row:]))
                 return pen.text + ("\r\n" if len(lines) == permanent else "")
             elif line != old[row]:
                 pen.put(row, patch(old[row], line))
         if len(lines) < len(old):
-            pen.put(len(lines), _CLEAR_DOWN)
+            pen.put(len(lines), CLEAR_DOWN)
         if len(lines) > permanent:
             pen.put(len(lines) - 1, "")
         elif len(lines) >= len(old):
@@ -141,7 +154,7 @@ class Screen:
             columns = self._dimensions()[0]
             up = sum(self._rows(line, columns) for line in self._area) if self._below else 0
         rows = "\r\n".join(lines)
-        return f"\r{_up(up)}{_CLEAR_DOWN}{rows}"
+        return f"\r{_up(up)}{CLEAR_DOWN}{rows}"
 
     def _rows(self, line: str, columns: int) -> int:
         """Return how many rows a line takes that is on the screen."""
@@ -180,7 +193,7 @@ class _Pen:
         """Write `text` on `row`, one below the last."""
         self.put(row - 1, "")
         # Nothing should be below the area; a window that changed its size and back between two frames left something.
-        self.text += f"\r\n{'' if self._clear else _CLEAR_DOWN}{text}"
+        self.text += f"\r\n{'' if self._clear else CLEAR_DOWN}{text}"
         self._clear = True
         self._row, self._at_start = row, not text
 
