@@ -248,6 +248,11 @@ class Reply:
     def thinking(self) -> str:
         return str(self.thoughts)
 
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing to read in the text. Does not put it together, as it may be long."""
+        return not any(part.strip() for part in self.body.parts)
+
     def add(self, event: StreamEvent) -> Reply:
         """Take one event in. `usage`, `finish` and `chunks` are those of the segment being written."""
         match event:

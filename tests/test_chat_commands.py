@@ -331,6 +331,30 @@ def test_plain_chat_says_that_a_question_is_edited(open_chat: Open) -> None:
         chat.program.wait_for(r"edits the last question, /undo leaves it\n> one$")
 
 
+def test_plain_chat_says_that_an_answer_was_stopped(open_chat: Open) -> None:
+    """A state in words, as all of them."""
+    with open_chat(halves("half", HANGS), "--plain") as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"half")
+        chat.program.send("\x1b")
+
+        chat.program.wait_for(r"half\n+stopped; /continue goes on with the answer\n>$")
+
+
+def test_what_is_at_rest_counts(open_chat: Open) -> None:
+    """In the figures of a session that has nothing else yet."""
+    with open_chat(halves("half", HANGS)) as chat:
+        chat.ask("one")
+        chat.program.wait_for("half")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+
+        chat.program.send("/info\r")
+        chat.program.wait_for(r"messages +2\n")
+        chat.program.send("/tokens\r")
+        chat.program.wait_for(r"openai/test +about \d+ in, 1 out, 1 part\n")
+
+
 def test_edit_that_is_left_changes_nothing(open_chat: Open) -> None:
     """By /undo, by a branch, by leaving: nothing was taken away."""
     with open_chat(say("fine.")) as chat:

@@ -130,6 +130,22 @@ def test_vi_keys(open_chat: Open, tmp_path: Path) -> None:
         chat.program.wait_for(r"half an answer\n\n" + at_prompt())
 
 
+def test_vi_escape_on_a_line_typed_ahead_means_the_line(open_chat: Open, tmp_path: Path) -> None:
+    """As at the prompt; on an empty line it ends the answer."""
+    with open_chat(half, **configured(tmp_path, '[chat]\nediting = "vi"\n')) as chat:
+        chat.ask("go")
+        chat.program.wait_for("half an answer")
+        chat.program.send("next")
+        chat.program.wait_for(r"> next - .* - 0 s")
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"> next - .* - 2 s")
+        assert chat.server.open_connections == 1
+        chat.program.send("\x15")
+        chat.program.wait_for(r"\nopenai/test - .*SPACE pause")
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"half an answer\n\n" + at_prompt())
+
+
 def test_line_in_the_editor(open_chat: Open, tmp_path: Path) -> None:
     """Ctrl-X Ctrl-E: the editor has a terminal as it was found; what it leaves is the line, to be sent or not."""
     script = f'{WAITS}; printf "\\nand more" >> "$1"; cp "$1" seen; : > open; read line < /dev/tty; exit 0'

@@ -50,3 +50,11 @@ def test_segment_without_usage_counts_what_was_attached() -> None:
 
     assert reply.segments[0].usage == Usage(input_tokens=1_603, output_tokens=1, estimated=True)
     assert reply.segments[0].cost == 1.603
+
+
+def test_chunk_is_a_token_unless_it_is_larger_than_any() -> None:
+    """Servers send single tokens, a few at a time, or all there is."""
+    assert tokens.of_answer(0, 0) == 0
+    assert tokens.of_answer(20, 100) == 20
+    assert tokens.of_answer(20, 10) == 20
+    assert tokens.of_answer(1, 144_000) == 36_000

@@ -163,7 +163,7 @@ class Answering:
     def _finish(self, turn: Turn, log: AnswerLog) -> Message | None:
         self._view.close()
         stopped = turn.state is TurnState.CANCELLED
-        if stopped and not turn.reply.text and not turn.reply.thinking:
+        if stopped and not turn.reply.body and not turn.reply.thoughts:
             self.record(log.discard)
             return None
         status: Status = "interrupted" if stopped else "complete"
@@ -172,7 +172,7 @@ class Answering:
         self.record(lambda: log.finish(turn.reply, status))
         if turn.reason is EndReason.REFUSAL:
             self._view.say("the provider's filter ended this answer", error=True)
-        elif not turn.reply.text.strip():
+        elif turn.reply.blank:
             self._view.say("the answer is empty")
         return turn.reply.message(status)
 

@@ -146,11 +146,13 @@ class Chat:
         """Chat until the user leaves; return the exit code. With `session`, go on with that; ask `question` first."""
         warming = asyncio.create_task(self._warm())
         try:
+            if session is not None and session.answer is not None:
+                self._adopt(session.answer)  # the welcome says who answers
             self._welcome()
             if question:
                 self._stage.ahead.queue.append(question)
             if session is not None:
-                await self._reopen(session)
+                await self._open(session)
             else:
                 self._browsing.offer()
             while True:
@@ -204,7 +206,6 @@ class Chat:
         for _ in chain(self._prompt.warm(), self._view.warm()):
             await asyncio.sleep(_WARMING_SECONDS)
         # What was loaded stays: the collector need not look through all of it again in the middle of an answer.
-        gc.collect()
         gc.freeze()
 
     def _welcome(self) -> None:
@@ -335,9 +336,13 @@ class Chat:
     # Sessions
 
     async def _reopen(self, stored: StoredSession, *, at_once: bool = False) -> None:
-        """Show where the session stands. If it has an open answer rest there, or go on with it `at_once`."""
+        """Go over to another session; an open answer in it goes on with whom it began."""
         if stored.answer is not None:
             self._adopt(stored.answer)
+        await self._open(stored, at_once=at_once)
+
+    async def _open(self, stored: StoredSession, *, at_once: bool = False) -> None:
+        """Show where the session stands. If it has an open answer rest there, or go on with it `at_once`."""
         self._session.open(stored)
         messages = stored.conversation.messages
         if stored.answer is None:

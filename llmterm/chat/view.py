@@ -25,7 +25,7 @@ _COLUMN = re.compile(r" *\S.*? {2,}(?=\S)")
 _ONE_LINE = {ord("\n"): "⏎", ord("\t"): " "}
 # What drawing the first block would import, from the bottom up, and what makes the parser ready.
 _DRAWING = ("rich.cells", "rich.style", "markdown_it", "llmterm.render.layout", "llmterm.render.markdown")
-_SAMPLES = ("word", "- item\n- **item**", "| a |\n|---|\n| b |")
+_SAMPLES = ("word", "- item\n- **item**", "| a |\n|---|\n| b |", "```python\nx = 1\n")
 
 
 def quoted(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
+from llmterm.render.backlog import Backlog
 from llmterm.render.cells import chop
 from llmterm.render.flow import Flow
 from llmterm.render.limits import AT_ONCE, IN_PASSING, cut_of, end_of_turn, lines_at_once, long_line, work
@@ -59,6 +60,7 @@ class MarkdownRenderer:
         self._short = thinking == "line"
         self._thinking: Thinking | None = None
         self._incoming: list[str] = []
+        self._backlog = Backlog()
         # Finished lines that nobody has fetched yet, and whether there ever were any.
         self._ready: list[str] = []
         self._started = False
@@ -116,7 +118,7 @@ class MarkdownRenderer:
         if self._thinking or not self._behind:
             return self.advance()
         flow = Flow(str)
-        flow.feed("".join([self._tail, *self._incoming]).removeprefix(self._context))
+        flow.feed("".join([self._tail, self._backlog.take_all(), *self._incoming]).removeprefix(self._context))
         lines, self._ready = [*self._ready, *self._spaced(flow.close(self._width), self._gap)], []
         self._incoming.clear()
         self._fence = self._overflow = None
@@ -220,17 +222,21 @@ class MarkdownRenderer:
             self._take(self._thinking.advance(self._width, most))
             self._behind = self._thinking.behind
             return
-        self._tail += "".join(self._incoming)
+        self._backlog.feed("".join(self._incoming))
         self._incoming.clear()
-        going = self._tail != self._context
+        going = bool(self._backlog) or self._tail != self._context
         done = 0
         while going:
             if most is not None and done > most:
                 self._behind = True
                 return
+            self._tail += self._backlog.take(2 * AT_ONCE - len(self._tail))
             before = self._tail
             going = self._consume_some()
             done += work(before[: max(0, len(before) - len(self._tail))])
+            if not going and self._backlog:
+                self._tail += self._backlog.take(AT_ONCE)
+                going = True
 
     def _consume_some(self) -> bool:
         """Take as much as should be looked at in one go; tell whether there is more."""
