@@ -82,6 +82,22 @@ def test_killed_while_streaming_keeps_what_was_journalled(tmp_path: Path) -> Non
         assert answer.message.segments[-1].end == len(answer.message.text)
 
 
+def test_killed_while_the_rest_is_drawn_keeps_all(tmp_path: Path) -> None:
+    """What came faster than it can be drawn is journalled although its stream is over."""
+    text = "|a|\n|-|\n" + "|b|\n" * 40_000
+    with WireServer(say(text)) as server:
+        env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k")
+        with Program([*LLMTERM, "chat", "-m", "test"], env) as program:
+            program.wait_for(r"(?m)^>")
+            program.send("go\r")
+            program.wait_for(lambda: any("being drawn" in line for line in program.screen.display))
+            program.wait_for(lambda: _journalled(tmp_path / "data") == len(text))
+            os.kill(program.pid, signal.SIGKILL)
+            assert program.exit_code == -signal.SIGKILL
+
+    assert open_answer(tmp_path / "data").message.text == text
+
+
 def _journalled(folder: Path) -> int:
     """Return how much of the answer is on disk right now, looking from another process."""
     if not (folder / "sessions.db").exists():

@@ -98,22 +98,31 @@ class _Performance:
 
     async def run(self) -> Wish:
         async with self._stage.keys:
-            jobs = [asyncio.create_task(self._beside(job)) for job in (self._draw, self._listen, self._keep)]
+            # Until all is drawn: only then is the answer stored as a whole.
+            journal = asyncio.create_task(self._beside(self._keep))
             try:
-                await self._stage.window.steady()
-                self._view.frame(self._footer())  # before anything that may take its time
-                async for event in self._turn.events():
-                    if self._first_token is None and isinstance(event, TextDelta | ThinkingDelta):
-                        self._first_token = self._clock()
-                    self._view.event(event)
-                    self._changed.set()
-                    await self._catch_up()
+                await self._show()
+                await self._draw_rest()
             finally:
-                await _end(*jobs)
-            await self._draw_rest()
+                await _end(journal)
         if self._failure is not None:
             raise self._failure
         return self._wish
+
+    async def _show(self) -> None:
+        """Show what comes, and act on keys, until the stream ends."""
+        jobs = [asyncio.create_task(self._beside(job)) for job in (self._draw, self._listen)]
+        try:
+            await self._stage.window.steady()
+            self._view.frame(self._footer())  # before anything that may take its time
+            async for event in self._turn.events():
+                if self._first_token is None and isinstance(event, TextDelta | ThinkingDelta):
+                    self._first_token = self._clock()
+                self._view.event(event)
+                self._changed.set()
+                await self._catch_up()
+        finally:
+            await _end(*jobs)
 
     async def _draw_rest(self) -> None:
         """Draw what there was no time for while it came, in frames, until the user has seen enough of them."""
