@@ -246,3 +246,32 @@ def test_debug_log_tells_what_happened_and_not_what_was_said(open_chat: Open) ->
         text = (chat.folder / "debug.jsonl").read_text("utf-8")
         assert [json.loads(line)["event"] for line in text.splitlines()] == ["start", "response", "first token", "end"]
         assert not any(word in text for word in ("private", "sk-test"))
+
+
+def test_absurd_token_counts_leave_the_chat_alive(open_chat: Open, tmp_path: Path) -> None:
+    """With a price, two answers in a row: keys and the next question work, and the figures are shown."""
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.start()
+        await exchange.text(f"answer {asked}.")
+        await exchange.raw(
+            b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}],'
+            b' "usage": {"prompt_tokens": %b, "completion_tokens": %b}}\n\n' % ((b"9" * 4300,) * 2)
+        )
+        await exchange.raw(b"data: [DONE]\n\n")
+        await exchange.close()
+
+    priced = configured(tmp_path, '[providers.openai.prices."*"]\ninput = 1.0\noutput = 5.0\n')
+    with open_chat(script, **priced) as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"answer 1\.\n\n>")
+        chat.ask("two")
+        chat.program.wait_for(r"answer 2\.\n\n>")
+        chat.ask("/tokens")
+        chat.program.wait_for(r"cost|in, ")
+        chat.program.send("\x04")
+
+        assert chat.program.exit_code == 0

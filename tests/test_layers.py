@@ -28,6 +28,7 @@ LAYERS = [
         "segment",
         "states",
         "tokens",
+        "untrusted",
     },
     {"clipboard", "config", "keys", "render", "sessions", "transport"},
     {"providers"},

@@ -255,3 +255,53 @@ def test_start_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
 def test_mintty_without_winpty_is_told_apart(program: str, platform: str, to_terminal: bool, pipe: bool) -> None:
     """There a terminal looks like a pipe on both sides, and a chat would wait for a question for ever, silently."""
     assert no_console({"TERM_PROGRAM": program}, platform, output_is_terminal=to_terminal) is pipe
+
+
+PRICED = '[providers.openai.prices."*"]\ninput = 1.0\noutput = 5.0\n'
+
+
+def test_absurd_token_counts_with_a_price_end_like_any_others(tmp_path: Path) -> None:
+    """The answer is there and stored, and the figures can be shown."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("kept")
+        await exchange.raw(
+            b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}],'
+            b' "usage": {"prompt_tokens": %b, "completion_tokens": %b}}\n\n' % (b"9" * 400, b"9" * 5000)
+        )
+        await exchange.raw(b"data: [DONE]\n\n")
+        await exchange.close()
+
+    (tmp_path / "config.toml").write_text(PRICED, "utf-8")
+    priced = {"LLMTERM_CONFIG": str(tmp_path / "config.toml")}
+
+    done = run(tmp_path, "hi", script=script, env=priced)
+
+    assert (done.stdout.strip(), done.stderr, done.returncode) == (b"kept", b"", 0)
+    (figures,) = json.loads(run(tmp_path, None, "stats", "--json", env=priced).stdout)
+    assert figures["output_tokens"] > 0
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        {"retry_after": "Mon, 01 Jan 99999999999 00:00:00 GMT"},
+        {"delay": "1.2.3s"},
+    ],
+    ids=lambda hint: "".join(hint),
+)
+def test_malformed_hint_to_wait_is_a_refusal_like_any_other(tmp_path: Path, hint: dict[str, str]) -> None:
+    delay = hint.pop("delay", "")
+
+    async def script(exchange: Exchange) -> None:
+        body = {"error": {"message": "slow down", "details": [{"retryDelay": delay}]}}
+        await exchange.refuse(429, body, **hint)
+
+    (tmp_path / "config.toml").write_text("[retry]\nattempts = 1\n", "utf-8")
+
+    done = run(tmp_path, "hi", script=script, env={"LLMTERM_CONFIG": str(tmp_path / "config.toml")})
+
+    assert done.returncode == 3
+    assert b"slow down" in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -30,6 +30,7 @@ from llmterm.framing import Frame
 from llmterm.messages import StreamLimits
 from llmterm.transport import Call, Embedded, FrameStream, Transport, redact
 from llmterm.transport.failures import too_slow, translated
+from llmterm.untrusted import parsed
 
 # An event that says nothing. The SDK sends its request with the first event it is asked for; this one is there as soon
 # as the server has accepted the request.
@@ -179,12 +180,12 @@ class GenaiFrames:
 def _answer(frame: Frame) -> bytes | None:
     """Return an event for the SDK to decode; None for what it would break at: errors, and what is no JSON."""
     try:
-        value = json.loads(frame.data)
-    except (ValueError, RecursionError):
+        value = parsed(frame.data)
+        if not isinstance(value, dict) or "error" in value:
+            return None
+        return b"data: " + json.dumps(value).encode() + b"\n\n"
+    except (ValueError, RecursionError):  # what can be read may still be nested too deep to be written
         return None
-    if not isinstance(value, dict) or "error" in value:
-        return None
-    return b"data: " + json.dumps(value).encode() + b"\n\n"
 
 
 class Genai:

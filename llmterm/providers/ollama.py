@@ -15,6 +15,7 @@ from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
 from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, number
 from llmterm.transport import Embedded, error_words
+from llmterm.untrusted import MOST_BYTES, count
 
 PULL_PATH = "/api/pull"
 
@@ -119,8 +120,8 @@ def pull_progress(frame: Frame) -> PullProgress:
     return PullProgress(
         status=_text(line.get("status")),
         digest=_text(line.get("digest")),
-        completed=number(line.get("completed")),
-        total=number(line.get("total")),
+        completed=count(line.get("completed"), MOST_BYTES),
+        total=count(line.get("total"), MOST_BYTES),
     )
 
 

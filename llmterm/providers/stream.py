@@ -83,7 +83,7 @@ class WireStream:
                     else:
                         self._merge(events, texts)
                         self._take(event, events)
-            except MalformedFrameError:
+            except (MalformedFrameError, RecursionError):
                 self.skipped += 1
             if self._error is not None:
                 break  # what came before the failure was received: it goes out first

@@ -6,7 +6,6 @@ keeps any state. What needs memory over several frames (the last usage, blocks t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,6 +15,7 @@ from llmterm.framing import Frame, Framing
 from llmterm.messages import Attachment, Continuation, Request, StreamEvent
 from llmterm.providers.attaching import Kind
 from llmterm.transport import Embedded
+from llmterm.untrusted import count, parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ def data_url(attachment: Attachment) -> Embedded:
 def decoded(frame: Frame) -> dict[str, Any]:
     """Return the JSON object in a frame; an empty one for other JSON. Raises MalformedFrameError for what is none."""
     try:
-        value = json.loads(frame.data)
-    except (ValueError, RecursionError):
+        value = parsed(frame.data)
+    except ValueError:
         raise MalformedFrameError(frame.data[:100]) from None
     return value if isinstance(value, dict) else {}
 
 
 def number(value: object) -> int:
-    """Return a count from a stranger's JSON: what is no count is 0."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+    """Return a count of tokens from a stranger's JSON: what is no count is 0."""
+    return count(value)

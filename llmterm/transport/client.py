@@ -8,7 +8,6 @@ The timers of silence run only while the socket is being read, so a slow reader 
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
@@ -23,6 +22,7 @@ from llmterm.messages import StreamLimits
 from llmterm.transport.body import Body
 from llmterm.transport.call import Call
 from llmterm.transport.failures import no_token, refusal, request_id, silence, too_slow, translated
+from llmterm.untrusted import parsed
 
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_LISTING_BYTES = 16 * 1024 * 1024
@@ -203,8 +203,8 @@ class Transport:
         finally:
             await response.aclose()
         try:
-            return json.loads(body)
-        except (ValueError, RecursionError):
+            return parsed(body)
+        except ValueError:
             raise ProtocolError(
                 f"{call.who}: no JSON came from {call.address}", hint="check the base URL", provider=call.who
             ) from None

@@ -6,7 +6,6 @@ whichever of the shapes of error bodies it comes.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from llmterm.errors import (
 )
 from llmterm.messages import StreamLimits
 from llmterm.transport.call import Call
+from llmterm.untrusted import MOST_SECONDS, parsed, seconds
 
 _MAX_ERROR_WORDS = 500
 _SHORTEST_KEY = 6
@@ -190,35 +190,26 @@ def retry_after(response: httpx2.Response, body: bytes = b"") -> float | None:
     `x-ratelimit-reset-*` OpenAI's and Groq's, `retryDelay` in the body Gemini's.
     """
     headers = response.headers
-    exact = _seconds(headers.get("retry-after-ms", ""))
+    exact = seconds(headers.get("retry-after-ms", ""))
     if exact:
         return exact / 1000
     given = headers.get("retry-after", "")
-    if given and (seconds := _seconds(given)) is not None:
-        return seconds
-    if given and (seconds := _until(given)) is not None:
-        return seconds
-    if match := re.search(rb'"retryDelay"\s*:\s*"([\d.]+)s"', body):
-        return float(match[1])
-    return None
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 <= value < 1e9 else None
+    if given and (wait := seconds(given)) is not None:
+        return wait
+    if given and (wait := _until(given)) is not None:
+        return wait
+    match = re.search(rb'"retryDelay"\s*:\s*"([\d.]+)s"', body)
+    return seconds(match[1].decode()) if match else None
 
 
 def _until(date: str) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):  # the parser lets its own slips through
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MOST_SECONDS)
 
 
 def error_words(body: bytes | str, secrets: tuple[str, ...] = ()) -> str:
@@ -227,8 +218,8 @@ def error_words(body: bytes | str, secrets: tuple[str, ...] = ()) -> str:
     The secrets go before the length is cut: half a key is a secret, too.
     """
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = parsed(body)
+    except ValueError:
         return ""
     return redact(_words(value), secrets)[:_MAX_ERROR_WORDS]
 
@@ -258,8 +249,8 @@ def request_id(headers: Mapping[str, str]) -> str:
 
 def _request_id(body: bytes) -> str:
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = parsed(body)
+    except ValueError:
         return ""
     found = value.get("request_id") if isinstance(value, dict) else None
     return found if isinstance(found, str) and found.isprintable() and len(found) <= _LONGEST_ID else ""

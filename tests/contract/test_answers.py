@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -12,6 +13,7 @@ from llmterm.messages import EndReason, Message, Options, Request, StreamLimits,
 from llmterm.progress import Progress
 from llmterm.providers.local import LocalProvider
 from llmterm.providers.weights import available
+from llmterm.untrusted import MOST_TOKENS
 from tests.conftest import need
 from tests.contract.caller import Answer, Caller, answering, fails
 from tests.contract.dialects import INPUT_TOKENS, OUTPUT_TOKENS, Dialect, whole
@@ -105,6 +107,29 @@ async def test_token_limit_is_an_end_of_its_own(dialect: Dialect) -> None:
         answer = await caller.ask(options=Options(max_tokens=7))
 
     assert (answer.text, answer.usage, answer.reason) == ("half", COUNTED, EndReason.LENGTH)
+
+
+async def test_counts_that_no_model_has_are_clamped(dialect: Dialect) -> None:
+    """Whatever number a server sends, the text and the end are there, and the counts can be reckoned with."""
+    numbers = ["9" * 400, "9" * 4300, "9" * 5000, "1e999", "NaN", "-5", "true", "5.0"]
+
+    async def script(exchange: Exchange) -> None:
+        digits = numbers[int(dialect.question(exchange.body))].encode()
+        frames = [
+            re.sub(rb'((?:_tokens|Count|_count)": )\d+', lambda each: each[1] + digits, frame)
+            for frame in whole(dialect, "kept", " whole")
+        ]
+        await answering(dialect, *frames)(exchange)
+
+    async with Caller(dialect, script) as caller:
+        for index, number in enumerate(numbers):
+            answer = await caller.ask(str(index))
+
+            assert (answer.text, answer.reason) == ("kept whole", EndReason.STOP), number
+            usage = answer.usage or Usage()
+            for counted in (usage.input_tokens, usage.output_tokens):
+                assert type(counted) is int
+                assert 0 <= counted <= 3 * MOST_TOKENS, number
 
 
 async def test_stop_sequence_is_asked_for_and_told_where_it_can_be(dialect: Dialect) -> None:
