@@ -88,7 +88,7 @@ class Ask:
                 self.end()
             if turn.state is TurnState.STREAMING:
                 await turn.cancel()
-            if turn.state in (TurnState.PAUSED, TurnState.CANCELLED):
+            if turn.state in (TurnState.PAUSED, TurnState.CANCELLED) or _broken(turn):
                 log.pause(turn.reply, turn.reason)
             elif turn.state is TurnState.DONE:
                 log.finish(turn.reply)
@@ -113,3 +113,8 @@ class Ask:
         if turn.reason is not EndReason.LENGTH or options.max_tokens is None:
             raise ProviderError(message, hint=hint)
         self.notice(f"{message} ({hint})")
+
+
+def _broken(turn: Turn) -> bool:
+    """Tell whether a bug of ours ended the answer: what came of it is kept all the same."""
+    return turn.state is TurnState.FAILED and not isinstance(turn.error, LlmtermError)

@@ -371,13 +371,26 @@ class Turn:
             return pump.result()
         if self._stopping is not None:
             return self._stopping  # what went wrong while a stream was being closed is nobody's business any more
-        # Whatever it is, it belongs to whoever reads `events`.
-        self.error = error
-        log.event("failure", kind=type(error).__name__, error=str(error))
+        self._fail(error)
         return end_reason(error)
 
     def _conclude(self, end: EndReason) -> None:
         """The one place where streaming ends: close the segment, settle the state, wake the reader."""
+        try:
+            end = self._close(end)
+        except Exception as error:
+            # A bug, such as in what reckons the cost. Nobody else would hear of it here, and all would wait for ever.
+            self._fail(error)
+            self.reply = self.reply.close()
+            end = EndReason.ERROR
+        self.reason = end
+        # A failure in the middle of an answer is a pause; a bug of ours never is.
+        resumable = len(self.reply.body) > 0 and isinstance(self.error, LlmtermError)
+        self._move(outcome(end, resumable=resumable))
+        self._buffer.wake()
+
+    def _close(self, end: EndReason) -> EndReason:
+        """Put the segment into the record; return what its end was after all."""
         segment = self._segment
         assert segment is not None
         self._flush(segment)
@@ -387,8 +400,9 @@ class Turn:
         if end is EndReason.PAUSE and self.reply.finish is not None:
             end = self.reply.finish  # the answer was over before the key took effect
         self.reply = segment.close(self.reply, end)
-        self.reason = end
-        # A failure in the middle of an answer is a pause; a bug of ours never is.
-        resumable = len(self.reply.body) > 0 and isinstance(self.error, LlmtermError)
-        self._move(outcome(end, resumable=resumable))
-        self._buffer.wake()
+        return end
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep an error: whatever it is, it belongs to whoever reads `events`."""
+        self.error = error
+        log.event("failure", kind=type(error).__name__, error=str(error))

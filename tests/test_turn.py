@@ -191,6 +191,41 @@ async def test_pause_after_the_last_event_is_the_end(provider: ScriptedProvider)
     assert turn.state is TurnState.DONE
 
 
+class BrokenPrices(ScriptedProvider):
+    """Cannot tell what an answer costs."""
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        raise OverflowError("no such price")
+
+
+@pytest.mark.parametrize("end", ["itself", "pause", "cancel", "failure", "marker"])
+async def test_whatever_the_end_of_a_stream_raises_the_turn_is_settled(end: str) -> None:
+    """No reader waits for ever, what came is kept, the error is the turn's."""
+    provider = BrokenPrices()
+    turn = Turn(provider, REQUEST, "!!CANCEL")
+    await streaming(provider, turn, "all of it")
+    reader = asyncio.create_task(take(turn))
+    await settle()
+    match end:
+        case "itself":
+            provider.stream.put(STOP)
+        case "pause":
+            await turn.pause()
+        case "cancel":
+            await turn.cancel()
+        case "failure":
+            provider.stream.fail(NetworkError("broke"))
+        case "marker":
+            provider.stream.put(TextDelta(" !!CANCEL"))
+    await asyncio.wait({reader}, timeout=5)
+
+    assert reader.done()
+    assert isinstance(turn.error, OverflowError)
+    assert turn.reply.text.startswith("all of it")
+    assert turn.state is (TurnState.CANCELLED if end == "cancel" else TurnState.FAILED)
+    assert end == "cancel" or isinstance(reader.exception(), OverflowError)
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
