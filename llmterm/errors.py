@@ -19,6 +19,7 @@ LlmtermError
 │   ├── LimitError             a limit of `StreamLimits` was reached
 │   └── LocalModelError        the embedded model cannot be loaded or run
 ├── SessionError               exit code 4: the store, or a session in it
+│   └── StoreError             the store cannot be used now: locked, full, read-only, damaged, or another file
 └── TurnStateError             exit code 1: a transition that the turn's table does not have; a bug of the caller
 
 Messages say what happened and where; `hint` says what to do next. No error carries a key or a header.
@@ -137,6 +138,14 @@ class LocalModelError(ProviderError):
 
 class SessionError(LlmtermError):
     exit_code = 4
+
+
+class StoreError(SessionError):
+    """`lasting`: no waiting helps, the file is not one that this program can use."""
+
+    def __init__(self, message: str, *, hint: str = "", lasting: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.lasting = lasting
 
 
 class TurnStateError(LlmtermError):

@@ -1,20 +1,27 @@
 """The file: created private, brought up to date, and used in transactions that either happen or do not.
 
 Any `str` comes back exactly as it went in; `bytes` do where `blobs` asks for them. Every failure of SQLite or of the
-file system becomes a SessionError that names the file. A file that is damaged, foreign or from a newer version is
-refused before anything is written to it.
+file system becomes a StoreError that names the file. A file that is damaged, foreign or from a newer version is
+refused before anything is written to it. One that cannot be written can still be read: see `frozen`.
+
+SQLite goes on writing to a file that was deleted or replaced, where nobody will read it. So each use looks whether the
+path still means the file that was opened; where it does not, all writing is refused until `accept` has said that
+whatever was known of its rows is forgotten.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from llmterm.errors import SessionError
+from llmterm.errors import StoreError
+from llmterm.sessions.frozen import frozen
 from llmterm.sessions.schema import MIGRATIONS, Migration
 
 Row: TypeAlias = tuple[Any, ...]
@@ -33,23 +40,52 @@ _FAILURES: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_READONLY: ("cannot be written", "check who owns the file and its folder"),
     sqlite3.SQLITE_IOERR: ("reading or writing failed", "check the disk and the space left on it"),
 }
+_LASTING = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+# What keeps a file from being written, and not from being read.
+_UNWRITABLE = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+_UNWRITABLE_FOLDER = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}
 _FOLDER_HINT = "set LLMTERM_DATA_DIR to a folder of yours that can be written"
+_READ_ONLY = ("the disk can only be read", f"what is on it can be read; {_FOLDER_HINT}")
 
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn whatever SQLite and the file system raise inside into a SessionError about `path`."""
+    """Turn whatever SQLite and the file system raise inside into a StoreError about `path`."""
     try:
         yield
     except sqlite3.Error as error:
-        # The low byte is the primary code, the rest tells variants of it apart.
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = _primary(error)
         what, hint = _FAILURES.get(code, (str(error), "is the file whole, and the disk not full?"))
-        raise SessionError(f"{path}: {what}", hint=hint) from error
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) and _on_read_only_disk(path):
+            what, hint = _READ_ONLY
+        raise StoreError(f"{path}: {what}", hint=hint, lasting=code in _LASTING) from error
     except OSError as error:
-        raise SessionError(f"{path}: {error.strerror or error}", hint=_FOLDER_HINT) from error
-    except ValueError as error:
-        raise SessionError(f"{path}: holds something unreadable: {error}", hint="was it edited by hand?") from error
+        what, hint = _READ_ONLY if error.errno == errno.EROFS else (error.strerror or str(error), _FOLDER_HINT)
+        lasting = error.errno not in _UNWRITABLE_FOLDER
+        raise StoreError(f"{path}: {what}", hint=hint, lasting=lasting) from error
+    # Of a file that was edited by hand, any column may hold anything.
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"{path}: holds something unreadable: {error}", hint="was it edited by hand?", lasting=True
+        ) from error
+
+
+def _primary(error: sqlite3.Error) -> int:
+    """Return the primary result code: the low byte, the rest tells variants of it apart."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _on_read_only_disk(path: Path) -> bool:
+    try:
+        return sys.platform != "win32" and bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 class Transaction:
@@ -88,43 +124,90 @@ class Database:
         self._timeout = timeout
         self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
+        # Of the file that was opened, while it can be written.
+        self._identity: tuple[int, int] | None = None
+        self._moved = False
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """See the store as it is at one moment."""
+        """See the store as it is at one moment, or as it was when it could not be written any more."""
         with translated(self.path), _transaction(self._open(), "BEGIN") as transaction:
             yield transaction
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """Write all of it, on the disk when this returns, or nothing."""
-        with translated(self.path), _transaction(self._open(), "BEGIN IMMEDIATE") as transaction:
-            yield transaction
+        with translated(self.path):
+            connection = self._open(to_write=True)
+            if self._moved:
+                raise StoreError(f"{self.path}: was deleted, or another file was put in its place")
+            with _transaction(connection, "BEGIN IMMEDIATE") as transaction:
+                yield transaction
+
+    def moved(self) -> bool:
+        """Tell whether the path means another file than the one that is known, or none."""
+        if self._connection is not None and self._identity is not None and _identity(self.path) != self._identity:
+            self._moved = True
+            self._let_go()
+        return self._moved
+
+    def accept(self) -> None:
+        """Use the file that is there now: nothing is known of its rows any more."""
+        self._moved = False
+
+    @contextmanager
+    def patient(self, seconds: float) -> Iterator[None]:
+        """Wait that long for other processes, inside."""
+        usual, self._timeout = self._timeout, seconds
+        self._let_go()
+        try:
+            yield
+        finally:
+            self._timeout = usual
+            self._let_go()
 
     def forget(self) -> None:
         """Wipe what was deleted out of the write-ahead log too."""
         with translated(self.path):
-            self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._open(to_write=True).execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Let go of the file; a later use opens it again."""
+        with translated(self.path):
+            self._let_go()
+
+    def _let_go(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with translated(self.path):
-                connection.close()
+            connection.close()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, *, to_write: bool = False) -> sqlite3.Connection:
+        self.moved()
+        if to_write and self._identity is None:
+            self._let_go()  # frozen: by now it can be otherwise
         if self._connection is None:
-            _create_private(self.path)
-            # Transactions are spelled out: `isolation_level=None` keeps the module from opening its own.
-            connection = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None)
             try:
-                self._prepare(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+                self._connection = self._opened()
+                self._identity = _identity(self.path)
+            except (sqlite3.Error, OSError) as error:
+                if to_write or not _only_unwritable(error):
+                    raise
+                self._connection, self._identity = frozen(self.path, self._prepare, self._current), None
         return self._connection
+
+    def _opened(self) -> sqlite3.Connection:
+        _create_private(self.path)
+        # Transactions are spelled out: `isolation_level=None` keeps the module from opening its own.
+        connection = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _current(self, connection: sqlite3.Connection) -> bool:
+        return self._version(connection) == len(self._migrations)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         # Looked at before anything is written, and in one piece: another process may be migrating.
@@ -151,15 +234,17 @@ class Database:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application != APPLICATION_ID and (application or version or tables):
-            raise SessionError(
+            raise StoreError(
                 f"{self.path}: a database of another program",
                 hint="nothing was changed; move the file away to begin a new store",
+                lasting=True,
             )
         if version > len(self._migrations):
-            raise SessionError(
+            raise StoreError(
                 f"{self.path}: written by a newer llmterm (store version {version}, this one knows "
                 f"{len(self._migrations)})",
                 hint="upgrade llmterm, or set LLMTERM_DATA_DIR to another folder",
+                lasting=True,
             )
         return int(version)
 
@@ -191,8 +276,25 @@ def _create_private(path: Path) -> None:
     """Make the file, readable by nobody else, before SQLite does; its -wal and -shm take after it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError):
-        # Never opened when it exists: closing a second descriptor would drop SQLite's locks of this process.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        # Never opened when it exists: closing a second descriptor would drop SQLite's locks of this process. Where
+        # the path is a link it is the file that is made: O_EXCL takes a link that leads nowhere for a file.
+        os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file from any other that was or will be at this path; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _only_unwritable(error: sqlite3.Error | OSError) -> bool:
+    """Tell whether what keeps a file from being used need not keep it from being read."""
+    if isinstance(error, sqlite3.Error):
+        return _primary(error) in _UNWRITABLE
+    return error.errno in _UNWRITABLE_FOLDER
 
 
 def _bound(values: Sequence[object]) -> list[Any]:
@@ -214,4 +316,11 @@ def _stored(value: object) -> Any:
 
 
 def _read(row: Row) -> Row:
-    return tuple(value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value for value in row)
+    return tuple(_text(value) if isinstance(value, bytes) else value for value in row)
+
+
+def _text(blob: bytes) -> str:
+    try:
+        return blob.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return blob.decode("utf-8", "replace")  # nothing of ours

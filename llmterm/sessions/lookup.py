@@ -35,7 +35,7 @@ def matching(tx: Transaction, typed: str, limit: int | None) -> list[tuple[str, 
     """Return ids and titles of the sessions that `typed` may mean, the one changed last first."""
     rows: Iterator[tuple[str, str]] = (
         (session_id, title)
-        for session_id, title in tx.rows("SELECT id, title FROM sessions ORDER BY updated_at DESC, rowid DESC")
+        for session_id, title in tx.rows("SELECT id, title FROM sessions ORDER BY change DESC")
         if means(typed, session_id, title)
     )
     return list(islice(rows, limit))
@@ -49,9 +49,7 @@ def means(typed: str, session_id: str, title: str) -> bool:
 
 def find(tx: Transaction, given: str) -> str:
     """Return the id that `given`, an id or the beginning of one, stands for."""
-    known: dict[str, str] = {
-        row[0]: row[1] for row in tx.rows("SELECT id, title FROM sessions ORDER BY updated_at DESC")
-    }
+    known: dict[str, str] = {row[0]: row[1] for row in tx.rows("SELECT id, title FROM sessions ORDER BY change DESC")}
     if given in known:
         return given
     wanted = _as_id(given)
@@ -116,6 +114,13 @@ def busy(session_id: str, owner: Owner) -> SessionError:
     return SessionError(
         f"session {session_id} is being answered in another llmterm (pid {owner.pid})",
         hint="pause or end it there, or look at it with `llmterm sessions show`",
+    )
+
+
+def in_use(session_id: str, owner: Owner) -> SessionError:
+    return SessionError(
+        f"the last answer of session {session_id} is not over, in another llmterm (pid {owner.pid})",
+        hint="end it there, or leave that chat",
     )
 
 

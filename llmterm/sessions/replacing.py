@@ -13,7 +13,7 @@ from llmterm.sessions.lookup import require_closed
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import Replacement
 from llmterm.sessions.removing import remove, remove_below
-from llmterm.sessions.rows import insert_message, read_path
+from llmterm.sessions.rows import insert_message, path_ids, read_message
 from llmterm.sessions.titles import title_of
 
 
@@ -23,14 +23,15 @@ def put_in_place(
     """Have the question follow the first `keep` messages of the session."""
     require_closed(tx, session_id, head)
     title, head_id = tx.row("SELECT title, head_id FROM sessions WHERE id = ?", session_id) or ("", None)
-    path = read_path(tx, head_id) if head_id else []
+    path = path_ids(tx, head_id)
     if not 0 <= keep < len(path):
         raise SessionError(
             f"session {session_id} has {len(path)} messages, and none to replace after {keep}",
             hint="was it changed in another llmterm? /load opens it again",
         )
-    first_id, first = path[keep]
-    named = title_of(question.text) if keep == 0 and title == title_of(first.text) else title
+    first_id, _ = path[keep]
+    first = read_message(tx, first_id) if keep == 0 else None
+    named = title_of(question.text) if first is not None and title == title_of(first.text) else title
     tx.change(
         "UPDATE sessions SET head_id = ?, title = ? WHERE id = ?",
         path[keep - 1][0] if keep else None,

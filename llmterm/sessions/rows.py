@@ -9,21 +9,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from itertools import zip_longest
 
 from llmterm.messages import EndReason, Message, Options, Reply, Rope, Segment, Status, Timing, Usage
 from llmterm.sessions.attachments import insert_attachments, read_attachments
 from llmterm.sessions.database import Row, Transaction
 
-# The messages from a head to its root, each with its distance from the head.
+# The messages from a head to its root. A parent is always older than its child, so their ids are in the order of the
+# conversation; UNION, not UNION ALL: a file in which somebody has made a circle of them must not hold up a reader.
 PATH = """
-    WITH RECURSIVE path (id, depth) AS (
-        SELECT ?, 0
-        UNION ALL
-        SELECT parent_id, depth + 1 FROM path JOIN messages USING (id) WHERE parent_id IS NOT NULL
+    WITH RECURSIVE path (id) AS (
+        SELECT ?
+        UNION
+        SELECT parent_id FROM path JOIN messages USING (id) WHERE parent_id IS NOT NULL
     )
 """
+_ONE = "WITH path (id) AS (SELECT ?)"
+
+# What a time that cannot be read is shown as.
+_UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def insert_message(tx: Transaction, session_id: str, message: Message, at: str) -> int:
@@ -63,25 +68,41 @@ def _pieces(rope: Rope) -> Iterator[str]:
             yield part[start : start + Rope.LARGEST]
 
 
+def path_ids(tx: Transaction, head_id: int | None) -> list[tuple[int, str]]:
+    """Return the ids and roles of the messages from the root to the head."""
+    return [
+        (row[0], row[1])
+        for row in tx.rows(f"{PATH} SELECT id, role FROM path JOIN messages USING (id) ORDER BY id", head_id)
+    ]
+
+
 def read_path(tx: Transaction, head_id: int) -> list[tuple[int, Message]]:
     """Return the messages from the root to the head, each with its id."""
+    return _read(tx, PATH, head_id)
+
+
+def read_message(tx: Transaction, message_id: int) -> Message | None:
+    """Return one message, None where there is none of that id."""
+    return next((message for _, message in _read(tx, _ONE, message_id)), None)
+
+
+def _read(tx: Transaction, path: str, head_id: int) -> list[tuple[int, Message]]:
     segments: dict[int, list[Segment]] = {}
     for message_id, _, *columns in tx.rows(
-        f"{PATH} SELECT segments.* FROM path JOIN segments ON message_id = path.id ORDER BY message_id, position",
+        f"{path} SELECT segments.* FROM path JOIN segments ON message_id = path.id ORDER BY message_id, position",
         head_id,
     ):
         segments.setdefault(message_id, []).append(_segment(tuple(columns)))
     pieces: dict[int, list[Row]] = {}
     for message_id, *columns in tx.rows(
-        f"{PATH} SELECT message_id, text, thinking FROM path JOIN pieces ON message_id = path.id"
+        f"{path} SELECT message_id, text, thinking FROM path JOIN pieces ON message_id = path.id"
         " ORDER BY message_id, seq",
         head_id,
     ):
         pieces.setdefault(message_id, []).append(tuple(columns))
-    attachments = read_attachments(tx, PATH, head_id)
+    attachments = read_attachments(tx, path, head_id)
     rows = tx.rows(
-        f"{PATH} SELECT id, role, text, thinking, status, provider_data FROM path JOIN messages USING (id)"
-        " ORDER BY depth DESC",
+        f"{path} SELECT id, role, text, thinking, status, provider_data FROM path JOIN messages USING (id) ORDER BY id",
         head_id,
     )
     return [
@@ -114,8 +135,14 @@ def time_column(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def read_time(column: str) -> datetime:
-    return datetime.fromisoformat(column)
+def read_time(column: object) -> datetime:
+    """Return a stored time; the beginning of 1970 for what is none, or one that no time zone has room for."""
+    try:
+        moment = datetime.fromisoformat(str(column))
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return _UNKNOWN
+    return moment if 1 < moment.year < MAXYEAR else _UNKNOWN
 
 
 def _json(value: object) -> str:

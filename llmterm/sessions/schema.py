@@ -163,4 +163,24 @@ MIGRATIONS: tuple[Migration, ...] = (
         )
         """,
     ),
+    (
+        # The order in which sessions were changed, which a clock that was set back does not change.
+        "ALTER TABLE sessions ADD COLUMN change INTEGER NOT NULL DEFAULT 0",
+        """
+        UPDATE sessions SET change = ranks.rank FROM (
+            SELECT id, row_number() OVER (ORDER BY updated_at, rowid) AS rank FROM sessions
+        ) AS ranks WHERE sessions.id = ranks.id
+        """,
+        "CREATE INDEX sessions_by_change ON sessions (change)",
+        """
+        CREATE TRIGGER session_made AFTER INSERT ON sessions BEGIN
+            UPDATE sessions SET change = (SELECT max(change) FROM sessions) + 1 WHERE id = NEW.id;
+        END
+        """,
+        """
+        CREATE TRIGGER session_changed AFTER UPDATE OF updated_at ON sessions BEGIN
+            UPDATE sessions SET change = (SELECT max(change) FROM sessions) + 1 WHERE id = NEW.id;
+        END
+        """,
+    ),
 )

@@ -45,7 +45,7 @@ def read_hits(tx: Transaction, words: str, limit: int) -> list[Hit]:
     wanted = frozenset(words.casefold().split())
     hits: list[Hit] = []
     for session_id, title, updated_at, head_id in tx.rows(
-        "SELECT id, title, updated_at, head_id FROM sessions ORDER BY updated_at DESC, rowid DESC"
+        "SELECT id, title, updated_at, head_id FROM sessions ORDER BY change DESC"
     ):
         if len(hits) >= limit:
             break

@@ -6,22 +6,41 @@ are told the `head` they are for, see `StoredSession`, are refused once another 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmterm.conversation import Conversation
-from llmterm.errors import SessionError
+from llmterm.errors import SessionError, StoreError
 from llmterm.messages import Message, Options, Reply
 from llmterm.sessions.answer import AnswerLog, Clock, insert_open, read_open, settle, state_of, touch
 from llmterm.sessions.attachments import replace_attachments
 from llmterm.sessions.database import Database
-from llmterm.sessions.lookup import LIST_HINT, busy, find, matching, new_id, require_closed, require_head, unknown
+from llmterm.sessions.lookup import (
+    LIST_HINT,
+    busy,
+    find,
+    in_use,
+    matching,
+    new_id,
+    require_closed,
+    require_head,
+    unknown,
+)
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import Hit, OpenAnswer, Replacement, SessionInfo, StoredSession
 from llmterm.sessions.removing import remove
 from llmterm.sessions.replacing import abandoned, put_back, put_in_place
-from llmterm.sessions.rows import insert_message, read_path, read_time, replace_reply, time_column
+from llmterm.sessions.rows import (
+    insert_message,
+    path_ids,
+    read_message,
+    read_path,
+    read_time,
+    replace_reply,
+    time_column,
+)
 from llmterm.sessions.titles import clean_title, title_of
 
 if TYPE_CHECKING:
@@ -33,9 +52,9 @@ FILE_NAME = "sessions.db"
 # Of the path alone: messages that were replaced may be beside it.
 _COUNT = """
     WITH RECURSIVE path (id) AS (
-        SELECT head_id UNION ALL SELECT parent_id FROM path JOIN messages USING (id)
+        SELECT head_id UNION SELECT parent_id FROM path JOIN messages USING (id)
     )
-    SELECT count(id) FROM path
+    SELECT count(*) FROM path JOIN messages USING (id)
 """
 
 
@@ -102,12 +121,17 @@ class SessionStore:
     def reopen(self, answer: OpenAnswer) -> AnswerLog:
         """Return the log of an answer that `load` has found open; until its `resume` it counts as paused."""
         with self._database.writing() as tx:
-            path = read_path(tx, answer.message_id)
-            row = read_open(tx, *path[-1]) if path else None
+            message = read_message(tx, answer.message_id)
+            row = read_open(tx, answer.message_id, message) if message else None
             if row is None or row.answer != answer or row.state == "streaming":
                 raise SessionError("the answer has changed since it was read", hint="open the session again")
             settle(tx, answer.message_id, Reply.of(answer.message), answer.reason)
-            tx.change("UPDATE open_answers SET revision = revision + 1 WHERE message_id = ?", answer.message_id)
+            # It rests with this process now, and cannot be deleted under it.
+            tx.change(
+                "UPDATE open_answers SET revision = revision + 1, owner_pid = ?, owner_host = ?, owner_born = ?"
+                " WHERE message_id = ?",
+                *(self._owner.pid, self._owner.host, self._owner.born, answer.message_id),
+            )
         return self._log(answer.message_id, row.revision + 1, answer.message)
 
     def open_again(self, session_id: str, options: Options) -> StoredSession:
@@ -118,7 +142,7 @@ class SessionStore:
         with self._database.writing() as tx:
             require_closed(tx, session_id)
             (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
-            message = read_path(tx, head_id)[-1][1] if head_id else None
+            message = read_message(tx, head_id) if head_id else None
             if message is None or message.status != "interrupted" or not message.segments:
                 raise SessionError("the last answer was not stopped", hint="only such a one can be gone on with")
             last = message.segments[-1]
@@ -173,7 +197,8 @@ class SessionStore:
             session_id = find(tx, session_id)
             lost = None if peek else abandoned(tx, session_id)
         if lost is not None:
-            with self._database.writing() as tx:
+            # Where that cannot be written now, the next one who loads it does.
+            with suppress(StoreError), self._database.writing() as tx:
                 put_back(tx, abandoned(tx, session_id), time_column(self._clock()))
         with self._database.reading() as tx:
             ((title, system, created_at, updated_at, head_id),) = tx.rows(
@@ -181,24 +206,24 @@ class SessionStore:
             )
             path = read_path(tx, head_id) if head_id else []
             row = read_open(tx, *path[-1]) if path else None
-        if row is not None:
-            path.pop()
-            if row.state == "streaming" and not peek:
-                raise busy(session_id, row.owner)
-        return StoredSession(
-            id=session_id,
-            title=title,
-            created_at=read_time(created_at),
-            updated_at=read_time(updated_at),
-            conversation=Conversation(system=system, messages=tuple(message for _, message in path)),
-            answer=row.answer if row else None,
-            head=head_id or 0,
-        )
+            if row is not None:
+                path.pop()
+                if row.state == "streaming" and not peek:
+                    raise busy(session_id, row.owner)
+            return StoredSession(
+                id=session_id,
+                title=title,
+                created_at=read_time(created_at),
+                updated_at=read_time(updated_at),
+                conversation=Conversation(system=system, messages=tuple(message for _, message in path)),
+                answer=row.answer if row else None,
+                head=head_id or 0,
+            )
 
     def latest(self) -> str | None:
         """Return the id of the session that was changed last."""
         with self._database.reading() as tx:
-            row = tx.row("SELECT id FROM sessions ORDER BY updated_at DESC, rowid DESC LIMIT 1")
+            row = tx.row("SELECT id FROM sessions ORDER BY change DESC LIMIT 1")
         return row[0] if row else None
 
     def infos(self, limit: int | None = None, *, opened: bool = False) -> list[SessionInfo]:
@@ -210,24 +235,24 @@ class SessionStore:
                 "SELECT id, title, created_at, updated_at,"
                 f" ({_COUNT}),"
                 " state, owner_pid, owner_host, owner_born, piped"
-                f" FROM (SELECT sessions.*, sessions.rowid AS age FROM {among}"
-                " ORDER BY updated_at DESC, age DESC LIMIT ?)"
+                f" FROM (SELECT sessions.* FROM {among}"
+                " ORDER BY change DESC LIMIT ?)"
                 " LEFT JOIN open_answers ON message_id = head_id"
-                " ORDER BY updated_at DESC, age DESC",
+                " ORDER BY change DESC",
                 -1 if limit is None else max(0, limit),
             )
-        return [
-            SessionInfo(
-                id=session_id,
-                title=title,
-                created_at=read_time(created_at),
-                updated_at=read_time(updated_at),
-                messages=count,
-                state=state_of(state, Owner(pid=pid, host=host, born=born)) if state else "complete",
-                piped=bool(piped),
-            )
-            for session_id, title, created_at, updated_at, count, state, pid, host, born, piped in rows
-        ]
+            return [
+                SessionInfo(
+                    id=session_id,
+                    title=title,
+                    created_at=read_time(created_at),
+                    updated_at=read_time(updated_at),
+                    messages=count,
+                    state=state_of(state, Owner(pid=pid, host=host, born=born)) if state else "complete",
+                    piped=bool(piped),
+                )
+                for session_id, title, created_at, updated_at, count, state, pid, host, born, piped in rows
+            ]
 
     def search(self, words: str, *, limit: int = 20) -> list[Hit]:
         """Return the sessions whose title and messages have all the words, upper or lower case, the newest first."""
@@ -257,14 +282,17 @@ class SessionStore:
         with self._database.writing() as tx:
             session_id = find(tx, session_id)
             row = tx.row(
-                "SELECT owner_pid, owner_host, owner_born FROM sessions JOIN open_answers ON message_id = head_id"
-                " WHERE sessions.id = ? AND state = 'streaming'",
+                "SELECT state, owner_pid, owner_host, owner_born"
+                " FROM sessions JOIN open_answers ON message_id = head_id WHERE sessions.id = ?",
                 session_id,
             )
             if row is not None:
-                owner = Owner(pid=row[0], host=row[1], born=row[2])
-                if owner.alive():
+                state, pid, host, born = row
+                owner = Owner(pid=pid, host=host, born=born)
+                if owner.alive() and state == "streaming":
                     raise busy(session_id, owner)
+                if owner.alive() and owner != self._owner:
+                    raise in_use(session_id, owner)
             tx.change("DELETE FROM sessions WHERE id = ?", session_id)
             tx.change("DELETE FROM answers")
         self._database.forget()
@@ -287,12 +315,11 @@ class SessionStore:
         with self._database.writing() as tx:
             require_closed(tx, session_id, head)
             (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
-            path = read_path(tx, head_id) if head_id else []
-            taken = next((each for each in reversed(path) if each[1].role == "user"), None)
-            if taken is None:
+            asked = [message_id for message_id, role in path_ids(tx, head_id) if role == "user"]
+            question = read_message(tx, asked[-1]) if asked else None
+            if question is None:
                 return None
-            message_id, question = taken
-            remove(tx, message_id)
+            remove(tx, asked[-1])
             now = time_column(self._clock())
             tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, session_id)
             tx.change(
@@ -348,6 +375,14 @@ class SessionStore:
             replace_reply(tx, head_id, Reply.of(message), message.status)
             replace_attachments(tx, head_id, message.attachments)
             touch(tx, head_id, self._clock())
+
+    def moved(self) -> bool:
+        """Tell whether the file is not there any more, or another one: what was known of its rows is worth nothing."""
+        return self._database.moved()
+
+    def accept(self) -> None:
+        """Go on with the file that is there now."""
+        self._database.accept()
 
     def close(self) -> None:
         """Let go of the file."""
