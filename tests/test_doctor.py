@@ -123,6 +123,22 @@ def test_keys_are_never_shown(tmp_path: Path, arguments: tuple[str, ...]) -> Non
     assert done.returncode == 0
 
 
+def test_proxy_is_shown_without_its_password(tmp_path: Path) -> None:
+    """And is no matter for a server on this machine, not even where it is none."""
+    with WireServer(listing("gpt-a")) as server:
+        reach = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.base_url}
+        good = findings(tmp_path, HTTPS_PROXY=f"http://user:{KEY}@proxy.example:3128", **reach)
+        bad = findings(tmp_path, ALL_PROXY=f"socks4://user:{KEY}@proxy.example", **reach)
+
+    assert good["proxy"]["state"] == "ok"
+    assert good["proxy"]["value"].startswith("http://proxy.example:3128 (HTTPS_PROXY)")
+    assert bad["proxy"]["state"] == "warning"
+    assert "ALL_PROXY" in bad["proxy"]["value"]
+    assert "NO_PROXY" in bad["proxy"]["hint"]
+    assert good["provider openai"]["state"] == bad["provider openai"]["state"] == "ok"
+    assert KEY not in json.dumps([good, bad])
+
+
 def test_nobody_who_answers_is_exit_code_3(tmp_path: Path) -> None:
     """With what is wrong, and what to do about it under the findings."""
     done = doctor(tmp_path, **bare(tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL="http://127.0.0.1:9/v1", NO_COLOR="1"))

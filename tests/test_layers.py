@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent / "llmterm"
 LAYERS = [
     {
         "",
+        "address",
         "buffer",
         "openblock",
         "errors",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from llmterm import config
+from llmterm.address import basic, is_loopback, joined
 from llmterm.config import Settings
 from llmterm.errors import LlmtermError
 from llmterm.providers.weights import MODELS_FOLDER, available, default_model, pulled
@@ -93,22 +94,18 @@ def _ollama_models(url: str) -> list[str]:
     """Return what an Ollama on this machine has; one on another machine is not asked."""
     import json
     from http.client import HTTPConnection, HTTPException  # no proxy comes between, as it would with urllib
-    from ipaddress import ip_address
-    from urllib.parse import urlsplit
+    from urllib.parse import urlsplit, urlunsplit
 
     from llmterm.providers.ollama import models
 
     parts = urlsplit(url)
     host = parts.hostname or ""
-    try:
-        near = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        near = False
-    if not near or parts.scheme != "http":
+    if not is_loopback(host) or parts.scheme != "http":
         return []
+    asked = urlsplit(joined(url, "/api/tags"))
     connection = HTTPConnection(host, parts.port or 80, timeout=_SECONDS)
     try:
-        connection.request("GET", f"{parts.path.rstrip('/')}/api/tags")
+        connection.request("GET", urlunsplit(("", "", asked.path, asked.query, "")), headers=basic(url))
         return list(models(json.loads(connection.getresponse().read(_MOST_BYTES))))
     except (OSError, ValueError, HTTPException):
         return []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from llmterm import config
+from llmterm.address import basic, joined, without_user
 from llmterm.assembly.roster import registry
 from llmterm.config import Settings
 from llmterm.messages import Options
@@ -80,10 +81,12 @@ def _has_models(url: str) -> bool:
         return False
     import json
     from http.client import HTTPException
-    from urllib.request import urlopen  # only for the machine's own server: the transport costs more than the question
+    from urllib.request import ProxyHandler, Request, build_opener  # the transport costs more than the question
 
     try:
-        with urlopen(f"{url}/api/tags", timeout=_TAGS_SECONDS) as response:
+        asked = Request(joined(without_user(url), "/api/tags"), headers=basic(url))
+        # It has just been reached without a proxy.
+        with build_opener(ProxyHandler({})).open(asked, timeout=_TAGS_SECONDS) as response:
             return bool(json.load(response).get("models"))
     except (OSError, ValueError, AttributeError, HTTPException):
         return False

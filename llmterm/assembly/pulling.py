@@ -22,14 +22,14 @@ async def pull(settings: Settings, environ: Mapping[str, str], provider: str, na
     """Fetch the model and return what to say about it. Raises our errors; interrupted, it can be gone on with."""
     from llmterm.providers.ollama import PullProgress
     from llmterm.providers.pull import pull_file, pull_ollama
-    from llmterm.transport import Transport
+    from llmterm.transport import Proxies, Transport
 
     remote = settings.providers.remote(provider)
     kind = remote.kind if remote else provider
     if kind not in ("local", "ollama"):
         raise UsageError(f"{provider} has its models where it is", hint="llmterm models pull is for local and ollama")
     shown = _Bar(name)
-    transport = Transport()
+    transport = Transport(proxies=Proxies.of(environ))
     me = asyncio.current_task()
     assert me is not None
     try:

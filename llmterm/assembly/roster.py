@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from llmterm import config
+from llmterm.address import basic, is_loopback
 from llmterm.config import RemoteSettings, Settings
 from llmterm.errors import ConfigError
 from llmterm.messages import Usage
@@ -72,14 +73,15 @@ def registry(
 def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapping[str, str]) -> Provider:
     from llmterm.providers.http import HttpProvider
     from llmterm.providers.lessons import Lessons
-    from llmterm.transport import Transport
+    from llmterm.transport import Proxies, Transport
 
     base_url = config.base_url(name, settings, environ)
     keys = [secret.get_secret_value() for secret in config.secrets(name, settings, environ)]
-    if keys and not remote.allow_http:
-        _refuse_clear_text(name, base_url)
+    if (keys or basic(base_url)) and not remote.allow_http:
+        _refuse_clear_text(name, "key" if keys else "password", base_url)
     needs_key = config.key_hint(name, settings, environ)
     endpoint = _endpoint(name, remote, settings, keys)
+    transport = Transport(proxies=Proxies.of(environ))
     lessons = Lessons(config.data_dir(environ))
     official = name == "openai" and base_url.rstrip("/") == config.BUILT_IN[name].base_url
 
@@ -94,7 +96,7 @@ def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapp
 
         version = environ.get("GOOGLE_GENAI_API_VERSION", "").strip() or "v1"
         return gemini.provider(
-            Transport(),
+            transport,
             endpoint,
             base_url=base_url,
             needs_key=needs_key,
@@ -105,7 +107,7 @@ def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapp
             api_version=version,
         )
     return HttpProvider(
-        Transport(),
+        transport,
         _wire(name, remote, official=official),
         endpoint,
         base_url=base_url,
@@ -166,23 +168,14 @@ def _endpoint(name: str, remote: RemoteSettings, settings: Settings, keys: list[
     )
 
 
-def _refuse_clear_text(name: str, base_url: str) -> None:
+def _refuse_clear_text(name: str, what: str, base_url: str) -> None:
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(
-            f"the key for {name} would be sent in the clear to {host}",
+            f"the {what} for {name} would be sent in the clear to {host}",
             hint=f"use https://, or set allow_http = true in [providers.{name}]",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"  # and not what only begins like an address: 127.0.0.1.example.org
 
 
 def _local(settings: Settings, environ: Mapping[str, str]) -> Provider:

@@ -25,6 +25,7 @@ from typing import Any
 
 import httpx2
 
+from llmterm.address import joined
 from llmterm.errors import ConfigError, LlmtermError, ProtocolError, RequestRefusedError
 from llmterm.framing import Frame
 from llmterm.messages import StreamLimits
@@ -39,6 +40,8 @@ _MAX_WORDS = 200
 # How many events are decoded before the loop may turn to something else, such as keys.
 _BATCH = 16
 _PAGE = 1000
+# What the SDK takes for the address: it would put its paths behind a query, and beyond the door is the real one.
+_ADDRESS = "https://gemini.invalid"
 
 
 @dataclass(slots=True)
@@ -98,14 +101,15 @@ class _Events(httpx2.AsyncByteStream):
 class _Door(httpx2.AsyncBaseTransport):
     """Takes the requests of an HTTP client of the SDK's to our transport."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, base_url: str) -> None:
         self._transport = transport
+        self._base_url = base_url
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         exchange = _EXCHANGE.get()
         call = replace(
             exchange.call,
-            url=str(request.url),
+            url=joined(self._base_url, request.url.raw_path.decode("ascii")),
             payload=exchange.payload(await request.aread()) if request.method == "POST" else None,
         )
         if call.payload is None:
@@ -193,8 +197,7 @@ class Genai:
 
     def __init__(self, transport: Transport, *, base_url: str, api_version: str) -> None:
         self._transport = transport
-        self._http = httpx2.AsyncClient(transport=_Door(transport), trust_env=False)
-        self._base_url = base_url
+        self._http = httpx2.AsyncClient(transport=_Door(transport, base_url), trust_env=False)
         self._api_version = api_version
         self._client: Any = None
         self._loading = asyncio.Lock()
@@ -247,9 +250,11 @@ class Genai:
                 vertexai=False,
                 api_key="none",  # it wants one; the real one is put in beyond the door
                 http_options=types.HttpOptions(
-                    base_url=self._base_url,
+                    base_url=_ADDRESS,
                     api_version=self._api_version,
                     httpx_async_client=self._http,
+                    # Never used; it would make one of its own, and fail at a proxy that nobody needs.
+                    httpx_client=httpx2.Client(transport=httpx2.BaseTransport(), trust_env=False),
                     retry_options=types.HttpRetryOptions(attempts=1),
                 ),
             )

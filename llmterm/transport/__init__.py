@@ -8,6 +8,7 @@ from llmterm.transport.endpoint import Endpoint
 from llmterm.transport.failures import error_words, redact
 from llmterm.transport.keys import KeyRing
 from llmterm.transport.limits import RateLimits
+from llmterm.transport.proxies import Proxies
 from llmterm.transport.retry import RetryPolicy
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Endpoint",
     "FrameStream",
     "KeyRing",
+    "Proxies",
     "RateLimits",
     "RetryPolicy",
     "Transport",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from llmterm.address import shown
 from llmterm.framing import Framing
 
 
@@ -14,7 +15,8 @@ from llmterm.framing import Framing
 class Call:
     """A POST of `payload`, or a GET where there is none. `who` is the provider; `secrets` never appear in an error.
 
-    In a payload is what JSON has, and `Embedded` for bytes.
+    In a payload is what JSON has, and `Embedded` for bytes. `proxy` is what may be shown of the proxy that it goes
+    through, "" for none; the transport knows.
     """
 
     who: str
@@ -24,6 +26,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     framing: Framing = "sse"
+    proxy: str = ""
 
     @property
     def has_port(self) -> bool:
@@ -36,10 +39,9 @@ class Call:
     @property
     def address(self) -> str:
         """The URL without what may be secret in it: user, password, query."""
-        try:
-            parts = urlsplit(self.url)
-            host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-            place = host if parts.port is None else f"{host}:{parts.port}"
-        except ValueError:
-            return "an unreadable URL"
-        return urlunsplit((parts.scheme, place, parts.path, "", ""))
+        return shown(self.url)
+
+    @property
+    def way(self) -> str:
+        """The address, and the proxy on the way to it."""
+        return f"{self.address} through the proxy {self.proxy}" if self.proxy else self.address

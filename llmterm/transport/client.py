@@ -8,20 +8,24 @@ The timers of silence run only while the socket is being read, so a slow reader 
 from __future__ import annotations
 
 import asyncio
-import ssl
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 
 from llmterm import __version__, log
+from llmterm.address import without_user
 from llmterm.errors import ConfigError, ProtocolError
 from llmterm.framing import Frame, decoder
 from llmterm.messages import StreamLimits
 from llmterm.transport.body import Body
 from llmterm.transport.call import Call
 from llmterm.transport.failures import no_token, refusal, request_id, silence, too_slow, translated
+from llmterm.transport.proxies import Proxies
+from llmterm.transport.routes import Routes
 from llmterm.untrusted import parsed
 
 _MAX_ERROR_BYTES = 64 * 1024
@@ -30,7 +34,6 @@ _MAX_LISTING_BYTES = 16 * 1024 * 1024
 _MAX_WAITING_BYTES = 256 * 1024
 # How long the end of a finished body may take before the connection is given up instead of kept for the next call.
 _DRAIN_SECONDS = 0.05
-_POOL = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
 
 
 class FrameStream:
@@ -179,20 +182,27 @@ class FrameStream:
 class Transport:
     """Opens streaming calls over one pool of connections."""
 
-    def __init__(self, *, socket: str | None = None) -> None:
-        """Use the network, or, with `socket`, the unix socket of that path whatever the URL's host."""
+    def __init__(self, *, socket: str | None = None, proxies: Proxies | None = None) -> None:
+        """Use the network, or, with `socket`, the unix socket of that path whatever the URL's host.
+
+        The proxies are those of the process's environment unless others are given.
+        """
         self._socket = socket
+        self._proxies = Proxies() if socket else proxies
+        self._routes: Routes | None = None
         self._client: httpx2.AsyncClient | None = None
 
     async def open(self, call: Call, limits: StreamLimits) -> FrameStream:
         """Send `call` and return its frames once the server has accepted it. Raises our errors only."""
         began = asyncio.get_running_loop().time()
+        call = self.routed(call)
         response = await self._accepted(call, limits, began)
         return FrameStream(call, response, limits, began)
 
     async def fetch(self, call: Call, limits: StreamLimits) -> Any:
         """Send `call` and return the JSON it is answered with. Raises our errors only."""
         began = asyncio.get_running_loop().time()
+        call = self.routed(call)
         response = await self._accepted(call, limits, began)
         try:
             with translated(call, limits):
@@ -206,7 +216,7 @@ class Transport:
             return parsed(body)
         except ValueError:
             raise ProtocolError(
-                f"{call.who}: no JSON came from {call.address}", hint="check the base URL", provider=call.who
+                f"{call.who}: no JSON came from {call.way}", hint="check the base URL", provider=call.who
             ) from None
 
     async def _accepted(self, call: Call, limits: StreamLimits, began: float) -> httpx2.Response:
@@ -225,24 +235,35 @@ class Transport:
     async def aclose(self) -> None:
         if self._client is not None:
             await self._client.aclose()
-            self._client = None
+            self._client = self._routes = None
 
     @property
     def connections(self) -> int:
         """Connections that are open now, idle ones included."""
-        pool = getattr(getattr(self._client, "_transport", None), "_pool", None)
-        return len(pool.connections) if pool is not None else 0
+        return self._routes.connections if self._routes is not None else 0
 
-    async def _send(self, call: Call, limits: StreamLimits) -> httpx2.Response:
+    def routed(self, call: Call) -> Call:
+        """Return the call with the proxy that it goes through. Raises ConfigError."""
         if not call.has_port:
             raise ConfigError(f"{call.who}: {call.address} is no address of an API", hint="check the base URL")
+        proxy = self.proxies.proxy(call.url)
+        return call if proxy is None else replace(call, proxy=proxy.address)
+
+    @property
+    def proxies(self) -> Proxies:
+        if self._proxies is None:
+            self._proxies = Proxies.of(os.environ)
+        return self._proxies
+
+    async def _send(self, call: Call, limits: StreamLimits) -> httpx2.Response:
         client = self.client()
         body = None if call.payload is None else Body(call.payload)
+        headers = _headers(call)
         request = client.build_request(
             "GET" if body is None else "POST",
-            call.url,
+            without_user(call.url),
             content=body,
-            headers=_headers(call) if body is None else {**_headers(call), "content-length": str(body.size)},
+            headers=headers if body is None else {**headers, "content-length": str(body.size)},
             timeout=httpx2.Timeout(
                 connect=limits.connect_timeout,
                 read=None,  # silence is measured here, by what has come of the answer
@@ -276,23 +297,9 @@ class Transport:
     def client(self) -> httpx2.AsyncClient:
         """Return the client below, for a library that brings its own wire. It stays the transport's to close."""
         if self._client is None:
-            if self._socket is None:
-                self._client = _network_client()
-            else:
-                # Nothing is encrypted on a unix socket: spare it the loading of certificates.
-                transport = httpx2.AsyncHTTPTransport(uds=self._socket, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-                self._client = httpx2.AsyncClient(transport=transport, trust_env=False)
+            self._routes = Routes(self.proxies, socket=self._socket)
+            self._client = httpx2.AsyncClient(transport=self._routes, trust_env=False)
         return self._client
-
-
-def _network_client() -> httpx2.AsyncClient:
-    try:
-        return httpx2.AsyncClient(limits=_POOL)
-    except (ImportError, ValueError, OSError) as error:
-        # A proxy of a kind that is not installed, or no address at all; certificates that are not there.
-        raise ConfigError(
-            f"no client for this network: {error}", hint="check the proxy variables and SSL_CERT_FILE"
-        ) from None
 
 
 def _headers(call: Call) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import httpx2
 
 from llmterm import __version__
+from llmterm.address import shown
 from llmterm.errors import ConfigError, NetworkError, ProtocolError, ProviderError, StreamTimeoutError, UsageError
 from llmterm.messages import StreamLimits
 from llmterm.transport.call import Call
@@ -174,7 +175,7 @@ class _Fetch:
     async def _answer(self, headers: Mapping[str, str], statuses: tuple[int, ...]) -> AsyncIterator[httpx2.Response]:
         """Ask for the file; give the response if it has one of `statuses`, and an error if not."""
         response = await self._ask(headers)
-        call = _hop(response.request)
+        call = self._hop(response.request)
         try:
             with translated(call, self._limits):
                 status = response.status_code
@@ -211,7 +212,7 @@ class _Fetch:
         assert request is not None
         for _ in range(_MAX_REDIRECTS + 1):
             self._check(request)
-            with translated(_hop(request), limits):
+            with translated(self._hop(request), limits):
                 response = await self._send(request)
                 request = response.next_request
                 if request is None:
@@ -227,7 +228,7 @@ class _Fetch:
         """Raise an error for an address that is not one of the web."""
         url = request.url
         if url.scheme not in ("http", "https") or not url.host or not 0 <= (url.port or 0) < 65536:
-            raise ConfigError(f"{_WHO}: {_hop(request).address} is no address of a file", hint="give an https:// URL")
+            raise ConfigError(f"{_WHO}: {shown(str(url))} is no address of a file", hint="give an https:// URL")
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         client, kept = self._transport.client(), self._transport.connections > 0
@@ -239,13 +240,12 @@ class _Fetch:
                 raise
             return await client.send(request, stream=True, follow_redirects=False)
 
+    def _hop(self, request: httpx2.Request) -> Call:
+        """Return the call that a request is, for the words of its errors."""
+        return self._transport.routed(Call(who=_WHO, url=str(request.url)))
+
     def _error(self, kind: type[ProviderError], response: httpx2.Response, what: str) -> ProviderError:
-        return kind(f"{_WHO}: {_hop(response.request).address} {what}", provider=_WHO)
-
-
-def _hop(request: httpx2.Request) -> Call:
-    """Return the call that a request is, for the words of its errors."""
-    return Call(who=_WHO, url=str(request.url))
+        return kind(f"{_WHO}: {self._hop(response.request).way} {what}", provider=_WHO)
 
 
 def _validator(response: httpx2.Response) -> str:

@@ -63,12 +63,12 @@ def translated(call: Call, limits: StreamLimits | None = None) -> Iterator[None]
         raise translate(error, call, limits or StreamLimits()) from None
     except OSError as error:
         what = error.strerror or type(error).__name__
-        raise NetworkError(f"{call.who}: {what} at {call.address}", provider=call.who, model=call.model) from None
+        raise NetworkError(f"{call.who}: {what} at {call.way}", provider=call.who, model=call.model) from None
 
 
 def translate(error: Exception, call: Call, limits: StreamLimits) -> LlmtermError:
     """Return our error for one of httpx2's (https://www.python-httpx.org/exceptions/)."""
-    who, where = call.who, call.address
+    who, where = call.who, call.way
     about: dict[str, Any] = {"provider": who, "model": call.model}
     detail = redact(str(error), call.secrets) or type(error).__name__
     match error:
@@ -78,7 +78,7 @@ def translate(error: Exception, call: Call, limits: StreamLimits) -> LlmtermErro
         case httpx2.TimeoutException():
             return silence(call, limits.chunk_timeout)
         case httpx2.ConnectError() | httpx2.ProxyError():
-            return ConnectError(f"{who}: cannot reach {where}: {detail}", hint="is the server running?", **about)
+            return _unreached(f"{who}: cannot reach {where}: {detail}", detail, call, about)
         case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
             return ConfigError(f"{who}: {where} is no address of an API: {detail}", hint="check the base URL")
         case httpx2.NetworkError() | httpx2.RemoteProtocolError():
@@ -89,9 +89,19 @@ def translate(error: Exception, call: Call, limits: StreamLimits) -> LlmtermErro
             raise error
 
 
+def _unreached(what: str, detail: str, call: Call, about: Mapping[str, Any]) -> ProviderError:
+    """Return the error for a server, or a proxy before it, that cannot be reached."""
+    if not call.proxy:
+        return ConnectError(what, hint="is the server running?", **about)
+    # A proxy that does not let a request pass says so with a status of HTTP.
+    status = int(match[1]) if (match := re.match(r"([45]\d\d)\b", detail)) else None
+    kind = RequestRefusedError if status is not None and status < 500 else ConnectError
+    return kind(what, hint=_PROXY_AUTH if status == 407 else _PROXY, status=status, **about)
+
+
 def silence(call: Call, seconds: float | None) -> StreamTimeoutError:
     """Return the error for a socket that has said nothing for so long."""
-    what = f"{call.who}: nothing came from {call.address} for {seconds or 0:g} s"
+    what = f"{call.who}: nothing came from {call.way} for {seconds or 0:g} s"
     return StreamTimeoutError(what, timer="chunk", provider=call.who, model=call.model)
 
 
@@ -118,6 +128,7 @@ def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError
         [f"HTTP {status}"]
         + ([f"model {call.model}"] if call.model else [])
         + ([f"request {request}"] if request else [])
+        + ([f"through the proxy {call.proxy}"] if call.proxy else [])
     )
     wait = retry_after(response, body)
     kind, hint = _kind(status, said)
@@ -152,11 +163,14 @@ def _elsewhere(call: Call, response: httpx2.Response) -> str:
     return found if found.isascii() and found.isprintable() and len(found) <= _LONGEST_HOST else ""
 
 
+_PROXY = "is the proxy running? NO_PROXY names what needs none"
+_PROXY_AUTH = "the proxy wants a user and a password: http://user:password@host:port in its variable"
 _OVERLOADED = "the provider is overloaded; wait, or use another"
 _KINDS: dict[int, tuple[type[ProviderError], str]] = {
     401: (AuthError, "check the key"),
     403: (AuthError, "the key is not allowed this; check what it is for, or use another"),
     404: (ModelNotFoundError, "check the model's name and the base URL"),
+    407: (RequestRefusedError, _PROXY_AUTH),
     429: (RateLimitError, "too many requests or no credit; wait, or use another provider"),
     503: (ServerError, _OVERLOADED),
     529: (ServerError, _OVERLOADED),

@@ -14,7 +14,7 @@ from llmterm.assembly.doctor.terminal import terminal_checks
 from llmterm.config import Settings
 
 _LIBRARIES = ("httpx2", "prompt_toolkit", "rich", "markdown-it-py", "typer", "pydantic", "google-genai", "stamina")
-_EXTRAS = ("xllamacpp", "pynput", "keyring")
+_EXTRAS = ("xllamacpp", "pynput", "keyring", "socksio")
 
 
 async def examine(

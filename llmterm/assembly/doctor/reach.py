@@ -47,7 +47,21 @@ async def reach_checks(settings: Settings, environ: Mapping[str, str], *, everyb
     keys = [Check(name=f"key {name}", state="ok", value=source) for name, source in sources.items() if source]
     if not keys:
         keys = [Check(name="keys", state="note", value="none: only servers without one, and the embedded model")]
-    return [*keys, *remote, local, *_verdict(settings, environ, [*remote, local])]
+    return [*keys, _proxy(environ), *remote, local, *_verdict(settings, environ, [*remote, local])]
+
+
+def _proxy(environ: Mapping[str, str]) -> Check:
+    """Say which proxies are set. What is wrong with one may be no matter for those that need none."""
+    from llmterm.transport import Proxies
+
+    try:
+        found = [f"{proxy.address} ({proxy.variable})" for proxy in Proxies.of(environ).all()]
+    except ConfigError as error:
+        return Check(name="proxy", state="warning", value=error.message, hint=error.hint)
+    if not found:
+        return Check(name="proxy", state="ok", value="none")
+    value = f"{', '.join(found)}; not for this machine, nor for what NO_PROXY names"
+    return Check(name="proxy", state="ok", value=value)
 
 
 def _key_source(name: str, settings: Settings, environ: Mapping[str, str]) -> str:
