@@ -1,11 +1,13 @@
 """A conversation as a pure value, and the requests that come out of it.
 
 `Conversation` holds what was really said. `continuation` makes the request that goes on with a paused answer:
-the instruction it may need lives in that request only, never in the conversation.
+the instruction it may need lives in that request only, never in the conversation. What providers refuse, empty
+messages and two of one side in a row, is in no request either; it stays in the conversation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from llmterm.messages import Attachment, Continuation, Message, Mode, Options, Reply, Request
@@ -29,9 +31,10 @@ class Conversation:
 
     def request(self, *, model: str, options: Options | None = None, note: str = "") -> Request:
         """Return the request for the next answer; `note` is added to the system prompt of this request only."""
-        system = "\n\n".join(part for part in (self.system, note) if part)
+        system = "\n\n".join(part for part in (self.system, note) if part.strip())
         head = (Message(role="system", text=system),) if system else ()
-        return Request(model=model, messages=(*head, *map(_plain, self.messages)), options=options or Options())
+        said = alternating(map(_plain, self.messages))
+        return Request(model=model, messages=(*head, *said), options=options or Options())
 
 
 def _plain(message: Message) -> Message:
@@ -40,6 +43,34 @@ def _plain(message: Message) -> Message:
         return message
     return Message(
         role=message.role, text=message.text, attachments=message.attachments, provider_data=message.provider_data
+    )
+
+
+def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Return what was said as turns that alternate, the user's first, with nothing in them that is empty.
+
+    Strict servers and chat templates refuse all else, with every later question as well. An answer without text is left
+    out: one that was stopped before its first word, refused, or only thought. What then follows on the same side is
+    one message, whose parts are a blank line apart; nothing that a provider has signed is in it, as that was another.
+    """
+    turns: list[Message] = []
+    for message in messages:
+        if not message.text or message.text.isspace():
+            if message.role != "user" or not message.attachments:
+                continue
+            message = replace(message, text="")
+        if turns and turns[-1].role == message.role:
+            turns[-1] = _merged(turns[-1], message)
+        elif turns or message.role == "user":
+            turns.append(message)
+    return tuple(turns)
+
+
+def _merged(first: Message, second: Message) -> Message:
+    return Message(
+        role=first.role,
+        text="\n\n".join(filter(None, (first.text, second.text))),
+        attachments=(*first.attachments, *second.attachments),
     )
 
 
@@ -75,9 +106,9 @@ def _guided(request: Request, wishes: list[str]) -> Request:
     """Put guidance where a literal continuation can see it: at the end of the question."""
     if not wishes:
         return request
+    guidance = Message(role="user", text="\n\n".join(f"(Also: {wish})" for wish in wishes))
     *before, question = request.messages
-    text = "\n\n".join([question.text, *(f"(Also: {wish})" for wish in wishes)])
-    return replace(request, messages=(*before, replace(question, text=text)))
+    return replace(request, messages=(*before, _merged(question, guidance)))
 
 
 def _instruction(text: str, wishes: list[str]) -> str:

@@ -99,6 +99,10 @@ def delta(text: str) -> bytes:
     return _event({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]})
 
 
+def thought(text: str) -> bytes:
+    return _event({"choices": [{"index": 0, "delta": {"reasoning_content": text}, "finish_reason": None}]})
+
+
 def finish(reason: str = "stop", output_tokens: int = 7) -> bytes:
     usage = {"prompt_tokens": 5, "completion_tokens": output_tokens}
     return (
