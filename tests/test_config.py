@@ -637,6 +637,16 @@ def test_the_environment_names_the_places(tmp_path: Path) -> None:
     assert data_dir(environ) == tmp_path / "d"
 
 
+@pytest.mark.parametrize(("given", "meant"), [("~/x y", "x y"), ("~", ""), ("~no-such-user-of-this/x", None)])
+def test_home_is_meant_where_no_shell_has_said_so(tmp_path: Path, given: str, meant: str | None) -> None:
+    """A tilde in quotes; what is nobody's home stays as it is."""
+    environ = {"LLMTERM_CONFIG": given, "LLMTERM_DATA_DIR": given, "HOME": str(tmp_path)}
+    expected = Path(given) if meant is None else tmp_path / meant
+
+    assert config_path(environ) == expected
+    assert data_dir(environ) == expected
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="XDG is not for Windows")
 def test_xdg_directories_are_honoured(tmp_path: Path) -> None:
     """The environment given counts, not that of the process."""
@@ -929,6 +939,9 @@ def test_the_built_in_providers_are_always_there() -> None:
         (' "example.com:8080" ', "http://example.com:8080"),
         ("example.com:0", "http://example.com:11434"),
         ("ollama.com", "https://ollama.com:443"),
+        ("example.com?token=a/b", "http://example.com:11434?token=a/b"),
+        ("https://user:word@example.com/ollama/?token=a", "https://user:word@example.com:443/ollama?token=a"),
+        ("user:word@example.com:8080", "http://user:word@example.com:8080"),
     ],
 )
 def test_ollama_host_is_understood_as_ollama_does(host: str, url: str) -> None:

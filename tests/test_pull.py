@@ -799,3 +799,9 @@ def test_bar_says_100_percent_only_at_the_end(done: int, total: int, width: int)
     """Nearly there is 99%."""
     if "100%" in bar("", done, total, 1, width):
         assert done >= total
+
+
+def test_home_of_nobody_is_no_model_file(tmp_path: Path) -> None:
+    """A tilde means a home, where there is that user; otherwise it is a name like any other."""
+    with pytest.raises(ConfigError, match="cannot read the model file ~no-such-user/x"):
+        find_model("~no-such-user/x.gguf", tmp_path)

@@ -171,14 +171,17 @@ def ollama_url(host: str) -> str:
         scheme = "https" if host == "ollama.com" else "http"
     given = separator or host == "ollama.com"
     standard = {"http": "80", "https": "443"}.get(scheme, _OLLAMA_PORT) if given else _OLLAMA_PORT
-    place, _, path = rest.partition("/")
+    # Not in Ollama's rule: a user, and a query, for whatever stands before the server.
+    head, question, query = rest.partition("?")
+    place, _, path = head.partition("/")
+    user, at, place = place.rpartition("@")
     name, port = _name_and_port(place)
     if not re.fullmatch(r"0*[1-9][0-9]{0,4}", port) or int(port) > 65535:
         port = standard
     name = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)
     # A name with colons is an address of IPv6, or else nothing that could be asked.
     name = f"[{name}]" if ":" in name else name
-    return f"{scheme}://{name}:{port}/{path.strip('/')}".rstrip("/")
+    return f"{scheme}://{user}{at}{name}:{port}/{path.strip('/')}".rstrip("/") + question + query
 
 
 def _name_and_port(place: str) -> tuple[str, str]:

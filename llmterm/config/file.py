@@ -6,6 +6,7 @@ which might be a key. tomllib is imported only when there is a file.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ APP = "llmterm"
 
 def config_path(environ: Environ) -> Path:
     if named := environ.get("LLMTERM_CONFIG"):
-        return Path(named)
+        return _expanded(named, environ)
     if folder := _xdg_dir("XDG_CONFIG_HOME", environ):
         return folder / "config.toml"
     from platformdirs import user_config_path
@@ -31,12 +32,19 @@ def config_path(environ: Environ) -> Path:
 
 def data_dir(environ: Environ) -> Path:
     if named := environ.get("LLMTERM_DATA_DIR"):
-        return Path(named)
+        return _expanded(named, environ)
     if folder := _xdg_dir("XDG_DATA_HOME", environ):
         return folder
     from platformdirs import user_data_path
 
     return user_data_path(APP, appauthor=False)
+
+
+def _expanded(path: str, environ: Environ) -> Path:
+    """Return a path whose "~" no shell has expanded: in quotes, or in a file of variables."""
+    first, slash, rest = path.partition("/")
+    home = environ.get("HOME") if first == "~" else None
+    return Path(home + slash + rest if home else os.path.expanduser(path))
 
 
 def _xdg_dir(variable: str, environ: Environ) -> Path | None:

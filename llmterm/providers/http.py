@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from llmterm import tokens
+from llmterm.address import basic, joined
 from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError
 from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
@@ -58,7 +59,7 @@ class HttpProvider:
         self._transport = transport
         self._wire = wire
         self._endpoint = endpoint
-        self._base_url = base_url.rstrip("/")
+        self._base_url = base_url
         self._needs_key = needs_key
         self._known = known
         self._lessons = lessons or Lessons()
@@ -111,16 +112,23 @@ class HttpProvider:
         return Call(
             who=self.name,
             model=request.model,
-            url=self._base_url + self._wire.path(request),
+            url=joined(self._base_url, self._wire.path(request)),
             payload=self._wire.payload(request),
-            headers=self._wire.headers(key),
+            headers=self._headers(key),
             secrets=(key,),
             framing=self._wire.framing,
         )
 
+    def _headers(self, key: str) -> Mapping[str, str]:
+        """Return the headers of a request; a user in the base URL is named where there is no key."""
+        return self._wire.headers(key) if key else {**basic(self._base_url), **self._wire.headers(key)}
+
     async def _models(self, key: str, limits: StreamLimits) -> list[str]:
         call = Call(
-            who=self.name, url=self._base_url + self._wire.models_path, headers=self._wire.headers(key), secrets=(key,)
+            who=self.name,
+            url=joined(self._base_url, self._wire.models_path),
+            headers=self._headers(key),
+            secrets=(key,),
         )
         listed = self._wire.models(await self._transport.fetch(call, limits))
         return [*listed, *(each for each in self._known if each not in listed)]

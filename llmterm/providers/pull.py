@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from llmterm.address import basic, joined
 from llmterm.errors import ConfigError, ModelNotFoundError, NetworkError, ProtocolError, ServerError
 from llmterm.framing import Frame
 from llmterm.messages import StreamLimits
@@ -45,7 +46,8 @@ async def pull_ollama(
     """
     call = Call(
         who="ollama",
-        url=base_url.rstrip("/") + PULL_PATH,
+        url=joined(base_url, PULL_PATH),
+        headers=basic(base_url),
         payload=pull_payload(name),
         model=name,
         framing="ndjson",

@@ -81,7 +81,7 @@ def find_model(model: str, folder: Path | None = None) -> Path:
     hint = "--model takes the path of a GGUF file"
     if fetched:
         hint += f", or one of {', '.join(path.stem for path in fetched)}"
-    path = next((each for each in fetched if model in (each.stem, each.name)), Path(model).expanduser())
+    path = next((each for each in fetched if model in (each.stem, each.name)), Path(os.path.expanduser(model)))
     try:
         if is_gguf(path):
             return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -20,6 +22,8 @@ from tests.contract.caller import KEY, Caller, InstantProgress, answering, envir
 from tests.contract.dialects import REMOTE, Dialect, whole
 from tests.wire import Exchange, Script, WireServer
 
+WORD = "pass:word/@0123"
+QUOTED = quote(WORD, safe="")
 KEYED = [pytest.param(dialect, id=dialect.name) for dialect in REMOTE if dialect.key_variables]
 KEY_VARIABLES = [
     pytest.param(dialect, variable, id=variable) for dialect in REMOTE for variable in dialect.key_variables
@@ -64,6 +68,77 @@ async def test_address_may_end_in_a_slash(remote: Dialect) -> None:
         await ask(remote, Settings(), environ)
 
     assert server.exchanges[0].path == remote.path
+
+
+@pytest.mark.parametrize(
+    ("behind", "query"),
+    [
+        ("?api-version=2026-01-01", "api-version=2026-01-01"),
+        ("/?token=a%2Fb&x=/", "token=a%2Fb&x=/"),
+        ("//?token=t", "token=t"),
+        ("?token=t#fragment", "token=t"),
+        ("/#fragment", ""),
+        ("?", ""),
+    ],
+)
+async def test_query_of_an_address_stays_behind_the_path(remote: Dialect, behind: str, query: str) -> None:
+    """A gateway's token, a version of the API: for a question, and for the list of models."""
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.body:
+            await greeting(remote)(exchange)
+        else:
+            await exchange.refuse(200, remote.listing("one"))
+
+    with WireServer(script) as server:
+        base = f"{server.address}/gateway{remote.url_path}"
+        environ = {**environment(remote, server), remote.url_variable: f"{base}{behind}"}
+        await ask(remote, Settings(), environ)
+        provider = registry(Settings(), environ).get(remote.name)
+        assert list(await provider.models()) == ["one"]
+        await provider.aclose()
+
+    asked, listed = (urlsplit(exchange.path) for exchange in server.exchanges)
+    own = urlsplit(remote.path).query
+    assert asked.path == f"/gateway{urlsplit(remote.path).path}"
+    assert asked.query == "&".join(filter(None, (query, own)))
+    assert listed.path.startswith("/gateway/")
+    assert listed.query.startswith(query)
+    assert listed.path.rpartition("/")[2] in ("models", "tags")
+
+
+@pytest.mark.parametrize("key", [KEY, ""])
+async def test_user_of_an_address_is_named_where_there_is_no_key(remote: Dialect, key: str) -> None:
+    """A key is never replaced by it."""
+    expected = KEY if key and remote.key_variables else ""
+
+    async def script(exchange: Exchange) -> None:
+        await (greeting(remote)(exchange) if exchange.body else exchange.refuse(200, remote.listing("one")))
+
+    with WireServer(script) as server:
+        url = f"http://us%40er:{QUOTED}@127.0.0.1:{server.port}{remote.url_path}"
+        environ = {remote.url_variable: url, **dict.fromkeys(remote.key_variables[:1], key)}
+        await ask(remote, Settings(), environ)
+        provider = registry(Settings(), environ).get(remote.name)
+        await provider.models()
+        await provider.aclose()
+
+    basic = f"Basic {base64.b64encode(f'us@er:{WORD}'.encode()).decode()}"
+    for exchange in server.exchanges:
+        if expected:
+            assert remote.key(exchange.headers) == expected
+            assert "Basic" not in exchange.headers.get("authorization", "")
+        else:
+            assert exchange.headers["authorization"] == basic
+
+
+async def test_password_of_an_address_is_not_sent_in_the_clear_either(remote: Dialect) -> None:
+    environ = {remote.url_variable: f"http://user:{QUOTED}@models.example"}
+
+    with pytest.raises(ConfigError, match=r"the password for .* in the clear to models\.example") as caught:
+        registry(Settings(), environ).get(remote.name)
+
+    assert "0123" not in str(caught.value)
 
 
 async def test_host_of_ollama_needs_no_scheme() -> None:
