@@ -77,9 +77,10 @@ def _merged(first: Message, second: Message) -> Message:
 def continuation(request: Request, reply: Reply, mode: Continuation, guidance: str = "") -> Request:
     """Return the request that goes on with `reply`, which was the beginning of the answer to `request`.
 
-    The whole answer so far is replayed. Guidance of earlier pauses of the same answer is still in force.
-    An answer without any text yet is simply asked for again.
+    The whole answer so far is replayed, and counts against its limit. Guidance of earlier pauses of the same answer is
+    still in force. An answer without any text yet is simply asked for again.
     """
+    request = replace(request, spent=reply.spent)
     wishes = [segment.guidance for segment in reply.segments if segment.guidance]
     wishes += [guidance] if guidance else []
     text = reply.text

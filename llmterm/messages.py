@@ -87,6 +87,17 @@ class Segment:
     added: str = ""
     cost: float | None = None
 
+    def ending(self, end: int) -> Segment:
+        """Return as much of the segment as is in a text that ends there, with about the tokens of that much."""
+        if self.end <= end:
+            return self
+        start, size = min(self.start, end), self.end - self.start
+        if not size:
+            return replace(self, start=end, end=end)
+        written = round(self.usage.output_tokens * (end - start) / size)
+        usage = replace(self.usage, output_tokens=written, estimated=True)
+        return replace(self, start=start, end=end, usage=usage)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
@@ -149,7 +160,10 @@ StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Finished
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What may be asked of a model besides the messages; `None` leaves it to the provider."""
+    """What may be asked of a model besides the messages; `None` leaves it to the provider.
+
+    `max_tokens` is the limit of an answer, over all its segments.
+    """
 
     temperature: float | None = None
     max_tokens: int | None = None
@@ -162,13 +176,27 @@ class Request:
     """All that a provider may look at. Resuming an answer is nothing but making another one of these.
 
     `continuation` is None for a new answer; for the rest of one that ends in an assistant's message, unless it is by
-    instruction.
+    instruction. `spent` is how many tokens of its limit the answer has taken.
     """
 
     model: str
     messages: tuple[Message, ...]
     options: Options = field(default_factory=Options)
     continuation: Continuation | None = None
+    spent: int = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left of the answer's limit."""
+        return self.options.max_tokens is not None and self.spent >= self.options.max_tokens
+
+    def left(self, limit: int | None = None, *, least: int = 1) -> int | None:
+        """Return how many tokens to ask for: what is left of the answer's limit, which is `limit` if none was set.
+
+        None for no limit. `least` is the smallest number that the provider takes.
+        """
+        limit = self.options.max_tokens or limit
+        return None if limit is None else max(least, limit - self.spent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +281,21 @@ class Reply:
         """Whether there is nothing to read in the text. Does not put it together, as it may be long."""
         return not any(part.strip() for part in self.body.parts)
 
+    @property
+    def spent(self) -> int:
+        """Tokens of the answer's limit that are taken: an end by the limit begins a new one.
+
+        What left no text, such as thinking that was cut, is no part of the answer: it is asked for again.
+        """
+        if self.blank:
+            return 0
+        spent = 0
+        for segment in reversed(self.segments):
+            if segment.end_reason is EndReason.LENGTH:
+                break
+            spent += segment.usage.output_tokens if segment.end > segment.start else 0
+        return spent
+
     def add(self, event: StreamEvent) -> Reply:
         """Take one event in. `usage`, `finish` and `chunks` are those of the segment being written."""
         match event:
@@ -284,20 +327,20 @@ class Reply:
         together = (*self.segments, *segments)
         return replace(self, segments=together, usage=None, finish=None, chunks=0, provider_data=data)
 
-    def cut(self, size: int) -> Reply:
-        """Return the reply without the last `size` characters of its text."""
+    def cut(self, size: int, reason: EndReason | None = None) -> Reply:
+        """Return the reply without the last `size` characters of its text; what is shorter now has ended for `reason`,
+        if one is given."""
         text = self.text[: len(self.body) - size]
         kept = tuple(
-            replace(each, start=min(each.start, len(text)), end=min(each.end, len(text))) for each in self.segments
+            replace(each.ending(len(text)), end_reason=reason or each.end_reason) if each.end > len(text) else each
+            for each in self.segments
         )
         return replace(self, body=Rope().add(text), segments=kept)
 
     def rewrite(self, text: str) -> Reply:
         """Return the reply with another text; segments keep what is still theirs at its beginning."""
         common = _common(self.text, text)
-        kept = tuple(
-            replace(each, end=min(each.end, common)) for each in self.segments if each.start < common or not each.end
-        )
+        kept = tuple(each.ending(common) for each in self.segments if each.start < common or not each.end)
         return replace(self, body=Rope().add(text), segments=kept, provider_data=_NOTHING)
 
     def unseam(self, number: int) -> Reply:

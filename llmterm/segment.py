@@ -41,6 +41,7 @@ class OpenSegment:
         self._mode = mode
         self._guidance = guidance
         self._start = len(before)
+        self._thought = len(reply.thoughts)
         self._clock = clock
         self._began = clock()
         self._first_token: float | None = None
@@ -159,7 +160,8 @@ class OpenSegment:
     def _estimate(self, reply: Reply) -> Usage:
         """Return what the segment may have taken: it was cut before its usage came, or there is none."""
         asked = tokens.of_messages(self._request.messages)
-        came = tokens.of_answer(reply.chunks, len(reply.body) - self._start + len(reply.thoughts))
+        characters = len(reply.body) - self._start + len(reply.thoughts) - self._thought
+        came = tokens.of_answer(reply.chunks, characters)
         return Usage(input_tokens=asked, output_tokens=came, estimated=True)
 
     def _elapsed(self) -> int:

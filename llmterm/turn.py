@@ -33,6 +33,7 @@ from llmterm.messages import (
     StreamLimits,
     TextDelta,
     ThinkingDelta,
+    Usage,
     UsageReport,
 )
 from llmterm.progress import Progress
@@ -154,7 +155,7 @@ class Turn:
         """
         await self._stop(reason)
         if at_taken and self._buffer.unread and self._state is not TurnState.CANCELLED:
-            self.reply = self.reply.cut(self._buffer.drop())
+            self.reply = self.reply.cut(self._buffer.drop(), reason)
             if self._state is TurnState.DONE:
                 self._move(TurnState.PAUSED)
             self.reason = reason
@@ -249,6 +250,8 @@ class Turn:
     async def _receive_all(self, request: Request, guidance: str) -> EndReason:
         while True:
             segment = self._segment = self._segment or self._open(request, "fresh", guidance)
+            if request.exhausted:
+                return self._exhausted()
             try:
                 return await self._receive_from(request, segment)
             except PrefillRefusedError:
@@ -270,6 +273,13 @@ class Turn:
                 request = continuation(self.request, self.reply, mode, guidance)
                 self._segment = self._open(request, mode_of(self.reply, mode), guidance)
                 self.progress.say(f"{self._provider.name}/{model} answers instead")
+
+    def _exhausted(self) -> EndReason:
+        """End a segment for which nothing is left of the answer's limit, and keep it in the record: the next has a new
+        limit."""
+        self._keep(UsageReport(Usage()))
+        self._keep(Finished(EndReason.LENGTH))
+        return EndReason.LENGTH
 
     async def _receive_from(self, request: Request, segment: OpenSegment) -> EndReason:
         stream = await self._provider.open(self._with_marker(request), self._limits, self.progress)

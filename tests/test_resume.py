@@ -468,7 +468,7 @@ async def test_answer_goes_on_at_four_providers(tmp_path: Path, store: SessionSt
         environ = _environ(tmp_path, (openai, servers[0]), (anthropic, servers[1]), (gemini, servers[2]))
         async with registry(thinking, environ) as providers:
             session = Session(store)
-            session.ask(providers.get("openai"), openai.model, options=Options(max_tokens=8, temperature=0, seed=7))
+            session.ask(providers.get("openai"), openai.model, options=Options(max_tokens=40, temperature=0, seed=7))
             for text, name, model in (
                 (BEGUN, "anthropic", SONNET),
                 (MOVED, "gemini", gemini.model),

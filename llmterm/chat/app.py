@@ -364,7 +364,9 @@ class Chat:
                 self._view.close()
 
     def _adopt(self, answer: OpenAnswer) -> None:
-        """Have an answer go on with whom it began, if he is still there and nobody else was named."""
+        """Have an answer go on within its limit, and with whom began it if he is there and nobody else was named."""
+        limit = Options(max_tokens=answer.options.max_tokens)
+        self._choices.options = _overlaid(limit, self._choices.options)
         if self._choices.named:
             return
         try:

@@ -38,7 +38,7 @@ def chat(
     plain: Annotated[bool | None, typer.Option("--plain", help="No colour, no cursor movement.")] = None,
     theme: Annotated[str | None, typer.Option("--theme", help="The colours: auto, dark or light.")] = None,
     temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None,
-    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer.")] = None,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer, however often paused.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same answer again, where a model can.")] = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", help="Seconds of silence before an answer rests.")

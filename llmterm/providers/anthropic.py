@@ -135,7 +135,7 @@ def payload(request: Request, *, thinking: int = 0) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": request.model,
         "messages": messages,
-        "max_tokens": options.max_tokens or traits.max_tokens,
+        "max_tokens": request.left(traits.max_tokens),
         "stream": True,
     }
     if system:

@@ -85,8 +85,8 @@ def _options(request: Request) -> dict[str, Any]:
     body: dict[str, Any] = {"stream": True}
     if options.temperature is not None:
         body["temperature"] = options.temperature
-    if options.max_tokens is not None:
-        body["max_tokens"] = options.max_tokens
+    if (left := request.left()) is not None:
+        body["max_tokens"] = left
     if options.seed is not None:
         body["seed"] = options.seed
     if options.stop:

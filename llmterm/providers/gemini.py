@@ -119,7 +119,7 @@ def payload(request: Request) -> dict[str, Any]:
     config: dict[str, Any] = {
         "system_instruction": system or None,
         "temperature": options.temperature,
-        "max_output_tokens": options.max_tokens,
+        "max_output_tokens": request.left(),
         "seed": options.seed,
         "stop_sequences": list(options.stop) or None,
         "thinking_config": {"include_thoughts": True} if _thinks(request.model) else None,

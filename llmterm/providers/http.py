@@ -30,7 +30,7 @@ def free(_model: str, _usage: Usage) -> None:
 
 def about(request: Request) -> int:
     """Return about how many tokens a request takes, for limits that count them."""
-    return tokens.of_messages(request.messages) + (request.options.max_tokens or 0)
+    return tokens.of_messages(request.messages) + (request.left() or 0)
 
 
 class HttpProvider:

@@ -42,7 +42,7 @@ def payload(request: Request) -> dict[str, Any]:
     asked = request.options
     options: dict[str, Any] = {
         "temperature": asked.temperature,
-        "num_predict": asked.max_tokens,
+        "num_predict": request.left(),
         "seed": asked.seed,
         "stop": list(asked.stop) or None,
     }

@@ -121,7 +121,7 @@ def payload(
         body |= _IN_BODY.get(request.continuation, {})
     wishes = {
         "temperature": options.temperature,
-        "max_completion_tokens" if official else "max_tokens": options.max_tokens,
+        "max_completion_tokens" if official else "max_tokens": request.left(),
         seed: options.seed,
         "stop": list(options.stop) or None,
     }

@@ -34,6 +34,7 @@ _TEXT = frozenset({"response.output_text.delta", "response.refusal.delta"})
 _THINKING = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
 _END = frozenset({"response.completed", "response.incomplete"})
 _INCOMPLETE = {"max_output_tokens": EndReason.LENGTH, "content_filter": EndReason.REFUSAL}
+_LEAST_TOKENS = 16  # a smaller `max_output_tokens` is refused
 _CARRIED = ("id", "encrypted_content", "model")
 # A model answers under the name of its snapshot: gpt-5 as gpt-5-2025-08-07.
 _SNAPSHOT = re.compile(r"-\d{4}-\d\d-\d\d\Z")
@@ -70,8 +71,8 @@ def payload(request: Request, *, official: bool = False, summaries: bool = True)
     }
     if instructions:
         body["instructions"] = "\n\n".join(instructions)
-    if options.max_tokens is not None:
-        body["max_output_tokens"] = options.max_tokens
+    if (left := request.left(least=_LEAST_TOKENS)) is not None:
+        body["max_output_tokens"] = left
     if options.temperature is not None and not (official and "temperature" in refused(request.model)):
         body["temperature"] = options.temperature
     if thinking:
