@@ -6,8 +6,9 @@ What was received is written even when the provider cuts the answer short, and i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, ProviderError
@@ -27,19 +28,26 @@ _WHY = {
 }
 
 
+class Output(Protocol):
+    """Where an answer goes. What is written as its text may raise OSError."""
+
+    def text(self, text: str) -> None: ...
+    def thinking(self, text: str) -> None: ...
+    def notice(self, line: str) -> None: ...
+    def end(self) -> None:
+        """There is no more of it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """Asks one question. `write` puts text on standard output, `think` and `notice` on standard error."""
+    """Asks one question."""
 
     provider: Provider
     store: SessionStore
     limits: StreamLimits
-    write: Callable[[str], None]
-    think: Callable[[str], None]
-    notice: Callable[[str], None]
+    output: Output
     fallbacks: Sequence[Fallback] = ()
-    end: Callable[[], None] = lambda: None
-    """Called when there is no more text, and there was some."""
 
     async def run(
         self,
@@ -63,7 +71,7 @@ class Ask:
         log = self.store.begin(session, provider=self.provider.name, model=model, options=options, piped=True)
 
         def say(line: str) -> None:
-            self.notice(line)
+            self.output.notice(line)
             log.move(provider=turn.provider.name, model=turn.request.model)
 
         turn = Turn(
@@ -72,10 +80,10 @@ class Ask:
             marker,
             limits=self.limits,
             fallbacks=self.fallbacks,
-            progress=lambda: Progress(say, announce=self.notice),
+            progress=lambda: Progress(say, announce=self.output.notice),
         )
         turn.start()
-        journal = asyncio.create_task(keep_journal(turn, log, self.notice))
+        journal = asyncio.create_task(keep_journal(turn, log, self.output.notice))
         try:
             await self._write_all(turn)
         except LlmtermError:
@@ -84,8 +92,6 @@ class Ask:
             raise
         finally:
             journal.cancel()
-            if len(turn.reply.body):
-                self.end()
             if turn.state is TurnState.STREAMING:
                 await turn.cancel()
             if turn.state in (TurnState.PAUSED, TurnState.CANCELLED) or _broken(turn):
@@ -95,24 +101,30 @@ class Ask:
         self._judge(turn, options, session)
 
     async def _write_all(self, turn: Turn) -> None:
+        output = self.output
         async for event in turn.events():
             if isinstance(event, TextDelta):
-                self.write(event.text)
+                output.text(event.text)
             elif isinstance(event, ThinkingDelta):
-                self.think(event.text)
+                output.thinking(event.text)
+        output.end()
 
     def _judge(self, turn: Turn, options: Options, session: str) -> None:
-        """Raise ProviderError unless the answer is whole, or as short as was asked for."""
+        """Raise ProviderError unless there is an answer, whole or as short as was asked for."""
+        blank = turn.reply.blank
         if turn.reason is EndReason.REFUSAL:
             raise ProviderError("the answer was cut short: the provider's filter ended it")
+        if turn.state is TurnState.DONE and blank:
+            thought = ": the model thought, and said nothing" if turn.reply.thoughts else ""
+            raise ProviderError(f"the answer is empty{thought}", hint="ask again, or another model")
         if turn.state is TurnState.DONE:
             return
         why = str(turn.error) if turn.error else _WHY.get(turn.reason, turn.reason)
         message = f"the answer was cut short: {why}"
         hint = f"llmterm chat --session {session} goes on with it"
-        if turn.reason is not EndReason.LENGTH or options.max_tokens is None:
+        if blank or turn.reason is not EndReason.LENGTH or options.max_tokens is None:
             raise ProviderError(message, hint=hint)
-        self.notice(f"{message} ({hint})")
+        self.output.notice(f"{message} ({hint})")
 
 
 def _broken(turn: Turn) -> bool:

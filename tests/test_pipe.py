@@ -36,11 +36,19 @@ def run(
 @pytest.mark.parametrize("arguments", [[], ["chat"]])
 def test_answer_is_all_there_is_on_standard_output(tmp_path: Path, arguments: list[str]) -> None:
     """Byte for byte, whatever is in it."""
-    text = ["Grüße\x1b[31m ", "世界\r\n", "\x00end"]
+    text = ["Grüße\x1b[31m ", "世界\r\n", "\x00end\n"]
 
     done = run(tmp_path, "hi", *arguments, script=say(*text))
 
     assert (done.stdout, done.stderr, done.returncode) == ("".join(text).encode(), b"", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"), [("ok", b"ok\n"), ("ok\n", b"ok\n"), ("ok\n\n", b"ok\n\n"), ("ok\r\n", b"ok\r\n")]
+)
+def test_answer_ends_with_its_line(tmp_path: Path, text: str, written: bytes) -> None:
+    """A line end is added where the model wrote none, and never a second one."""
+    assert run(tmp_path, "hi", script=say(text)).stdout == written
 
 
 @pytest.mark.parametrize(
@@ -63,7 +71,7 @@ def test_question_on_the_command_line_goes_before_what_is_piped(
 
     done = run(tmp_path, piped, *arguments, script=script)
 
-    assert (done.stdout, done.returncode, heard) == (b"ok", 0, [asked])
+    assert (done.stdout, done.returncode, heard) == (b"ok\n", 0, [asked])
 
 
 def cut_after(text: str) -> Script:
@@ -83,7 +91,7 @@ def test_answer_that_is_cut_short_leaves_what_came(tmp_path: Path, script: Scrip
     """The part on standard output, the reason and how to go on in one line on standard error, exit code 3."""
     done = run(tmp_path, "hi", script=script)
 
-    assert (done.stdout, done.returncode) == (b"half", 3)
+    assert (done.stdout, done.returncode) == (b"half\n", 3)
     assert reason in done.stderr.decode()
     assert "llmterm chat --session" in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
@@ -93,7 +101,7 @@ def test_token_limit_that_was_asked_for_is_no_failure(tmp_path: Path) -> None:
     """With --max-tokens the notice stays, the exit code is 0."""
     done = run(tmp_path, "hi", "--max-tokens", "3", script=say("half", reason="length"))
 
-    assert (done.stdout, done.returncode) == (b"half", 0)
+    assert (done.stdout, done.returncode) == (b"half\n", 0)
     assert b"token limit" in done.stderr
 
 
@@ -106,7 +114,7 @@ def test_conversation_goes_on_through_a_pipe(tmp_path: Path) -> None:
     first = run(tmp_path, "one", "--no-marker", script=script)
     second = run(tmp_path, "two", "--no-marker", "--continue", script=script)
 
-    assert (first.stdout, second.stdout) == (b"1 messages", b"3 messages")
+    assert (first.stdout, second.stdout) == (b"1 messages\n", b"3 messages\n")
     listed = json.loads(run(tmp_path, None, "sessions", "list", "--json").stdout)
     assert [row["messages"] for row in listed] == [4]
 
@@ -130,7 +138,6 @@ async def refuse(exchange: Exchange) -> None:
         (["--session", "nope"], {}, 4, "nope"),
         (["--continue"], {}, 4, "no session"),
         (["--no-such-option"], {}, 2, "No such option"),
-        (["nonsense"], {}, 2, "No such command"),
         (["sessions", "show", "nope"], {}, 4, "nope"),
         (["sessions", "export", "x", "--format", "pdf"], {}, 2, "json or markdown"),
         ([], {"LLMTERM_CONFIG": "/no/such/file.toml"}, 2, "no such file"),

@@ -11,6 +11,6 @@ from llmterm.assembly.launch import Launch, launch, store
 from llmterm.assembly.listing import models
 from llmterm.assembly.pulling import pull
 from llmterm.assembly.roster import registry
-from llmterm.assembly.streams import notice
+from llmterm.assembly.streams import notice, piped
 
-__all__ = ["Launch", "ask", "chat", "debug_log", "launch", "models", "notice", "pull", "registry", "store"]
+__all__ = ["Launch", "ask", "chat", "debug_log", "launch", "models", "notice", "piped", "pull", "registry", "store"]

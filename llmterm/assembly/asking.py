@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.roster import cached, registry
-from llmterm.assembly.streams import let_go, notice, writer
+from llmterm.assembly.streams import Output, let_go, notice
 from llmterm.conversation import Conversation
 from llmterm.errors import UsageError
 from llmterm.sessions import StoredSession
@@ -29,7 +30,7 @@ async def ask(launch: Launch, question: str, session: StoredSession | None) -> i
     me = asyncio.current_task()
     assert me is not None
     signals.install(me)
-    write, think = writer(sys.stdout), writer(sys.stderr)
+    output = Output(sys.stdout, sys.stderr)
     try:
         launch = await with_model(launch, providers)
         provider = providers.get(launch.provider)
@@ -40,10 +41,7 @@ async def ask(launch: Launch, question: str, session: StoredSession | None) -> i
             provider=provider,
             store=sessions,
             limits=launch.settings.stream.limits(),
-            write=write,
-            think=think,
-            notice=notice,
-            end=lambda: write("\n") if sys.stdout.isatty() else None,
+            output=output,
             fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
         ).run(
             session.conversation if session else Conversation(system=launch.settings.system),
@@ -54,15 +52,17 @@ async def ask(launch: Launch, question: str, session: StoredSession | None) -> i
             session=session.id if session else None,
         )
     except BrokenPipeError:
-        let_go()  # the reader has had enough
+        let_go(sys.stdout)  # the reader has had enough
     except asyncio.CancelledError:
         if signals.received is None:
             raise
         return 128 + signals.received
     except OSError as error:
-        let_go()
+        let_go(sys.stdout)
         raise UsageError(f"the answer cannot be written: {error.strerror}", hint="it is kept in the session") from None
     finally:
+        with suppress(OSError):
+            output.end()
         signals.remove()
         await providers.aclose()
         sessions.close()

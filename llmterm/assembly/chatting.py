@@ -70,7 +70,7 @@ async def chat(
                 if signals.received is None:
                     raise
                 if not os.isatty(sys.stdout.fileno()):
-                    let_go()  # the terminal has hung up
+                    let_go(sys.stdout)  # the terminal has hung up
                 return 128 + signals.received
             finally:
                 signals.remove()

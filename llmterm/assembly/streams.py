@@ -1,4 +1,8 @@
-"""Standard output for answers, standard error for everything else."""
+"""Standard output for answers, standard error for everything else.
+
+A stream that was closed when the program began is the null device from then on, and what cannot be said on standard
+error is left unsaid: neither is a reason for a question not to be answered.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,122 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
+from llmterm.errors import UsageError
+
+# What can come on standard input: as much as a file may have.
+MOST_BYTES = 50 * 1024 * 1024
+
 
 def notice(line: str) -> None:
     """Say a line on standard error. It may hold what a server has said: nothing in it is executed."""
     from llmterm.render.sanitize import clean
 
-    sys.stderr.write(f"llmterm: {clean(line)}\n")
+    with suppress(OSError):
+        sys.stderr.write(f"llmterm: {clean(line)}\n")
 
 
-def writer(stream: TextIO) -> Callable[[str], None]:
+def open_closed() -> None:
+    """Put the null device in the place of each standard stream that is closed.
+
+    Its number would otherwise be that of the next file or socket, and what is said would be written into that.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != number:
+            os.dup2(null, number)
+            os.close(null)
+        setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115 - for good
+
+
+def piped() -> bytes:
+    """Return all that comes on standard input. Raises UsageError."""
+    try:
+        data = sys.stdin.buffer.read(MOST_BYTES + 1) or b""
+    except OSError as error:
+        raise UsageError(f"standard input cannot be read: {error.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise UsageError("there is too much on standard input", hint=f"at most {MOST_BYTES:,} bytes can be asked about")
+    return data
+
+
+def flush() -> OSError | None:
+    """Write out what Python still holds, which it else does at the exit, with a code of its own where that fails.
+
+    Return why standard output could not be written.
+    """
+    failure = None
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            failure = error if stream is sys.stdout else failure
+            let_go(stream)
+    return failure
+
+
+def let_go(stream: TextIO) -> None:
+    """Forget a stream that takes nothing any more, and what Python holds for it."""
+    with suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+        stream.flush()
+
+
+class Output:
+    """Where an answer goes: its text to standard output, whatever else there is to read to standard error.
+
+    What is thought and what is said begins on a line of its own, and the text ends with its line.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self._write = _writer(out)
+        self._write_beside = _writer(err)
+        self._together = out.isatty() and err.isatty()
+        # Whether the last line of either is still without its end.
+        self._in_text = self._in_thinking = False
+
+    def text(self, text: str) -> None:
+        """Write more of the answer. Raises OSError."""
+        if self._in_thinking:
+            self._end_thinking()
+        self._write(text)
+        self._in_text = not text.endswith("\n")
+
+    def thinking(self, text: str) -> None:
+        self._begin_beside()
+        with suppress(OSError):
+            self._write_beside(text)
+        self._in_thinking = not text.endswith("\n")
+
+    def notice(self, line: str) -> None:
+        self._begin_beside()
+        self._end_thinking()
+        notice(line)
+
+    def end(self) -> None:
+        """End the lines that are not ended. Raises OSError."""
+        self._end_thinking()
+        if self._in_text:
+            self._in_text = False
+            self._write("\n")
+
+    def _begin_beside(self) -> None:
+        if self._in_text and self._together:
+            self._in_text = False
+            with suppress(OSError):
+                self._write_beside("\n")
+
+    def _end_thinking(self) -> None:
+        if self._in_thinking:
+            self._in_thinking = False
+            with suppress(OSError):
+                self._write_beside("\n")
+
+
+def _writer(stream: TextIO) -> Callable[[str], None]:
     """Return what writes text to `stream`: as it is, but on a terminal made harmless."""
     out = stream.buffer
     sanitizer = None
@@ -30,9 +141,3 @@ def writer(stream: TextIO) -> Callable[[str], None]:
         out.flush()
 
     return write
-
-
-def let_go() -> None:
-    """Forget standard output: what Python still holds for it must not raise again at exit."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -109,7 +109,7 @@ class Signals:
         loop = asyncio.get_running_loop()
         for name in _ENDING:
             number = getattr(signal, name, None)
-            if number is None:
+            if number is None or signal.getsignal(number) is signal.SIG_IGN:  # as `nohup` has it
                 continue
             with suppress(NotImplementedError, ValueError):  # Windows, or not the main thread
                 loop.add_signal_handler(number, self._end, number, task)

@@ -5,26 +5,38 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shlex
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from llmterm import __version__, assembly
-from llmterm.assembly.streams import let_go
+from llmterm.assembly.streams import flush, let_go, open_closed
 from llmterm.cli import chat, completion, config, doctor, models, sessions, stats
 from llmterm.errors import LlmtermError, UsageError
 
 # Options that belong to the program itself; with any other first, or with none, `chat` is meant.
 _TOP_OPTIONS = {"--version", "--help", "-h"}
+# Words that people try for them.
+_WORDS = {"help": "--help", "version": "--version"}
+# How near a single word has to be to a command to be a slip, and no question.
+_LIKE_A_COMMAND = 0.8
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE)
+_HELP = """A chat with language models that can be paused in the middle of an answer.
+
+\b
+llmterm                    opens a chat
+llmterm "What is a monad?" asks at once; in a pipe, answers on standard output
+llmterm -p local "Why?"    the same, with options of `llmterm chat`"""
 _NAMES = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
-    help="A chat with language models that can be paused in the middle of an answer.",
+    help=_HELP,
     no_args_is_help=False,
     add_completion=False,  # `llmterm completion` does it: typer's script for zsh evaluates what titles say
     pretty_exceptions_enable=False,
@@ -42,46 +54,110 @@ app.command("completion")(completion.completion)
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    if sys.stdout is None or sys.stderr is None:
-        if sys.stderr is not None:
-            assembly.notice("standard output is closed")
-        sys.exit(UsageError.exit_code)  # nowhere to answer to
+    open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows question marks
+    _end_on_signals()
     line = os.environ.get(completion.LINE)
     if line is not None:
-        completion.answer(app, line, _means_chat)
-        sys.exit(0)
-    arguments = sys.argv[1:]
-    if not arguments or _means_chat(arguments[0]):
-        arguments = ["chat", *arguments]
-    exit_with(lambda: app(args=arguments, prog_name="llmterm"))
+        exit_with(lambda: completion.answer(app, line, _means_chat))
+    exit_with(lambda: app(args=command_line(sys.argv[1:]), prog_name="llmterm"))
+
+
+def _end_on_signals() -> None:
+    """Have the signals that end a program end this one by the way it always ends, with the code a shell gives them.
+
+    One that is ignored, as `nohup` has it for a hang-up, stays so.
+    """
+
+    def end(number: int, _frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has not all of them
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
+
+
+def command_line(given: Sequence[str]) -> list[str]:
+    """Return the command line with the `chat` that is meant where no command is named. Raises UsageError for a slip."""
+    if not given:
+        return ["chat"]
+    first, *rest = given
+    if not _means_chat(first):
+        return list(given)
+    if meant := _slip(first, rest):
+        hint = f"did you mean llmterm {meant}? As a question: llmterm chat {shlex.quote(first)}"
+        raise UsageError(f"there is no command {first!r}", hint=hint)
+    return ["chat", *given]
 
 
 def _means_chat(first: str) -> bool:
-    """Tell whether a command line that begins like this is for `chat`: with an option, or with a question."""
-    return (first.startswith("-") and first not in _TOP_OPTIONS) or len(first.split()) > 1
+    """Tell whether a command line that begins like this is for `chat`: with its options, or with a question."""
+    return first not in _TOP_OPTIONS and first not in _commands()
+
+
+def _slip(first: str, rest: Sequence[str]) -> str:
+    """Return the command that a single word is likely to have meant, "" where it is a question.
+
+    What follows has to be what may follow a command: nothing, an option, or a command of that command's own.
+    """
+    from difflib import get_close_matches
+
+    commands = _commands()
+    if first.startswith("-") or len(first.split()) != 1:
+        return ""
+    [name, *_] = get_close_matches(first.lower(), [*commands, *_WORDS], n=1, cutoff=_LIKE_A_COMMAND) or [""]
+    follows = not rest or rest[0].startswith("-") or rest[0] in commands.get(name, ())
+    return _WORDS.get(name, name) if follows else ""
+
+
+def _commands() -> dict[str, list[str]]:
+    """Return the names of all commands, each with those of its own."""
+    alone: dict[str, list[str]] = {name: [] for name in _names(app)}
+    return alone | {str(group.name): _names(group.typer_instance) for group in app.registered_groups}
+
+
+def _names(group: typer.Typer | None) -> list[str]:
+    return [each.name or each.callback.__name__ for each in group.registered_commands if each.callback] if group else []
 
 
 def exit_with(run: Callable[[], object]) -> NoReturn:
     """Run the program and exit as the contract says: with a line on standard error, never with a traceback."""
+    code = _code(run)
+    failure = flush()
+    sys.exit(_unwritten(failure) if failure is not None and code == 0 else code)
+
+
+def _code(run: Callable[[], object]) -> int:
     try:
         run()
-        sys.exit(0)
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # typer makes 1 of it, the code of a bug
+            return _unwritten(leaving.__context__)
+        return int(leaving.code or 0)
     except LlmtermError as error:
         assembly.notice(str(error))
-        sys.exit(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _UNWRITABLE:
-            let_go()
-            assembly.notice(f"the output cannot be written: {error.strerror}")
-            sys.exit(UsageError.exit_code)
+            return _unwritten(error)
         where = traceback.extract_tb(error.__traceback__)[-1]
         assembly.notice(f"a bug: {error!r} at {Path(where.filename).name}:{where.lineno} (please report it)")
-        sys.exit(LlmtermError.exit_code)
+        return LlmtermError.exit_code
+    return 0
+
+
+def _unwritten(error: OSError) -> int:
+    """Say why the output cannot be written, unless its reader has had enough; return the exit code."""
+    let_go(sys.stdout)
+    if error.errno == errno.EPIPE:
+        return 0
+    assembly.notice(f"the output cannot be written: {error.strerror}")
+    return UsageError.exit_code
 
 
 def _version(wanted: bool) -> None:

@@ -88,7 +88,7 @@ def chat(
     launch = assembly.launch(settings, os.environ, provider=provider, model=model)
     with assembly.debug_log(settings, os.environ, text=debug_text):
         text = " ".join(question or ()).strip()
-        if sys.stdin is None or not sys.stdin.isatty():
+        if not sys.stdin.isatty():
             if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):
                 assembly.notice("the question is read from standard input (for a chat in mintty: winpty llmterm chat)")
             raise typer.Exit(asyncio.run(assembly.ask(launch, _with_input(text), opened)))
@@ -116,11 +116,7 @@ def no_console(environ: Mapping[str, str], platform: str, *, output_is_terminal:
 
 def _with_input(question: str) -> str:
     """Return the question with what comes on standard input, or that by itself."""
-    if sys.stdin is None or sys.stdin.closed:
-        if question:
-            return question
-        raise UsageError("standard input is closed", hint="echo question | llmterm chat")
-    piped = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
+    piped = assembly.piped().decode("utf-8", "replace").strip()
     if not (question or piped):
         raise UsageError("there is no question on standard input", hint="echo question | llmterm chat")
     return "\n\n".join(filter(None, (question, piped)))

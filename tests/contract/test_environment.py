@@ -283,7 +283,7 @@ def test_program_answers_from_the_server_of_the_variables(remote: Dialect, tmp_p
             timeout=60,
         )
 
-    assert (done.stdout, done.returncode) == (b"hello", 0)
+    assert (done.stdout, done.returncode) == (b"hello\n", 0)
     assert remote.question(server.exchanges[0].body) == "a question"
 
 
