@@ -15,7 +15,7 @@ from llmterm.errors import LlmtermError, ProviderError
 from llmterm.fallback import Fallback
 from llmterm.journal import keep_journal
 from llmterm.marker import marker_for
-from llmterm.messages import EndReason, Options, StreamLimits, TextDelta, ThinkingDelta
+from llmterm.messages import EndReason, Message, Options, StreamLimits, TextDelta, ThinkingDelta
 from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.sessions import SessionStore
@@ -52,7 +52,7 @@ class Ask:
     async def run(
         self,
         conversation: Conversation,
-        question: str,
+        question: Message,
         *,
         model: str,
         options: Options,
@@ -63,11 +63,11 @@ class Ask:
 
         Raises ProviderError where the answer fails or is cut short by the provider.
         """
-        asked = conversation.ask(question)
-        marker, note = marker_for(marker, question)
+        asked = conversation.add(question)
+        marker, note = marker_for(marker, question.text)
         request = asked.request(model=model, options=options, note=note)
         session = session or self.store.create(system=conversation.system)
-        asked_id = self.store.add(session, asked.messages[-1])
+        asked_id = self.store.add(session, question)
         log = self.store.begin(session, provider=self.provider.name, model=model, options=options, piped=True)
 
         def say(line: str) -> None:

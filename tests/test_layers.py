@@ -31,7 +31,7 @@ LAYERS = [
         "tokens",
         "untrusted",
     },
-    {"clipboard", "config", "keys", "render", "sessions", "transport"},
+    {"clipboard", "config", "files", "keys", "render", "sessions", "transport"},
     {"providers"},
     {"fallback", "turn"},
     {"journal"},

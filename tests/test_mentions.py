@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmterm.chat.commands import Suggestion
-from llmterm.chat.mentions import TextFile, expand, media_type, paths, read, suggestions
+from llmterm.chat.mentions import expand, paths, suggestions
 from llmterm.errors import UsageError
+from llmterm.files import TextFile, media_type, read
 from llmterm.messages import Attachment
 from llmterm.openblock import CodeBlock, code_blocks
 
@@ -67,7 +68,6 @@ def test_mentioned_text_is_put_in_once(folder: Path, text: str) -> None:
         "@",
         '@""',
         '@"notes',
-        "@sub",
         "@" + "x" * 5000,
         "@notes.txt\0",
         "cc @all: look at `@decorator`",
@@ -78,12 +78,20 @@ def test_what_is_no_file_stays_text(folder: Path, text: str) -> None:
     assert expand(text, folder) == (text, (), [])
 
 
-@pytest.mark.parametrize("name", ["sub/", "missing/notes.txt", "~nosuchuser/notes.txt", "nope.txt"])
+@pytest.mark.parametrize("name", ["missing/", "missing/notes.txt", "~nosuchuser/notes.txt", "nope.txt"])
 def test_what_looks_like_a_file_and_is_none_is_said(folder: Path, name: str) -> None:
     """It may be a slip: the text goes as it stands, and not without a word."""
     text = f"see @{name}, please"
 
     assert expand(text, folder) == (text, (), [f"there is no file {name}: it is sent as it stands"])
+
+
+@pytest.mark.parametrize(("name", "said"), [("sub", "sub"), ("sub/", "sub/"), ('"sub"', "sub"), ("sub.", "sub")])
+def test_folder_is_said(folder: Path, name: str, said: str) -> None:
+    """Nothing of it goes along, and not without a word."""
+    text = f"look at @{name} and tell"
+
+    assert expand(text, folder) == (text, (), [f"{said} is a folder, and was not attached: its files can be"])
 
 
 @pytest.mark.parametrize("name", [".env", "sub/.git/config", "sub/../.env", "./.env"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.roster import cached, registry
@@ -14,16 +15,22 @@ from llmterm.errors import UsageError
 from llmterm.sessions import StoredSession
 
 
-async def ask(launch: Launch, question: str, session: StoredSession | None) -> int:
-    """Answer one question on standard output; return the exit code. Raises our errors."""
+async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | None) -> int:
+    """Answer on standard output what `words`, and the `data` that was piped, ask; return the exit code.
+
+    Raises our errors.
+    """
     from llmterm.ask import Ask
+    from llmterm.assembly.question import question
     from llmterm.chat.terminal import Signals
+    from llmterm.providers.attaching import refused
 
     if session is not None and session.answer is not None:
         raise UsageError(
             f"session {session.id} has an answer that is not over",
             hint="open it in a terminal: llmterm chat --continue",
         )
+    asked, said = question(words, data, Path.cwd())
     sessions = store(launch.environ)
     providers = registry(launch.settings, launch.environ, wrap=cached(launch.settings, sessions))
     signals = Signals()
@@ -35,6 +42,11 @@ async def ask(launch: Launch, question: str, session: StoredSession | None) -> i
         launch = await with_model(launch, providers)
         provider = providers.get(launch.provider)
         preparation = provider.preparation(launch.model)
+        who = providers.label(launch.provider, launch.model)
+        if refusal := refused(asked.attachments, provider.accepts(launch.model), who):
+            raise refusal
+        for line in said:
+            output.notice(line)
         if preparation and sys.stderr.isatty():
             notice(f"{preparation} …")
         await Ask(
@@ -45,7 +57,7 @@ async def ask(launch: Launch, question: str, session: StoredSession | None) -> i
             fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
         ).run(
             session.conversation if session else Conversation(system=launch.settings.system),
-            question,
+            asked,
             model=launch.model,
             options=launch.options,
             marker=launch.marker,

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmterm.chat.commands import Choice, Command
-from llmterm.chat.mentions import TextFile, expand, paths, read
+from llmterm.chat.mentions import expand, paths
 from llmterm.errors import UsageError
+from llmterm.files import TextFile, read
 from llmterm.messages import Attachment, Message
 
 _NONE = "none"
@@ -105,7 +106,10 @@ class Attaching:
             self._waiting.clear()
             self._again.clear()
         elif name:
-            self._waiting.append(await asyncio.to_thread(read, self._folder, name))
+            found = await asyncio.to_thread(read, self._folder, name)
+            self._waiting.append(found)
+            if isinstance(found, TextFile) and found.note:
+                self._say(f"{name}: {found.note}")
         waiting = ", ".join(self.names)
         self._say(f"with the next message: {waiting}" if waiting else "nothing is attached to the next message")
 

@@ -91,11 +91,11 @@ def chat(
         if not sys.stdin.isatty():
             if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):
                 assembly.notice("the question is read from standard input (for a chat in mintty: winpty llmterm chat)")
-            raise typer.Exit(asyncio.run(assembly.ask(launch, _with_input(text), opened)))
+            raise typer.Exit(asyncio.run(assembly.ask(launch, text, assembly.piped(), opened)))
         if not sys.stdout.isatty():
             if not text:
                 raise UsageError("a chat needs a terminal to write to", hint='llmterm chat "question" > file')
-            raise typer.Exit(asyncio.run(assembly.ask(launch, text, opened)))
+            raise typer.Exit(asyncio.run(assembly.ask(launch, text, b"", opened)))
         raise typer.Exit(asyncio.run(assembly.chat(launch, opened, first=text)))
 
 
@@ -112,14 +112,6 @@ def no_console(environ: Mapping[str, str], platform: str, *, output_is_terminal:
     https://github.com/rprichard/winpty, "Git for Windows, MSYS2 and Cygwin".
     """
     return platform == "win32" and environ.get("TERM_PROGRAM") == "mintty" and not output_is_terminal
-
-
-def _with_input(question: str) -> str:
-    """Return the question with what comes on standard input, or that by itself."""
-    piped = assembly.piped().decode("utf-8", "replace").strip()
-    if not (question or piped):
-        raise UsageError("there is no question on standard input", hint="echo question | llmterm chat")
-    return "\n\n".join(filter(None, (question, piped)))
 
 
 def open_session(given: str | None, *, latest: bool, peek: bool) -> StoredSession | None:
