@@ -188,13 +188,15 @@ def test_editor_that_fails_leaves_the_line(open_chat: Open, tmp_path: Path) -> N
 
 
 def test_tab_completes_with_a_word_about_each(open_chat: Open, tmp_path: Path) -> None:
-    """Commands, providers, models, sessions and files."""
+    """Commands, providers, models, sessions and files; a name with something hidden in it is not offered."""
     (tmp_path / "notes.txt").write_text("remember", "utf-8")
+    (tmp_path / "notes\u3164.txt").touch()
+    hostile = ["test\u202e-3", "test-\u200b4", "test\x1b[31m-5", "test-6\n/delete"]
     (tmp_path / "notepad").mkdir()
 
     async def script(exchange: Exchange) -> None:
         if exchange.path.endswith("/models"):
-            await exchange.refuse(200, {"data": [{"id": "test-1"}, {"id": "test-2"}]})
+            await exchange.refuse(200, {"data": [{"id": name} for name in ("test-1", *hostile, "test-2")]})
         else:
             await say("fine.")(exchange)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.render.sanitize import Sanitizer, clean
+from llmterm.render.sanitize import Sanitizer, clean, is_plain
 
 UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
@@ -88,3 +88,34 @@ def test_half_a_line_end_waits_for_the_other_half() -> None:
     pieces = [sanitizer.feed("a\r"), sanitizer.feed("\nb\r"), sanitizer.feed("c")]
 
     assert pieces == ["a", "\nb", "␍c"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt-\u202e4",
+        "gpt\u20664", "gp\u200bt", "gp\u200et", "gp\u200dt", "gp\u200ct", "gp\xadt", "\ufeffgpt", "g\u2060pt",
+        "gpt\x1b[31m",
+        "gpt\n", "gpt\r", "g\tpt", "gpt\x9b", "gpt\x7f", "g\u115fpt", "g\u3164pt", "g\u034fpt", "g\ufe0fpt",
+        "g\ufe00pt", "g\U000e0101pt", "g\U000e0041pt", "g\u2028pt", "half\ud83d", "e" + "\u0301" * 9, "a\xa0b",
+    ],
+)  # fmt: skip
+def test_name_that_hides_something_is_not_plain(name: str) -> None:
+    """Controls, what reorders, what has no width."""
+    assert not is_plain(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gpt-4.1", "qwen3:0.6b", "a/b c", "é", "e\u0301", "日本語", "می\u200cخواهم", "👩\u200d👩\u200d👧", "❤\ufe0f", ""],
+)
+def test_name_that_shows_all_is_plain(name: str) -> None:
+    assert is_plain(name)
+
+
+@given(nasty)
+def test_plain_name_is_a_line_that_comes_out_as_it_went_in(name: str) -> None:
+    if is_plain(name):
+        assert clean(name) == name
+        assert len(name.splitlines()) <= 1
+        assert not UNSAFE.search(name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -115,3 +117,20 @@ def test_delete_does_not_ask_without_a_terminal(tmp_path: Path, store: SessionSt
     done = run(tmp_path, "delete", session_id)
 
     assert (done.stdout, store.infos()) == (f"deleted {session_id}\n", [])
+
+
+def test_paths_can_do_nothing_to_a_terminal(tmp_path: Path) -> None:
+    """Anybody may have named a folder; a program that reads the path gets it as it is."""
+    folder = tmp_path / "a\x1b]0;owned\x07\n\u202eb"
+    env = environment(tmp_path, LLMTERM_DATA_DIR=str(folder), LLMTERM_CONFIG=str(folder / "c.toml"))
+    commands = [" ".join([shlex.quote(each) for each in [*LLMTERM, what, "path"]]) for what in ("config", "sessions")]
+    folder.mkdir()
+    (folder / "c.toml").touch()
+
+    with Program(["sh", "-c", "; ".join(commands)], env, columns=200) as program:
+        program.wait_for_end()
+    piped = subprocess.run([*LLMTERM, "sessions", "path"], env=env, capture_output=True, timeout=60).stdout
+
+    assert b"\x1b" not in program.written
+    assert program.text.count("a␛]0;owned␇ b/") == 2
+    assert piped == os.fsencode(folder / "sessions.db") + b"\n"

@@ -18,8 +18,8 @@ from llmterm.providers.weights import MODELS_FOLDER
 _FRAME_SECONDS = 0.1
 
 
-async def pull(settings: Settings, environ: Mapping[str, str], provider: str, name: str, sha256: str) -> str:
-    """Fetch the model and return what to say about it. Raises our errors; interrupted, it can be gone on with."""
+async def pull(settings: Settings, environ: Mapping[str, str], provider: str, name: str, sha256: str) -> list[str]:
+    """Fetch the model and return the lines to say about it. Raises our errors; interrupted, it can be gone on with."""
     from llmterm.providers.ollama import PullProgress
     from llmterm.providers.pull import pull_file, pull_ollama
     from llmterm.transport import Proxies, Transport
@@ -37,7 +37,8 @@ async def pull(settings: Settings, environ: Mapping[str, str], provider: str, na
             folder = config.data_dir(environ) / MODELS_FOLDER
             fetched = await pull_file(transport, name, folder, sha256=sha256, report=shown.show)
             shown.close()
-            return f"{fetched.path}\nsha256 {fetched.sha256}\nllmterm --model {fetched.path.stem} talks to it"
+            path = fetched.path
+            return [str(path), f"sha256 {fetched.sha256}", f"llmterm --model {path.stem} talks to it"]
 
         def report(progress: PullProgress) -> None:
             shown.label = progress.status or name
@@ -45,7 +46,7 @@ async def pull(settings: Settings, environ: Mapping[str, str], provider: str, na
 
         await pull_ollama(transport, config.base_url(provider, settings, environ), name, report)
         shown.close()
-        return f"llmterm --provider {provider} --model {name} talks to it"
+        return [f"llmterm --provider {provider} --model {name} talks to it"]
     except asyncio.CancelledError:
         shown.close()
         notice("what has come is kept; the same command goes on")

@@ -40,6 +40,7 @@ from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Str
 from llmterm.progress import Progress
 from llmterm.providers.attaching import refused
 from llmterm.providers.registry import ProviderRegistry
+from llmterm.render.sanitize import is_plain
 from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
 from llmterm.turn import Turn, TurnState
 
@@ -176,11 +177,16 @@ class Chat:
         )
 
     async def complete(self, text: str) -> list[Suggestion]:
-        """Return what `text`, which stands before the cursor, may become."""
+        """Return what `text`, which stands before the cursor, may become.
+
+        Models and files are named by others: a name with something hidden in it is not offered.
+        """
         try:
             if text.startswith("/") and "\n" not in text:
-                return await self._commands.complete(text)
-            return suggestions(text, self._outside.folder)
+                found = await self._commands.complete(text)
+            else:
+                found = suggestions(text, self._outside.folder)
+            return [each for each in found if is_plain(each.text)]
         except LlmtermError as error:
             return [Suggestion("", 0, str(error))]  # nothing to put in, but it is seen why
 

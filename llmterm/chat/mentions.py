@@ -13,6 +13,7 @@ from pathlib import Path
 from llmterm.chat.commands import Choice, Suggestion
 from llmterm.files import TextFile, read
 from llmterm.messages import Attachment
+from llmterm.render.sanitize import is_plain
 
 _COMPLETIONS = 100
 
@@ -73,8 +74,8 @@ def paths(typed: str, folder: Path) -> Sequence[Choice]:
     wanted = [
         each
         for each in entries
-        # A name with a line break in it would end the line.
-        if each.name.startswith(name) and each.name.isprintable() and (name or not each.name.startswith("."))
+        # A name with a line break in it would end the line; and none is to hide what it is.
+        if each.name.startswith(name) and is_plain(each.name) and (name or not each.name.startswith("."))
     ]
     return [_choice(each, parent + slash) for each in wanted[:_COMPLETIONS]]
 

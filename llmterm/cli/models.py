@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -49,4 +50,5 @@ def pull(
     """Fetch a model. Interrupted with Ctrl-C, the same command goes on where it was."""
     settings = config.load(environ=os.environ)
     provider = provider or ("local" if "://" in name else "ollama")
-    typer.echo(asyncio.run(assembly.pull(settings, os.environ, provider, name, sha256)))
+    for line in asyncio.run(assembly.pull(settings, os.environ, provider, name, sha256)):
+        typer.echo(one_line(line) if sys.stdout.isatty() else line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -20,7 +21,13 @@ def show_json(value: object) -> None:
 
 
 def show_path(path: Path, as_json: bool) -> None:
-    typer.echo(json.dumps({"path": str(path)}) if as_json else str(path))
+    """Print a path: as it is for a program, harmless for a terminal, as anybody can name a folder."""
+    if as_json:
+        typer.echo(json.dumps({"path": str(path)}))
+    elif sys.stdout.isatty():
+        typer.echo(one_line(str(path)))
+    else:
+        sys.stdout.buffer.write(os.fsencode(path) + os.linesep.encode())
 
 
 def one_line(text: str) -> str:

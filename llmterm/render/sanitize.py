@@ -42,6 +42,9 @@ _TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0020-\U000e007f
 _JOINERS = re.compile("(?<![\u0590-\U0010ffff])[\u200c\u200d]+")
 # What can be a mark; Hangul's vowels and finals are letters, but of no width after an initial.
 _MARKS = re.compile(f"(?:[^\x00-\u02ff\\w\\s]|[\u1160-\u11ff\ud7b0-\ud7ff]){{{_MOST_MARKS + 1},}}")
+# In names: what is no sign of something hidden, and what is, though it counts as printable.
+_SEEN = re.compile("[\u200c\u200d]")
+_UNSEEN = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0e\U000e0100-\U000e01ef]|(?<![\xa9-\U0010ffff])\ufe0f")
 _JAMO = re.compile("[\u1160-\u11ff\ud7b0-\ud7ff]")
 
 
@@ -49,6 +52,14 @@ def clean(text: str) -> str:
     """Return `text`, which is complete, with nothing left in it that a terminal would act on."""
     text = _SUSPECT.sub(_glyph, text)
     return text if text.isascii() else Unhider().feed(text)
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name shows all that is in it: only then may it be put into a line that somebody will send.
+
+    Joiners and what makes an emoji of a character are seen where `clean` leaves them; other marks of no width are not.
+    """
+    return name == clean(name) and _SEEN.sub("", name).isprintable() and not _UNSEEN.search(name)
 
 
 class Sanitizer:
