@@ -14,7 +14,7 @@ LlmtermError
 │   ├── ConnectError           nothing answers at that address
 │   ├── CircuitOpenError       not asked: it has failed too often just now
 │   ├── NetworkError           the connection broke in the middle of an answer
-│   ├── StreamTimeoutError     connect, chunk or stream time ran out; `timer` says which
+│   ├── StreamTimeoutError     a time of `StreamLimits` ran out; `timer` says which
 │   ├── ProtocolError          the answer is not what this wire should say
 │   ├── LimitError             a limit of `StreamLimits` was reached
 │   └── LocalModelError        the embedded model cannot be loaded or run
@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-Timer = Literal["connect", "first token", "chunk", "stream"]
+Timer = Literal["connect", "first token", "chunk", "silence", "stream"]
 
 
 class LlmtermError(Exception):

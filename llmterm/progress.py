@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from llmterm.pulse import Life, Pulse
+
 
 def _silent(_line: str) -> None:
     pass
@@ -24,6 +26,8 @@ class Progress:
     def __init__(self, say: Callable[[str], None] = _silent, announce: Callable[[str], None] = _silent) -> None:
         self.say = say
         self.retries = 0
+        self.pulse: Pulse | None = None
+        """The signs of life of the stream that was opened last."""
         self._announce = announce
         self._why = ""
         self._until = 0.0
@@ -36,6 +40,15 @@ class Progress:
             return ""
         left = self._until - asyncio.get_running_loop().time()
         return f"{self._why}, {max(0.0, left):.0f} s more"
+
+    @property
+    def life(self) -> tuple[Life, float]:
+        """What the stream is now, and for how many seconds: without content, or without a sign."""
+        return self.pulse.life(asyncio.get_running_loop().time()) if self.pulse else ("alive", 0.0)
+
+    def watch(self, pulse: Pulse) -> None:
+        """Take `pulse` for what the stream gives of itself from now on."""
+        self.pulse = pulse
 
     async def wait(self, seconds: float, why: str) -> None:
         """Wait so long, or until `hurry`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from functools import partial
 from pathlib import Path
@@ -275,3 +276,41 @@ def test_absurd_token_counts_leave_the_chat_alive(open_chat: Open, tmp_path: Pat
         chat.program.send("\x04")
 
         assert chat.program.exit_code == 0
+
+
+def test_silence_is_said_in_words_and_ended_in_time(open_chat: Open, tmp_path: Path) -> None:
+    """A model that thinks unseen, one that falls silent in the middle, one that is over and does not close."""
+    asked = 0
+    go = Gate()
+
+    async def beat(exchange: Exchange, until: Gate | None = None) -> None:
+        waiting = asyncio.ensure_future(until.wait()) if until else None
+        while waiting is None or not waiting.done():
+            await exchange.raw(b": keep-alive\n\n")
+            await asyncio.sleep(0.1)
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.start()
+        if asked == 1:
+            await beat(exchange, go)
+            await exchange.text("Thought over.")
+            await exchange.raw(b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n')
+        elif asked == 2:
+            await exchange.text("Half of ")
+        await beat(exchange)
+
+    limits = configured(tmp_path, "[stream]\nfirst_token_timeout = 2\nsilence_timeout = 6\n")
+    with open_chat(script, columns=120, **limits) as chat:
+        chat.ask("one")
+        chat.program.wait_for(r"thinking, [3-9] s - SPACE pause")
+        go.open()
+        chat.program.wait_for(r"Thought over\.\n\n>")
+
+        chat.ask("two")
+        chat.program.wait_for(r"Half of[\s\S]*thinking, \d s - SPACE pause")
+        chat.program.wait_for(r"signs of life, but no answer for 6 s[\s\S]*paused by silence")
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"/continue goes on with the answer")
+        assert [message["text"] for message in chat.messages()] == ["one", "Thought over.", "two", "Half of "]

@@ -25,6 +25,7 @@ LAYERS = [
         "log",
         "marker",
         "progress",
+        "pulse",
         "seam",
         "segment",
         "states",

@@ -137,7 +137,7 @@ async def test_silence_of_the_socket_times_out(transport: Transport) -> None:
     with WireServer(script) as server:
         stream = await open_stream(transport, server, SHORT)
         await stream.read()
-        stream.content_began()
+        stream.content_came()
 
         with pytest.raises(StreamTimeoutError, match=r"nothing came from .* for 0.2 s") as caught:
             await stream.read()
@@ -151,7 +151,7 @@ async def test_slow_reader_does_not_time_out(transport: Transport) -> None:
     with WireServer(say(*["x" * 10_000] * 50)) as server:
         stream = await open_stream(transport, server, SHORT)
         frames = await stream.read()
-        stream.content_began()
+        stream.content_came()
 
         # Longer than the chunk timer; the reader is what is slow here, so this is the arrangement, not an ordering.
         await asyncio.sleep(2 * (SHORT.chunk_timeout or 0))
@@ -172,8 +172,8 @@ async def test_silence_before_the_headers_times_out(transport: Transport) -> Non
         await open_stream(transport, server, limits)
 
 
-async def test_pings_are_no_first_token(transport: Transport) -> None:
-    """A server that keeps the connection alive and says nothing trips the timer of the first token."""
+async def test_pings_are_life_but_no_answer(transport: Transport) -> None:
+    """A server that keeps the connection alive and says nothing trips the timer of silence, and no other."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.start()
@@ -182,12 +182,12 @@ async def test_pings_are_no_first_token(transport: Transport) -> None:
             await asyncio.sleep(0.01)
 
     with WireServer(script) as server:
-        stream = await open_stream(transport, server, StreamLimits(first_token_timeout=1, chunk_timeout=0.1))
+        stream = await open_stream(transport, server, StreamLimits(chunk_timeout=0.1, silence_timeout=1))
 
-        with pytest.raises(StreamTimeoutError, match=r"no answer began within 1 s") as caught:
+        with pytest.raises(StreamTimeoutError, match=r"signs of life, but no answer for 1 s") as caught:
             await stream.read()
 
-        assert caught.value.timer == "first token"
+        assert caught.value.timer == "silence"
         await stream.aclose()
         await server.wait_async(lambda: server.open_connections == 0)
 

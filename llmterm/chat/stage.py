@@ -250,12 +250,15 @@ class _Performance:
         if self._first_token is not None:
             segment = self._turn.reply.chunks
             rate = segment / max(now - self._first_token, 0.001) if segment > 1 else 0.0
+        life, quiet = self._turn.progress.life
         line = streaming_line(
             model=self._label,
             elapsed=now - self._began,
             rate=rate,
             preparation="" if self._first_token else self._preparation,
             waiting=self._turn.progress.line,
+            life=life,
+            quiet=quiet,
             typed=ahead.line(),
             columns=self._view.columns,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from llmterm.chat.ahead import CURSOR
 from llmterm.messages import EndReason, Message, Reply, Segment
+from llmterm.pulse import Life
 from llmterm.render.cells import cell_len, chop
 from llmterm.tokens import of_answer
 
@@ -106,25 +107,34 @@ def streaming_line(
     rate: float | None,
     preparation: str = "",
     waiting: str = "",
+    life: Life = "alive",
+    quiet: float = 0.0,
     typed: str = "",
     columns: int = 80,
 ) -> str:
     """Return the status line of an answer that streams; `elapsed` in seconds, `rate` in tokens per second.
 
-    What does not fit `columns` is left out: first the figures, last what is being typed.
+    `life` is what its stream is, and `quiet` for how many seconds. What does not fit `columns` is left out: first the
+    figures, last what is being typed.
     """
     if waiting:
         progress = f"{waiting} (Enter asks now, Esc gives up)"
     elif preparation:
         progress = f"{preparation} …"
+    elif life == "silent":
+        progress = f"thinking, {quiet:.0f} s"
     elif rate is None:
         progress = "waiting for the first token"
+    elif life == "dead":
+        progress = f"no sign of life for {quiet:.0f} s"
     else:
         progress = f"{rate:.0f} tokens/s"
     typed = _window(typed, columns - 4)
     parts = [f"> {typed}"] if typed else []
-    parts += [model, f"{elapsed:.0f} s", progress, "Enter queue - Ctrl-SPACE pause" if typed else "SPACE pause"]
-    for least in (f"{elapsed:.0f} s", model, progress):
+    # Where nothing has come, the silence has lasted as long as the answer.
+    took = "" if life == "silent" and rate is None else f"{elapsed:.0f} s"
+    parts += [*filter(None, (model, took, progress)), "Enter queue - Ctrl-SPACE pause" if typed else "SPACE pause"]
+    for least in filter(None, (took, model, progress)):
         if cell_len(" - ".join(parts)) <= columns:
             break
         parts.remove(least)

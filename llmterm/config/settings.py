@@ -81,6 +81,7 @@ class StreamSettings:
     connect_timeout: float = field(default=10.0, metadata=within(0.1, DAY))
     first_token_timeout: float = field(default=60.0, metadata=within(0, DAY))
     chunk_timeout: float = field(default=30.0, metadata=within(0, DAY))
+    silence_timeout: float = field(default=600.0, metadata=within(0, DAY))
     stream_timeout: float = field(default=0.0, metadata=within(0, DAY))
     max_chunks: int = field(default=0, metadata=within(0, 1_000_000_000))
     buffer_size: int = field(default=1024, metadata=within(1, 1_000_000))
@@ -90,6 +91,7 @@ class StreamSettings:
             connect_timeout=self.connect_timeout,
             first_token_timeout=self.first_token_timeout or None,
             chunk_timeout=self.chunk_timeout or None,
+            silence_timeout=self.silence_timeout or None,
             stream_timeout=self.stream_timeout or None,
             max_chunks=self.max_chunks or None,
             buffer_size=self.buffer_size,

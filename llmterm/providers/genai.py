@@ -29,6 +29,7 @@ from llmterm.address import joined
 from llmterm.errors import ConfigError, LlmtermError, ProtocolError, RequestRefusedError
 from llmterm.framing import Frame
 from llmterm.messages import StreamLimits
+from llmterm.pulse import Pulse
 from llmterm.transport import Call, Embedded, FrameStream, Transport, redact
 from llmterm.transport.failures import too_slow, translated
 from llmterm.untrusted import parsed
@@ -147,8 +148,12 @@ class GenaiFrames:
         waiting, self._waiting = self._waiting, []
         return waiting + self._frames.rest()
 
-    def content_began(self) -> None:
-        self._frames.content_began()
+    @property
+    def pulse(self) -> Pulse:
+        return self._frames.pulse
+
+    def content_came(self) -> None:
+        self._frames.content_came()
 
     async def drain(self) -> None:
         await self._frames.drain()

@@ -22,6 +22,7 @@ from llmterm.transport import Call, Endpoint, Transport
 # What asking for the list of models may take, in seconds.
 _LISTING = StreamLimits(first_token_timeout=10.0, chunk_timeout=10.0, stream_timeout=20.0)
 _NEAREST_SECONDS = 3.0
+_USUAL = StreamLimits()
 
 
 def free(_model: str, _usage: Usage) -> None:
@@ -85,6 +86,8 @@ class HttpProvider:
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> PatientStream:
         self._require_key()
         request = noted(request, self.accepts(request.model))
+        if self._wire.loads and limits.first_token_timeout == _USUAL.first_token_timeout:
+            limits = replace(limits, first_token_timeout=limits.silence_timeout)
 
         async def ask(key: str) -> WireStream:
             try:
@@ -93,6 +96,7 @@ class HttpProvider:
                 error.hint = await self._nearest(request.model, key) or error.hint
                 raise
             self._endpoint.limits.learn(frames.headers)
+            progress.watch(frames.pulse)
             return WireStream(frames, self._wire)
 
         return PatientStream(self._endpoint, ask, tokens=about(request), progress=progress)

@@ -127,7 +127,7 @@ class LocalProvider:
         path = find_model(request.model, self._folder)
         engine = await self._engine(path)
         # Silence is a prompt being computed, by a machine that takes its time: there is no idle socket here.
-        patient = replace(limits, first_token_timeout=None, chunk_timeout=None)
+        patient = replace(limits, first_token_timeout=None, chunk_timeout=None, silence_timeout=None)
         answer = engine.answers.begin(request)
         prompt = await self._prompt(engine, request, answer, patient)
         place = engine.slot.place(request)

@@ -31,6 +31,7 @@ def wire() -> Wire:
         parse=parse,
         headers=bearer,
         continuation=lambda _: "prefill",
+        loads=True,
         attachments=frozenset({"image"}),
         models_path="/api/tags",
         models=models,

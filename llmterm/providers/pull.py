@@ -57,11 +57,11 @@ async def pull_ollama(
     understood = False
     try:
         while frames := await stream.read():
-            stream.content_began()
             for frame in frames:
                 progress = _progress(frame, name)
                 if progress is None:
                     continue
+                stream.content_came()
                 understood = True
                 report(progress)
                 if progress.status == "success":

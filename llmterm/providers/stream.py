@@ -2,11 +2,13 @@
 
 It sees to what is the same for every wire: text deltas that arrive together become one, the last reason to finish
 counts, usage adds up, `Finished` comes exactly once and at the very end. A frame that is not what the wire should say
-is skipped; a body that stops without a word is a broken connection.
+is skipped; a body that stops without a word is a broken connection. After the reason to finish there may be figures,
+or `[DONE]`, or nothing but heartbeats: they are waited for for a moment.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import assert_never
@@ -19,6 +21,8 @@ from llmterm.providers.wire import Failure, MalformedFrameError, Opaque, Wire, W
 from llmterm.transport import FrameStream, error_words
 
 _DONE = "[DONE]"
+# How long the rest may take after the reason to finish.
+_GRACE_SECONDS = 2.0
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -33,6 +37,8 @@ class WireStream:
         self._error: ProviderError | None = None
         self._over = False
         self._begun = False
+        self._spoke = False  # whether there was text or thinking among the frames that are being looked at
+        self._grace: float | None = None  # until when the rest is waited for, in the loop's time
         self._half = ""  # the first half of a surrogate pair that was cut between two chunks
         self._usage = Usage()
         self._blocks: dict[int, dict[str, str]] = {}
@@ -44,11 +50,15 @@ class WireStream:
                 self._over = True
                 raise self._error
             try:
-                frames = await self._frames.read()
+                frames = await (self._frames.read() if self._grace is None else self._read_on(self._grace))
             except (NetworkError, StreamTimeoutError):
                 if self._finish is None:
                     raise
                 frames = []  # nothing was missing but the end of the connection
+            except TimeoutError:
+                events = self.rest()
+                self._over = True
+                return events
             events = self._events(frames) if frames else self._end()
             if events:
                 return events
@@ -80,6 +90,7 @@ class WireStream:
                 for event in self._wire.parse(frame):
                     if isinstance(event, TextDelta):
                         texts.append(event.text)
+                        self._grace = None
                     else:
                         self._merge(events, texts)
                         self._take(event, events)
@@ -88,6 +99,9 @@ class WireStream:
             if self._error is not None:
                 break  # what came before the failure was received: it goes out first
         self._merge(events, texts)
+        if self._spoke:
+            self._begun, self._spoke = True, False
+            self._frames.content_came()
         if self._over:
             events.append(self._finished(self._finish or EndReason.STOP))
         return events
@@ -95,7 +109,8 @@ class WireStream:
     def _take(self, event: WireEvent, events: list[StreamEvent]) -> None:
         match event:
             case TextDelta() | ThinkingDelta():
-                self._begin()
+                # After a reason to finish: so it was none, and the end is when the server says so once more.
+                self._spoke, self._grace = True, None
                 events.append(event)
             case UsageReport(usage):
                 self._usage = Usage(
@@ -105,6 +120,8 @@ class WireStream:
                 events.append(UsageReport(self._usage))
             case Finished(reason):
                 self._finish = reason
+                if self._grace is None:
+                    self._grace = asyncio.get_running_loop().time() + _GRACE_SECONDS
             case Opaque(index, parts):
                 block = self._blocks.setdefault(index, {})
                 for name, text in parts.items():
@@ -133,15 +150,17 @@ class WireStream:
             )
         raise NetworkError(f"{who}: the answer broke off without an end", provider=who, model=self._call.model)
 
-    def _begin(self) -> None:
-        if not self._begun:
-            self._begun = True
-            self._frames.content_began()
+    async def _read_on(self, until: float) -> list[Frame]:
+        """Wait for what there may be after the reason to finish. Raises TimeoutError where that takes too long."""
+        async with asyncio.timeout_at(until):
+            if asyncio.get_running_loop().time() >= until:
+                raise TimeoutError  # also where there is always something to read
+            return await self._frames.read()
 
     def _merge(self, events: list[StreamEvent], texts: list[str]) -> None:
         if not texts:
             return
-        self._begin()
+        self._spoke = True
         text = self._half + "".join(texts)
         self._half = ""
         if _SURROGATE.search(text):

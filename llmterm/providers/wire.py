@@ -47,7 +47,7 @@ class Wire:
 
     `continuation` says how a model is asked to go on with an answer; `says_stop` whether its end tells that a stop
     sequence matched; `attachments` what it has words for, whatever the model. `models_path` is asked for the list of
-    models that `models` then reads.
+    models that `models` then reads. `loads`: whether a server is silent while it loads a model that is asked for.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Wire:
     headers: Callable[[str], Mapping[str, str]]
     continuation: Callable[[str], Continuation]
     says_stop: bool = False
+    loads: bool = False
     attachments: frozenset[Kind] = frozenset()
     models_path: str
     models: Callable[[Any], Sequence[str]]

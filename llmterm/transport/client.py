@@ -2,7 +2,7 @@
 
 `Transport.open` sends a `Call` and returns a `FrameStream`, which its reader owns and closes; closing, or cancelling a
 read, closes the socket at once. Nothing here knows a provider: payloads go out and frames come in as they are.
-The timers of silence run only while the socket is being read, so a slow reader never trips them.
+The timers of silence (see `pulse`) run only while the socket is being read, so a slow reader never trips them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import httpx2
 
 from llmterm import __version__, log
 from llmterm.address import without_user
-from llmterm.errors import ConfigError, ProtocolError
+from llmterm.errors import ConfigError, ProtocolError, StreamTimeoutError, Timer
 from llmterm.framing import Frame, decoder
 from llmterm.messages import StreamLimits
+from llmterm.pulse import Pulse
 from llmterm.transport.body import Body
 from llmterm.transport.call import Call
-from llmterm.transport.failures import no_token, refusal, request_id, silence, too_slow, translated
+from llmterm.transport.failures import no_token, refusal, request_id, silence, too_silent, too_slow, translated
 from llmterm.transport.proxies import Proxies
 from llmterm.transport.routes import Routes
 from llmterm.untrusted import parsed
@@ -49,11 +50,9 @@ class FrameStream:
         self._response = response
         self._limits = limits
         self._deadline = _after(began, limits.stream_timeout)
-        self._first_token = _after(began, limits.first_token_timeout)
-        self._content = False  # whether anything of the answer has come
-        self._heard = began
+        self.pulse = Pulse(began)
         self._watch: asyncio.TimerHandle | None = None
-        self._silent = False
+        self._expired: Timer | None = None
         self._decoder = decoder(call.framing, limits.max_event_bytes)
         self._pieces: list[bytes] = []
         self._size = 0
@@ -85,10 +84,12 @@ class FrameStream:
             if frames:
                 return frames
 
-    def content_began(self) -> None:
-        """Take note that text or thinking has come: from now on the chunk timer counts, not that of the first token."""
-        self._content = True
-        self._rearm()
+    def content_came(self) -> None:
+        """Take note that text or thinking was in what was last read: the stream is not only alive."""
+        first = not self.pulse.begun
+        self.pulse.speak()
+        if first:
+            self._rearm()  # the timers that come later find out by themselves
 
     def rest(self) -> list[Frame]:
         """Return the frames that have come and were not read, without waiting."""
@@ -109,7 +110,6 @@ class FrameStream:
 
     def _start(self) -> None:
         if self._body is None:
-            self._heard = asyncio.get_running_loop().time()
             self._body = asyncio.create_task(self._read_body(), name="llmterm-body")
             self._rearm()
 
@@ -128,14 +128,9 @@ class FrameStream:
         except TimeoutError:
             self._error = too_slow(self.call, self._limits.stream_timeout)
         except asyncio.CancelledError:
-            if not self._silent:
+            if self._expired is None:
                 raise
-            limits = self._limits
-            self._error = (
-                silence(self.call, limits.chunk_timeout)
-                if self._content
-                else no_token(self.call, limits.first_token_timeout)
-            )
+            self._error = self._given_up(self._expired)
         except Exception as error:
             self._error = error  # whatever it is, it belongs to whoever reads
         finally:
@@ -147,33 +142,45 @@ class FrameStream:
     async def _keep(self, pieces: AsyncIterator[bytes]) -> None:
         loop = asyncio.get_running_loop()
         async for piece in pieces:
-            self._heard = loop.time()
+            self.pulse.heard = loop.time()
             self._pieces.append(piece)
             self._size += len(piece)
             self._arrival.set()
             if self._size >= _MAX_WAITING_BYTES:
                 self._room.clear()
                 await self._room.wait()
-                self._heard = loop.time()
+                self.pulse.heard = loop.time()
+
+    def _given_up(self, timer: Timer) -> StreamTimeoutError:
+        limits = self._limits
+        match timer:
+            case "first token":
+                return no_token(self.call, limits.first_token_timeout, heard=self.pulse.heard is not None)
+            case "silence":
+                return too_silent(self.call, limits.silence_timeout)
+            case _:
+                return silence(self.call, limits.chunk_timeout)
 
     def _rearm(self) -> None:
         """Look again when the socket will have been silent for too long. Not at every piece: that would cost more."""
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-        due = _after(self._heard, self._limits.chunk_timeout) if self._content else self._first_token
+        due = self.pulse.due(self._limits)
         if due is not None and self._body is not None and not self._ended:
-            self._watch = asyncio.get_running_loop().call_at(due, self._look)
+            self._watch = asyncio.get_running_loop().call_at(due[0], self._look)
 
     def _look(self) -> None:
         if self._body is None or self._ended:
             return
-        waiting = self._size >= _MAX_WAITING_BYTES  # the reader is slow, not the socket
-        if waiting:
-            self._heard = asyncio.get_running_loop().time()
-        due = _after(self._heard, self._limits.chunk_timeout) if self._content else self._first_token
-        if due is not None and due <= asyncio.get_running_loop().time() and not waiting:
-            self._silent = True
+        now = asyncio.get_running_loop().time()
+        if self._pieces:
+            self.pulse.wait(now)
+        if self._size >= _MAX_WAITING_BYTES:
+            self.pulse.heard = now  # the reader is slow, not the socket
+        due = self.pulse.due(self._limits)
+        if due is not None and due[0] <= now:
+            self._expired = due[1]
             self._body.cancel()
         else:
             self._rearm()

@@ -105,9 +105,17 @@ def silence(call: Call, seconds: float | None) -> StreamTimeoutError:
     return StreamTimeoutError(what, timer="chunk", provider=call.who, model=call.model)
 
 
-def no_token(call: Call, seconds: float | None) -> StreamTimeoutError:
-    """Return the error for an answer that did not begin in time."""
-    what = f"{call.who}: no answer began within {seconds or 0:g} s"
+def too_silent(call: Call, seconds: float | None) -> StreamTimeoutError:
+    """Return the error for a stream that lived, but had nothing of an answer for so long."""
+    what = f"{call.who}: {call.address} gave signs of life, but no answer for {seconds or 0:g} s"
+    hint = "a larger silence_timeout waits longer"
+    return StreamTimeoutError(what, timer="silence", hint=hint, provider=call.who, model=call.model)
+
+
+def no_token(call: Call, seconds: float | None, *, heard: bool = False) -> StreamTimeoutError:
+    """Return the error for an answer that did not begin in time; `heard` is whether there was a sign of life before."""
+    since = " of the last sign of life" if heard else ""
+    what = f"{call.who}: no answer began within {seconds or 0:g} s{since}"
     hint = "a larger first_token_timeout waits longer"
     return StreamTimeoutError(what, timer="first token", hint=hint, provider=call.who, model=call.model)
 
