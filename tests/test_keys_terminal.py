@@ -15,27 +15,29 @@ import tty
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.input import DummyInput, Input, PipeInput, create_input, create_pipe_input
-from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.shortcuts import PromptSession
 
 from llmterm.keys import Key, KeySource
-from llmterm.keys.replies import Replies
+from llmterm.keys.keymap import presses as presses_of_tokens
+from llmterm.keys.scanner import Scanner, Waits
 from llmterm.keys.terminal import TerminalKeys, parse
 
 if sys.platform == "win32":
     pytest.skip("these terminals are POSIX", allow_module_level=True)
 
 # Long enough never to end within a test, where the end of an Esc must not come from the clock.
-NEVER = 3600.0
+_HOUR = 3600.0
+NEVER = Waits(alt=_HOUR, escape=_HOUR, sequence=_HOUR, string=_HOUR)
+# No time at all: an Esc is one as soon as nothing has come with it.
+AT_ONCE = Waits(alt=0.0, escape=0.001)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ async def test_what_is_not_a_key_is_dropped(pty: Pty, noise: bytes) -> None:
 
 async def test_a_lone_escape_is_the_escape_key(pty: Pty) -> None:
     """Esc needs no other key after it, and is not Alt of a key pressed afterwards."""
-    async with TerminalKeys(input=pty.input, escape_seconds=0.001) as source:
+    async with TerminalKeys(input=pty.input, waits=AT_ONCE) as source:
         pty.press(b"\x1b")
         first = await source.get()
         pty.press(b"x")
@@ -168,7 +170,7 @@ async def test_a_lone_escape_is_the_escape_key(pty: Pty) -> None:
 )
 async def test_a_key_cut_into_several_reads_is_one_key(pipe: PipeInput, pieces: tuple[bytes, ...], key: Key) -> None:
     """A slow line may deliver a sequence, a paste or a character in pieces."""
-    async with TerminalKeys(input=pipe, escape_seconds=NEVER) as source:
+    async with TerminalKeys(input=pipe, waits=NEVER) as source:
         for piece in pieces:
             pipe.send_bytes(piece)
             await until_read(pipe)
@@ -258,7 +260,7 @@ async def test_an_unread_escape_is_not_alt_in_the_next_prompt(pipe: PipeInput) -
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("<alt-b>")
 
-    async with TerminalKeys(input=pipe, escape_seconds=0.001) as source:
+    async with TerminalKeys(input=pipe, waits=AT_ONCE) as source:
         pipe.send_text("\x1b")
         await until_queued(source, 1)
         pipe.send_text("b\x1bb")
@@ -270,7 +272,7 @@ async def test_an_unread_escape_is_not_alt_in_the_next_prompt(pipe: PipeInput) -
 
 async def test_an_escape_still_pending_when_left_is_not_lost(pipe: PipeInput) -> None:
     """A prompt would take it for Alt with the next key, however much later that comes."""
-    async with TerminalKeys(input=pipe, escape_seconds=NEVER) as source:
+    async with TerminalKeys(input=pipe, waits=Waits(alt=0.0, escape=_HOUR)) as source:
         pipe.send_text("\x1b")
         await until_read(pipe)
 
@@ -353,7 +355,7 @@ async def test_the_terminal_says_its_background_and_types_nothing(
     pipe: PipeInput, answer: str, background: tuple[float, float, float]
 ) -> None:
     """The answer is noted wherever it arrives, in a prompt too, and in whatever parts; keys around it are keys."""
-    source = TerminalKeys(input=pipe, escape_seconds=NEVER)
+    source = TerminalKeys(input=pipe, waits=NEVER)
     before = source.background
 
     pipe.send_text(f"a{answer}b\r")
@@ -364,22 +366,8 @@ async def test_the_terminal_says_its_background_and_types_nothing(
     assert source.background == background
 
 
-async def test_an_answer_in_parts_is_still_one(pipe: PipeInput) -> None:
-    """Over a slow line an answer comes byte by byte."""
-    answer = "\x1b]11;rgb:0000/0000/ffff\x1b\\"
-    async with TerminalKeys(input=pipe, escape_seconds=NEVER) as source:
-        for cut in range(1, len(answer)):
-            parts = Replies()
-            got = parts.strip("x" + answer[:cut]) + parts.strip(answer[cut:] + "y")
-
-            assert (got, parts.background) == ("xy", (0.0, 0.0, 1.0))
-        pipe.send_text(answer + "\x1b[A")
-
-        assert await source.get() == Key("up")
-
-
 async def test_keys_that_begin_like_an_answer_are_keys(pipe: PipeInput) -> None:
-    """An Esc, and Alt with a bracket, are held back no longer than any Esc is."""
+    """An Esc, and Alt with a bracket, are held back no longer than the rest of a sequence would take."""
     async with TerminalKeys(input=pipe) as source:
         pipe.send_text("\x1b")
 
@@ -388,15 +376,6 @@ async def test_keys_that_begin_like_an_answer_are_keys(pipe: PipeInput) -> None:
         pipe.send_text("\x1b]1")
 
         assert [await source.get() for _ in range(2)] == [Key("alt-]"), Key("text", "1")]
-
-
-@given(text=st.text(alphabet="\x1b]11;rgb:/0f\\\x07ax"), cuts=st.lists(st.integers(0, 40)))
-def test_what_is_no_answer_comes_out_as_it_was(text: str, cuts: list[int]) -> None:
-    """Whatever the cuts, nothing but the first answer is taken out of what a terminal sends."""
-    replies, edges = Replies(), sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    got = "".join(replies.strip(text[a:b]) for a, b in pairwise(edges)) + replies.flush()
-
-    assert got == text or (replies.background is not None and len(got) < len(text))
 
 
 async def test_no_key_is_lost_whenever_it_comes(pty: Pty) -> None:
@@ -412,7 +391,7 @@ async def test_no_key_is_lost_whenever_it_comes(pty: Pty) -> None:
             pty.press(data[:size])
             data = data[size:]
 
-    source = TerminalKeys(input=pty.input, escape_seconds=0.001)
+    source = TerminalKeys(input=pty.input, waits=AT_ONCE)
     heard: list[Key] = []
     typist = threading.Thread(target=type_all)
     typist.start()
@@ -528,10 +507,8 @@ def test_keys_come_from_the_terminal_when_stdin_is_a_pipe() -> None:
 
 
 def presses_of(text: str) -> list[KeyPress]:
-    presses: list[KeyPress] = []
-    parser = Vt100Parser(presses.append)
-    parser.feed_and_flush(text)
-    return presses
+    scanner = Scanner()
+    return presses_of_tokens([*scanner.feed(text, 0.0), *scanner.end()])
 
 
 _TYPED = st.lists(
@@ -548,7 +525,7 @@ def test_every_press_is_in_exactly_one_key_or_is_no_key(text: str) -> None:
 
     given_back = [press for key in keys if isinstance(key.origin, tuple) for press in key.origin]
     assert [press for press in given_back if press != KeyPress(Keys.Ignore, "")] == [
-        press for press in presses if parse([press])
+        press for press in presses if press.key is Keys.Escape or parse([press])
     ]
 
 

@@ -43,11 +43,11 @@ Complete: TypeAlias = Callable[[str], Awaitable[list[Suggestion]]]
 
 # No colours but grey: whatever the background, these can be read.
 _STYLE = Style.from_dict({"mark": "bold", "pause": "bold", "bar": "ansibrightblack"})
-# How long an Esc waits to become the beginning of a sequence, in seconds: in the terminal's bytes; as a key, typed by
-# hand before Enter; and at a pause, where it stops.
+# How long an Esc waits for what may follow it, in seconds: in the bytes of a Windows console (of any other terminal the
+# keys see to that); as a key, typed by hand before Enter; and at a pause, where it stops.
 _ESCAPE_BYTES = 0.05
 _ESCAPE_ENTER = 0.4
-_ESCAPE_STOP = 0.1
+_ESCAPE_STOP = 0.05
 # How often a pause line is looked at anew: it may count what is waiting.
 _REFRESH = 0.5
 # How many rows a list of completions gets, while there is one.

@@ -1,4 +1,4 @@
-"""Keys from the terminal: prompt_toolkit's parser, read by the running loop, without a thread.
+"""Keys from the terminal: its bytes, decoded, read by the running loop, without a thread.
 
 No key is lost between this source and prompts that share its `input`: entering begins with what the last prompt left
 over, and leaving hands what nobody has got from the queue to the next one, as it was read. The terminal is in raw
@@ -17,16 +17,15 @@ from contextlib import ExitStack
 from typing import Self
 
 from prompt_toolkit.input import DummyInput, Input, create_input
-from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.keys import Keys
 
 from llmterm.keys import Key
-from llmterm.keys.replies import Replies
-
-# An ESC that nothing follows for so many seconds is the Escape key.
-ESCAPE_SECONDS = 0.05
+from llmterm.keys.decoded import DecodedInput
+from llmterm.keys.keymap import FOCUS, is_escape
+from llmterm.keys.replies import Color, Replies
+from llmterm.keys.scanner import Waits
 
 # prompt_toolkit's own names for keys are ours, but for these.
 _NAMES = {
@@ -46,9 +45,6 @@ _NOT_KEYS = {
     Keys.ScrollDown,
     Keys.Ignore,
 }
-# https://invisible-island.net/xterm/ctlseqs/ctlseqs.html, "FocusIn/FocusOut"
-_FOCUS = {"\x1b[I": "focus-in", "\x1b[O": "focus-out"}
-_NEVER_WITH_ALT = {"escape", "paste", *_FOCUS.values()}
 
 
 class TerminalKeys:
@@ -59,30 +55,35 @@ class TerminalKeys:
         *,
         input: Input | None = None,
         queue: asyncio.Queue[Key] | None = None,
-        escape_seconds: float = ESCAPE_SECONDS,
+        waits: Waits | None = None,
     ) -> None:
-        """Without `input`, listen to whichever standard stream is the terminal, so that stdin may be a pipe."""
-        # The parser takes them for Esc and typed text otherwise, in prompts as well; as Ignore they do nothing there.
-        ANSI_SEQUENCES.update(dict.fromkeys(_FOCUS, Keys.Ignore))
-        self.input = _terminal_input() if input is None else input
-        self.queue: asyncio.Queue[Key] = asyncio.Queue() if queue is None else queue
-        self._focused: bool | None = None
+        """Without `input`, listen to whichever standard stream is the terminal, so that stdin may be a pipe.
+
+        `waits` is how long the rest of a key is waited for.
+        """
         self._replies = Replies()
-        self._escape_seconds = escape_seconds
-        self._timer: asyncio.TimerHandle | None = None
+        self.input = _decoded(_terminal_input() if input is None else input, self._replies, waits)
+        self.queue: asyncio.Queue[Key] = asyncio.Queue() if queue is None else queue
         self._ended = False
         self._entered = ExitStack()
-        self._listen_in()
 
     @property
     def focused(self) -> bool | None:
         """Whether the terminal has the focus, as it told this source or a prompt on the input; None if it never did."""
-        return self._focused
+        return self._replies.focused
 
     @property
-    def background(self) -> tuple[float, float, float] | None:
+    def background(self) -> Color | None:
         """The terminal's background, in red, green and blue from 0 to 1; None until it has said so."""
         return self._replies.background
+
+    def settle(self, seconds: float) -> None:
+        """Wait until the terminal has answered all that it was asked, for so long at most. It blocks; no key is lost.
+
+        The question has to end with `ASK_ATTRIBUTES`.
+        """
+        if isinstance(self.input, DecodedInput):
+            self.input.settle(seconds)
 
     async def __aenter__(self) -> Self:
         self._ended = False
@@ -94,7 +95,6 @@ class TerminalKeys:
                 entering.enter_context(self.input.attach(self._read))
             except EOFError:  # a file that cannot be waited for, such as /dev/null
                 self._end()
-            self._expect_escape()
             self._entered = entering.pop_all()
         return self
 
@@ -108,36 +108,17 @@ class TerminalKeys:
         self._deliver(self.input.read_keys())
         if self.input.closed:
             self._end()
-        else:
-            self._expect_escape()
 
     def _deliver(self, presses: Sequence[KeyPress]) -> None:
         for key in parse(presses):
             self.queue.put_nowait(key)
 
-    def _expect_escape(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(self._escape_seconds, self._flush)
-
-    def _flush(self) -> None:
-        """Take an ESC, or the beginning of a sequence, for what was typed."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._deliver(self.input.flush_keys())
-
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
-            self._flush()
             self.queue.put_nowait(Key("eof", origin=()))  # ours to take back, with nothing to give
 
     def _put_back(self) -> None:
-        if self._timer is not None:
-            # The next reader cannot know how old a pending ESC is. Reading first keeps a sequence together.
-            self._deliver(self.input.read_keys())
-            self._flush()
         unread: list[KeyPress] = []
         foreign: list[Key] = []
         while not self.queue.empty():
@@ -150,48 +131,26 @@ class TerminalKeys:
             self.queue.put_nowait(key)
         store_typeahead(self.input, unread)
 
-    def _listen_in(self) -> None:
-        """Listen where the bytes are read and parsed, as half of the time a prompt does that."""
-        parser, reader = (getattr(self.input, name, None) for name in ("vt100_parser", "stdin_reader"))
-        if parser is None or reader is None:
-            return
-        deliver, flush, read = parser.feed_key_callback, parser.flush, reader.read
-
-        def noting(press: KeyPress) -> None:
-            if press.key is Keys.Ignore and press.data in _FOCUS:
-                self._focused = _FOCUS[press.data] == "focus-in"
-            deliver(press)
-
-        def flushing() -> None:
-            parser.feed(self._replies.flush())
-            flush()
-
-        def reading(count: int = 1024) -> str:
-            return self._replies.strip(read(count))
-
-        parser.feed_key_callback, parser.flush, reader.read = noting, flushing, reading
-
 
 def parse(presses: Sequence[KeyPress]) -> list[Key]:
-    """Return the keys that one read of the terminal means. Terminals send Alt-x as ESC and x, in one write."""
+    """Return the keys that presses mean."""
     keys: list[Key] = []
-    escape: KeyPress | None = None
+    alt: KeyPress | None = None
     for press in presses:
-        key = _key(press)
-        if escape is not None:
-            if key is not None and key.name not in _NEVER_WITH_ALT:
-                name = key.text if key.name == "text" else key.name
-                keys.append(Key(f"alt-{name}", origin=(escape, press)))
-                escape = None
-                continue
-            keys.append(_lone(escape))
-            escape = None
         if press.key is Keys.Escape:
-            escape = press
-        elif key is not None:
+            alt = None
+            if is_escape(press):
+                keys.append(_lone(press))
+            else:
+                alt = press
+            continue
+        key = _key(press)
+        if alt is not None and key is not None:
+            name = key.text if key.name == "text" else key.name
+            key = Key(f"alt-{name}", origin=(alt, press))
+        if key is not None:
             keys.append(key)
-    if escape is not None:
-        keys.append(_lone(escape))
+        alt = None
     return keys
 
 
@@ -205,8 +164,8 @@ def _key(press: KeyPress) -> Key | None:
         return Key.typing(press.key, (press,)) if _is_text(press.key) else None
     if press.key is Keys.BracketedPaste:
         return Key("paste", _pasted(press.data), (press,))
-    if press.data in _FOCUS:
-        return Key(_FOCUS[press.data], origin=(press,))
+    if press.data in FOCUS:
+        return Key(FOCUS[press.data], origin=(press,))
     if press.key in _NOT_KEYS:
         return None
     return Key(_NAMES.get(press.key, press.key.value), origin=(press,))
@@ -220,6 +179,12 @@ def _is_text(char: str) -> bool:
 def _pasted(data: str) -> str:
     text = data.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decoded(inner: Input, replies: Replies, waits: Waits | None) -> Input:
+    """Put the decoder before an input of bytes; Windows' console has keys."""
+    reader = getattr(inner, "stdin_reader", None)
+    return inner if reader is None else DecodedInput(inner, reader, replies=replies, waits=waits)
 
 
 def _terminal_input() -> Input:

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from llmterm.keys.replies import ASK_BACKGROUND, Replies
+from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND, Replies
+from llmterm.keys.scanner import Scanner
+from llmterm.keys.sequences import Sequence
 
-# https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: DECRQM, its answer DECRPM, and primary DA.
+# https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: DECRQM, its answer DECRPM, and that to primary DA.
 _ASK_MODE = "\x1b[?{}$p"
-_FENCE = "\x1b[c"
-_MODE = re.compile(rb"\x1b\[\?(\d{1,6});(\d)\$y")
+_MODE = re.compile(r"\?(\d{1,6});(\d)\$y")
 _FENCED = re.compile(rb"\x1b\[\?[\d;]*c")
 _SECONDS = 1.0
 _MOST_BYTES = 4096
@@ -43,12 +44,16 @@ class Answers:
 
 def understood(data: bytes) -> Answers:
     """Return what is said in `data`, whatever is in it besides."""
-    # 0 is "not recognized" and 4 "never": 1 and 2 are on and off, 3 is always.
-    modes = {int(mode): value in b"123" for mode, value in _MODE.findall(data)}
     replies = Replies()
-    replies.strip(data.decode("latin-1"))
+    modes = {}
+    for token in Scanner().feed(data.decode("latin-1"), 0.0):
+        if isinstance(token, Sequence):
+            replies.note(token)
+            # 0 is "not recognized" and 4 "never": 1 and 2 are on and off, 3 is always.
+            if mode := _MODE.fullmatch(token.body):
+                modes[int(mode[1])] = mode[2] in "123"
     return Answers(
-        answered=_FENCED.search(data) is not None,
+        answered=replies.complete,
         synchronized=modes.get(SYNCHRONIZED),
         focus=modes.get(FOCUS),
         background=replies.background,
@@ -70,7 +75,7 @@ async def ask(descriptor: int, write: Callable[[str], None], *, seconds: float =
     mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
     termios.tcsetattr(descriptor, termios.TCSADRAIN, mode)
     try:
-        write(f"{_ASK_MODE.format(SYNCHRONIZED)}{_ASK_MODE.format(FOCUS)}{ASK_BACKGROUND}{_FENCE}")
+        write(f"{_ASK_MODE.format(SYNCHRONIZED)}{_ASK_MODE.format(FOCUS)}{ASK_BACKGROUND}{ASK_ATTRIBUTES}")
         return understood(await _heard(descriptor, seconds))
     finally:
         # What comes too late should not be taken for typed text.
