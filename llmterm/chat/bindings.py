@@ -13,7 +13,7 @@ from prompt_toolkit.application import get_app, in_terminal
 from prompt_toolkit.filters import Condition, is_searching, vi_mode, vi_navigation_mode
 from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyBindingsBase, KeyPressEvent
 
-from llmterm.chat.decision import Compose, Interrupts, Leave, Resume, Send, Stop
+from llmterm.chat.decision import Compose, Decision, Interrupts, Leave, Resume, Send, Stop
 
 # Keys whose prompt_toolkit name is not ours.
 _NAMED = ("pageup",)
@@ -45,7 +45,7 @@ class Bindings:
         @keys.add("c-c")
         def _(event: KeyPressEvent) -> None:
             if self._interrupts.press():
-                event.app.exit(result=Leave(interrupted=True))
+                _leave(event, Leave(interrupted=True))
             else:
                 event.current_buffer.reset()
 
@@ -57,11 +57,11 @@ class Bindings:
 
         @keys.add(" ", filter=~written)
         def _(event: KeyPressEvent) -> None:
-            event.app.exit(result=Resume())
+            _leave(event, Resume())
 
         @keys.add("escape", filter=~vi_mode | ~written)
         def _(event: KeyPressEvent) -> None:
-            event.app.exit(result=Stop(event.current_buffer.text))
+            _leave(event, Stop(event.current_buffer.text))
 
         for letter in ascii_lowercase + digits:
             name = f"alt-{letter}"
@@ -71,9 +71,8 @@ class Bindings:
 
         @keys.add("c-c")
         def _(event: KeyPressEvent) -> None:
-            event.app.exit(
-                result=Leave(interrupted=True) if self._interrupts.press() else Stop(event.current_buffer.text)
-            )
+            leaves = self._interrupts.press()
+            _leave(event, Leave(interrupted=True) if leaves else Stop(event.current_buffer.text))
 
         return ConditionalKeyBindings(keys, ~is_searching)
 
@@ -83,6 +82,7 @@ class Bindings:
         @keys.add("enter", filter=written)
         def _(event: KeyPressEvent) -> None:
             event.current_buffer.validate_and_handle()
+            _hand_on(event)
 
         @keys.add("enter", filter=~written)
         def _(event: KeyPressEvent) -> None:
@@ -95,7 +95,7 @@ class Bindings:
 
         @keys.add("c-d", filter=~written)
         def _(event: KeyPressEvent) -> None:
-            event.app.exit(result=Leave())
+            _leave(event, Leave())
 
         @keys.add("c-z")
         async def _(event: KeyPressEvent) -> None:
@@ -106,7 +106,7 @@ class Bindings:
         @keys.add("v", filter=vi_navigation_mode)
         def _(event: KeyPressEvent) -> None:
             # Outside of the prompt: while something has its terminal, an application does not let itself be cancelled.
-            event.app.exit(result=Compose(event.current_buffer.text))
+            _leave(event, Compose(event.current_buffer.text))
 
         @keys.add("tab", filter=_alone)
         def _(event: KeyPressEvent) -> None:
@@ -127,6 +127,23 @@ class Bindings:
             if text.endswith(" "):
                 event.current_buffer.insert_text(text)
             elif text:
-                event.app.exit(result=Send(text))
+                _leave(event, Send(text))
 
         return act
+
+
+def _leave(event: KeyPressEvent, decision: Decision) -> None:
+    event.app.exit(result=decision)
+    _hand_on(event)
+
+
+def _hand_on(event: KeyPressEvent) -> None:
+    """Keep what was read behind the key that ends the prompt for whoever reads next.
+
+    An Esc waits for the key after it, and where the two mean nothing together prompt_toolkit goes on with that one,
+    whether the prompt is over or not: it would be lost, or end the prompt a second time.
+    """
+    processor = event.app.key_processor
+    later = processor.key_buffer[len(event.key_sequence) :]
+    del processor.key_buffer[len(event.key_sequence) :]
+    processor.feed_multiple(later, first=True)

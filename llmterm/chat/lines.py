@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
-from llmterm.keys import Key, KeySource
+from llmterm.keys import Key, RereadKeys, get_apart
 from llmterm.render.sanitize import clean
 
 _LAST_WORD = re.compile(r"\S*\s*\Z")
@@ -19,7 +19,7 @@ class LinePrompt:
     def __init__(
         self,
         *,
-        keys: KeySource,
+        keys: RereadKeys,
         write: Callable[[str], None],
         suspend: Callable[[], None],
         interrupts: Interrupts,
@@ -60,7 +60,7 @@ class LinePrompt:
         self._echo(line)
         async with self._keys:
             while True:
-                key = await self._keys.get()
+                key = await get_apart(self._keys)
                 meant = shortcuts.get(key.text or key.name, "") if not line.strip() else ""
                 if meant.endswith(" "):
                     self._echo(meant)

@@ -18,7 +18,7 @@ from llmterm.chat.status import drawing_line, queue_lines, streaming_line
 from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
 from llmterm.journal import keep_journal
-from llmterm.keys import Key, KeySource
+from llmterm.keys import Key, RereadKeys, get_apart
 from llmterm.messages import TextDelta, ThinkingDelta
 from llmterm.sessions import AnswerLog
 from llmterm.turn import Turn, TurnState
@@ -52,7 +52,7 @@ class Stage:
         *,
         view: View,
         window: WindowSize,
-        keys: KeySource,
+        keys: RereadKeys,
         interrupts: Interrupts,
         clock: Callable[[], float],
         holds: Callable[[], bool] = lambda: False,
@@ -175,7 +175,7 @@ class _Performance:
 
     async def _listen(self) -> None:
         while self._turn.state is TurnState.STREAMING or self._behind > 0 or self._drawing:
-            await self._press(await self._stage.keys.get())
+            await self._press(await get_apart(self._stage.keys))
             self._changed.set()
 
     async def _press(self, key: Key) -> None:
