@@ -19,7 +19,7 @@ _MOST_DIGITS = 18
 _LARGEST = 1_000_000_000_000_000_000
 
 
-def parsed(text: str | bytes) -> Any:
+def parsed(text: str | bytes | bytearray) -> Any:
     """Return what `text` is in JSON. Raises ValueError for what is none, or is nested too deep to be read."""
     try:
         return json.loads(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from llmterm import config
-from llmterm.address import basic, is_loopback, joined
+from llmterm.address import is_loopback
 from llmterm.config import Settings
 from llmterm.errors import LlmtermError
 from llmterm.providers.weights import MODELS_FOLDER, available, default_model, pulled
@@ -16,7 +16,6 @@ from llmterm.sessions import SessionStore
 
 _SECONDS = 0.5
 _MOST_SESSIONS = 200
-_MOST_BYTES = 1 << 20
 
 
 def settings_or_default(environ: Mapping[str, str]) -> Settings:
@@ -92,22 +91,12 @@ def _model_names(provider: str, settings: Settings, environ: Mapping[str, str]) 
 
 def _ollama_models(url: str) -> list[str]:
     """Return what an Ollama on this machine has; one on another machine is not asked."""
-    import json
-    from http.client import HTTPConnection, HTTPException  # no proxy comes between, as it would with urllib
-    from urllib.parse import urlsplit, urlunsplit
+    from urllib.parse import urlsplit
 
+    from llmterm.assembly.probe import tags
     from llmterm.providers.ollama import models
 
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    if not is_loopback(host) or parts.scheme != "http":
+    if not is_loopback(parts.hostname or "") or parts.scheme != "http":
         return []
-    asked = urlsplit(joined(url, "/api/tags"))
-    connection = HTTPConnection(host, parts.port or 80, timeout=_SECONDS)
-    try:
-        connection.request("GET", urlunsplit(("", "", asked.path, asked.query, "")), headers=basic(url))
-        return list(models(json.loads(connection.getresponse().read(_MOST_BYTES))))
-    except (OSError, ValueError, HTTPException):
-        return []
-    finally:
-        connection.close()
+    return list(models(tags(url, _SECONDS)))

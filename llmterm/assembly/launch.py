@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from llmterm import config
-from llmterm.address import basic, joined, without_user
 from llmterm.assembly.roster import registry
 from llmterm.config import Settings
 from llmterm.messages import Options
@@ -79,17 +78,10 @@ def _has_models(url: str) -> bool:
     """Tell whether an Ollama answers at an address that has anything to answer with."""
     if not answers(url):
         return False
-    import json
-    from http.client import HTTPException
-    from urllib.request import ProxyHandler, Request, build_opener  # the transport costs more than the question
+    from llmterm.assembly.probe import tags
 
-    try:
-        asked = Request(joined(without_user(url), "/api/tags"), headers=basic(url))
-        # It has just been reached without a proxy.
-        with build_opener(ProxyHandler({})).open(asked, timeout=_TAGS_SECONDS) as response:
-            return bool(json.load(response).get("models"))
-    except (OSError, ValueError, AttributeError, HTTPException):
-        return False
+    listed = tags(url, _TAGS_SECONDS)
+    return bool(listed.get("models")) if isinstance(listed, dict) else False
 
 
 def answers(url: str) -> bool:

@@ -41,6 +41,7 @@ _MAX_WORDS = 200
 # How many events are decoded before the loop may turn to something else, such as keys.
 _BATCH = 16
 _PAGE = 1000
+_MOST_MODELS = 10_000
 # What the SDK takes for the address: it would put its paths behind a query, and beyond the door is the real one.
 _ADDRESS = "https://gemini.invalid"
 
@@ -225,10 +226,14 @@ class Genai:
         """Return the list of models, in the words of the API. Raises our errors only."""
         models = await self._models()
         try:
-            # Each page has its own time; their number is the server's to choose.
+            # Each page has its own time and size; their number is the server's to choose.
             async with asyncio.timeout(limits.stream_timeout):
                 with _exchange(call, limits):
-                    listed = [model async for model in await models.list(config={"page_size": _PAGE})]
+                    listed = []
+                    async for model in await models.list(config={"page_size": _PAGE}):
+                        listed.append(model)
+                        if len(listed) >= _MOST_MODELS:
+                            break
         except TimeoutError:
             raise too_slow(call, limits.stream_timeout) from None
         return {

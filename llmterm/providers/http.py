@@ -21,7 +21,7 @@ from llmterm.transport import Call, Endpoint, Transport
 
 # What asking for the list of models may take, in seconds.
 _LISTING = StreamLimits(first_token_timeout=10.0, chunk_timeout=10.0, stream_timeout=20.0)
-_NEAREST_SECONDS = 3.0
+_NEAREST = replace(_LISTING, stream_timeout=3.0)
 _USUAL = StreamLimits()
 
 
@@ -140,7 +140,7 @@ class HttpProvider:
     async def _nearest(self, model: str, key: str) -> str:
         """Return a hint that names what there is instead of `model`."""
         try:
-            names = await self._models(key, replace(_LISTING, first_token_timeout=_NEAREST_SECONDS))
+            names = await self._models(key, _NEAREST)
         except LlmtermError:
             return ""  # whoever has no such list has said enough
         near = difflib.get_close_matches(model, names, n=3, cutoff=0.4)

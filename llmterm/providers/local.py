@@ -41,6 +41,8 @@ from llmterm.transport import Call, Transport
 # The path of a unix socket has room for 108 bytes on Linux and 104 elsewhere (sockaddr_un).
 _MAX_SOCKET_PATH = 100
 _START_TIMEOUT = 10.0
+# What is asked besides an answer, such as for tokens. A long prompt, computed anew, takes minutes.
+_ASIDE_SECONDS = 600.0
 _WIRE = wire(continuation="prefill")
 # What its model card recommends; llama.cpp's own defaults make so small a model ramble.
 _SMOLLM2_SAMPLING = {"temperature": 0.2, "top_p": 0.9}
@@ -129,10 +131,11 @@ class LocalProvider:
         # Silence is a prompt being computed, by a machine that takes its time: there is no idle socket here.
         patient = replace(limits, first_token_timeout=None, chunk_timeout=None, silence_timeout=None)
         answer = engine.answers.begin(request)
-        prompt = await self._prompt(engine, request, answer, patient)
+        aside = replace(patient, stream_timeout=_ASIDE_SECONDS)
+        prompt = await self._prompt(engine, request, answer, aside)
         place = engine.slot.place(request)
         if place == "new" and engine.slot.held is not None:
-            await self._keep(engine, engine.slot.held, patient)
+            await self._keep(engine, engine.slot.held, aside)
         engine.slot.take(request)
         beside = {} if place == "waiting" else {"id_slot": 0}
         if prompt is not None:

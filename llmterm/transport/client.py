@@ -18,19 +18,19 @@ import httpx2
 
 from llmterm import __version__, log
 from llmterm.address import without_user
-from llmterm.errors import ConfigError, ProtocolError, StreamTimeoutError, Timer
+from llmterm.errors import ConfigError, LimitError, ProtocolError, StreamTimeoutError, Timer
 from llmterm.framing import Frame, decoder
 from llmterm.messages import StreamLimits
 from llmterm.pulse import Pulse
 from llmterm.transport.body import Body
 from llmterm.transport.call import Call
+from llmterm.transport.excerpt import beginning, explanation
 from llmterm.transport.failures import no_token, refusal, request_id, silence, too_silent, too_slow, translated
 from llmterm.transport.proxies import Proxies
 from llmterm.transport.routes import Routes
 from llmterm.untrusted import parsed
 
-_MAX_ERROR_BYTES = 64 * 1024
-_MAX_LISTING_BYTES = 16 * 1024 * 1024
+_MAX_LISTING_MB = 16
 # What may wait to be decoded before the socket is left alone; more than one read of it brings.
 _MAX_WAITING_BYTES = 256 * 1024
 # How long the end of a finished body may take before the connection is given up instead of kept for the next call.
@@ -214,11 +214,14 @@ class Transport:
         try:
             with translated(call, limits):
                 async with asyncio.timeout_at(_after(began, limits.stream_timeout)):
-                    body = await _head(response, _MAX_LISTING_BYTES)
+                    body = await beginning(response, _MAX_LISTING_MB << 20)
         except TimeoutError:
             raise too_slow(call, limits.stream_timeout) from None
         finally:
             await response.aclose()
+        if len(body) >= _MAX_LISTING_MB << 20:
+            what = f"{call.who}: more than {_MAX_LISTING_MB} MB came from {call.way}, and no end"
+            raise LimitError(what, hint="check the base URL", provider=call.who)
         try:
             return parsed(body)
         except ValueError:
@@ -233,7 +236,10 @@ class Transport:
         try:
             with translated(call, limits):
                 async with asyncio.timeout_at(deadline):
-                    return await self._send(call, limits)
+                    response = await self._send(call, limits)
+                if response.status_code != httpx2.codes.OK:
+                    raise refusal(call, response, await explanation(response))
+                return response
         except TimeoutError:
             if deadline == first:
                 raise no_token(call, limits.first_token_timeout) from None
@@ -293,12 +299,6 @@ class Transport:
             status=response.status_code,
             request=request_id(response.headers),
         )
-        if response.status_code != httpx2.codes.OK:
-            try:
-                said = await _head(response, _MAX_ERROR_BYTES)
-            finally:
-                await response.aclose()
-            raise refusal(call, response, said)
         return response
 
     def client(self) -> httpx2.AsyncClient:
@@ -324,15 +324,6 @@ def _headers(call: Call) -> dict[str, str]:
             hint="copy it again, without quotes or line breaks",
         )
     return headers
-
-
-async def _head(response: httpx2.Response, most: int) -> bytes:
-    body = b""
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) >= most:
-            break
-    return body[:most]
 
 
 def _after(began: float, seconds: float | None) -> float | None:

@@ -23,6 +23,7 @@ from llmterm.errors import ConfigError, NetworkError, ProtocolError, ProviderErr
 from llmterm.messages import StreamLimits
 from llmterm.transport.call import Call
 from llmterm.transport.client import Transport
+from llmterm.transport.excerpt import explanation
 from llmterm.transport.failures import refusal, translated
 from llmterm.transport.part import Origin, Part
 
@@ -30,7 +31,6 @@ Report: TypeAlias = Callable[[int, int | None], None]
 
 _WHO = "download"
 _MAX_REDIRECTS = 5
-_MAX_ERROR_BYTES = 64 * 1024
 # A slow download is written more often than its amount asks for, or a killed process would lose minutes of it.
 _FLUSH_SECONDS = 1.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -182,7 +182,7 @@ class _Fetch:
                 if 300 <= status < 400:
                     raise self._error(ProtocolError, response, f"leads to no address (HTTP {status})")
                 if status not in statuses:
-                    error = refusal(call, response, await _head(response))
+                    error = refusal(call, response, await explanation(response))
                     error.hint = _HINTS.get(status, error.hint)
                     raise error
                 if response.headers.get("content-encoding", "identity").lower() != "identity":
@@ -260,13 +260,3 @@ def _same(response: httpx2.Response, origin: Origin) -> bool:
     now, then = _validator(response), origin.validator
     comparable = now and then and now.startswith('"') == then.startswith('"')
     return now == then if comparable else True
-
-
-async def _head(response: httpx2.Response) -> bytes:
-    body = b""
-    async with aclosing(response.aiter_bytes()) as pieces:
-        async for piece in pieces:
-            body += piece
-            if len(body) >= _MAX_ERROR_BYTES:
-                break
-    return body[:_MAX_ERROR_BYTES]
