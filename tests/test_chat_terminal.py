@@ -8,10 +8,12 @@ import random
 import re
 import signal
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from llmterm.chat.terminal import Terminal
 from tests.chatting import Gate, Open, opened, until_hung_up
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, WireServer, say
@@ -414,8 +416,14 @@ def test_tiny_windows_work(open_chat: Open, size: tuple[int, int]) -> None:
         assert chat.messages()[-1]["text"].endswith("four.")
 
 
-@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGHUP", "SIGINT"])
-@pytest.mark.parametrize("moment", ["prompt", "streaming", "paused"])
+@pytest.mark.parametrize(
+    ("signal_name", "moment"),
+    [
+        *product(["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"], ["prompt", "streaming", "paused"]),
+        ("SIGUSR1", "prompt"),
+        ("SIGABRT", "streaming"),
+    ],
+)
 def test_signals_leave_the_terminal_as_found(open_chat: Open, signal_name: str, moment: str) -> None:
     """Whenever a signal ends the program: every mode is back, and what came of the answer can be resumed."""
     number = getattr(signal, signal_name)
@@ -741,3 +749,32 @@ def test_resume_that_fails_rests_again(open_chat: Open) -> None:
         chat.program.wait_for(r"here\.\n\n>(\n.*)?$")
 
         assert [each["text"] for each in chat.messages()] == ["go", "here."]
+
+
+def test_an_answer_of_the_terminal_is_waited_for_by_who_leaves() -> None:
+    """For what is left of a second since it was asked, once; never where nothing was asked."""
+    now, waited = 0.0, list[float]()
+    master, slave = os.openpty()
+    asked = Terminal(slave, lambda text: None, question="?", settle=waited.append, clock=lambda: now)
+    quiet = Terminal(slave, lambda text: None, settle=waited.append, clock=lambda: now)
+
+    with asked, quiet:
+        now = 0.25
+        asked.restore()
+        asked.take()
+    os.close(master)
+    os.close(slave)
+
+    assert waited == [0.75]
+
+
+def test_an_answer_that_is_late_is_not_waited_for() -> None:
+    now, waited = 0.0, list[float]()
+    master, slave = os.openpty()
+
+    with Terminal(slave, lambda text: None, question="?", settle=waited.append, clock=lambda: now):
+        now = 60.0
+    os.close(master)
+    os.close(slave)
+
+    assert waited == [0.0]

@@ -366,6 +366,34 @@ async def test_the_terminal_says_its_background_and_types_nothing(
     assert source.background == background
 
 
+async def test_who_leaves_takes_what_the_terminal_still_says_with_him(pipe: PipeInput) -> None:
+    """Until it has said all: what was typed meanwhile is heard by whoever comes next, and the terminal has nothing."""
+    source = TerminalKeys(input=pipe)
+    settled = asyncio.create_task(asyncio.to_thread(source.settle, _HOUR))
+
+    for part in ("a\x1b]11;rgb:ff", "ff/ffff/ffff\x1b\\", "b\x1b[?62;22c"):
+        pipe.send_text(part)
+        await until_read(pipe)
+    await settled
+    source.settle(_HOUR)
+
+    assert source.background == (1.0, 1.0, 1.0)
+    async with source:
+        assert await take(source, 2) == [Key("text", "a"), Key("text", "b")]
+
+
+async def test_a_terminal_that_says_nothing_holds_up_nobody(pipe: PipeInput) -> None:
+    source = TerminalKeys(input=pipe)
+    pipe.send_text("a\x1b[A")
+
+    source.settle(0.0)
+    pipe.close()
+    source.settle(_HOUR)
+
+    async with source:
+        assert await take(source, 3) == [Key("text", "a"), Key("up"), Key("eof")]
+
+
 async def test_keys_that_begin_like_an_answer_are_keys(pipe: PipeInput) -> None:
     """An Esc, and Alt with a bracket, are held back no longer than the rest of a sequence would take."""
     async with TerminalKeys(input=pipe) as source:

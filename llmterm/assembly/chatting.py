@@ -40,7 +40,7 @@ async def chat(
     `first` is a question to begin with.
     """
     from llmterm.chat.terminal import Signals, Terminal
-    from llmterm.keys.replies import ASK_BACKGROUND
+    from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND
     from llmterm.keys.terminal import TerminalKeys
 
     settings = launch.settings
@@ -57,23 +57,28 @@ async def chat(
         stack.push_async_callback(providers.aclose)
         launch = await with_model(launch, providers)
         hotkeys = await _hotkeys(settings, queue, stack)
-        question = ASK_BACKGROUND if look.asks and settings.chat.theme == "auto" else ""
-        with Terminal(
-            sys.stdin.fileno(), write, modes=look.modes, drawing=not look.plain, question=question
-        ) as terminal:
-            signals.install(me)
-            try:
+        question = ASK_BACKGROUND + ASK_ATTRIBUTES if look.asks and settings.chat.theme == "auto" else ""
+        signals.install(me)
+        try:
+            with Terminal(
+                sys.stdin.fileno(),
+                write,
+                modes=look.modes,
+                drawing=not look.plain,
+                question=question,
+                settle=source.settle,
+            ) as terminal:
                 return await _build(
                     launch, look, terminal, signals, source, queue if hotkeys else None, providers, sessions
                 ).run(session, first)
-            except asyncio.CancelledError:
-                if signals.received is None:
-                    raise
-                if not os.isatty(sys.stdout.fileno()):
-                    let_go(sys.stdout)  # the terminal has hung up
-                return 128 + signals.received
-            finally:
-                signals.remove()
+        except asyncio.CancelledError:
+            if signals.received is None:
+                raise
+            if not os.isatty(sys.stdout.fileno()):
+                let_go(sys.stdout)  # the terminal has hung up
+            return 128 + signals.received
+        finally:
+            signals.remove()
 
 
 def _build(

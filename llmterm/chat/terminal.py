@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -20,7 +21,12 @@ BRACKETED_PASTE, FOCUS_REPORTS = 2004, 1004
 # Whatever was being drawn: synchronized output off, cursor on, colours plain.
 _DRAWN = "\x1b[?2026l\x1b[?25h\x1b[0m"
 
-_ENDING = ("SIGTERM", "SIGHUP", "SIGINT")
+# An answer that has not come so many seconds after the question is not waited for by who leaves.
+_ANSWER_SECONDS = 1.0
+# What ends a program unless it is caught, but for its own faults.
+_ENDING = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGABRT", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGXCPU")
+# Those of them that a terminal sends for a key.
+_TYPED = ("SIGINT", "SIGQUIT")
 
 
 class Terminal:
@@ -34,15 +40,22 @@ class Terminal:
         modes: Sequence[int] = (BRACKETED_PASTE, FOCUS_REPORTS),
         drawing: bool = True,
         question: str = "",
+        settle: Callable[[float], None] = lambda seconds: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`modes` are on while the terminal is taken; `drawing` says that more than text is written to it.
 
-        `question` is put to the terminal once, first.
+        `question` is put to the terminal once, first; `settle` reads what it answers, for so many seconds at most.
+        Whoever has the terminal next would have it typed otherwise.
         """
         self._descriptor = descriptor
         self._write = write
         self._enter = "".join(f"\x1b[?{mode}h" for mode in modes)
         self._question = question
+        self._settle = settle
+        self._clock = clock
+        # When the question was put, until it is answered or given up.
+        self._asked: float | None = None
         self._reset = "".join(f"\x1b[?{mode}l" for mode in reversed(modes)) + (_DRAWN if drawing else "")
         self._termios: Any = None
         self._found: Any = None
@@ -73,10 +86,14 @@ class Terminal:
                 t.tcsetattr(self._descriptor, t.TCSANOW, mode)
         with suppress(OSError):
             self._write(self._enter + self._question)
-        self._question = ""
+        if self._question:
+            self._question, self._asked = "", self._clock()
 
     def restore(self) -> None:
         """Give the terminal back as it was found; it may already be gone."""
+        if self._asked is not None:
+            left, self._asked = self._asked + _ANSWER_SECONDS - self._clock(), None
+            self._settle(max(0.0, left))
         with suppress(OSError):
             self._write(self._reset)
         if self._found is not None:
@@ -97,7 +114,7 @@ class Terminal:
 class Signals:
     """Turns the signals that end a program into the cancellation of one task, and remembers which it was.
 
-    While the terminal is `lent` to an editor or a pager, a Ctrl-C typed there is meant for that alone.
+    While the terminal is `lent` to an editor or a pager, a Ctrl-C or Ctrl-\\ typed there is meant for that alone.
     """
 
     def __init__(self) -> None:
@@ -121,7 +138,7 @@ class Signals:
             loop.remove_signal_handler(self._installed.pop())
 
     def _end(self, number: int, task: asyncio.Task[Any]) -> None:
-        if self.lent and number == signal.SIGINT:
+        if self.lent and signal.Signals(number).name in _TYPED:
             return
         first = self.received is None
         self.received = number

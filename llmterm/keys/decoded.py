@@ -62,9 +62,10 @@ class DecodedInput(Input):
         Keys that come meanwhile are kept.
         """
         until = self._clock() + seconds
-        while not (self._replies.complete or self.closed) and (left := until - self._clock()) > 0:
-            if select.select([self.fileno()], [], [], left)[0]:
-                self._read()
+        while not (self._replies.complete or self.closed):
+            left = until - self._clock()
+            if not select.select([self.fileno()], [], [], max(0.0, left))[0] or not self._read() or left <= 0:
+                return
 
     @contextmanager
     def attach(self, input_ready_callback: Callable[[], None]) -> Iterator[None]:
@@ -86,11 +87,14 @@ class DecodedInput(Input):
             self._callback = before
             self._wake()
 
-    def _read(self) -> None:
-        self._take(self._scanner.feed(self._reader.read(), self._clock()))
+    def _read(self) -> bool:
+        """Take in what there is; return whether there was anything."""
+        data = self._reader.read()
+        self._take(self._scanner.feed(data, self._clock()))
         if self.closed:
             self._take(self._scanner.end())
         self._wait()
+        return bool(data)
 
     def _take(self, tokens: list[Token]) -> None:
         for token in tokens:
