@@ -1,13 +1,16 @@
 """Server-sent events and newline-delimited JSON: bytes in, frames out.
 
 Pure, independent of how the bytes are cut, and forgiving where real servers are sloppy: CRLF or LF, comments, fields
-in any order, a last event without its blank line, a field named `error`, a bare JSON error after the events. Unlike
-`str.splitlines`, only CR and LF end a line (https://html.spec.whatwg.org/multipage/server-sent-events.html).
-A line or event larger than the limit raises LimitError instead of filling the memory.
+in any order, a last event without its blank line, a field named `error`, a bare JSON error after the events, JSON and
+nothing else where a stream was asked for, in one line or many. Unlike `str.splitlines`, only CR and LF end a line
+(https://html.spec.whatwg.org/multipage/server-sent-events.html). A line or event larger than the limit raises
+LimitError instead of filling the memory.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -16,6 +19,12 @@ from llmterm.errors import LimitError
 Framing: TypeAlias = Literal["sse", "ndjson"]
 
 _BOM = b"\xef\xbb\xbf"
+_DONE = "[DONE]"
+_BETWEEN = re.compile(r"(?:[\s,]|data:)*")
+_JSON = json.JSONDecoder()
+# How a line begins that is a part of JSON over several lines, and none of an object by itself.
+_INNER = (b" ", b"\t", b'"', b"}", b"]")
+_FIELDS = (b":", b"event:", b"id:", b"retry:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +119,7 @@ class SseDecoder:
         for line in self._lines.close():
             self._line(line, frames)
         self._dispatch(frames)
-        stray = "\n".join(self._stray)
-        self._stray = []
-        if stray:
-            # A bare error after the events; anything else, such as a web page, is for the wire to find no sense in.
-            frames.append(Frame("error" if stray.startswith(("{", "[")) else "", stray))
+        self._flush(frames)
         return frames
 
     def _line(self, line: bytes, frames: list[Frame]) -> None:
@@ -124,6 +129,8 @@ class SseDecoder:
             return
         if line.startswith(b"data:"):
             self._count(line)
+            if self._stray:
+                self._flush(frames)
             self._data.append(_value(line, 5))
         elif line.startswith(b"event:"):
             self._event = _value(line, 6)
@@ -132,7 +139,8 @@ class SseDecoder:
             frames.append(Frame("error", _value(line, 6)))
         elif not line.startswith((b":", b"id:", b"retry:")):
             self._count(line)
-            self._stray.append(line.decode("utf-8", "replace"))
+            lines = self._data if self._data and line.startswith(_INNER) else self._stray
+            lines.append(line.decode("utf-8", "replace"))
 
     def _count(self, line: bytes) -> None:
         self._size += len(line)
@@ -143,6 +151,44 @@ class SseDecoder:
             frames.append(Frame(self._event, "\n".join(self._data)))
         self._event, self._data, self._size = "", [], 0
 
+    def _flush(self, frames: list[Frame]) -> None:
+        """Give out what was in no event. What is no JSON, such as a web page, is for the wire to find no sense in."""
+        stray, self._stray = "\n".join(self._stray), []
+        frames.extend(_values(stray))
+
+
+def _values(text: str) -> list[Frame]:
+    """Return a frame for each of the JSON objects that a text is, also those of a list, and one for what is none."""
+    frames: list[Frame] = []
+    position = 0
+    while (position := _end_of_gap(text, position)) < len(text):
+        if text.startswith(_DONE, position):
+            frames.append(Frame("", _DONE))
+            position += len(_DONE)
+            continue
+        try:
+            value, end = _JSON.raw_decode(text, position)
+            frames += [_bare(each, json.dumps(each)) for each in value] if _objects(value) else []
+        except (ValueError, RecursionError):
+            return [*frames, Frame("", text[position:])]
+        if not _objects(value):
+            frames.append(_bare(value, text[position:end]))
+        position = end
+    return frames
+
+
+def _end_of_gap(text: str, position: int) -> int:
+    gap = _BETWEEN.match(text, position)
+    return gap.end() if gap else position
+
+
+def _objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
+def _bare(value: object, text: str) -> Frame:
+    return Frame("error" if isinstance(value, dict) and value.get("error") else "", text)
+
 
 def _value(line: bytes, start: int) -> str:
     if line[start : start + 1] == b" ":
@@ -151,17 +197,53 @@ def _value(line: bytes, start: int) -> str:
 
 
 class NdjsonDecoder:
-    """Newline-delimited JSON: each line that is not empty is a frame."""
+    """Newline-delimited JSON: each line that is not empty is a frame.
+
+    Server-sent events have their data in lines, too, and JSON in many lines is taken for one value: it begins with a
+    line that opens it without closing it, and ends with the body, or where a line is an object by itself.
+    """
 
     def __init__(self, max_event_bytes: int) -> None:
         self._lines = _Lines(max_event_bytes)
+        self._limit = max_event_bytes
+        self._open: list[str] = []
+        self._size = 0
 
     def feed(self, data: bytes) -> list[Frame]:
-        return [_plain(line) for line in self._lines.feed(data) if line.strip()]
+        frames: list[Frame] = []
+        for line in self._lines.feed(data):
+            self._line(line.rstrip(), frames)
+        return frames
 
     def close(self) -> list[Frame]:
-        return [_plain(line) for line in self._lines.close() if line.strip()]
+        frames: list[Frame] = []
+        for line in self._lines.close():
+            self._line(line.rstrip(), frames)
+        self._flush(frames)
+        return frames
 
+    def _line(self, line: bytes, frames: list[Frame]) -> None:
+        if line.startswith(b"data:"):
+            line = line[5:].lstrip()
+        if not line or line.startswith(_FIELDS):
+            return
+        text = line.decode("utf-8", "replace")
+        opens = line.startswith((b"{", b"["))
+        if text == _DONE:
+            self._flush(frames)
+            frames.append(Frame("", text))
+        elif opens and len(line) > 2 and line.endswith((b"}", b"]")):
+            # What was open before was none: each of its lines stands for itself.
+            frames += [Frame("", each) for each in self._open]
+            frames += [Frame("", text)] if line.startswith(b"{") else _values(text)
+            self._open, self._size = [], 0
+        elif opens or self._open:
+            self._size += len(line)
+            _check(self._size, self._limit)
+            self._open.append(text)
+        else:
+            frames.append(Frame("", text))
 
-def _plain(line: bytes) -> Frame:
-    return Frame("", line.decode("utf-8", "replace"))
+    def _flush(self, frames: list[Frame]) -> None:
+        lines, self._open, self._size = self._open, [], 0
+        frames.extend(_values("\n".join(lines)))

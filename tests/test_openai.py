@@ -29,7 +29,7 @@ from llmterm.messages import (
 )
 from llmterm.providers.openai import models, parse, payload, thinks, wire
 from llmterm.providers.stream import WireStream
-from llmterm.providers.wire import Failure, MalformedFrameError
+from llmterm.providers.wire import Choice, Failure, MalformedFrameError, Whole
 from llmterm.transport import Call, Transport
 from tests.wire import Exchange, Script, WireServer, delta, finish, say
 
@@ -333,7 +333,7 @@ chunks = st.fixed_dictionaries(
 def test_no_json_breaks_the_parser(value: object, event: str) -> None:
     """Whatever a server sends, the parser gives events, and none of them is empty."""
     for each in parse(frame(value, event)):
-        assert isinstance(each, TextDelta | ThinkingDelta | UsageReport | Finished | Failure)
+        assert isinstance(each, TextDelta | ThinkingDelta | UsageReport | Finished | Failure | Whole | Choice)
         assert not isinstance(each, TextDelta | ThinkingDelta) or each.text
 
 

@@ -74,6 +74,23 @@ def test_question_on_the_command_line_goes_before_what_is_piped(
     assert (done.stdout, done.returncode, heard) == (b"ok\n", 0, [asked])
 
 
+@pytest.mark.parametrize("body", ["{}", "{}data: [DONE]\n\n", "data: {}\n\ndata: [DONE]\n\n"])
+def test_server_that_does_not_stream_is_asked_once_and_its_answer_written(tmp_path: Path, body: str) -> None:
+    """Whatever it is told about streaming."""
+    answer = {"choices": [{"message": {"role": "assistant", "content": "Whole answer."}, "finish_reason": "stop"}]}
+    asked: list[str] = []
+
+    async def script(exchange: Exchange) -> None:
+        asked.append(exchange.question)
+        await exchange.start(content_type="application/json")
+        await exchange.raw(body.replace("{}", json.dumps(answer, indent=2 * (len(body) == 2) or None)).encode())
+        await exchange.close()
+
+    done = run(tmp_path, "hi", script=script)
+
+    assert (done.stdout.rstrip(b"\n"), done.returncode, asked) == (b"Whole answer.", 0, ["hi"])
+
+
 def cut_after(text: str) -> Script:
     async def script(exchange: Exchange) -> None:
         await exchange.start()

@@ -28,7 +28,7 @@ from llmterm.messages import (
 )
 from llmterm.providers.responses import parse, payload, wire
 from llmterm.providers.stream import WireStream
-from llmterm.providers.wire import Failure, MalformedFrameError, Opaque
+from llmterm.providers.wire import Failure, MalformedFrameError, Opaque, Whole
 from llmterm.transport import Call, Embedded, Transport
 from tests.wire import Exchange, Script, WireServer
 
@@ -203,7 +203,7 @@ def test_end_has_the_thoughts_that_must_go_back() -> None:
 
     events = list(parse(event("response.completed", response={"model": "gpt-5-2025-08-07", "output": output})))
 
-    assert events == [Opaque(1, BLOCK), Finished(EndReason.STOP)]
+    assert events == [Whole((TextDelta("a"), Opaque(1, BLOCK))), Finished(EndReason.STOP)]
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ spoken = st.fixed_dictionaries(
 def test_no_json_breaks_the_parser(value: object, name: str) -> None:
     """Whatever a server sends, the parser gives events, and what is kept of them can be sent back."""
     for each in parse(Frame(name, json.dumps(value))):
-        assert isinstance(each, TextDelta | ThinkingDelta | UsageReport | Finished | Failure | Opaque)
+        assert isinstance(each, TextDelta | ThinkingDelta | UsageReport | Finished | Failure | Opaque | Whole)
         assert not isinstance(each, Opaque) or all(isinstance(part, str) for part in each.parts.values())
 
 

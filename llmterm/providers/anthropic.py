@@ -7,6 +7,7 @@ notice: what is unknown is skipped. Thinking is shown, and its signed blocks are
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -34,7 +35,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers.attaching import PDF
-from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, decoded, number
+from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, decoded, number, reason, whole
 from llmterm.transport import Embedded
 
 _VERSION = "2023-06-01"
@@ -96,6 +97,7 @@ def wire(*, thinking: int = 0) -> Wire:
     """Return the wire; `thinking` is how many tokens a model may think for, 0 to leave that to the model."""
     return Wire(
         name="anthropic",
+        known=frozenset({"type", "error"}),
         path=lambda _: "/v1/messages",
         payload=lambda request: payload(request, thinking=thinking),
         parse=parse,
@@ -202,9 +204,20 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
         case "message_delta":
             yield from _usage(chunk.get("usage"))
             yield from _finish(chunk.get("delta"))
+        case "message":
+            yield from _whole(chunk)
         case kind:
             if frame.event == "error" or kind == "error" or (kind is None and chunk.get("error")):
-                yield Failure(frame.data, _error(chunk.get("error") or chunk))
+                yield Failure(json.dumps(chunk), _error(chunk.get("error") or chunk))
+
+
+def _whole(message: dict[str, Any]) -> Iterator[WireEvent]:
+    """Yield the answer of a server that does not stream: https://platform.claude.com/docs/en/api/messages."""
+    blocks = message.get("content")
+    listed = blocks if isinstance(blocks, list) else []
+    yield from whole(event for index, block in enumerate(listed) for event in _block(index, block))
+    yield from _usage(message.get("usage"))
+    yield from _finish(message if reason(message.get("stop_reason")) else {"stop_reason": "end_turn"})
 
 
 def _delta(index: int, delta: object) -> Iterator[WireEvent]:
@@ -218,7 +231,7 @@ def _delta(index: int, delta: object) -> Iterator[WireEvent]:
             yield Opaque(index, {"signature": signature})
 
 
-def _block(index: int, block: object) -> Iterator[WireEvent]:
+def _block(index: int, block: object) -> Iterator[TextDelta | ThinkingDelta | Opaque]:
     match block:
         case {"type": "text", "text": str(text)} if text:
             yield TextDelta(text)
@@ -247,8 +260,8 @@ def _finish(delta: object) -> Iterator[WireEvent]:
     match delta:
         case {"stop_reason": "end_turn", "stop_sequence": str(sequence)} if sequence:
             yield Finished(EndReason.STOP_SEQUENCE)  # llama.cpp's way to say so
-        case {"stop_reason": str(reason)} if reason:
-            yield Finished(_FINISH.get(reason, EndReason.OTHER))
+        case {"stop_reason": said} if ended := reason(said):
+            yield Finished(_FINISH.get(ended, EndReason.OTHER))
 
 
 def _error(error: object) -> type[ProviderError]:

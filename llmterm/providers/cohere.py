@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
-from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, data_url, decoded, number
+from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, data_url, decoded, number, reason, whole
 
 # Version 1 has all of them, version 2 most.
 _FINISH = {
@@ -34,6 +34,7 @@ def wire(*, version: Literal["v2", "v1"] = "v2") -> Wire:
     v2 = version == "v2"
     return Wire(
         name="cohere",
+        known=frozenset({"type", "event_type", "message", "text", "error"}),
         framing="sse" if v2 else "ndjson",
         path=lambda _: f"/{version}/chat",
         payload=payload if v2 else payload_v1,
@@ -105,38 +106,56 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
             if isinstance(delta, dict):
                 yield from _usage(delta.get("usage"))
                 yield from _end(delta.get("finish_reason"), delta.get("error"))
+        case None if isinstance(chunk.get("message"), dict):
+            yield from _whole(chunk["message"].get("content"), chunk, chunk.get("usage"))
         case None:
             yield from _refusal(frame, chunk)
 
 
 def parse_v1(frame: Frame) -> Iterator[WireEvent]:
     """Return the events of one line of version 1. Raises MalformedFrameError for what is no JSON."""
-    if frame.data.startswith(("event:", "id:", ":")):
-        return  # the other lines of server-sent events: all that counts is in `data:`
-    line = Frame(frame.event, frame.data.removeprefix("data:"))
-    chunk = decoded(line)
+    chunk = decoded(frame)
     match chunk.get("event_type"):
         case "text-generation":
-            text = chunk.get("text")
-            if isinstance(text, str) and text:
-                yield TextDelta(text)
+            yield from _text(chunk.get("text"))
         case "stream-end":
             response = chunk.get("response")
             response = response if isinstance(response, dict) else {}
+            yield from whole(_text(response.get("text")))
             yield from _usage(response.get("meta"))
             yield from _end(chunk.get("finish_reason") or response.get("finish_reason"), chunk.get("error"))
+        case None if isinstance(chunk.get("text"), str):
+            yield from _whole(chunk["text"], chunk, chunk.get("meta"))
         case None:
-            yield from _refusal(line, chunk)
+            yield from _refusal(frame, chunk)
+
+
+def _whole(content: object, answer: dict[str, Any], counted: object) -> Iterator[WireEvent]:
+    """Yield the answer of a server that does not stream."""
+    parts = content if isinstance(content, list) else [{"text": content}]
+    yield from whole(event for part in parts for event in _part(part))
+    yield from _usage(counted)
+    yield from _end(reason(answer.get("finish_reason")) or "COMPLETE", answer.get("error"))
 
 
 def _content(delta: object) -> Iterator[WireEvent]:
     match delta:
-        case {"message": {"content": dict(content)}}:
-            thinking, text = content.get("thinking"), content.get("text")
+        case {"message": {"content": content}}:
+            yield from _part(content)
+
+
+def _part(part: object) -> Iterator[TextDelta | ThinkingDelta]:
+    match part:
+        case dict():
+            thinking = part.get("thinking")
             if isinstance(thinking, str) and thinking:
                 yield ThinkingDelta(thinking)
-            if isinstance(text, str) and text:
-                yield TextDelta(text)
+            yield from _text(part.get("text"))
+
+
+def _text(text: object) -> Iterator[TextDelta]:
+    if isinstance(text, str) and text:
+        yield TextDelta(text)
 
 
 def _usage(counted: object) -> Iterator[WireEvent]:
@@ -150,8 +169,8 @@ def _usage(counted: object) -> Iterator[WireEvent]:
             )
 
 
-def _end(reason: object, error: object) -> Iterator[WireEvent]:
-    name = reason.upper() if isinstance(reason, str) else ""
+def _end(said: object, error: object) -> Iterator[WireEvent]:
+    name = reason(said).upper()
     if name in _FAILED:
         yield Failure(json.dumps({"message": error if isinstance(error, str) and error else _FAILED[name]}))
     elif name:
@@ -161,7 +180,7 @@ def _end(reason: object, error: object) -> Iterator[WireEvent]:
 def _refusal(frame: Frame, chunk: dict[str, Any]) -> Iterator[WireEvent]:
     """Yield the failure that an error body in the middle of a stream is."""
     if frame.event == "error" or chunk.get("error") or isinstance(chunk.get("message"), str):
-        yield Failure(frame.data)
+        yield Failure(json.dumps(chunk))
 
 
 def models(body: Any) -> Sequence[str]:

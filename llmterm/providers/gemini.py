@@ -34,7 +34,16 @@ from llmterm.messages import (
 from llmterm.providers.genai import Genai
 from llmterm.providers.http import HttpProvider, free
 from llmterm.providers.lessons import Lessons
-from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, decoded, number
+from llmterm.providers.wire import (
+    Choice,
+    Failure,
+    Opaque,
+    Wire,
+    WireEvent,
+    decoded,
+    number,
+    reason,
+)
 from llmterm.transport import Endpoint, Transport
 
 NAME = "gemini"
@@ -90,6 +99,7 @@ def wire(api_version: str = "v1") -> Wire:
     """Return the wire, whose payload is for `Genai` to send."""
     return Wire(
         name=NAME,
+        known=frozenset({"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId", "error"}),
         path=lambda request: f"/{api_version}/models/{_bare(request.model)}:streamGenerateContent",
         payload=payload,
         parse=lambda frame: parse(decoded(frame)),
@@ -168,10 +178,13 @@ def parse(chunk: Mapping[str, Any]) -> Iterator[WireEvent]:
         code = error.get("code") if isinstance(error, Mapping) else None
         yield Failure(json.dumps({"error": error}), _ERRORS.get(number(code), ServerError))
         return
-    candidates = chunk.get("candidates")
-    if isinstance(candidates, list) and candidates:
-        if isinstance(candidates[0], Mapping):
-            yield from _candidate(candidates[0])
+    listed = chunk.get("candidates")
+    candidates = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    if len(candidates) == 1 and not candidates[0].get("index"):
+        yield from _candidate(candidates[0])
+    elif candidates:
+        for each in candidates:
+            yield Choice(number(each.get("index")), tuple(_candidate(each)), beside=len(candidates) > 1)
     elif isinstance(chunk.get("promptFeedback"), Mapping):
         yield Finished(EndReason.REFUSAL)  # the prompt was blocked: there is no answer, and no failure either
     usage = chunk.get("usageMetadata")
@@ -185,9 +198,8 @@ def _candidate(candidate: Mapping[str, Any]) -> Iterator[WireEvent]:
     for part in parts if isinstance(parts, list) else ():
         if isinstance(part, Mapping):
             yield from _part(part)
-    reason = candidate.get("finishReason")
-    if isinstance(reason, str) and reason:
-        yield Finished(_FINISH.get(reason, EndReason.OTHER))
+    if ended := reason(candidate.get("finishReason")):
+        yield Finished(_FINISH.get(ended, EndReason.OTHER))
 
 
 def _part(part: Mapping[str, Any]) -> Iterator[WireEvent]:

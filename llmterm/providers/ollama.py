@@ -6,6 +6,7 @@ literally. Here is also what the lines of a download say.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from llmterm.errors import ServerError
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
-from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, number
+from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, number, reason
 from llmterm.transport import Embedded, error_words
 from llmterm.untrusted import MOST_BYTES, count
 
@@ -25,6 +26,7 @@ _FINISH = {"stop": EndReason.STOP, "length": EndReason.LENGTH}
 def wire() -> Wire:
     return Wire(
         name="ollama",
+        known=frozenset({"message", "done", "error"}),
         framing="ndjson",
         path=lambda _: "/api/chat",
         payload=payload,
@@ -64,7 +66,7 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
     """Return the events of one line. Raises MalformedFrameError for what is no JSON."""
     line = decoded(frame)
     if line.get("error"):
-        yield Failure(frame.data)
+        yield Failure(json.dumps(line))
         return
     message = line.get("message")
     if isinstance(message, dict):
@@ -75,18 +77,16 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
             yield TextDelta(text)
     if line.get("done") is True:
         yield UsageReport(_usage(line))
-        yield Finished(_reason(line.get("done_reason")))
+        yield Finished(_reason(reason(line.get("done_reason"))))
 
 
 def _usage(line: dict[str, Any]) -> Usage:
     return Usage(input_tokens=number(line.get("prompt_eval_count")), output_tokens=number(line.get("eval_count")))
 
 
-def _reason(given: object) -> EndReason:
+def _reason(said: str) -> EndReason:
     """Return why an answer ended. Old servers do not say; `load` and `unload` are no answers at all."""
-    if not given:
-        return EndReason.STOP
-    return _FINISH.get(given, EndReason.OTHER) if isinstance(given, str) else EndReason.OTHER
+    return _FINISH.get(said, EndReason.OTHER) if said else EndReason.STOP
 
 
 def models(body: Any) -> Sequence[str]:

@@ -29,6 +29,7 @@ from llmterm.messages import (
 )
 from llmterm.providers.attaching import PDF
 from llmterm.providers.wire import (
+    Choice,
     Failure,
     MalformedFrameError,
     Wire,
@@ -37,6 +38,8 @@ from llmterm.providers.wire import (
     data_url,
     decoded,
     number,
+    reason,
+    whole,
 )
 
 _FINISH = {
@@ -88,6 +91,7 @@ def wire(
     """
     return Wire(
         name="openai",
+        known=frozenset({"choices", "usage", "error"}),
         path=lambda _: "/chat/completions",
         payload=partial(payload, official=official, usage=usage, seed=seed),
         parse=parse,
@@ -161,19 +165,15 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
         yield failed(frame)
         return
     chunk = decoded(frame)
-    choice = _first(chunk.get("choices"))
-    yield from _delta(choice)
+    listed = chunk.get("choices")
+    choices = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    yield from _choices(choices)
     groq = chunk.get("x_groq")
     beside: dict[str, Any] = groq if isinstance(groq, dict) else {}
-    reason = choice.get("finish_reason")
-    error = chunk.get("error") or choice.get("error") or beside.get("error")
-    if error or reason == "error" or chunk.get("object") == "error":
+    error = chunk.get("error") or beside.get("error") or (choices[0].get("error") if choices else None)
+    if error or chunk.get("object") == "error" or (choices and choices[0].get("finish_reason") == "error"):
         yield failure(error or chunk, frame.data)
         return
-    if isinstance(reason, str) and reason:
-        # vLLM names what stopped it there: a text is a stop sequence, a number the token of a real end.
-        matched = reason == "stop" and isinstance(choice.get("stop_reason"), str)
-        yield Finished(EndReason.STOP_SEQUENCE if matched else _FINISH.get(reason, EndReason.OTHER))
     usage = chunk.get("usage") or beside.get("usage")
     if isinstance(usage, dict):
         yield UsageReport(_usage(usage))
@@ -207,14 +207,29 @@ def models(body: Any) -> Sequence[str]:
     return [each["id"] for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)]
 
 
-def _first(choices: object) -> dict[str, Any]:
-    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-
-
-def _delta(choice: dict[str, Any]) -> Iterator[WireEvent]:
-    delta = choice.get("delta")
-    if not isinstance(delta, dict):
+def _choices(choices: Sequence[dict[str, Any]]) -> Iterator[WireEvent]:
+    if len(choices) == 1 and not choices[0].get("index"):
+        yield from _choice(choices[0])
         return
+    for choice in choices:
+        yield Choice(number(choice.get("index")), tuple(_choice(choice)), beside=len(choices) > 1)
+
+
+def _choice(choice: dict[str, Any]) -> Iterator[WireEvent]:
+    delta, message = choice.get("delta"), choice.get("message")
+    ended = reason(choice.get("finish_reason"))
+    if isinstance(delta, dict):  # Perplexity says all of it again in a message beside the delta
+        yield from _delta(delta)
+    elif isinstance(message, dict):
+        yield from whole(_delta(message))
+        ended = ended or "stop"
+    if ended and ended != "error":
+        # vLLM names what stopped it there: a text is a stop sequence, a number the token of a real end.
+        matched = ended == "stop" and isinstance(choice.get("stop_reason"), str)
+        yield Finished(EndReason.STOP_SEQUENCE if matched else _FINISH.get(ended, EndReason.OTHER))
+
+
+def _delta(delta: dict[str, Any]) -> Iterator[TextDelta | ThinkingDelta]:
     if thinking := _thinking(delta):
         yield ThinkingDelta(thinking)
     content = delta.get("content") or delta.get("refusal")
@@ -234,7 +249,7 @@ def _thinking(delta: dict[str, Any]) -> str:
     return _joined(delta.get("reasoning_details"))
 
 
-def _part(part: object) -> WireEvent | None:
+def _part(part: object) -> TextDelta | ThinkingDelta | None:
     """Return the event for one part of a content that is a list, as Mistral's thinking models send it."""
     if not isinstance(part, dict):
         return None

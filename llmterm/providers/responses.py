@@ -26,7 +26,7 @@ from llmterm.messages import (
 )
 from llmterm.providers.attaching import PDF
 from llmterm.providers.openai import failed, failure, models, refused, thinks
-from llmterm.providers.wire import Opaque, Wire, WireEvent, bearer, data_url, decoded, number
+from llmterm.providers.wire import Opaque, Wire, WireEvent, bearer, data_url, decoded, number, whole
 
 NAME = "responses"
 
@@ -47,6 +47,7 @@ def wire(*, official: bool = False, summaries: bool = True) -> Wire:
     """
     return Wire(
         name=NAME,
+        known=frozenset({"type", "output", "error"}),
         path=lambda _: "/responses",
         payload=partial(payload, official=official, summaries=summaries),
         parse=parse,
@@ -118,10 +119,17 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
     kind = event.get("type")
     if not isinstance(kind, str):
         kind = frame.event
-    if kind == "error" or (event.get("error") and not kind.startswith("response.")):
+    if kind == "error" or (event.get("error") and not kind.startswith("response.") and "output" not in event):
         yield failed(frame)
-    elif kind in _TEXT or kind in _THINKING:
-        delta = event.get("delta")
+    elif kind:
+        yield from _event(kind, event, frame)
+    else:
+        yield from _answer(event, frame)
+
+
+def _event(kind: str, event: dict[str, Any], frame: Frame) -> Iterator[WireEvent]:
+    delta = event.get("delta")
+    if kind in _TEXT or kind in _THINKING:
         if isinstance(delta, str) and delta:
             yield TextDelta(delta) if kind in _TEXT else ThinkingDelta(delta)
     elif kind == "response.reasoning_summary_part.added":
@@ -133,8 +141,18 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
         yield from _end(_object(event, "response"), complete=kind == "response.completed")
 
 
+def _answer(response: dict[str, Any], frame: Frame) -> Iterator[WireEvent]:
+    """Yield the answer of a server that does not stream."""
+    if not isinstance(response.get("output"), list):
+        return
+    if response.get("status") == "failed":
+        yield failure(response.get("error"), frame.data)
+    else:
+        yield from _end(response, complete=response.get("status") != "incomplete")
+
+
 def _end(response: dict[str, Any], *, complete: bool) -> Iterator[WireEvent]:
-    yield from _thoughts(response)
+    yield from whole((*_said(response), *_thoughts(response)))
     usage = response.get("usage")
     if isinstance(usage, dict):
         yield UsageReport(
@@ -143,6 +161,25 @@ def _end(response: dict[str, Any], *, complete: bool) -> Iterator[WireEvent]:
     reason = _object(response, "incomplete_details").get("reason")
     ended = _INCOMPLETE.get(reason, EndReason.OTHER) if isinstance(reason, str) else EndReason.OTHER
     yield Finished(EndReason.STOP if complete else ended)
+
+
+def _said(response: dict[str, Any]) -> Iterator[TextDelta | ThinkingDelta]:
+    """Yield the thinking and the text of a whole response, their items a blank line apart."""
+    items = _objects(response.get("output"))
+    thoughts = ["\n\n".join(_texts(item, "summary", "content")) for item in items if item.get("type") == "reasoning"]
+    texts = ["".join(_texts(item, "content")) for item in items if item.get("type") == "message"]
+    if thinking := "\n\n".join(filter(None, thoughts)):
+        yield ThinkingDelta(thinking)
+    if text := "\n\n".join(filter(None, texts)):
+        yield TextDelta(text)
+
+
+def _texts(item: dict[str, Any], *names: str) -> Iterator[str]:
+    for name in names:
+        for part in _objects(item.get(name)):
+            text = part.get("text") or part.get("refusal")
+            if isinstance(text, str):
+                yield text
 
 
 def _thoughts(response: dict[str, Any]) -> Iterator[Opaque]:
@@ -155,6 +192,10 @@ def _thoughts(response: dict[str, Any]) -> Iterator[Opaque]:
             kept = {name: text for name, text in texts.items() if isinstance(text, str) and text}
             if len(kept) == len(_CARRIED):
                 yield Opaque(index, kept)
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _object(parent: dict[str, Any], name: str) -> dict[str, Any]:

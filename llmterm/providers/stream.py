@@ -3,26 +3,31 @@
 It sees to what is the same for every wire: text deltas that arrive together become one, the last reason to finish
 counts, usage adds up, `Finished` comes exactly once and at the very end. A frame that is not what the wire should say
 is skipped; a body that stops without a word is a broken connection. After the reason to finish there may be figures,
-or `[DONE]`, or nothing but heartbeats: they are waited for for a moment.
+or `[DONE]`, or nothing but heartbeats: they are waited for for a moment. Of several answers one counts, and what is
+said again as a whole only where it was not said before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from llmterm import log
 from llmterm.errors import NetworkError, ProtocolError, ProviderError, StreamTimeoutError
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, StreamEvent, TextDelta, ThinkingDelta, Usage, UsageReport
-from llmterm.providers.wire import Failure, MalformedFrameError, Opaque, Wire, WireEvent
+from llmterm.providers.choices import Choices
+from llmterm.providers.wire import Choice, Failure, MalformedFrameError, Opaque, Whole, Wire, WireEvent, decoded
 from llmterm.transport import FrameStream, error_words
 
 _DONE = "[DONE]"
 # How long the rest may take after the reason to finish.
 _GRACE_SECONDS = 2.0
+# What of an answer goes back with every question after it, in characters; a block counts as `_BLOCK` at least.
+_MOST_CARRIED = 4 * 1024 * 1024
+_BLOCK = 4096
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -36,12 +41,16 @@ class WireStream:
         self._finish: EndReason | None = None
         self._error: ProviderError | None = None
         self._over = False
-        self._begun = False
         self._spoke = False  # whether there was text or thinking among the frames that are being looked at
+        self._spoken = 0  # in how many chunks there was any
+        self._text = self._thinking = False  # which of the two
         self._grace: float | None = None  # until when the rest is waited for, in the loop's time
+        self._choices: Choices | None = None
+        self._mute: Frame | None = None  # the last in which there was nothing, before there was anything
         self._half = ""  # the first half of a surrogate pair that was cut between two chunks
         self._usage = Usage()
-        self._blocks: dict[int, dict[str, str]] = {}
+        self._blocks: dict[int, dict[str, list[str]]] = {}
+        self._carried = 0
         self.skipped = 0  # frames that were no sense
 
     async def read(self) -> Sequence[StreamEvent]:
@@ -51,15 +60,14 @@ class WireStream:
                 raise self._error
             try:
                 frames = await (self._frames.read() if self._grace is None else self._read_on(self._grace))
-            except (NetworkError, StreamTimeoutError):
-                if self._finish is None:
-                    raise
-                frames = []  # nothing was missing but the end of the connection
+            except (NetworkError, StreamTimeoutError) as error:
+                events = self._end(error)  # perhaps nothing is missing but the end of the connection
             except TimeoutError:
-                events = self.rest()
+                rest = self.rest()
                 self._over = True
-                return events
-            events = self._events(frames) if frames else self._end()
+                return rest
+            else:
+                events = self._events(frames) if frames else self._end()
             if events:
                 return events
         return ()
@@ -68,6 +76,8 @@ class WireStream:
         if self._over:
             return ()
         events = self._events(self._frames.rest())
+        if not self._over:
+            events += self._held()
         return events if self._over or self._finish is None else [*events, self._finished(self._finish)]
 
     async def aclose(self) -> None:
@@ -88,67 +98,129 @@ class WireStream:
                 break
             try:
                 for event in self._wire.parse(frame):
-                    if isinstance(event, TextDelta):
+                    if isinstance(event, TextDelta) and self._choices is None:
                         texts.append(event.text)
-                        self._grace = None
                     else:
                         self._merge(events, texts)
-                        self._take(event, events)
+                        self._sort(event, events)
             except (MalformedFrameError, RecursionError):
                 self.skipped += 1
+            if not (events or texts or self._spoken):
+                self._mute = frame
             if self._error is not None:
                 break  # what came before the failure was received: it goes out first
         self._merge(events, texts)
         if self._spoke:
-            self._begun, self._spoke = True, False
+            self._spoke = False
             self._frames.content_came()
         if self._over:
+            events += self._held()
             events.append(self._finished(self._finish or EndReason.STOP))
+        return events
+
+    def _sort(self, event: WireEvent, events: list[StreamEvent]) -> None:
+        """Take what an event is, of one of several answers if it counts."""
+        match event:
+            case UsageReport() | Failure():
+                self._take(event, events)
+                return
+            case Choice():
+                self._choices = self._choices or Choices(self._spoken)
+        if self._choices is None:
+            self._take(event, events)
+            return
+        for each in self._choices.take(event if isinstance(event, Choice) else Choice(0, (event,))):
+            self._take(each, events)
+
+    def _held(self) -> list[StreamEvent]:
+        """Return what was held back until it was clear that there is one answer."""
+        events: list[StreamEvent] = []
+        for event in self._choices.close() if self._choices else ():
+            self._take(event, events)
         return events
 
     def _take(self, event: WireEvent, events: list[StreamEvent]) -> None:
         match event:
-            case TextDelta() | ThinkingDelta():
-                # After a reason to finish: so it was none, and the end is when the server says so once more.
-                self._spoke, self._grace = True, None
+            case TextDelta(text):
+                self._merge(events, [text])
+            case ThinkingDelta():
+                self._speak(1)
+                self._thinking = True
                 events.append(event)
+            case Whole(parts):
+                for part in self._unsaid(parts):
+                    self._take(part, events)
+            case Choice():
+                pass  # an answer has no answers in it
             case UsageReport(usage):
-                self._usage = Usage(
-                    input_tokens=usage.input_tokens or self._usage.input_tokens,
-                    output_tokens=usage.output_tokens or self._usage.output_tokens,
-                )
-                events.append(UsageReport(self._usage))
+                events.append(self._count(usage))
             case Finished(reason):
                 self._finish = reason
-                if self._grace is None:
-                    self._grace = asyncio.get_running_loop().time() + _GRACE_SECONDS
+                self._grace = self._grace or asyncio.get_running_loop().time() + _GRACE_SECONDS
             case Opaque(index, parts):
-                block = self._blocks.setdefault(index, {})
-                for name, text in parts.items():
-                    block[name] = block.get(name, "") + text
+                self._carry(index, parts)
             case Failure(words, error):
                 said = error_words(words, self._call.secrets) or "the provider reports an error"
                 self._error = error(f"{self._call.who}: {said}", provider=self._call.who, model=self._call.model)
             case _:
                 assert_never(event)
 
-    def _finished(self, reason: EndReason) -> Finished:
-        blocks = [self._blocks[index] for index in sorted(self._blocks)]
-        return Finished(reason, {self._wire.name: blocks}) if blocks else Finished(reason)
+    def _unsaid(self, parts: Sequence[TextDelta | ThinkingDelta | Opaque]) -> Sequence[WireEvent]:
+        """Return what of a whole answer has not come in parts."""
+        said: dict[type, bool] = {TextDelta: self._text, ThinkingDelta: self._thinking}
+        known = set(self._blocks)
+        return [part for part in parts if not (part.index in known if isinstance(part, Opaque) else said[type(part)])]
 
-    def _end(self) -> list[StreamEvent]:
-        self._over = True
+    def _count(self, usage: Usage) -> UsageReport:
+        self._usage = Usage(
+            input_tokens=usage.input_tokens or self._usage.input_tokens,
+            output_tokens=usage.output_tokens or self._usage.output_tokens,
+        )
+        return UsageReport(self._usage)
+
+    def _finished(self, reason: EndReason) -> Finished:
+        if not self._blocks or self._carried > _MOST_CARRIED:
+            return Finished(reason)
+        blocks = [{name: "".join(texts) for name, texts in block.items()} for _, block in sorted(self._blocks.items())]
+        return Finished(reason, {self._wire.name: blocks})
+
+    def _carry(self, index: int, parts: Mapping[str, str]) -> None:
+        """Keep part of a block, or none of any where it is more than any model has to be told again."""
+        self._carried += sum(map(len, parts.values())) + (_BLOCK if index not in self._blocks else 0)
+        if self._carried > _MOST_CARRIED:
+            self._blocks.clear()
+            return
+        block = self._blocks.setdefault(index, {})
+        for name, text in parts.items():
+            block.setdefault(name, []).append(text)
+
+    def _end(self, error: ProviderError | None = None) -> list[StreamEvent]:
+        """Return what is to come at the end of the body, be it an `error`; where it is none of the answer, it fails."""
+        events = self._held()
         if self._finish is not None:
-            return [self._finished(self._finish)]
-        who = self._call.who
-        if self.skipped and not self._begun:
-            raise ProtocolError(
-                f"{who}: what came from {self._call.address} is not what this API should send",
-                hint="check the base URL: is it the API of this provider?",
-                provider=who,
-                model=self._call.model,
-            )
-        raise NetworkError(f"{who}: the answer broke off without an end", provider=who, model=self._call.model)
+            self._over = True
+            return [*events, self._finished(self._finish)]
+        self._error = error or self._broken_off()
+        return events
+
+    def _broken_off(self) -> ProviderError:
+        who, model = self._call.who, self._call.model
+        if self._spoken or self._mute is None or not self._foreign(self._mute):
+            return NetworkError(f"{who}: the answer broke off without an end", provider=who, model=model)
+        said = error_words(self._mute.data, self._call.secrets)
+        return ProtocolError(
+            f"{who}: what came from {self._call.address} is not what this API should send{f': {said}' if said else ''}",
+            hint="check the base URL: is it the API of this provider?",
+            provider=who,
+            model=model,
+        )
+
+    def _foreign(self, frame: Frame) -> bool:
+        """Tell whether a frame is nothing that this API says, however little its frames may say."""
+        try:
+            return decoded(frame).keys().isdisjoint(self._wire.known)
+        except MalformedFrameError:
+            return True
 
     async def _read_on(self, until: float) -> list[Frame]:
         """Wait for what there may be after the reason to finish. Raises TimeoutError where that takes too long."""
@@ -157,10 +229,19 @@ class WireStream:
                 raise TimeoutError  # also where there is always something to read
             return await self._frames.read()
 
+    def _speak(self, chunks: int) -> None:
+        self._spoke = True
+        self._spoken += chunks
+        # After a reason to finish: so it was none, and the end is when the server says so once more.
+        self._grace = None
+        if self._finish is EndReason.OTHER:
+            self._finish = None  # a word that nobody knows
+
     def _merge(self, events: list[StreamEvent], texts: list[str]) -> None:
         if not texts:
             return
-        self._spoke = True
+        self._speak(len(texts))
+        self._text = True
         text = self._half + "".join(texts)
         self._half = ""
         if _SURROGATE.search(text):

@@ -6,16 +6,21 @@ keeps any state. What needs memory over several frames (the last usage, blocks t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from llmterm.errors import ProviderError, ServerError
 from llmterm.framing import Frame, Framing
-from llmterm.messages import Attachment, Continuation, Request, StreamEvent
+from llmterm.messages import Attachment, Continuation, Request, StreamEvent, TextDelta, ThinkingDelta
 from llmterm.providers.attaching import Kind
 from llmterm.transport import Embedded
 from llmterm.untrusted import count, parsed
+
+_DONE = re.compile(r"\s*(data:\s*)?\[DONE\]\s*\Z")
+# What servers put where nothing belongs as long as an answer goes on; the last is what google's APIs have for it.
+_NO_REASON = frozenset({"", "null", "none", "nil", "undefined", "nan", "n/a", "false", "finish_reason_unspecified"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,29 @@ class Failure:
     error: type[ProviderError] = ServerError
 
 
-WireEvent: TypeAlias = StreamEvent | Opaque | Failure
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer in one piece: of a server that does not stream, or that says all of it again at the end.
+
+    Of its text, its thinking and its blocks those count of which nothing has come in parts.
+    """
+
+    events: Sequence[TextDelta | ThinkingDelta | Opaque]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the answer of that index says, where there may be several; events that are in none are those of index 0.
+
+    `beside` tells that there are others in the same chunk.
+    """
+
+    index: int
+    events: Sequence[WireEvent]
+    beside: bool = False
+
+
+WireEvent: TypeAlias = StreamEvent | Opaque | Failure | Whole | Choice
 
 
 class MalformedFrameError(ValueError):
@@ -45,12 +72,15 @@ class MalformedFrameError(ValueError):
 class Wire:
     """`name` is the key of its blocks in `Message.provider_data`; paths go behind the base URL.
 
+    `known` are names of which every object of an answer has one: what has none is no answer of this API.
+
     `continuation` says how a model is asked to go on with an answer; `says_stop` whether its end tells that a stop
     sequence matched; `attachments` what it has words for, whatever the model. `models_path` is asked for the list of
     models that `models` then reads. `loads`: whether a server is silent while it loads a model that is asked for.
     """
 
     name: str
+    known: frozenset[str]
     framing: Framing = "sse"
     path: Callable[[Request], str]
     payload: Callable[[Request], dict[str, Any]]
@@ -79,8 +109,28 @@ def decoded(frame: Frame) -> dict[str, Any]:
     try:
         value = parsed(frame.data)
     except ValueError:
-        raise MalformedFrameError(frame.data[:100]) from None
+        value = _glued(frame.data)
     return value if isinstance(value, dict) else {}
+
+
+def _glued(data: str) -> Any:
+    """Return the JSON in what has a byte order mark before it, or the word of the end glued on."""
+    try:
+        return parsed(_DONE.sub("", data.lstrip("\ufeff")))
+    except ValueError:
+        raise MalformedFrameError(data[:100]) from None
+
+
+def whole(events: Iterable[TextDelta | ThinkingDelta | Opaque]) -> Iterator[Whole]:
+    """Yield these events as a whole answer, if there are any."""
+    if parts := tuple(events):
+        yield Whole(parts)
+
+
+def reason(value: object) -> str:
+    """Return why an answer has ended, as a server says it; "" where it says that it has not, in whatever way."""
+    word = value.strip() if isinstance(value, str) else ""
+    return "" if word.lower() in _NO_REASON else word
 
 
 def number(value: object) -> int:
