@@ -512,6 +512,18 @@ async def test_thinking_comes_back_whole_with_the_next_question(transport: Trans
     assert history(finished.provider_data)[1]["content"][:2] == [THOUGHT, HIDDEN]
 
 
+@pytest.mark.parametrize(("count", "kept"), [(500, True), (3_000, False)])
+async def test_blocks_beyond_all_measure_do_not_go_back(transport: Transport, count: int, kept: bool) -> None:
+    """They would be stored, and sent with every question; some of them would be no use."""
+    blocks = b"".join(event("content_block_start", index=index, content_block=HIDDEN) for index in range(count))
+    script = send(begin(input_tokens=5) + blocks + piece(count, "text_delta", text="answer") + end())
+
+    events, _ = await answer(transport, script, ask(HAIKU))
+
+    assert text_of(events) == "answer"
+    assert events[-1] == Finished(EndReason.STOP, {"anthropic": [HIDDEN] * count} if kept else {})
+
+
 @pytest.mark.parametrize(("said", "kept"), [((), ""), ((TEXT, piece(0, "text_delta", text="I c")), "I c")])
 async def test_refusal_is_an_end(transport: Transport, said: tuple[bytes, ...], kept: str) -> None:
     """With words or without any."""
