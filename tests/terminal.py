@@ -84,6 +84,14 @@ class Program:
             return -int(self._child.signalstatus)
         return int(self._child.exitstatus)
 
+    def hang_up(self) -> int:
+        """Close the terminal, as when its window is closed; return the exit code, or minus the signal."""
+        process = self._child.ptyproc
+        process.fileobj.close()
+        _, status = os.waitpid(self.pid, 0)
+        self._child.closed = process.closed = process.terminated = True  # nobody is there to be closed any more
+        return os.waitstatus_to_exitcode(status)
+
     def stty(self) -> list[Any]:
         """The terminal driver's settings, as `stty -a` shows them."""
         return termios.tcgetattr(self._child.child_fd)

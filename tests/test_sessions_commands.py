@@ -99,6 +99,19 @@ def test_delete_asks_on_a_terminal(tmp_path: Path, store: SessionStore) -> None:
     assert (kept, len(store.infos())) == (1, 0)
 
 
+@pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x04", 130)])
+def test_delete_that_is_broken_off_keeps_the_session(tmp_path: Path, store: SessionStore, key: str, code: int) -> None:
+    """Ctrl-C and Ctrl-D, with the code of an interruption."""
+    session_id = ask(store, "why?")
+
+    with delete(tmp_path, session_id) as program:
+        program.wait_for(r"for good\?")
+        program.send(key)
+
+        assert program.exit_code == code
+    assert len(store.infos()) == 1
+
+
 @pytest.mark.parametrize("flag", ["--yes", "-y", "--json"])
 def test_delete_does_not_ask_where_the_answer_is_known(tmp_path: Path, store: SessionStore, flag: str) -> None:
     """Neither who has said yes already nor a program is asked."""

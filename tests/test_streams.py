@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from llmterm.sessions import SessionStore
+from tests.chatting import Conversation, opened, until_hung_up
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, Gate, Script, WireServer, finish, say
 
@@ -239,6 +240,37 @@ def test_signal_has_the_code_of_a_shell_in_every_state_of_a_pipe(
     assert reading.returncode in (code, -number)  # it may not have got so far
     assert [out for out, _ in said] == [b"\n", b"", b""]
     assert not any(b"Traceback" in err for _, err in said[:2])
+
+
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_terminal_that_is_closed_has_the_code_of_a_hang_up_in_every_state_of_a_chat(
+    tmp_path: Path, plain: list[str]
+) -> None:
+    """At the prompt, in a menu, while an answer streams, and at a pause; what came of the answer is kept."""
+
+    def prompt(_chat: Conversation) -> None:
+        pass
+
+    def menu(chat: Conversation) -> None:
+        chat.program.send("/\t")
+        chat.program.wait_for("/model")
+
+    def streaming(chat: Conversation) -> None:
+        chat.ask("go")
+        chat.program.wait_for("half")
+
+    def paused(chat: Conversation) -> None:
+        streaming(chat)
+        chat.program.send(" ")
+        chat.program.wait_for("paused")
+
+    for state in (prompt, menu, streaming, paused):
+        with opened(tmp_path / state.__name__, until_hung_up("half"), *plain) as chat:
+            state(chat)
+
+            assert (state, chat.program.hang_up()) == (state, 129)
+            if state in (streaming, paused):
+                assert [each["text"] for each in chat.messages()] == ["go", "half"]
 
 
 def test_hang_up_that_is_ignored_ends_nothing(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from llmterm import config
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.look import Look, size, write
 from llmterm.assembly.roster import cached, registry
-from llmterm.assembly.streams import let_go, notice
+from llmterm.assembly.streams import notice
 from llmterm.config import Settings
 from llmterm.errors import ConfigError
 from llmterm.keys import Key
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from llmterm.chat.view import View
     from llmterm.chat.window import WindowSize
     from llmterm.keys.terminal import TerminalKeys
+
+
+_HUNG_UP = 129  # as a shell counts SIGHUP, which Windows has not
 
 
 async def chat(
@@ -68,15 +71,19 @@ async def chat(
                 question=question,
                 settle=source.settle,
             ) as terminal:
-                return await _build(
+                code = await _build(
                     launch, look, terminal, signals, source, queue if hotkeys else None, providers, sessions
                 ).run(session, first)
+            # One that has hung up may be at its end before its signal is here.
+            return code if os.isatty(sys.stdin.fileno()) else _HUNG_UP
         except asyncio.CancelledError:
             if signals.received is None:
                 raise
-            if not os.isatty(sys.stdout.fileno()):
-                let_go(sys.stdout)  # the terminal has hung up
             return 128 + signals.received
+        except OSError:
+            if os.isatty(sys.stdin.fileno()):
+                raise
+            return _HUNG_UP
         finally:
             signals.remove()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
+from llmterm.assembly.streams import let_go
 from llmterm.chat.terminal import BRACKETED_PASTE, FOCUS_REPORTS
 from llmterm.config import Settings
 
@@ -130,5 +132,11 @@ def size() -> tuple[int, int]:
 
 
 def write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Write to the terminal. Raises OSError, but not for one that has hung up: its signal or its end is on the way."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        let_go(sys.stdout)

@@ -132,7 +132,10 @@ def delete(
 
 def _confirmed(info: SessionInfo) -> bool:
     messages = "1 message" if info.messages == 1 else f"{info.messages} messages"
-    return typer.confirm(f"delete “{one_line(info.title)}” ({info.id}, {messages}) for good?")
+    try:
+        return typer.confirm(f"delete “{one_line(info.title)}” ({info.id}, {messages}) for good?")
+    except typer.Abort:
+        raise KeyboardInterrupt from None
 
 
 @app.command()
