@@ -8,8 +8,10 @@ LlmtermError
 │   ├── ModelNotFoundError     no such model, or no such address (404)
 │   ├── RequestRefusedError    the request itself was refused (other 4xx)
 │   │   ├── ContextTooLongError    the conversation does not fit the model
-│   │   └── PrefillRefusedError    the model takes no beginning of its answer
+│   │   ├── PrefillRefusedError    the model takes no beginning of its answer
+│   │   └── SummaryRefusedError    what the model thought may not be shown to this account
 │   ├── RateLimitError         too many requests (429)
+│   │   └── QuotaError             the quota or the credit is used up: waiting for a moment does not help
 │   ├── ServerError            a failure on the provider's side (5xx, or an error inside the stream)
 │   ├── ConnectError           nothing answers at that address
 │   ├── CircuitOpenError       not asked: it has failed too often just now
@@ -98,7 +100,15 @@ class PrefillRefusedError(RequestRefusedError):
     pass
 
 
+class SummaryRefusedError(RequestRefusedError):
+    pass
+
+
 class RateLimitError(ProviderError):
+    pass
+
+
+class QuotaError(RateLimitError):
     pass
 
 

@@ -154,6 +154,24 @@ def test_newer_models_decide_how_long_to_think() -> None:
     assert body["max_tokens"] == 500
 
 
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        ("claude-sonnet-5", True),
+        ("us.anthropic.claude-opus-5-5-v1:0", True),
+        ("claude-something-new", True),
+        ("claude-opus-4-8", False),
+        (HAIKU, False),
+        ("glm-5", False),
+    ],
+)
+def test_models_that_think_unasked_are_asked_to_show_it(model: str, shown: bool) -> None:
+    """The others think no more than before."""
+    thinking = payload(ask(model)).get("thinking")
+
+    assert thinking == ({"type": "adaptive", "display": "summarized"} if shown else None)
+
+
 def test_prefill_is_stripped_and_goes_without_thinking() -> None:
     """Either would be a 400; the temperature is back in its right."""
     part = Message(role="assistant", text="half an \n", provider_data={"anthropic": [THOUGHT]})

@@ -137,7 +137,7 @@ def _wire(name: str, remote: RemoteSettings, *, official: bool) -> Wire:
         case _ if remote.api == "responses":
             from llmterm.providers import responses
 
-            wire = responses.wire(official=official, summaries=False)
+            wire = responses.wire(official=official)
         case _:
             from llmterm.providers import openai
 

@@ -17,6 +17,7 @@ from llmterm.errors import (
     ContextTooLongError,
     ModelNotFoundError,
     ProviderError,
+    QuotaError,
     RateLimitError,
     RequestRefusedError,
     ServerError,
@@ -71,6 +72,8 @@ _MODELS = (
     _Traits(r"claude", 128_000, "instruct", "adaptive", sampling=False, replay=False),
     _Traits(r"", 8_192, "instruct", "enabled"),  # another maker's model, behind the same API
 )
+# Adaptive models think only where they are asked to up to 4.8; later ones always do, unseen unless asked to show it.
+_THINKS_WHEN_ASKED = re.compile(r"claude-([a-z]+-)?4\b", re.IGNORECASE)
 
 _FINISH = {
     "end_turn": EndReason.STOP,
@@ -84,7 +87,7 @@ _FINISH = {
 _ERRORS: Mapping[str, type[ProviderError]] = {
     "authentication_error": AuthError,
     "permission_error": AuthError,
-    "billing_error": RequestRefusedError,
+    "billing_error": QuotaError,
     "invalid_request_error": RequestRefusedError,
     "not_found_error": ModelNotFoundError,
     "rate_limit_error": RateLimitError,
@@ -144,7 +147,8 @@ def payload(request: Request, *, thinking: int = 0) -> dict[str, Any]:
         body["system"] = system
     if options.stop:
         body["stop_sequences"] = list(options.stop)
-    if thinking > 0 and traits.thinking and not prefill:
+    asked = thinking > 0 or (traits.thinking == "adaptive" and not _THINKS_WHEN_ASKED.search(request.model))
+    if asked and traits.thinking and not prefill:
         _think(body, traits, thinking)
     elif options.temperature is not None and traits.sampling:
         body["temperature"] = options.temperature

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from llmterm import tokens
 from llmterm.address import basic, joined
-from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError
+from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError, SummaryRefusedError
 from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.accepted import accepted
@@ -17,7 +18,7 @@ from llmterm.providers.lessons import Lessons
 from llmterm.providers.patient import PatientStream
 from llmterm.providers.stream import WireStream
 from llmterm.providers.wire import Wire
-from llmterm.transport import Call, Endpoint, Transport
+from llmterm.transport import Call, Endpoint, FrameStream, Transport
 
 # What asking for the list of models may take, in seconds.
 _LISTING = StreamLimits(first_token_timeout=10.0, chunk_timeout=10.0, stream_timeout=20.0)
@@ -67,7 +68,7 @@ class HttpProvider:
         self._attachments = attachments
 
     def continuation(self, model: str) -> Continuation:
-        if self._lessons.no_prefill(self.name, model):
+        if self._lessons.knows("no_prefill", self.name, model):
             return "instruct"
         return self._wire.continuation(model)
 
@@ -78,7 +79,7 @@ class HttpProvider:
         return accepted(self.name, self._wire, model, self._attachments)
 
     def cannot_prefill(self, model: str) -> None:
-        self._lessons.learn_no_prefill(self.name, model)
+        self._lessons.learn("no_prefill", self.name, model)
 
     def preparation(self, model: str) -> str:
         return ""
@@ -91,7 +92,7 @@ class HttpProvider:
 
         async def ask(key: str) -> WireStream:
             try:
-                frames = await self._transport.open(self._call(request, key), limits)
+                frames = await self._opened(request, key, limits)
             except ModelNotFoundError as error:
                 error.hint = await self._nearest(request.model, key) or error.hint
                 raise
@@ -112,15 +113,28 @@ class HttpProvider:
         if self._needs_key and not self._endpoint.has_key:
             raise ConfigError(f"no key for {self.name}", hint=self._needs_key)
 
-    def _call(self, request: Request, key: str) -> Call:
+    async def _opened(self, request: Request, key: str, limits: StreamLimits) -> FrameStream:
+        """Send the request: where the account may not have all that it asks for, in the same breath without that."""
+        plain = self._wire.plain
+        if plain is None:
+            return await self._transport.open(self._call(request, key, self._wire), limits)
+        if not self._lessons.knows("no_summary", self.name, request.model):
+            with suppress(SummaryRefusedError):
+                return await self._transport.open(self._call(request, key, self._wire), limits)
+            frames = await self._transport.open(self._call(request, key, plain), limits)
+            self._lessons.learn("no_summary", self.name, request.model)  # only now: it was that, and nothing else
+            return frames
+        return await self._transport.open(self._call(request, key, plain), limits)
+
+    def _call(self, request: Request, key: str, wire: Wire) -> Call:
         return Call(
             who=self.name,
             model=request.model,
-            url=joined(self._base_url, self._wire.path(request)),
-            payload=self._wire.payload(request),
+            url=joined(self._base_url, wire.path(request)),
+            payload=wire.payload(request),
             headers=self._headers(key),
             secrets=(key,),
-            framing=self._wire.framing,
+            framing=wire.framing,
         )
 
     def _headers(self, key: str) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""What was learned about models by asking them: those that take no beginning of their answer.
+"""What was learned about models by asking them: those that take no beginning of their answer, or show no thoughts.
 
 Kept in a file, so that each is asked in vain once. A file that cannot be read or written costs that much and no more.
 """
@@ -9,8 +9,12 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 FILE_NAME = "lessons.json"
+
+# The model has refused a prefill; the account may not have summaries of what it thought.
+Lesson: TypeAlias = Literal["no_prefill", "no_summary"]
 
 
 class Lessons:
@@ -18,32 +22,35 @@ class Lessons:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._path = folder / FILE_NAME if folder else None
-        self._known: set[tuple[str, str]] | None = None
+        self._learned: dict[Lesson, set[tuple[str, str]]] | None = None
 
-    def no_prefill(self, provider: str, model: str) -> bool:
-        """Tell whether the model has refused a prefill before."""
-        return (provider, model) in self._load()
+    def knows(self, lesson: Lesson, provider: str, model: str) -> bool:
+        """Tell whether that was learned of the model before."""
+        return (provider, model) in self._load()[lesson]
 
-    def learn_no_prefill(self, provider: str, model: str) -> None:
-        known = self._load()
-        if (provider, model) in known:
+    def learn(self, lesson: Lesson, provider: str, model: str) -> None:
+        learned = self._load()
+        if (provider, model) in learned[lesson]:
             return
-        known.add((provider, model))
+        learned[lesson].add((provider, model))
         if self._path is None:
             return
         with suppress(OSError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            text = json.dumps({"no_prefill": sorted(known)}, indent=2)
+            text = json.dumps({name: sorted(pairs) for name, pairs in learned.items()}, indent=2)
             # Written beside and moved: two programs that learn at once leave one of the two whole.
             beside = self._path.with_suffix(f".{os.getpid()}")
             beside.write_text(text, encoding="utf-8")
             beside.replace(self._path)
 
-    def _load(self) -> set[tuple[str, str]]:
-        if self._known is None:
-            self._known = set()
-            with suppress(OSError, ValueError, AttributeError, TypeError):
-                if self._path is not None:
-                    pairs = json.loads(self._path.read_text(encoding="utf-8")).get("no_prefill", ())
-                    self._known.update((str(provider), str(model)) for provider, model in pairs)
-        return self._known
+    def _load(self) -> dict[Lesson, set[tuple[str, str]]]:
+        if self._learned is None:
+            self._learned = {lesson: set(self._read(lesson)) for lesson in get_args(Lesson)}
+        return self._learned
+
+    def _read(self, lesson: Lesson) -> list[tuple[str, str]]:
+        with suppress(OSError, ValueError, AttributeError, TypeError):
+            if self._path is not None:
+                pairs = json.loads(self._path.read_text(encoding="utf-8")).get(lesson, ())
+                return [(str(provider), str(model)) for provider, model in pairs]
+        return []

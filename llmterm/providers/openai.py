@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from llmterm.errors import ContextTooLongError, ProviderError, RateLimitError
+from llmterm.errors import ContextTooLongError, ProviderError, QuotaError, RateLimitError
 from llmterm.framing import Frame
 from llmterm.messages import (
     Attachment,
@@ -71,7 +71,8 @@ _REFUSED: tuple[tuple[str, frozenset[str]], ...] = (
 
 # What the code, type or status of an error says of it.
 _FAILURES: tuple[tuple[str, type[ProviderError]], ...] = (
-    (r"\b429\b|rate.?limit|too.?many.?requests|insufficient.?quota", RateLimitError),
+    (r"insufficient.?(quota|credit|balance|funds)|billing|\b402\b", QuotaError),
+    (r"\b429\b|rate.?limit|too.?many.?requests", RateLimitError),
     (r"context.?(length|window|size)", ContextTooLongError),
 )
 

@@ -54,6 +54,7 @@ def wire(*, official: bool = False, summaries: bool = True) -> Wire:
         headers=bearer,
         continuation=lambda _: "instruct",
         attachments=frozenset({"image", "pdf"}),
+        plain=wire(official=official, summaries=False) if summaries else None,
         models_path="/models",
         models=models,
     )

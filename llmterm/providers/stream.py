@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from llmterm import log
-from llmterm.errors import NetworkError, ProtocolError, ProviderError, StreamTimeoutError
+from llmterm.errors import NetworkError, ProtocolError, ProviderError, QuotaError, StreamTimeoutError
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, StreamEvent, TextDelta, ThinkingDelta, Usage, UsageReport
 from llmterm.providers.choices import Choices
 from llmterm.providers.wire import Choice, Failure, MalformedFrameError, Opaque, Whole, Wire, WireEvent, decoded
-from llmterm.transport import FrameStream, error_words
+from llmterm.transport import QUOTA_HINT, FrameStream, codes, error_words, used_up
 
 _DONE = "[DONE]"
 # How long the rest may take after the reason to finish.
@@ -161,7 +161,10 @@ class WireStream:
                 self._carry(index, parts)
             case Failure(words, error):
                 said = error_words(words, self._call.secrets) or "the provider reports an error"
-                self._error = error(f"{self._call.who}: {said}", provider=self._call.who, model=self._call.model)
+                kind, hint = (QuotaError, QUOTA_HINT) if used_up(None, said, codes(words)) else (error, "")
+                self._error = kind(
+                    f"{self._call.who}: {said}", hint=hint, provider=self._call.who, model=self._call.model
+                )
             case _:
                 assert_never(event)
 

@@ -77,6 +77,7 @@ class Wire:
     `continuation` says how a model is asked to go on with an answer; `says_stop` whether its end tells that a stop
     sequence matched; `attachments` what it has words for, whatever the model. `models_path` is asked for the list of
     models that `models` then reads. `loads`: whether a server is silent while it loads a model that is asked for.
+    `plain` is the same without summaries of what a model thought, for accounts that may not have them.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Wire:
     says_stop: bool = False
     loads: bool = False
     attachments: frozenset[Kind] = frozenset()
+    plain: Wire | None = None
     models_path: str
     models: Callable[[Any], Sequence[str]]
 

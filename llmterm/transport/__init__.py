@@ -5,13 +5,15 @@ from llmterm.transport.breaker import Breaker
 from llmterm.transport.call import Call
 from llmterm.transport.client import FrameStream, Transport
 from llmterm.transport.endpoint import Endpoint
-from llmterm.transport.failures import error_words, redact
+from llmterm.transport.failures import QUOTA_HINT, error_words, redact
 from llmterm.transport.keys import KeyRing
 from llmterm.transport.limits import RateLimits
 from llmterm.transport.proxies import Proxies
+from llmterm.transport.quota import codes, used_up
 from llmterm.transport.retry import RetryPolicy
 
 __all__ = [
+    "QUOTA_HINT",
     "Breaker",
     "Call",
     "Embedded",
@@ -22,6 +24,8 @@ __all__ = [
     "RateLimits",
     "RetryPolicy",
     "Transport",
+    "codes",
     "error_words",
     "redact",
+    "used_up",
 ]

@@ -27,13 +27,16 @@ from llmterm.errors import (
     PrefillRefusedError,
     ProtocolError,
     ProviderError,
+    QuotaError,
     RateLimitError,
     RequestRefusedError,
     ServerError,
     StreamTimeoutError,
+    SummaryRefusedError,
 )
 from llmterm.messages import StreamLimits
 from llmterm.transport.call import Call
+from llmterm.transport.quota import codes, used_up
 from llmterm.untrusted import MOST_SECONDS, parsed, seconds
 
 _MAX_ERROR_WORDS = 500
@@ -49,6 +52,9 @@ _TOO_LONG = re.compile(
 )
 _NO_MODEL = re.compile(r"model.{0,80}not (found|exist)|unknown model|model_not_found", re.IGNORECASE)
 _NO_PREFILL = re.compile(r"prefill|end with a user message|ending with a model turn|last message", re.IGNORECASE)
+_NO_SUMMARY = re.compile(
+    r"reasoning.{0,3}summar|organi[sz]ation.{0,60}\bverif|\bverif.{0,60}organi[sz]ation", re.IGNORECASE
+)
 _BAD_KEY = re.compile(r"api[ _-]?key", re.IGNORECASE)
 
 
@@ -139,7 +145,8 @@ def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError
         + ([f"through the proxy {call.proxy}"] if call.proxy else [])
     )
     wait = retry_after(response, body)
-    kind, hint = _kind(status, said)
+    named = codes(body)
+    kind, hint = (QuotaError, QUOTA_HINT) if used_up(status, said, named) else _kind(status, said, named)
     if 300 <= status < 400 and (elsewhere := _elsewhere(call, response)):
         hint = f"it points to {redact(elsewhere, call.secrets)}; {hint}"
     if kind is RateLimitError and wait is not None:
@@ -153,7 +160,7 @@ def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError
         model=call.model,
         status=status,
         request_id=request,
-        retry_after=wait,
+        retry_after=None if kind is QuotaError else wait,  # some name the wait of another limit
     )
 
 
@@ -173,6 +180,7 @@ def _elsewhere(call: Call, response: httpx2.Response) -> str:
 
 _PROXY = "is the proxy running? NO_PROXY names what needs none"
 _PROXY_AUTH = "the proxy wants a user and a password: http://user:password@host:port in its variable"
+QUOTA_HINT = "the quota or the credit is used up; see the account at the provider, or use another"
 _OVERLOADED = "the provider is overloaded; wait, or use another"
 _KINDS: dict[int, tuple[type[ProviderError], str]] = {
     401: (AuthError, "check the key"),
@@ -185,8 +193,10 @@ _KINDS: dict[int, tuple[type[ProviderError], str]] = {
 }
 
 
-def _kind(status: int, words: str) -> tuple[type[ProviderError], str]:
-    """Return the error for a status, and what to do next."""
+def _kind(status: int, words: str, named: str = "") -> tuple[type[ProviderError], str]:
+    """Return the error for a status, and what to do next; `named` are codes and names in the server's words."""
+    if status == 400 and _NO_SUMMARY.search(f"{words} {named}"):
+        return SummaryRefusedError, "see what the provider wants of an account that is shown a model's thoughts"
     if status in _KINDS:
         return _KINDS[status]
     if status >= 500:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from llmterm.errors import AuthError, ProviderError, RateLimitError
+from llmterm.errors import AuthError, ProviderError, QuotaError, RateLimitError
 
 _REFUSED_SECONDS = 600.0
 _LIMITED_SECONDS = 60.0
@@ -43,7 +43,7 @@ class KeyRing:
     def rest(self, key: str, error: ProviderError) -> None:
         """Leave `key` alone for as long as `error` says or suggests; errors that are not the key's change nothing."""
         match error:
-            case AuthError():
+            case AuthError() | QuotaError():
                 seconds = _REFUSED_SECONDS
             case RateLimitError(retry_after=float() | int() as asked) if asked > 0:
                 seconds = asked

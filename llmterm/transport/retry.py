@@ -17,6 +17,7 @@ from llmterm.errors import (
     ConnectError,
     NetworkError,
     ProviderError,
+    QuotaError,
     RateLimitError,
     ServerError,
     StreamTimeoutError,
@@ -38,6 +39,8 @@ _OVERLOADED = (503, 529)
 def retriable(error: BaseException) -> bool:
     """Tell whether the same request may succeed a little later."""
     match error:
+        case QuotaError():
+            return False
         case StreamTimeoutError():
             return error.timer == "connect"
         case ProviderError(status=int(status)) if status >= 400:
