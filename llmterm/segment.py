@@ -1,6 +1,7 @@
-"""A segment while it is being written: its seam with what was there before, its marker, its figures.
+"""A segment while it is being written: its thinking, its seam with what was there before, its marker, its figures.
 
-Pure but for the clock it is given. Text goes through `join` before it counts as part of the answer.
+Pure but for the clock it is given. What comes goes through `divide`, and what is text after that through `join`, before
+it counts as part of the answer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from llmterm import log, tokens
 from llmterm.marker import MarkerScanner
 from llmterm.messages import EndReason, Mode, Reply, Request, Segment, Timing, Usage
 from llmterm.progress import Progress
+from llmterm.thinktag import ThinkTag
 
 if TYPE_CHECKING:
     from llmterm.seam import Seam
@@ -48,6 +50,8 @@ class OpenSegment:
         self._seam = _seam(before, mode)
         self._timed = False
         self._scanner = MarkerScanner(marker, before=before) if marker else None
+        # A literal continuation is in the middle of the answer from its first character on.
+        self._tag = None if mode == "prefill" else ThinkTag()
         log.event(
             "start",
             provider=provider,
@@ -81,6 +85,19 @@ class OpenSegment:
         if self._first_token is None:
             self._first_token = self._clock()
             log.event("first token", after_ms=self._since_start(self._first_token))
+
+    def divide(self, text: str) -> tuple[str, str]:
+        """Return what of `text`, just received, is thinking, and what is text."""
+        if self._tag is None:
+            return "", text
+        thinking, text = self._tag.feed(text)
+        if self._tag.over:
+            self._tag = None
+        return thinking, text
+
+    def undivided(self) -> tuple[str, str]:
+        """Return what is held back until it is clear whether it is thinking: the segment ends here."""
+        return self._tag.close() if self._tag else ("", "")
 
     def join(self, text: str) -> str:
         """Return what `text`, just received, adds to the answer."""

@@ -145,7 +145,7 @@ class Turn:
         if model is not None:
             self.request = replace(self.request, model=model)
         mode = mode or self._provider.continuation(self.request.model)
-        self._thinks_anew = bool(self.reply.thinking) and not self.reply.text.strip()
+        self._thinks_anew = bool(self.reply.thinking)
         self._stream(continuation(self.request, self.reply, mode, guidance), mode_of(self.reply, mode), guidance)
 
     async def pause(self, reason: EndReason = EndReason.PAUSE, *, at_taken: bool = False) -> Snapshot:
@@ -306,18 +306,18 @@ class Turn:
         match event:
             case TextDelta(text, chunks):
                 segment.touch()
-                self._keep(TextDelta(segment.join(text), chunks))
+                thinking, text = segment.divide(text)
+                if thinking:
+                    self._think(ThinkingDelta(thinking, chunks))
+                self._keep(TextDelta(segment.join(text), 0 if thinking else chunks))
                 return self._judge(segment)
             case ThinkingDelta():
                 segment.touch()
-                if self._thinks_anew:
-                    self._keep(ThinkingDelta(_GAP, 0))
-                    self._thinks_anew = False
-                self._keep(event)
+                self._think(event)
             case UsageReport():
                 self._keep(event)
             case Finished(reason):
-                self._flush(segment)
+                self._flush(segment, ended=True)
                 if reason is EndReason.STOP_SEQUENCE and self._marker_stops(segment):
                     reason = EndReason.MARKER
                 else:
@@ -367,8 +367,21 @@ class Turn:
         self.reply = self.reply.add(event)
         self._buffer.put(event)
 
-    def _flush(self, segment: OpenSegment) -> None:
-        text = segment.flush()
+    def _think(self, event: ThinkingDelta) -> None:
+        if self._thinks_anew:
+            self._keep(ThinkingDelta(_GAP, 0))
+            self._thinks_anew = False
+        self._keep(event)
+
+    def _flush(self, segment: OpenSegment, *, ended: bool = False) -> None:
+        """Take in what a segment holds back. Half a tag is text where the answer has `ended`; where it has not it is no
+        text to go on from, as it would be a tag then."""
+        thinking, text = segment.undivided()
+        if text.strip() and not ended:
+            thinking, text = text, ""
+        if thinking:
+            self._think(ThinkingDelta(thinking, 0))
+        text = (segment.join(text) if text else "") + segment.flush()
         if text:
             self._keep(TextDelta(text, 0))
 

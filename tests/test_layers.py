@@ -29,6 +29,7 @@ LAYERS = [
         "seam",
         "segment",
         "states",
+        "thinktag",
         "tokens",
         "untrusted",
     },

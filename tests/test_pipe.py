@@ -91,6 +91,14 @@ def test_server_that_does_not_stream_is_asked_once_and_its_answer_written(tmp_pa
     assert (done.stdout.rstrip(b"\n"), done.returncode, asked) == (b"Whole answer.", 0, ["hi"])
 
 
+def test_thinking_that_an_answer_begins_with_is_not_part_of_it(tmp_path: Path) -> None:
+    """A self-hosted server without a parser for it, whatever the chunks."""
+    done = run(tmp_path, "hi", script=say("\n<th", "ink>Let me ", "see.</thi", "nk>", "\n\n", "It is `<think>`."))
+
+    assert (done.stdout.rstrip(b"\n"), done.returncode) == (b"It is `<think>`.", 0)
+    assert done.stderr.strip() == b"Let me see."
+
+
 def cut_after(text: str) -> Script:
     async def script(exchange: Exchange) -> None:
         await exchange.start()

@@ -2,7 +2,7 @@
 
 https://platform.openai.com/docs/api-reference/chat-streaming; what servers that only resemble it send is tolerated:
 empty `choices`, `content: null`, usage in any chunk, thinking under four names, errors inside a stream that began with
-HTTP 200. Thinking inside the text, between `<think>` and `</think>`, stays text: telling it apart needs a memory.
+HTTP 200. Thinking inside the text, between `<think>` and `</think>`, is text here: whoever has the answer tells it.
 """
 
 from __future__ import annotations
