@@ -38,6 +38,12 @@ def up(times: int = 1) -> list[Key]:
     return [Key("up")] * times
 
 
+def given_back(ahead: Ahead) -> list[str]:
+    """Stop, and take one after the other into the line."""
+    ahead.hold()
+    return list(iter(ahead.begin, ""))
+
+
 def letters(text: str) -> Counter[str]:
     return Counter("".join(text.split()))
 
@@ -49,7 +55,7 @@ def test_nothing_typed_is_lost(keys: list[Key]) -> None:
 
     pressed(ahead, keys)
 
-    assert letters(ahead.take_all()) == letters("".join(key.text for key in keys))
+    assert letters("".join(given_back(ahead))) == letters("".join(key.text for key in keys))
     assert (ahead.text, ahead.queue) == ("", [])
 
 
@@ -71,7 +77,7 @@ def test_looking_around_changes_nothing(lines: list[str], keys: list[str]) -> No
 
     pressed(ahead, [Key(name) for name in keys])
 
-    assert ahead.take_all() == "\n".join(lines)
+    assert given_back(ahead) == lines
 
 
 @given(st.integers(1, 5), st.lists(st.sampled_from(["up", "down", "enter", "answered", "paused"])))
@@ -89,7 +95,7 @@ def test_messages_are_sent_in_their_order(count: int, steps: list[str]) -> None:
             case _:
                 pressed(ahead, [Key(step)])
 
-    assert [*sent, *ahead.take_all().split()] == [str(number) for number in range(count)]
+    assert [*sent, *given_back(ahead)] == [str(number) for number in range(count)]
 
 
 def test_messages_wait_in_their_order() -> None:
@@ -167,13 +173,50 @@ def test_take_gives_the_line_and_keeps_the_queue() -> None:
     assert (ahead.take(), ahead.queue) == ("", ["one", "two"])
 
 
-def test_take_all_gives_all_of_it_in_order() -> None:
-    """The queue, then what was begun, as one text."""
+def test_held_messages_stay_apart_and_none_is_sent_by_itself() -> None:
+    """What was given back comes first, then the queue, also a message that is being edited, then what was begun."""
     ahead = queued("one", "two")
-    pressed(ahead, ["three"])
+    pressed(ahead, [*up(1), "!"])
+    pressed(ahead, [Key("enter"), "three"])
 
-    assert ahead.take_all() == "one\ntwo\nthree"
-    assert ahead.take_all() == ""
+    ahead.hold("zero")
+
+    assert (ahead.held, ahead.next()) == (True, None)
+    assert [ahead.begin() for _ in range(5)] == ["zero", "one", "two!", "three", ""]
+    assert not ahead.held
+
+
+def test_message_that_is_queued_behind_held_ones_is_held_too() -> None:
+    """It is sent by itself again once no other is before it."""
+    ahead = queued("one", "two")
+    ahead.hold()
+    assert ahead.begin() == "one"
+    pressed(ahead, ["three", Key("enter")])
+
+    assert (ahead.next(), ahead.begin(), ahead.next(), ahead.begin()) == (None, "two", None, "three")
+    pressed(ahead, ["four", Key("enter")])
+    assert ahead.next() == "four"
+
+
+def test_line_that_is_being_typed_comes_before_held_messages() -> None:
+    ahead = queued("one")
+    ahead.hold()
+    pressed(ahead, ["begun"])
+
+    assert (ahead.begin(), ahead.begin()) == ("begun", "one")
+
+
+def test_held_messages_come_no_more_until_they_are_asked_for() -> None:
+    """Nothing takes the place of a line that the user has emptied."""
+    ahead = queued("one", "two")
+    ahead.hold()
+    assert ahead.begin() == "one"
+
+    ahead.offer(next_one=False)
+    assert (ahead.begin(), ahead.held) == ("", True)
+    ahead.offer()
+
+    assert ahead.begin() == "two"
 
 
 @pytest.mark.parametrize(

@@ -379,7 +379,7 @@ def test_message_that_is_edited_when_the_answer_ends(open_chat: Open) -> None:
 
 
 def test_queued_message_that_is_refused_comes_first(open_chat: Open, tmp_path: Path) -> None:
-    """It is given back with what was queued behind it; nothing overtakes it."""
+    """It is given back, and what was queued behind it waits; nothing overtakes it."""
     (tmp_path / "bad.bin").write_bytes(b"\x00\x01")
     gate = Gate()
     with open_chat(held(gate), columns=200) as chat:
@@ -388,21 +388,82 @@ def test_queued_message_that_is_refused_comes_first(open_chat: Open, tmp_path: P
         chat.program.send(f"see @{tmp_path}/bad.bin\rtwo\r")
         chat.program.wait_for("queued 2: two")
         gate.open()
-        chat.program.wait_for(r"bad\.bin cannot be attached(?s:.*)\n> see @[^\n]*bad\.bin\n  two\n")
+        chat.program.wait_for(r"bad\.bin cannot be attached(?s:.*)\nqueued 1: two\n> see @[^\n]*bad\.bin\n[^\n]*\Z")
 
         assert questions(chat) == ["one"]
 
 
-def test_stop_gives_all_of_the_queue_back(open_chat: Open) -> None:
-    """In its order, as lines of one prompt."""
-    with open_chat(half) as chat:
+@pytest.mark.parametrize("stop", ["\x03", "\x1b", " \x1b", " more\x03"])
+def test_stop_gives_the_queue_back_one_by_one(open_chat: Open, stop: str) -> None:
+    """The first stands in the line, the rest waits; a command among them is one, or an unknown one, and never sent."""
+    gate = Gate()
+    with open_chat(held(gate), columns=100) as chat:
+        program = chat.program
         chat.ask("one")
+        program.wait_for(r"answer 1\.")
+        program.send("two\r/nonsense\r/title named\r")
+        program.wait_for(r"queued 3: /title named")
+        program.send(f"and{stop}" if stop in ("\x03", "\x1b") else stop)
+        program.wait_for(r"queued 1: /nonsense\nqueued 2: /title named\n[^>]*> two\nopenai/test - Enter takes")
+        gate.open()
+        program.send(" more\r")
+        program.wait_for(r"> two more\n\nanswer 2\.\n(?s:.*)\n> /nonsense\nopenai/")
+        program.send("\r")
+        program.wait_for(r"there is no /nonsense (?s:.*)\n> /title named\nopenai/")
+        program.send("\r")
+        program.wait_for(r"\nnamed\n")
+
+        assert questions(chat) == ["one", "two more"]
+        assert [info.title for info in chat.sessions()] == ["named"]
+
+
+@pytest.mark.parametrize("empties", ["\x03", "\x15", "\x7f" * 3])
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_line_that_was_emptied_stays_empty(open_chat: Open, plain: list[str], empties: str) -> None:
+    """Not after a command either; what was queued behind it comes when Enter asks for it."""
+    with open_chat(half, *plain, columns=100) as chat:
+        program = chat.program
+        chat.ask("one")
+        program.wait_for("half an answer")
+        program.send("two\rthree\r")
+        program.wait_for("queued 2: three|the next message: three")
+        program.send("\x1b")
+        program.wait_for(r"queued 1: three\n(?s:.*)> two(\nopenai.*)?\Z")
+        program.send(f"{empties}/title named\r")
+        program.wait_for(r"\nnamed\n>( ?\n.*)?\Z")
+        program.send("\r")
+        program.wait_for(r"\nnamed\n(>\n)?> three(\nopenai.*)?\Z")
+        program.send(f"{empties}{empties}/title again\rfour\r")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+
+        assert questions(chat) == ["one", "four"]
+
+
+def test_command_that_is_typed_in_the_place_of_a_message_leaves_it(open_chat: Open, tmp_path: Path) -> None:
+    """One that opens another session, too, and at a pause; but not one that ends an edit."""
+    (tmp_path / "bad.bin").write_bytes(b"\x00\x01")
+    refused = f"see @{tmp_path}/bad.bin"
+    instead = "\x01{}\x0b\r"
+    with open_chat(say("fine."), columns=120) as chat:
+        program = chat.program
+        answered(chat, "first")
+        program.send("/new\r")
+        program.wait_for("a new session")
+        program.send(f"{refused}\r")
+        program.wait_for(r"(?s)in the line again.*" + at_prompt(refused))
+        program.send(instead.format("/load first"))
+        program.wait_for(r"> first\n\nfine\.\n(?s:.*)" + at_prompt(refused))
+        program.send("\x15/edit\r")
+        program.wait_for(at_prompt("first"))
+        program.send(instead.format("/undo"))
+        program.wait_for(r"is as it was\n" + at_prompt())
+    with open_chat(half, columns=120) as chat:
+        chat.ask("go")
         chat.program.wait_for("half an answer")
-        chat.program.send("two\rthree\rand")
-        chat.program.wait_for(r"queued 2: three\n> and - ")
-        chat.program.send("\x03")
-        chat.program.wait_for(r"\n> two\n  three\n  and\nopenai/[^\n]*\Z")
-        assert len(chat.server.exchanges) == 1
+        chat.program.send("guide it\x00")
+        chat.program.wait_for(r"paused after [^\n]*\n> guide it")
+        chat.program.send(instead.format("/theme"))
+        chat.program.wait_for(r"auto\n(?s:.*)paused after [^\n]*\n> guide it")
 
 
 @pytest.mark.parametrize(

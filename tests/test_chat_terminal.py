@@ -229,6 +229,15 @@ def test_ways_to_leave(open_chat: Open, keys: str, code: int) -> None:
         assert (chat.program.stty(), chat.program.modes_left) == (before, set())
 
 
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_ctrl_c_that_empties_a_line_is_no_way_out(open_chat: Open, plain: list[str]) -> None:
+    with open_chat(say("fine."), *plain) as chat:
+        chat.program.send("abc\x03def\x03\x03ghi\x03go\r")
+        chat.program.wait_for(r"fine\.\n+>")
+
+        assert chat.server.exchanges[0].question == "go"
+
+
 def test_ctrl_c_twice_while_streaming_leaves(open_chat: Open) -> None:
     """The first stops the answer and keeps it, the second leaves."""
     with open_chat(until_hung_up("half")) as chat:

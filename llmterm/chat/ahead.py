@@ -2,6 +2,8 @@
 
 Pure state: keys in, text out. Up takes the last line of the queue back into the line, once more the one before it; an
 edited line goes back to its own place.
+
+After a stop, or a failure, what waits is held: it is sent one by one, by the user.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ class Ahead:
         self._cursor = 0
         # Where in the queue the line being edited belongs; None for a new one, which comes last.
         self._place: int | None = None
+        self._held = self._offered = False
 
     def press(self, key: Key) -> str | None:
         """Do what the key says; return the line if it was queued now."""
@@ -61,26 +64,47 @@ class Ahead:
         text, self.text, self._cursor = self.text, "", 0
         return text
 
+    @property
+    def held(self) -> bool:
+        """Whether messages wait that are not sent by themselves."""
+        return self._held and bool(self.queue)
+
+    def hold(self, *first: str) -> None:
+        """Have nothing sent by itself: `first` and all that waits become the user's line, one after the other."""
+        begun = self.take()
+        self.queue = [text for text in (*first, *self.queue, begun) if text.strip()]
+        self._held = self._offered = True
+
+    def drop(self, text: str) -> None:
+        """Have a message not wait any more, if it does."""
+        if text in self.queue:
+            self.queue.remove(text)
+
+    def offer(self, *, next_one: bool = True) -> None:
+        """Have the next message that is held become the line; or none, until this is called again."""
+        self._offered = next_one
+
+    def begin(self) -> str:
+        """Give up what the next prompt begins with: the line being typed, else a message that is held."""
+        text = self.take()
+        if not text.strip() and self.held and self._offered:
+            text = self.queue.pop(0)
+        self._held = self.held
+        return text
+
     def next(self) -> str | None:
-        """Give up the message whose turn it is; None where there is none, and where it is being edited.
+        """Give up the message whose turn it is; None where there is none, where it is held, or being edited.
 
         One that is being edited is an ordinary line from then on.
         """
+        if self.held:
+            return None
         if self._place == 0 and self.text.strip():
             self._place = None
             return None
         if self._place is not None:
             self._place = self._place - 1 if self._place else None
         return self.queue.pop(0) if self.queue else None
-
-    def take_all(self) -> str:
-        """Give up all that was queued or begun, as one text to edit."""
-        if self._place is not None:
-            self._enqueue()
-        lines = [*self.queue, *([self.text] if self.text else [])]
-        self.queue.clear()
-        self.put("")
-        return "\n".join(lines)
 
     def line(self) -> str:
         """Return the line as it is shown: on one row, with the cursor where that is not at the end."""

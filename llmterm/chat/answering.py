@@ -195,7 +195,7 @@ class Answering:
             case Send(text) if Commands.is_command(text):
                 await self._act(turn, log, text)
             case Send(text):
-                self._resume(turn, log, self._guide(text))
+                self._guided(turn, log, text)
             case Stop(unsent):
                 self._stage.ahead.put(unsent)
                 await turn.cancel()
@@ -271,7 +271,7 @@ class Answering:
                 self._go_on(turn, log)
             case Send(text):
                 await self._cut(turn, log)
-                self._resume(turn, log, self._guide(text))
+                self._guided(turn, log, text)
             case Stop(unsent):
                 self._stage.ahead.put(unsent)
                 await turn.cancel()
@@ -314,9 +314,14 @@ class Answering:
         here = (turn.provider.name, turn.request.model)
         return next((each for each in self._choices.fallback if self._registry.resolve(each) != here), "")
 
-    def _resume(self, turn: Turn, log: AnswerLog, guidance: str) -> None:
+    def _guided(self, turn: Turn, log: AnswerLog, text: str) -> None:
+        if not self._resume(turn, log, self._guide(text)):
+            self._stage.ahead.put(text)
+
+    def _resume(self, turn: Turn, log: AnswerLog, guidance: str) -> bool:
+        """Go on with the answer; return whether that is so, and it was not refused."""
         if turn.state not in _RESTING:
-            return
+            return False
         name, model = self._choices.provider, self._choices.model
         if (name, model) == self._chosen:
             name, model = turn.provider.name, turn.request.model  # another may have stepped in
@@ -325,12 +330,13 @@ class Answering:
             provider.preparation(model)  # refuses a model that cannot be
         except LlmtermError as error:
             self._view.say(str(error), error=True)
-            return
+            return False
         continuation = self._choices.resume_mode or provider.continuation(model)
         mode = mode_of(turn.reply, continuation)
         self.record(lambda: log.resume(provider=provider.name, model=model, mode=mode, guidance=guidance))
         self._view.resume(guidance)
         turn.resume(guidance=guidance, mode=continuation, provider=provider, model=model)
+        return True
 
     async def _command(self, text: str) -> None:
         try:
@@ -348,15 +354,18 @@ class Answering:
     async def _ask(self, turn: Turn, line: Callable[[], str]) -> Decision:
         self._pausing.turn = turn
         self._prompting = True
-        shortcuts = self._pausing.shortcuts()
-        prompt = asyncio.ensure_future(self._prompt.paused(line, self._stage.ahead.take(), shortcuts))
+        given, shortcuts = self._stage.ahead.take(), self._pausing.shortcuts()
+        prompt = asyncio.ensure_future(self._prompt.paused(line, given, shortcuts))
         waiting: set[asyncio.Future[Decision]] = {prompt}
         if self._chords is not None:
             waiting.add(asyncio.ensure_future(_chord(self._chords)))
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if prompt in done:
-                return prompt.result()
+                decision = prompt.result()
+                if isinstance(decision, Send) and not decision.emptied and Commands.replaces(given, decision.text):
+                    self._stage.ahead.put(given)
+                return decision
         finally:
             for each in waiting:
                 each.cancel()

@@ -29,7 +29,7 @@ from llmterm.chat.redoing import Redoing
 from llmterm.chat.seaming import Seaming
 from llmterm.chat.session import ChatSession
 from llmterm.chat.stage import Stage
-from llmterm.chat.status import bar, count
+from llmterm.chat.status import bar, count, queue_lines
 from llmterm.chat.telling import Telling
 from llmterm.chat.view import View
 from llmterm.conversation import Conversation
@@ -47,6 +47,8 @@ from llmterm.turn import Turn, TurnState
 # Between two steps of getting ready: time enough for the keys that are being typed.
 _WARMING_SECONDS = 0.05
 _PAGE = {"pageup": "/pager"}
+# While messages are held, on an empty line.
+_NEXT = {"enter": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,9 @@ class Chat:
         self._marker = marker
         self._limits = limits
         self._session = session = ChatSession(store, system=system)
+        # What is to be asked, until it is on its way; and the messages that are held, as they were last listed.
+        self._unsent = ""
+        self._listed: list[str] = []
         self._choosing = Choosing(registry=registry, choices=choices, say=view.say)
         self._attaching = Attaching(
             folder=outside.folder,
@@ -114,6 +119,7 @@ class Chat:
             echo=view.echo,
             ask=partial(self._ask, again=True),
             attach=self._attaching.again,
+            give_back=stage.ahead.hold,
             restore=lambda: self._pausing.restore(),
         )
         self._pausing = Pausing(
@@ -174,6 +180,7 @@ class Chat:
             attached=self._attaching.names,
             long=self._view.long and bool(self._session.messages),
             editing=self._session.editing,
+            held=len(self._stage.ahead.queue) if self._stage.ahead.held else 0,
         )
 
     async def complete(self, text: str) -> list[Suggestion]:
@@ -220,41 +227,66 @@ class Chat:
         self._view.say(f"llmterm {__version__} - {label}\nSPACE pauses an answer and goes on with it - /help\n\n")
 
     async def _round(self) -> None:
-        given_back = self._session.draft
-        text = await self._next_message()
-        said = self._session.messages
+        text, replaced = await self._next_message()
+        if not text:
+            self._stage.ahead.offer()
+            return
         try:
             if Commands.is_command(text):
-                await self._commands.run(text)
+                await self._run(text, replaced)
             else:
                 # A SPACE that came just too late to pause an answer is not part of the next question.
-                question = text.strip("\n") if "\n" in text.strip() else text.strip()
-                self._session.draft = question  # until it is on its way, an error gives it back
-                await self._attaching.send(question, self._ask)
+                self._unsent = text.strip("\n") if "\n" in text.strip() else text.strip()
+                await self._attaching.send(self._unsent, self._ask)
         except LlmtermError as error:
             self._view.say(str(error), error=True)
-            if self._session.draft and not Commands.is_command(text):
+            if self._unsent:
                 self._view.say("what you typed is in the line again; Ctrl-C empties it")
-        if Commands.is_command(text) and self._session.messages == said:
-            # A question that was refused outlives the command that was typed in its place.
-            self._session.draft = self._session.draft or given_back
+        unsent, self._unsent = self._unsent, ""
+        if unsent:
+            self._stage.ahead.hold(unsent)
 
-    async def _next_message(self) -> str:
-        ahead, draft = self._stage.ahead, self._session.draft
-        # What was given back comes first: nothing is sent by itself before that is decided on.
-        queued = None if draft else ahead.next()
+    async def _run(self, command: str, replaced: str) -> None:
+        """Run a command; the message that it was typed in the place of outlives it."""
+        edited = self._session.editing
+        if replaced:
+            self._stage.ahead.hold(replaced)
+        try:
+            await self._commands.run(command)
+        finally:
+            if edited and not self._session.editing:
+                self._stage.ahead.drop(replaced)  # the question is no longer to be edited
+
+    async def _next_message(self) -> tuple[str, str]:
+        """Wait for the next message or command; return it, and the message it was typed in the place of, if any."""
+        ahead = self._stage.ahead
+        queued = ahead.next()
         if queued is not None:
             self._view.echo(queued)
-            return queued
-        text = "\n".join(filter(None, (draft, ahead.take_all() if draft else ahead.take())))
-        self._session.draft = ""
-        decision = await self._prompt.ask(text, _PAGE)
+            return queued, ""
+        given = ahead.begin()
+        self._list_held()
+        shortcuts = {**_PAGE, **(_NEXT if ahead.held else {})}
+        decision = await self._prompt.ask(given, shortcuts)
         while isinstance(decision, Compose):
-            decision = await self._prompt.ask(await self.edit(decision.text), _PAGE)
+            given = await self.edit(decision.text)
+            decision = await self._prompt.ask(given, shortcuts)
         self._retake()
         if isinstance(decision, Leave):
             raise Leaving(interrupted=decision.interrupted)
-        return decision.text
+        if decision.emptied:
+            ahead.offer(next_one=False)  # nothing takes the place of what the user has emptied
+        elif Commands.replaces(given, decision.text):
+            return decision.text, given
+        return decision.text, ""
+
+    def _list_held(self) -> None:
+        """Show which messages wait that are not sent by themselves, where these are others than before."""
+        ahead = self._stage.ahead
+        held = queue_lines(ahead.queue, self._view.columns) if ahead.held else []
+        if held and held != self._listed:
+            self._view.say("\n".join(held))
+        self._listed = held
 
     # One answer, from the question to its end
 
@@ -263,8 +295,6 @@ class Chat:
 
         One that comes to nothing goes back into the line, unless it is asked `again`.
         """
-        typed = "" if again else self._session.draft or question.text
-        self._session.draft = typed
         provider = self._registry.get(self._choices.provider)
         # Refuses a model that cannot be, before anything is written.
         provider.preparation(self._choices.model)
@@ -273,7 +303,7 @@ class Chat:
             raise refusal
         log = self._session.ask(question, self._choices)
         turn = self._turn(self._session.conversation.add(question), log)
-        self._session.draft = ""
+        typed, self._unsent = self._unsent, ""
         self._view.begin()
         turn.start()
         try:
@@ -292,14 +322,14 @@ class Chat:
             self._give_back(typed)
             return False
         self._session.say(question, *([answer] if answer else []))
-        self._keep_draft(turn)
+        self._hold(turn)
         return True
 
     def _give_back(self, typed: str) -> None:
         """Nothing came: the question goes back to the user, and out of the record."""
         self._view.close()
-        # With what was queued behind it: nothing is sent by itself after a failure.
-        self._session.draft = "\n".join(filter(None, (typed, self._stage.ahead.take_all())))
+        self._unsent = typed
+        self._stage.ahead.hold()  # nothing is sent by itself after a failure
         self._answering.record(self._session.withdraw)
 
     def _left_unanswered(self, turn: Turn, *, again: bool) -> bool:
@@ -312,10 +342,10 @@ class Chat:
         self._answering.record(self._session.withdraw)
         return True
 
-    def _keep_draft(self, turn: Turn) -> None:
+    def _hold(self, turn: Turn) -> None:
         """After a stop nothing that was queued is sent by itself."""
         if turn.state is TurnState.CANCELLED:
-            self._session.draft = self._stage.ahead.take_all()
+            self._stage.ahead.hold()
 
     def _turn(
         self, asked: Conversation, log: AnswerLog, *, reply: Reply | None = None, reason: EndReason | None = None
@@ -394,7 +424,7 @@ class Chat:
         message = await self._answering.play(turn, log, at_once=at_once)
         if message is not None:
             self._session.say(message)
-        self._keep_draft(turn)
+        self._hold(turn)
 
     # Commands
 

@@ -16,7 +16,7 @@ from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyB
 from llmterm.chat.decision import Compose, Decision, Interrupts, Leave, Resume, Send, Stop
 
 # Keys whose prompt_toolkit name is not ours.
-_NAMED = ("pageup",)
+_NAMED = ("pageup", "enter")
 
 
 @Condition
@@ -37,6 +37,9 @@ class Bindings:
         self._suspend = suspend
         self._interrupts = interrupts
         self.shortcuts: Mapping[str, str] = {}
+        # What stood in the line at first, and whether the line was empty since then.
+        self.given = ""
+        self.emptied = False
 
     def asking(self) -> KeyBindingsBase:
         """Return the keys of the prompt for a message."""
@@ -44,10 +47,11 @@ class Bindings:
 
         @keys.add("c-c")
         def _(event: KeyPressEvent) -> None:
-            if self._interrupts.press():
+            if self._interrupts.press(line=event.current_buffer.text, given=self.given):
                 _leave(event, Leave(interrupted=True))
             else:
                 event.current_buffer.reset()
+                self.emptied = True
 
         return ConditionalKeyBindings(keys, ~is_searching)
 
@@ -123,10 +127,10 @@ class Bindings:
 
     def _shortcut(self, name: str) -> Callable[[KeyPressEvent], None]:
         def act(event: KeyPressEvent) -> None:
-            text = self.shortcuts.get(name, "")
+            text = self.shortcuts[name]
             if text.endswith(" "):
                 event.current_buffer.insert_text(text)
-            elif text:
+            else:
                 _leave(event, Send(text))
 
         return act

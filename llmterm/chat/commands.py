@@ -69,6 +69,11 @@ class Commands:
         words = [line.split(maxsplit=1)[0] for line in text.splitlines() if line.strip()]
         return bool(words) and all(word.startswith("/") and "/" not in word[1:] for word in words)
 
+    @classmethod
+    def replaces(cls, line: str, text: str) -> bool:
+        """Tell whether `text`, a command, was typed in the place of a `line` that is a message."""
+        return bool(line.strip()) and cls.is_command(text) and not cls.is_command(line)
+
     async def run(self, text: str) -> None:
         """Run the commands that `text` holds, one a line. Raises UsageError for one that does not exist."""
         for line in text.splitlines():

@@ -12,9 +12,13 @@ _TWICE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A message, a command, or, while an answer is at rest, a word of guidance."""
+    """A message, a command, or, while an answer is at rest, a word of guidance.
+
+    `emptied` says that what stood in the line at first was emptied, and not only written over.
+    """
 
     text: str
+    emptied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +77,27 @@ class Prompt(Protocol):
         """Show the pause line, anew when it changes, and wait for what is to become of the answer.
 
         `shortcuts` are keys that, on an empty line, send a text; one that ends in a blank is put into the line.
+        A text that is empty asks for the next of the messages that wait.
         """
         ...
 
 
 class Interrupts:
-    """Counts Ctrl-C: one stops what goes on, a second within two seconds leaves."""
+    """Counts Ctrl-C: one stops what goes on, a second within two seconds leaves. Emptying a line is neither."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._last: float | None = None
 
-    def press(self) -> bool:
-        """Note a Ctrl-C; return whether it is the second."""
+    def press(self, *, line: str = "", given: str = "") -> bool:
+        """Note a Ctrl-C on a line that began as `given`; return whether it is the second.
+
+        One that was given back is not what the user types: right after the Ctrl-C that stopped the answer, the second
+        one leaves all the same.
+        """
+        if line.strip() and line != given:
+            self._last = None
         now = self._clock()
         second = self._last is not None and now - self._last <= _TWICE
-        self._last = now
+        self._last = None if line.strip() else now
         return second

@@ -32,6 +32,7 @@ class LinePrompt:
         self._interrupts = interrupts
         self._complete = complete
         self.unsent = ""
+        self._given = ""
         # What was sent in this chat, and which of it stands in the line.
         self._sent: list[str] = []
         self._at = 0
@@ -41,40 +42,44 @@ class LinePrompt:
         yield from ()
 
     async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Leave:
+        emptied = False
         while True:
             self._write("> ")
             decision = await self._line(text, at_rest=False, shortcuts=shortcuts)
             if isinstance(decision, Send):
-                self._sent.append(decision.text)
-            if isinstance(decision, Send | Leave):
+                self._sent += [decision.text] if decision.text else []
+                return Send(decision.text, emptied or decision.emptied)
+            if isinstance(decision, Leave):
                 return decision
-            text = ""  # Ctrl-C empties the line
+            text, emptied = "", True  # Ctrl-C empties the line
 
     async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
         self._write(clean(line()).replace("\n", "\r\n") + "\r\n> ")
         return await self._line(text, at_rest=True, shortcuts=shortcuts)
 
     async def _line(self, text: str, *, at_rest: bool, shortcuts: Mapping[str, str]) -> Decision:
-        line = self.unsent = text
+        line = self.unsent = self._given = text
+        emptied = False
         self._at, self._draft = len(self._sent), ""
         self._echo(line)
         async with self._keys:
             while True:
                 key = await get_apart(self._keys)
-                meant = shortcuts.get(key.text or key.name, "") if not line.strip() else ""
-                if meant.endswith(" "):
+                meant = shortcuts.get(key.text or key.name) if not line.strip() else None
+                if meant is not None and meant.endswith(" "):
                     self._echo(meant)
                     line = meant
                     continue
-                if meant:
+                if meant is not None:
                     self._write("\r\n")
-                    return Send(meant)
+                    return Send(meant, emptied)
                 decision = self._decision(key, line, at_rest=at_rest)
                 if decision is not None:
                     self._write("\r\n")
-                    return decision
+                    return Send(decision.text, emptied) if isinstance(decision, Send) else decision
                 line = await self._completed(line) if key.name == "tab" else self._edit(key, line)
                 self.unsent = line if at_rest else ""
+                emptied |= not line.strip()
 
     def _decision(self, key: Key, line: str, *, at_rest: bool) -> Decision | None:
         empty = not line.strip()
@@ -86,7 +91,10 @@ class LinePrompt:
             case "eof":
                 return Send(line)
             case "c-c":
-                return Leave(interrupted=True) if self._interrupts.press() else Stop(line)
+                # At a pause it ends the answer, and what is typed stays.
+                typed = "" if at_rest else line
+                leaves = self._interrupts.press(line=typed, given=self._given)
+                return Leave(interrupted=True) if leaves else Stop(line)
             case "space" if at_rest and empty:
                 return Resume()
             case "escape" if at_rest:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from prompt_toolkit.application import get_app
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
@@ -100,15 +101,26 @@ class TerminalPrompt:
         self.unsent = ""
 
     async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Compose | Leave:
-        self._bindings.shortcuts = shortcuts
+        self._begin(text, shortcuts)
         result = await self._asking.prompt_async(
             [("class:mark", "> ")], default=text, set_exception_handler=False, handle_sigint=False
         )
         await _renderer(self._asking).gone()
-        if isinstance(result, Send | Compose | Leave):
+        if isinstance(result, Send):
+            return self._sent(result.text)
+        if isinstance(result, Compose | Leave):
             return result
         self._echo(result.strip())  # a SPACE that came too late to pause an answer is no part of it
-        return Send(result)
+        return self._sent(result)
+
+    def _begin(self, text: str, shortcuts: Mapping[str, str]) -> None:
+        self._bindings.shortcuts, self._bindings.given, self._bindings.emptied = shortcuts, text, False
+
+    def _sent(self, text: str) -> Send:
+        return Send(text, self._bindings.emptied)
+
+    def _note_empty(self, buffer: Buffer) -> None:
+        self._bindings.emptied |= not buffer.text.strip()
 
     def warm(self) -> Iterator[None]:
         self._pause_session()
@@ -118,7 +130,7 @@ class TerminalPrompt:
         session = self._pause_session()
         renderer = _renderer(session)
         renderer.tallest = 0
-        self._bindings.shortcuts = shortcuts
+        self._begin(text, shortcuts)
         try:
             return await self._pause(session, line, text)
         except asyncio.CancelledError:
@@ -137,7 +149,9 @@ class TerminalPrompt:
             handle_sigint=False,
         )
         await _renderer(session).gone()
-        return Send(result) if isinstance(result, str) else result
+        if isinstance(result, Send):
+            return self._sent(result.text)
+        return self._sent(result) if isinstance(result, str) else result
 
     def _wrapped(self, text: str) -> str:
         """Break lines that prompt_toolkit would cut off."""
@@ -168,6 +182,7 @@ class TerminalPrompt:
             erase_when_done=True,
         )
         session.app.renderer = ReflowRenderer(session.app, window=self._window, reflows=self._reflows)
+        session.default_buffer.on_text_changed += self._note_empty
         session.app.ttimeoutlen = _ESCAPE_BYTES
         session.app.timeoutlen = _ESCAPE_ENTER
         return session

@@ -26,12 +26,13 @@ class Redoing:
         echo: Callable[[str], None],
         ask: Callable[[Message], Awaitable[bool]],
         attach: Callable[[Sequence[Attachment]], None],
+        give_back: Callable[[str], None],
         restore: Callable[[], Awaitable[bool]],
     ) -> None:
         """`echo` shows what the user has said; `note` says what stands below the prompt, where nothing does.
 
         `ask` has a question answered, without giving its text back; `attach` has attachments of an earlier question go
-        with the next one, and only these.
+        with the next one, and only these. `give_back` puts a text into the line.
         `restore` takes back what was changed of an answer at rest, and says whether there is one.
         """
         self._session = session
@@ -40,6 +41,7 @@ class Redoing:
         self._echo = echo
         self._ask = ask
         self._attach = attach
+        self._give_back = give_back
         self._restore = restore
 
     def commands(self) -> list[Command]:
@@ -54,7 +56,7 @@ class Redoing:
         """Put the last question back into the line, to be asked in its own place."""
         self._session.restore()
         question = self._session.set_aside(left=lambda: self._attach(()))
-        self._session.draft = question.text
+        self._give_back(question.text)
         self._attach(question.attachments)
         self._note(EDITING)
 

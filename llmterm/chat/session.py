@@ -24,14 +24,13 @@ def _nothing() -> None:
 class ChatSession:
     """One conversation, kept as it happens. It has no record, and no `id`, before its first question.
 
-    `draft` is what the next prompt begins with, `asked` the question that is being answered.
+    `asked` is the question that is being answered.
     """
 
     def __init__(self, store: SessionStore, *, system: str) -> None:
         self.store = store
         self.id: str | None = None
         self.title = ""
-        self.draft = ""
         self.asked: Message | None = None
         self._whole = Conversation(system=system)
         # How many messages the next question follows, where some are set aside, and what is done once none are.

@@ -75,15 +75,18 @@ def bar(
     attached: Sequence[str] = (),
     long: bool = False,
     editing: bool = False,
+    held: int = 0,
 ) -> str:
     """Return the line below a prompt: who answers, the tokens of the conversation and their price, its title.
 
     The tokens are those that the last answer was asked with, and itself: what the next question takes along.
+    `held` is how many messages wait that are not sent by themselves.
     """
     segments = [segment for message in messages for segment in message.segments]
     parts = [label]
     # What can be done comes first: a narrow window cuts the end.
     parts += [EDITING] if editing else []
+    parts += [f"Enter takes the next of {held} queued"] if held else []
     parts += ["PageUp reads the answer"] if long else []
     if messages and messages[-1].status == "interrupted":
         parts.append("/continue goes on with the answer")

@@ -12,7 +12,7 @@ from llmterm.chat.status import Total, count, total
 from llmterm.errors import UsageError
 
 _KEYS = (
-    ("Enter", "sends; on an empty line nothing"),
+    ("Enter", "sends; on an empty line takes the next message that waits after a stop"),
     ("Alt-Enter", "begins a new line (in vi mode: Esc, o)"),
     ("Up, Down", "earlier messages that begin like the line; Ctrl-R searches in all"),
     ("Ctrl-X Ctrl-E", "opens the line in your editor"),
@@ -25,7 +25,7 @@ _KEYS = (
 _STREAMING = (
     ("SPACE", "pauses, on an empty line; Ctrl-SPACE on any"),
     ("text, Enter", "queues the next message; Up takes it back to edit it"),
-    ("Esc, Ctrl-C", "stops the answer, and keeps what there is"),
+    ("Esc, Ctrl-C", "stops the answer, and keeps what there is; what is queued is then sent one by one, by you"),
 )
 
 
