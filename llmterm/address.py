@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import base64
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
-IPAddress: TypeAlias = IPv4Address | IPv6Address
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+    IPAddress: TypeAlias = IPv4Address | IPv6Address
 
 
 def joined(base_url: str, path: str) -> str:
@@ -37,7 +39,7 @@ def basic(url: str) -> dict[str, str]:
     if not (parts.username or parts.password):
         return {}
     pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    return {"authorization": f"Basic {base64.b64encode(pair.encode('utf-8', 'surrogateescape')).decode()}"}
 
 
 def without_user(url: str) -> str:
@@ -64,7 +66,8 @@ def secret_parts(url: str) -> list[str]:
     except ValueError:
         return []
     said = [value for name, value in parse_qsl(parts.query) if not _is_harmless(name)]
-    return [each for each in (parts.password or "", unquote(parts.password or ""), *said) if each]
+    user = [unquote(parts.password or ""), basic(url).get("authorization", "").removeprefix("Basic ")]
+    return [each for each in (parts.password or "", *user, *said) if each]
 
 
 def _is_harmless(name: str) -> bool:
@@ -74,6 +77,8 @@ def _is_harmless(name: str) -> bool:
 
 def ip_of(host: str) -> IPAddress | None:
     """Return the address that a host is, in any of the ways in which it is written; None for a name."""
+    from ipaddress import IPv4Address, ip_address  # not with the program, which mostly asks no address at all
+
     bare = host.strip("[]")
     try:
         address = ip_address(bare)

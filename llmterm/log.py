@@ -41,15 +41,16 @@ class _Quiet(logging.FileHandler):
 
 
 class _JsonLines(logging.Formatter):
-    def __init__(self, *, text: bool) -> None:
+    def __init__(self, *, text: bool, redact: Callable[[str], str]) -> None:
         super().__init__()
         self._text = text
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         fields = getattr(record, "fields", {})
         shown = {name: self._shown(value) for name, value in fields.items()}
-        return json.dumps({"at": at, "event": record.getMessage(), **shown}, default=str)
+        return self._redact(json.dumps({"at": at, "event": record.getMessage(), **shown}, default=str))
 
     def _shown(self, value: object) -> object:
         if not isinstance(value, Said):
@@ -57,8 +58,10 @@ class _JsonLines(logging.Formatter):
         return str(value.words) if self._text else f"[{len(value.words)} characters]"
 
 
-def to_file(folder: Path, *, text: bool) -> Callable[[], None]:
+def to_file(folder: Path, *, text: bool, redact: Callable[[str], str] = str) -> Callable[[], None]:
     """Write the log to a file in `folder` from now on, with what was said if `text`; return what ends that.
+
+    Every line goes through `redact`, which knows the keys.
 
     Raises OSError.
     """
@@ -68,7 +71,7 @@ def to_file(folder: Path, *, text: bool) -> Callable[[], None]:
         path.replace(path.with_suffix(".old.jsonl"))
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
     handler = _Quiet(path, encoding="utf-8")
-    handler.setFormatter(_JsonLines(text=text))
+    handler.setFormatter(_JsonLines(text=text, redact=redact))
     level = _logger.level
     _logger.addHandler(handler)
     _logger.setLevel(logging.DEBUG)

@@ -26,6 +26,7 @@ LAYERS = [
         "marker",
         "progress",
         "pulse",
+        "redaction",
         "seam",
         "segment",
         "states",

@@ -11,6 +11,20 @@ from llmterm.assembly.launch import Launch, launch, store
 from llmterm.assembly.listing import models
 from llmterm.assembly.pulling import pull
 from llmterm.assembly.roster import registry
+from llmterm.assembly.secrets import secrets_of
 from llmterm.assembly.streams import notice, piped
 
-__all__ = ["Launch", "ask", "chat", "debug_log", "launch", "models", "notice", "piped", "pull", "registry", "store"]
+__all__ = [
+    "Launch",
+    "ask",
+    "chat",
+    "debug_log",
+    "launch",
+    "models",
+    "notice",
+    "piped",
+    "pull",
+    "registry",
+    "secrets_of",
+    "store",
+]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.roster import cached, registry
-from llmterm.assembly.streams import Output, let_go, notice
+from llmterm.assembly.streams import Output, let_go
 from llmterm.conversation import Conversation
 from llmterm.errors import UsageError
 from llmterm.sessions import StoredSession
@@ -32,12 +32,14 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
         )
     asked, said = question(words, data, Path.cwd())
     sessions = store(launch.environ)
-    providers = registry(launch.settings, launch.environ, wrap=cached(launch.settings, sessions))
+    providers = registry(
+        launch.settings, launch.environ, wrap=cached(launch.settings, sessions), secrets=launch.secrets
+    )
     signals = Signals()
     me = asyncio.current_task()
     assert me is not None
     signals.install(me)
-    output = Output(sys.stdout, sys.stderr)
+    output = Output(sys.stdout, sys.stderr, launch.secrets)
     try:
         launch = await with_model(launch, providers)
         provider = providers.get(launch.provider)
@@ -48,7 +50,7 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
         for line in said:
             output.notice(line)
         if preparation and sys.stderr.isatty():
-            notice(f"{preparation} …")
+            output.notice(f"{preparation} …")
         await Ask(
             provider=provider,
             store=sessions,

@@ -51,7 +51,7 @@ async def chat(
     queue: asyncio.Queue[Key] = asyncio.Queue()
     source = TerminalKeys(queue=queue)
     sessions = store(launch.environ)
-    providers = providers or registry(settings, launch.environ, wrap=cached(settings, sessions))
+    providers = providers or registry(settings, launch.environ, wrap=cached(settings, sessions), secrets=launch.secrets)
     signals = Signals()
     me = asyncio.current_task()
     assert me is not None
@@ -121,7 +121,7 @@ def _build(
         named=launch.named,
         theme=settings.chat.theme,
     )
-    view = look.view(lambda: look.theme(choices.theme, source.background))
+    view = look.view(lambda: look.theme(choices.theme, source.background), launch.secrets.redact)
     window = WindowSize(size, time.monotonic, settles=look.settles)
     return Chat(
         registry=providers,
@@ -234,7 +234,16 @@ def _outside(launch: Launch, look: Look, terminal: Terminal, signals: Signals, v
 
         return doctor.lines(await doctor.examine(launch.settings, environ, ask_terminal=False))
 
-    return Outside(edit=edit, page=page, copy=copy, paste=paste, examine=examine, suspend=suspend, folder=Path.cwd())
+    return Outside(
+        edit=edit,
+        page=page,
+        copy=copy,
+        paste=paste,
+        examine=examine,
+        suspend=suspend,
+        folder=Path.cwd(),
+        mask=launch.secrets.mask,
+    )
 
 
 async def _hotkeys(settings: Settings, queue: asyncio.Queue[Key], stack: AsyncExitStack) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from llmterm import config
-from llmterm.address import is_loopback
+from llmterm.address import is_loopback, secret_parts
 from llmterm.config import Settings
 from llmterm.errors import LlmtermError
 from llmterm.providers.weights import MODELS_FOLDER, available, default_model, pulled
+from llmterm.redaction import redact
 from llmterm.sessions import SessionStore
 
 _SECONDS = 0.5
@@ -99,4 +100,4 @@ def _ollama_models(url: str) -> list[str]:
     parts = urlsplit(url)
     if not is_loopback(parts.hostname or "") or parts.scheme != "http":
         return []
-    return list(models(tags(url, _SECONDS)))
+    return [redact(name, secret_parts(url)) for name in models(tags(url, _SECONDS))]

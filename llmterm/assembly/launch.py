@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from llmterm import config
 from llmterm.assembly.roster import registry
+from llmterm.assembly.secrets import known_secrets
 from llmterm.config import Settings
 from llmterm.messages import Options
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.providers.weights import MODELS_FOLDER, available
+from llmterm.redaction import Secrets
 from llmterm.sessions import SessionStore
 
 _MOMENT = 0.2  # seconds
@@ -27,6 +29,7 @@ class Launch:
     provider: str
     model: str
     named: bool = False
+    secrets: Secrets = field(default_factory=Secrets, repr=False)
 
     @property
     def options(self) -> Options:
@@ -43,6 +46,7 @@ def launch(
 ) -> Launch:
     """Decide on the provider and the model. Raises UsageError or ConfigError."""
     named = provider is not None or model is not None
+    secrets = known_secrets(settings, environ)
     if provider is not None and provider not in settings.providers.names and "/" in provider:
         provider, _, given = provider.partition("/")
         model = model or given
@@ -61,8 +65,9 @@ def launch(
         settings=settings,
         environ=environ,
         provider=name,
-        model=model or registry(settings, environ).default_model(name),
+        model=model or registry(settings, environ, secrets=secrets).default_model(name),
         named=named,
+        secrets=secrets,
     )
 
 

@@ -82,12 +82,12 @@ class Look:
             case _:
                 return of_colorfgbg(self.hint) or "dark"
 
-    def view(self, theme: Callable[[], ThemeName]) -> View:
-        """Return the view; `theme` is asked again for every answer."""
+    def view(self, theme: Callable[[], ThemeName], redact: Callable[[str], str]) -> View:
+        """Return the view; `theme` is asked again for every answer, `redact` is for the program's own lines."""
         if self.plain:
             from llmterm.chat.plainview import PlainView
 
-            return PlainView(write=write)
+            return PlainView(write=write, redact=redact)
         from llmterm.chat.view import MarkdownView
         from llmterm.render.cells import cell_len
         from llmterm.render.markdown import MarkdownRenderer
@@ -108,6 +108,7 @@ class Look:
             size=size,
             renderer=renderer,
             color=self.color,
+            redact=redact,
         )
 
 

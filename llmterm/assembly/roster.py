@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 
 from llmterm import config
 from llmterm.address import basic, is_loopback
+from llmterm.assembly.secrets import known_secrets
 from llmterm.config import RemoteSettings, Settings
 from llmterm.errors import ConfigError
 from llmterm.messages import Usage
 from llmterm.providers import Provider
 from llmterm.providers.registry import Entry, ProviderRegistry
 from llmterm.providers.weights import MODELS_FOLDER, default_model
+from llmterm.redaction import Secrets
 from llmterm.sessions import SessionStore
 
 if TYPE_CHECKING:
@@ -49,11 +51,16 @@ def registry(
     *,
     wrap: Callable[[Provider], Provider] = _bare,
     default: Callable[[], str] = str,
+    secrets: Secrets | None = None,
 ) -> ProviderRegistry:
-    """Return all providers that can be asked for; `wrap` is put around each, `default` names the usual one."""
+    """Return all providers that can be asked for; `wrap` is put around each, `default` names the usual one.
+
+    `secrets` are told of the keys that are found while a provider is built.
+    """
+    known = known_secrets(settings, environ) if secrets is None else secrets
 
     def entry(name: str, remote: RemoteSettings) -> Entry:
-        return Entry(build=lambda: wrap(_remote(name, remote, settings, environ)), model=remote.model)
+        return Entry(build=lambda: wrap(_remote(name, remote, settings, environ, known)), model=remote.model)
 
     providers = settings.providers
     remotes = {name: remote for name in providers.names if (remote := providers.remote(name))}
@@ -70,7 +77,9 @@ def registry(
     )
 
 
-def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapping[str, str]) -> Provider:
+def _remote(
+    name: str, remote: RemoteSettings, settings: Settings, environ: Mapping[str, str], secrets: Secrets
+) -> Provider:
     from llmterm.providers.http import HttpProvider
     from llmterm.providers.lessons import Lessons
     from llmterm.transport import Proxies, Transport
@@ -79,6 +88,7 @@ def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapp
     keys = [secret.get_secret_value() for secret in config.secrets(name, settings, environ)]
     if (keys or basic(base_url)) and not remote.allow_http:
         _refuse_clear_text(name, "key" if keys else "password", base_url)
+    secrets.add(*keys)
     needs_key = config.key_hint(name, settings, environ)
     endpoint = _endpoint(name, remote, settings, keys)
     transport = Transport(proxies=Proxies.of(environ))
@@ -104,6 +114,7 @@ def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapp
             cost=cost,
             lessons=lessons,
             attachments=remote.attachments,
+            secrets=secrets,
             api_version=version,
         )
     return HttpProvider(
@@ -116,6 +127,7 @@ def _remote(name: str, remote: RemoteSettings, settings: Settings, environ: Mapp
         cost=cost,
         lessons=lessons,
         attachments=remote.attachments,
+        secrets=secrets,
     )
 
 

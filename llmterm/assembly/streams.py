@@ -12,18 +12,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
+from llmterm.assembly.secrets import secrets_of
 from llmterm.errors import UsageError
+from llmterm.redaction import Secrets
 
 # What can come on standard input: as much as a file may have.
 MOST_BYTES = 50 * 1024 * 1024
 
 
-def notice(line: str) -> None:
-    """Say a line on standard error. It may hold what a server has said: nothing in it is executed."""
+def notice(line: str, secrets: Secrets | None = None) -> None:
+    """Say a line on standard error. It may hold what a server has said: nothing in it is executed.
+
+    No secret is in it; where none are given, they are those of the process's environment and of its settings.
+    """
     from llmterm.render.sanitize import clean
 
+    known = secrets_of(os.environ) if secrets is None else secrets
     with suppress(OSError):
-        sys.stderr.write(f"llmterm: {clean(line)}\n")
+        sys.stderr.write(f"llmterm: {known.redact(clean(line))}\n")
 
 
 def open_closed() -> None:
@@ -82,7 +88,8 @@ class Output:
     What is thought and what is said begins on a line of its own, and the text ends with its line.
     """
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
+    def __init__(self, out: TextIO, err: TextIO, secrets: Secrets) -> None:
+        self._secrets = secrets
         self._write = _writer(out)
         self._write_beside = _writer(err)
         self._together = out.isatty() and err.isatty()
@@ -105,7 +112,7 @@ class Output:
     def notice(self, line: str) -> None:
         self._begin_beside()
         self._end_thinking()
-        notice(line)
+        notice(line, self._secrets)
 
     def end(self) -> None:
         """End the lines that are not ended. Raises OSError."""

@@ -57,7 +57,8 @@ class Outside:
 
     `edit` gives a text back as the user's editor left it, `page` shows one in the pager, `copy` puts one into the
     clipboard and says where that is, `paste` gives what is in there, a text or an image. `examine` gives the lines
-    of a doctor's report. `suspend` stops the program as Ctrl-Z does. Relative paths begin in `folder`.
+    of a doctor's report. `suspend` stops the program as Ctrl-Z does. Relative paths begin in `folder`. `mask` hides the
+    program's secrets in what is given away.
     """
 
     edit: Callable[[str], Awaitable[str]]
@@ -67,6 +68,7 @@ class Outside:
     examine: Callable[[], Awaitable[list[str]]]
     suspend: Callable[[], None]
     folder: Path
+    mask: Callable[[str], str]
 
 
 class Chat:
@@ -442,6 +444,7 @@ class Chat:
             session=session,
             pausing=self._pausing,
             folder=outside.folder,
+            mask=outside.mask,
             say=say,
             copy=outside.copy,
             page=lambda text: outside.page(self._view.page(text)),

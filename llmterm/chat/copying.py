@@ -31,11 +31,16 @@ class Copying:
         session: ChatSession,
         pausing: Pausing,
         folder: Path,
+        mask: Callable[[str], str],
         say: Callable[[str], None],
         copy: Callable[[str], Awaitable[str]],
         page: Callable[[str], Awaitable[None]],
     ) -> None:
-        """`copy` puts a text into the clipboard and says where that is; `page` shows one in the user's pager."""
+        """`copy` puts a text into the clipboard and says where that is; `page` shows one in the user's pager.
+
+        `mask` hides the program's secrets in a session that is exported.
+        """
+        self._mask = mask
         self._session = session
         self._pausing = pausing
         self._folder = folder
@@ -97,9 +102,9 @@ class Copying:
         title = _NOT_IN_NAMES.sub("-", stored.title).strip("-.")[:_NAME_LENGTH]
         path = self._new_file(name or f"{title or stored.id}.md")
         if path.suffix == ".json":
-            self._write(path, json.dumps(export(stored), indent=2, ensure_ascii=False) + "\n")
+            self._write(path, self._mask(json.dumps(export(stored), indent=2, ensure_ascii=False)) + "\n")
         else:
-            self._write(path, markdown(stored))
+            self._write(path, self._mask(markdown(stored)))
 
     async def _page(self, what: str) -> None:
         if what not in ("", _ALL):

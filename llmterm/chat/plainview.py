@@ -13,8 +13,9 @@ from llmterm.render.sanitize import clean
 class PlainView:
     """Text as it comes and states in words: no colour, no cursor movement."""
 
-    def __init__(self, *, write: Callable[[str], None]) -> None:
+    def __init__(self, *, write: Callable[[str], None], redact: Callable[[str], str] = str) -> None:
         self._write = write
+        self._redact = redact
         self._renderer = PlainRenderer()
         self._fresh_line = True
         self._announced = False
@@ -87,7 +88,7 @@ class PlainView:
             self._write(text.replace("\n", "\r\n"))
 
     def _line(self, text: str) -> None:
-        self._put(clean(text) + "\n")
+        self._put(self._redact(clean(text)) + "\n")
 
     def _end_line(self) -> None:
         if not self._fresh_line:

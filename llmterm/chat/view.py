@@ -113,9 +113,11 @@ class MarkdownView:
         size: Callable[[], tuple[int, int]],
         renderer: Callable[[int], MarkdownRenderer],
         color: bool,
+        redact: Callable[[str], str] = str,
     ) -> None:
-        """`size` gives columns and rows; `renderer` makes a renderer for a width."""
+        """`size` gives columns and rows; `renderer` makes a renderer for a width; `redact` is for what is said."""
         self._screen = screen
+        self._redact = redact
         self._size = size
         self._make = renderer
         styles = ("\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m") if color else ("", "", "", "")
@@ -230,7 +232,7 @@ class MarkdownView:
 
     def say(self, line: str, *, error: bool = False) -> None:
         style = self._red if error else self._dim
-        lines = [row for part in clean(line).splitlines() for row in _hanging(part, self.columns)]
+        lines = [row for part in self._redact(clean(line)).splitlines() for row in _hanging(part, self.columns)]
         self._screen.paint([f"{style}{row}{self._plain}" for row in lines], [], [])
         self._screen.clear()
         self._displaced = True

@@ -86,7 +86,7 @@ def chat(
     if opened is not None and system is not None:
         opened = replace(opened, conversation=replace(opened.conversation, system=system))
     launch = assembly.launch(settings, os.environ, provider=provider, model=model)
-    with assembly.debug_log(settings, os.environ, text=debug_text):
+    with assembly.debug_log(launch, text=debug_text):
         text = " ".join(question or ()).strip()
         if not sys.stdin.isatty():
             if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):

@@ -64,6 +64,7 @@ def _print_session(given: str, form: Literal["json", "markdown"]) -> None:
     found = open_session(given, latest=False, peek=True)
     assert found is not None
     text = json.dumps(export_values(found), indent=2, ensure_ascii=False) if form == "json" else markdown(found)
+    text = assembly.secrets_of(os.environ, stored=True).mask(text)
     if sys.stdout.isatty():
         from llmterm.render.sanitize import clean
 

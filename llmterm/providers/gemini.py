@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from llmterm.errors import (
@@ -243,6 +243,7 @@ def provider(
     cost: Callable[[str, Usage], float | None] = free,
     lessons: Lessons | None = None,
     attachments: Sequence[str] | None = None,
+    secrets: Iterable[str] = (),
     api_version: str = "v1",
 ) -> HttpProvider:
     """Return an `HttpProvider` whose transport is google-genai over the real one.
@@ -261,4 +262,5 @@ def provider(
         cost=cost,
         lessons=lessons,
         attachments=attachments,
+        secrets=secrets,
     )

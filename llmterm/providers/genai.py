@@ -17,7 +17,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -294,7 +294,7 @@ def _exchange(call: Call, limits: StreamLimits) -> Iterator[_Exchange]:
     except LlmtermError:
         raise
     except Exception as error:
-        words = redact(_words(error), call.secrets)
+        words = _words(error, call.secrets)
         if exchange.frames is None and call.payload is not None:
             raise RequestRefusedError(f"{call.who}: google-genai does not send this: {words}", **about) from None
         raise ProtocolError(
@@ -304,6 +304,6 @@ def _exchange(call: Call, limits: StreamLimits) -> Iterator[_Exchange]:
         _EXCHANGE.reset(token)
 
 
-def _words(error: Exception) -> str:
-    first, *_ = str(error).splitlines() or [""]
+def _words(error: Exception, secrets: Iterable[str] = ()) -> str:
+    first, *_ = redact(str(error), secrets).splitlines() or [""]
     return first[:_MAX_WORDS] or type(error).__name__

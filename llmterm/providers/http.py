@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from llmterm.providers.lessons import Lessons
 from llmterm.providers.patient import PatientStream
 from llmterm.providers.stream import WireStream
 from llmterm.providers.wire import Wire
+from llmterm.redaction import redact
 from llmterm.transport import Call, Endpoint, FrameStream, Transport
 
 # What asking for the list of models may take, in seconds.
@@ -50,11 +51,12 @@ class HttpProvider:
         cost: Callable[[str, Usage], float | None] = free,
         lessons: Lessons | None = None,
         attachments: Sequence[str] | None = None,
+        secrets: Iterable[str] = (),
     ) -> None:
         """`needs_key` is the hint of the error that a missing key is, "" where it is none.
 
         `known` are models that the provider does not list itself. `attachments` are the kinds that all of its models
-        take, None what is known of each.
+        take, None what is known of each. `secrets` are to be kept out of what the server says, beside the key in use.
         """
         self.name = endpoint.name
         self.cost = cost
@@ -66,6 +68,7 @@ class HttpProvider:
         self._known = known
         self._lessons = lessons or Lessons()
         self._attachments = attachments
+        self._secrets = secrets
 
     def continuation(self, model: str) -> Continuation:
         if self._lessons.knows("no_prefill", self.name, model):
@@ -133,7 +136,7 @@ class HttpProvider:
             url=joined(self._base_url, wire.path(request)),
             payload=wire.payload(request),
             headers=self._headers(key),
-            secrets=(key,),
+            secrets=(key, *self._secrets),
             framing=wire.framing,
         )
 
@@ -146,10 +149,11 @@ class HttpProvider:
             who=self.name,
             url=joined(self._base_url, self._wire.models_path),
             headers=self._headers(key),
-            secrets=(key,),
+            secrets=(key, *self._secrets),
         )
         listed = self._wire.models(await self._transport.fetch(call, limits))
-        return [*listed, *(each for each in self._known if each not in listed)]
+        named = [redact(each, call.secrets) for each in listed]
+        return [*named, *(each for each in self._known if each not in named)]
 
     async def _nearest(self, model: str, key: str) -> str:
         """Return a hint that names what there is instead of `model`."""

@@ -7,7 +7,7 @@ literally. Here is also what the lines of a download say.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from llmterm.errors import ServerError
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
 from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, number, reason
+from llmterm.redaction import redact
 from llmterm.transport import Embedded, error_words
 from llmterm.untrusted import MOST_BYTES, count
 
@@ -112,14 +113,14 @@ def pull_payload(model: str) -> dict[str, Any]:
     return {"model": model, "stream": True}
 
 
-def pull_progress(frame: Frame) -> PullProgress:
+def pull_progress(frame: Frame, secrets: Iterable[str] = ()) -> PullProgress:
     """Return what one line says. Raises ServerError if the download failed, MalformedFrameError for no JSON."""
     line = decoded(frame)
     if line.get("error"):
-        said = error_words(frame.data) or "the server reports an error"
+        said = error_words(frame.data, secrets) or "the server reports an error"
         raise ServerError(f"ollama: {said}", provider="ollama")
     return PullProgress(
-        status=_text(line.get("status")),
+        status=redact(_text(line.get("status")), secrets),
         digest=_text(line.get("digest")),
         completed=count(line.get("completed"), MOST_BYTES),
         total=count(line.get("total"), MOST_BYTES),

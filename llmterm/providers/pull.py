@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from llmterm.address import basic, joined
+from llmterm.address import basic, joined, secret_parts
 from llmterm.errors import ConfigError, ModelNotFoundError, NetworkError, ProtocolError, ServerError
 from llmterm.framing import Frame
 from llmterm.messages import StreamLimits
@@ -50,6 +50,7 @@ async def pull_ollama(
         headers=basic(base_url),
         payload=pull_payload(name),
         model=name,
+        secrets=secret_parts(base_url),
         framing="ndjson",
     )
     silence = None if limits.chunk_timeout is None else max(limits.chunk_timeout, _OLLAMA_SILENCE)
@@ -58,7 +59,7 @@ async def pull_ollama(
     try:
         while frames := await stream.read():
             for frame in frames:
-                progress = _progress(frame, name)
+                progress = _progress(frame, call)
                 if progress is None:
                     continue
                 stream.content_came()
@@ -76,17 +77,17 @@ async def pull_ollama(
     )
 
 
-def _progress(frame: Frame, name: str) -> PullProgress | None:
+def _progress(frame: Frame, call: Call) -> PullProgress | None:
     """Return what a line says; nothing for one that is no sense."""
     try:
-        return pull_progress(frame)
+        return pull_progress(frame, call.secrets)
     except MalformedFrameError:
         return None
     except ServerError as error:
         # So Ollama says that its library does not have the model.
         if "file does not exist" in error.message:
             hint = "check the name; https://ollama.com/library has them all"
-            raise ModelNotFoundError(error.message, hint=hint, provider="ollama", model=name) from None
+            raise ModelNotFoundError(error.message, hint=hint, provider="ollama", model=call.model) from None
         raise
 
 

@@ -1,11 +1,12 @@
 """HTTP and what makes it bearable: timeouts, retries, limits, errors in plain words, sockets that close at once."""
 
+from llmterm.redaction import redact
 from llmterm.transport.body import Embedded
 from llmterm.transport.breaker import Breaker
 from llmterm.transport.call import Call
 from llmterm.transport.client import FrameStream, Transport
 from llmterm.transport.endpoint import Endpoint
-from llmterm.transport.failures import QUOTA_HINT, error_words, redact
+from llmterm.transport.failures import QUOTA_HINT, error_words
 from llmterm.transport.keys import KeyRing
 from llmterm.transport.limits import RateLimits
 from llmterm.transport.proxies import Proxies

@@ -297,7 +297,7 @@ class Transport:
             provider=call.who,
             address=call.address,
             status=response.status_code,
-            request=request_id(response.headers),
+            request=request_id(response.headers, call.secrets),
         )
         return response
 

@@ -7,7 +7,7 @@ whichever of the shapes of error bodies it comes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -35,12 +35,12 @@ from llmterm.errors import (
     SummaryRefusedError,
 )
 from llmterm.messages import StreamLimits
+from llmterm.redaction import redact
 from llmterm.transport.call import Call
 from llmterm.transport.quota import codes, used_up
 from llmterm.untrusted import MOST_SECONDS, parsed, seconds
 
 _MAX_ERROR_WORDS = 500
-_SHORTEST_KEY = 6
 _LONGEST_ID = 100
 _LONGEST_HOST = 100
 # Where providers put the name of a request for their support.
@@ -136,8 +136,9 @@ def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError
     """Return the error that an HTTP status stands for, with the server's own words where it has any."""
     status = response.status_code
     said = error_words(body, call.secrets)
-    request = request_id(response.headers) or _request_id(body)
-    words = said or _page(body) or response.reason_phrase or "no reason given"
+    request = request_id(response.headers, call.secrets) or _request_id(body, call.secrets)
+    reason = redact(response.reason_phrase, call.secrets)[:_MAX_ERROR_WORDS]
+    words = said or _page(body) or reason or "no reason given"
     about = ", ".join(
         [f"HTTP {status}"]
         + ([f"model {call.model}"] if call.model else [])
@@ -154,7 +155,7 @@ def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError
             f"try again in {wait:.0f} s" if wait < 120 else f"try again in {wait / 60:.0f} min, or use another provider"
         )
     return kind(
-        f"{call.who}: {redact(words, call.secrets)} ({about})",
+        f"{call.who}: {words} ({about})",
         hint=hint,
         provider=call.who,
         model=call.model,
@@ -244,7 +245,7 @@ def _until(date: str) -> float | None:
     return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MOST_SECONDS)
 
 
-def error_words(body: bytes | str, secrets: tuple[str, ...] = ()) -> str:
+def error_words(body: bytes | str, secrets: Iterable[str] = ()) -> str:
     """Return what an error body says, in any of the shapes that providers use; "" if it says nothing readable.
 
     The secrets go before the length is cut: half a key is a secret, too.
@@ -273,27 +274,17 @@ def _page(body: bytes) -> str:
     return "a web page came instead of an answer" if body.lstrip()[:1] == b"<" else ""
 
 
-def request_id(headers: Mapping[str, str]) -> str:
+def request_id(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> str:
     """Return the name that the provider gave a request, "" where it gave none that can be shown."""
-    found = next(filter(None, map(headers.get, _REQUEST_IDS)), "")
+    found = redact(next(filter(None, map(headers.get, _REQUEST_IDS)), ""), secrets)
     return found if found.isprintable() and len(found) <= _LONGEST_ID else ""
 
 
-def _request_id(body: bytes) -> str:
+def _request_id(body: bytes, secrets: Iterable[str]) -> str:
     try:
         value = parsed(body)
     except ValueError:
         return ""
-    found = value.get("request_id") if isinstance(value, dict) else None
-    return found if isinstance(found, str) and found.isprintable() and len(found) <= _LONGEST_ID else ""
-
-
-def redact(text: str, secrets: tuple[str, ...]) -> str:
-    """Return `text` without the secrets: some servers repeat the key that they refuse.
-
-    What is shorter than any real key (local servers take anything) would only tear ordinary words apart.
-    """
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_KEY:
-            text = text.replace(secret, "***")
-    return text
+    given = value.get("request_id") if isinstance(value, dict) else None
+    found = redact(given, secrets) if isinstance(given, str) else ""
+    return found if found.isprintable() and len(found) <= _LONGEST_ID else ""

@@ -13,11 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import IPv6Address, ip_network
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
-from llmterm.address import IPAddress, ip_of, is_loopback, secret_parts
+from llmterm.address import ip_of, is_loopback
 from llmterm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from llmterm.address import IPAddress
 
 _KINDS = {"http": "http", "https": "https", "socks5": "socks5", "socks5h": "socks5h", "socks": "socks5"}
 _PORTS = {"http": 80, "https": 443}
@@ -64,11 +67,6 @@ class Proxies:
 
             said = {scheme: ("the system's settings", url) for scheme, url in getproxies().items()}
         return cls(said, tuple(re.split(r"[\s,]+", excluded[1])) if excluded else ())
-
-    @property
-    def secrets(self) -> list[str]:
-        """The passwords, which are not to be shown."""
-        return [secret for _, url in self._said.values() for secret in secret_parts(_with_scheme(url))]
 
     def proxy(self, url: str) -> Proxy | None:
         """Return the proxy on the way to `url`, None for a direct way. Raises ConfigError for one that is none."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from llmterm import __version__
 from llmterm.assembly.doctor.check import Check
 from llmterm.assembly.doctor.reach import reach_checks
 from llmterm.assembly.doctor.storage import configuration, storage_checks
 from llmterm.assembly.doctor.terminal import terminal_checks
+from llmterm.assembly.secrets import known_secrets
 from llmterm.config import Settings
 
 _LIBRARIES = ("httpx2", "prompt_toolkit", "rich", "markdown-it-py", "typer", "pydantic", "google-genai", "stamina")
@@ -27,13 +29,15 @@ async def examine(
     """
     found, file = configuration(environ)
     used = settings or found
-    return [
+    checks = [
         *_versions(),
         *await terminal_checks(used, environ, ask_terminal=ask_terminal),
         file,
         *storage_checks(environ),
         *await reach_checks(used, environ, everybody=everybody),
     ]
+    redact = known_secrets(used, environ, stored=True).redact
+    return [replace(check, value=redact(check.value), hint=redact(check.hint)) for check in checks]
 
 
 def _versions() -> Iterator[Check]:
