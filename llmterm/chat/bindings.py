@@ -14,6 +14,7 @@ from prompt_toolkit.filters import Condition, is_searching, vi_mode, vi_navigati
 from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyBindingsBase, KeyPressEvent
 
 from llmterm.chat.decision import Compose, Decision, Interrupts, Leave, Resume, Send, Stop
+from llmterm.chat.insertion import bind_typing
 
 # Keys whose prompt_toolkit name is not ours.
 _NAMED = ("pageup", "enter")
@@ -82,6 +83,7 @@ class Bindings:
 
     def _common(self) -> KeyBindings:
         keys = KeyBindings()
+        bind_typing(keys)
 
         @keys.add("enter", filter=written)
         def _(event: KeyPressEvent) -> None:
