@@ -297,6 +297,8 @@ class Reply:
             if segment.end_reason is EndReason.LENGTH:
                 break
             spent += segment.usage.output_tokens if segment.end > segment.start else 0
+            if segment.mode == "fresh":
+                break
         return spent
 
     def add(self, event: StreamEvent) -> Reply:

@@ -189,9 +189,12 @@ class OpenSegment:
 
 
 def _seam(before: str, mode: Mode) -> Seam | None:
-    """Return the seam of a continuation; its vocabulary is not for the start of a chat."""
-    if mode == "fresh":
+    """Return the seam of a continuation; its vocabulary is not for the start of a chat.
+
+    White space alone is no answer to go on with: it is asked for anew, and says it again.
+    """
+    if mode == "fresh" and not before:
         return None
     from llmterm.seam import Seam
 
-    return Seam(before, mode=mode)
+    return Seam(before, mode="prefill" if mode == "fresh" else mode)

@@ -190,6 +190,17 @@ async def test_thinking_that_was_cut_takes_nothing_of_the_limit() -> None:
     assert answer.left == [100, 100, 60]
 
 
+async def test_white_space_that_was_all_there_is_asked_for_anew() -> None:
+    """And stands there once."""
+    answer = Answer()
+    await answer.pause(2, "\n\n")
+    await answer.pause(10, "\n\nText ")
+    await answer.pause(1)
+
+    assert answer.turn.reply.text == "\n\nText text "
+    assert answer.left == [100, 100, 90]
+
+
 async def test_attempt_that_started_over_takes_nothing_of_the_limit() -> None:
     """Nothing of it is in the answer, which is tried again from where it was."""
     first = "Once there was a fox who lived by the river. "

@@ -123,7 +123,7 @@ def test_any_text_is_split_without_loss(text: str, written: list[str]) -> None:
 
 @given(st.lists(pieces, min_size=1, max_size=6))
 def test_answer_is_remembered_over_any_pauses(segments: list[list[str]]) -> None:
-    """Each goes on from the pieces of all before it but white space at their end, which is said again."""
+    """Each goes on from the pieces of all before it: behind the white space at their end, which it says first."""
     answers = Answers()
     answer = answers.begin(ask("Hi"))
     said: list[str] = []
@@ -136,8 +136,28 @@ def test_answer_is_remembered_over_any_pauses(segments: list[list[str]]) -> None
             return
         answer = answers.begin(going_on(ask("Hi"), text))
 
-        assert answer.pieces == split(text, said)
-        said = list(answer.pieces)
+        assert answer.pieces == said
+        assert text + answer.white == "".join(said)
+
+
+def test_white_space_is_said_with_the_first_text() -> None:
+    """Once; and not where the request lacks more than white space, or has to be sent as text."""
+    answers = Answers()
+    write(answers.begin(ask("a")), "f", "ox", ".\n", "\n")
+
+    answer = answers.begin(going_on(ask("a"), "fox."))
+    first = {"choices": [{"delta": {"content": "And"}}]}
+    wire = answer.noting(openai.wire())
+    said = [list(wire.parse(Frame("", json.dumps(first)))) for _ in range(2)]
+
+    assert said == [[TextDelta("\n\nAnd")], [TextDelta("And")]]
+    assert answer.pieces == ["f", "ox", ".\n", "\n", "And", "And"]
+    assert answers.begin(going_on(ask("a"), "fox")).white == ""
+    again = answers.begin(going_on(ask("a"), "fox"))
+    write(again, "\n")
+    again = answers.begin(going_on(ask("a"), "fox"))
+    again.without_white()
+    assert (again.pieces, again.white) == (["f", "ox"], "")
 
 
 def test_answers_to_other_questions_are_kept_apart() -> None:
@@ -214,6 +234,15 @@ async def test_answer_in_other_tokens_is_a_prompt_in_tokens() -> None:
 
     assert found == llama.tokens(HEAD, "A", "i", "ut", "i")
     assert llama.text(found) == HEAD + "Aiuti"
+
+
+async def test_prompt_in_tokens_can_be_had_always() -> None:
+    """For an answer that goes on behind white space, which the chat endpoint would not be told of."""
+    llama = Llama("Ai", "uti")
+
+    assert await tokens(llama, [{"role": "assistant", "content": "Aiuti"}], ["Ai", "uti"], always=True) == llama.tokens(
+        HEAD, "Ai", "uti"
+    )
 
 
 async def test_tokenizer_that_adds_spaces_gets_the_text() -> None:

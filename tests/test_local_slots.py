@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from llmterm.conversation import Conversation, continuation
-from llmterm.messages import Message, Options, Reply, Request, TextDelta
+from llmterm.framing import Frame
+from llmterm.messages import EndReason, Message, Options, Reply, Request, TextDelta, Usage, UsageReport
+from llmterm.providers import openai
 from llmterm.providers.local import LocalProvider
-from llmterm.providers.slot import Slot
+from llmterm.providers.slot import Slot, reporting
+from llmterm.providers.timings import Timings, timings
 from llmterm.providers.weights import available
 from llmterm.turn import Turn
 from tests.conftest import need
@@ -177,6 +180,56 @@ async def test_answer_for_which_there_is_no_room_goes_on_all_the_same() -> None:
     await provider.aclose()
 
 
+@pytest.mark.local
+@pytest.mark.timeout(180)
+async def test_answer_ends_at_its_limit_over_any_pauses(provider: LocalProvider) -> None:
+    """To the token and to the letter, wherever the pauses fall: in white space, too, which is not written twice."""
+    request = ask("Make a numbered list of three rivers, and end each line with a smiley.", tokens=30)
+    whole = Turn(provider, request)
+    whole.start()
+    await read(whole)
+
+    turn = await paused(provider, request, 1)
+    while turn.reason is EndReason.PAUSE:
+        turn.resume()
+        await read(turn, 2)
+        await turn.pause()
+        await read(turn)
+
+    assert turn.reply.text == whole.reply.text
+    assert turn.reason is whole.reason is EndReason.LENGTH
+    usages = [segment.usage for segment in turn.reply.segments]
+    assert sum(usage.output_tokens for usage in usages) == 30
+    assert not any(usage.estimated for usage in usages)
+
+
+PROGRESS = '{"choices": [], "prompt_progress": {"total": 50, "cache": %d, "processed": 9}}'
+COUNTED = '{"choices": [{"delta": {"content": "%s"}}], "timings": {"cache_n": 4, "prompt_n": 5, "predicted_n": 3}}'
+
+
+def test_engine_says_what_it_had_and_how_many_tokens_it_has_made() -> None:
+    """What it says first of a prompt counts, later its own work is there as well. Nonsense says nothing."""
+    holding = Slot().take(ask("a"))
+    parse = reporting(openai.wire(), holding).parse
+
+    before = [event for frame in (PROGRESS % 7, PROGRESS % 40, "{}", "[]") for event in parse(Frame("", frame))]
+    events = list(parse(Frame("", COUNTED % "Hi")))
+
+    assert (before, holding.had, holding.begun) == ([], 7, True)
+    assert events == [TextDelta("Hi"), UsageReport(Usage(input_tokens=9, output_tokens=3))]
+    for frame in ("{garbage", '{"timings": 5, "prompt_progress": []}', '{"timings": {"predicted_n": -1}}'):
+        assert timings(Frame("", frame)) == Timings()
+
+
+def test_answer_of_white_space_has_not_begun() -> None:
+    """It is asked for anew."""
+    holding = Slot().take(ask("a"))
+
+    list(reporting(openai.wire(), holding).parse(Frame("", COUNTED % "\\n ")))
+
+    assert not holding.begun
+
+
 def test_conversation_that_goes_on_is_here() -> None:
     """The answer continued, or the next question asked: what the slot holds is the beginning of it."""
     slot = Slot()
@@ -219,10 +272,29 @@ def test_new_conversation_is_new() -> None:
 def test_one_question_asked_twice_is_left_to_the_engine() -> None:
     """Which of the two answers goes on only the engine can see, by their words."""
     slot = Slot()
-    slot.take(ask("a"))
-    slot.take(ask("a"))
+    for _ in range(2):
+        slot.take(ask("a")).begun = True
 
     assert slot.place(answer_to(ask("a"), "x")) == "waiting"
+
+
+def test_question_that_came_to_nothing_is_remembered_as_it_began() -> None:
+    """However often it is asked, and whatever was asked meanwhile; once something came it is a question like others."""
+    slot = Slot()
+    slot.take(ask("a")).had = 5
+    slot.take(ask("b"))
+
+    assert slot.again(ask("b")) is slot.held
+    again = slot.again(ask("a"))
+    assert again is not None
+    assert again.had == slot.take(ask("a")).had == slot.take(ask("a")).had == 5
+    assert slot.again(ask("c")) is None
+    assert slot.place(answer_to(ask("b"), "x")) == "waiting"
+
+    assert slot.held is not None
+    slot.held.begun = True
+    assert slot.again(ask("a")) is None
+    assert slot.take(ask("a")).had is None
 
 
 def test_memory_of_conversations_that_wait_is_bounded() -> None:

@@ -10,6 +10,7 @@ act afterwards.
 What llama.cpp has computed for a conversation is kept while others are answered: a paused answer then goes on with the
 same numbers, and so with the same words. Computed anew, in a batch, they are rounded otherwise. For that it goes on in
 the same tokens, too: where its text would be read in others it is sent to the completion endpoint, which takes tokens.
+One that was paused before anything came is computed from where it began, as if nobody had asked.
 """
 
 from __future__ import annotations
@@ -20,23 +21,24 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llmterm.errors import LocalModelError, ProviderError
-from llmterm.messages import Continuation, Request, StreamLimits, Usage
+from llmterm.errors import LlmtermError, LocalModelError, ProviderError
+from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.attaching import Accepts, noted
 from llmterm.providers.openai import wire
-from llmterm.providers.pieces import Answer, Answers, completions, tokens
-from llmterm.providers.slot import Slot, question
+from llmterm.providers.pieces import Answer, Answers, Ask, completions, prompt_of, tokens
+from llmterm.providers.slot import Holding, Slot, question, reporting
 from llmterm.providers.stream import WireStream
+from llmterm.providers.timings import ASKED, timings
 from llmterm.providers.weights import default_threads, default_weights, find_model, pulled
 from llmterm.providers.wire import Wire
-from llmterm.transport import Call, Transport
+from llmterm.transport import Call, FrameStream, Transport
 
 # The path of a unix socket has room for 108 bytes on Linux and 104 elsewhere (sockaddr_un).
 _MAX_SOCKET_PATH = 100
@@ -71,9 +73,36 @@ class _Engine:
             secrets=(self.key,),
         )
 
+    def asking(self, limits: StreamLimits) -> Ask:
+        async def ask(path: str, body: Mapping[str, Any]) -> Any:
+            return await self.transport.fetch(self.call(path, body), limits)
+
+        return ask
+
     def call_for(self, request: Request, over: Wire, beside: Mapping[str, Any]) -> Call:
         body = {**self.sampling, **over.payload(request), **beside}
         return self.call(f"/v1{over.path(request)}", body, request.model)
+
+
+class _EngineStream:
+    """An answer of the engine. One that is closed before the engine has said how it begins is left to `leave`."""
+
+    def __init__(self, stream: WireStream, holding: Holding, leave: Callable[[], None]) -> None:
+        self._stream = stream
+        self._holding = holding
+        self._leave = leave
+
+    async def read(self) -> Sequence[StreamEvent]:
+        return await self._stream.read()
+
+    def rest(self) -> Sequence[StreamEvent]:
+        return self._stream.rest()
+
+    async def aclose(self) -> None:
+        if self._holding.had is None:
+            self._leave()
+        else:
+            await self._stream.aclose()
 
 
 class LocalProvider:
@@ -103,6 +132,7 @@ class LocalProvider:
         self._folder = folder
         self._engines: dict[Path, _Engine] = {}
         self._lock = asyncio.Lock()
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def continuation(self, model: str) -> Continuation:
         """llama.cpp continues a trailing assistant message literally."""
@@ -124,7 +154,7 @@ class LocalProvider:
         path = find_model(model, self._folder)
         return "" if path in self._engines else f"loading {path.stem}"
 
-    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> WireStream:
+    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> _EngineStream:
         request = noted(request, self.accepts(request.model))
         path = find_model(request.model, self._folder)
         engine = await self._engine(path)
@@ -133,19 +163,17 @@ class LocalProvider:
         answer = engine.answers.begin(request)
         aside = replace(patient, stream_timeout=_ASIDE_SECONDS)
         prompt = await self._prompt(engine, request, answer, aside)
-        place = engine.slot.place(request)
-        if place == "new" and engine.slot.held is not None:
-            await self._keep(engine, engine.slot.held, aside)
-        engine.slot.take(request)
-        beside = {} if place == "waiting" else {"id_slot": 0}
+        beside = {**ASKED, **await self._place(engine, request, prompt, aside)}
+        holding = engine.slot.take(request)
         if prompt is not None:
             over = completions(prompt)
+            call = engine.call_for(request, over, beside)
             # Whatever is wrong with that: as text the answer goes on all the same.
             with suppress(ProviderError):
-                frames = await engine.transport.open(engine.call_for(request, over, beside), patient)
-                return WireStream(frames, answer.noting(over))
-        frames = await engine.transport.open(engine.call_for(request, _WIRE, beside), patient)
-        return WireStream(frames, answer.noting(_WIRE))
+                return await self._begin(engine, call, answer.noting(over), holding, patient)
+        answer.without_white()
+        call = engine.call_for(request, _WIRE, beside)
+        return await self._begin(engine, call, answer.noting(_WIRE), holding, patient)
 
     def cost(self, model: str, usage: Usage) -> None:
         """There is no price."""
@@ -155,6 +183,10 @@ class LocalProvider:
         return [*([weights.stem] if weights else []), *(pulled(self._folder) if self._folder else [])]
 
     async def aclose(self) -> None:
+        for task in self._leaving:
+            task.cancel()
+        if self._leaving:
+            await asyncio.wait(self._leaving)
         async with self._lock:
             while self._engines:
                 _, engine = self._engines.popitem()
@@ -167,11 +199,58 @@ class LocalProvider:
         """Return the tokens that the answer goes on from, where it was written in others than its text is read in."""
         if answer.thought or len(answer.pieces) < 2:
             return None
+        *before, part = request.messages
+        whole = replace(request, messages=(*before, replace(part, text="".join(answer.pieces))))
+        ask = engine.asking(limits)
+        return await tokens(ask, _WIRE.payload(whole)["messages"], answer.pieces, always=bool(answer.white))
 
-        async def ask(path: str, body: Mapping[str, Any]) -> Any:
-            return await engine.transport.fetch(engine.call(path, body), limits)
+    async def _place(
+        self, engine: _Engine, request: Request, prompt: list[int] | None, limits: StreamLimits
+    ) -> Mapping[str, Any]:
+        """Have the slot hold what the answer to `request` begins from; return what the request has to say of it."""
+        slot = engine.slot
+        again = slot.again(request)
+        if again is not None and again.leaving is not None:
+            await asyncio.wait({again.leaving})
+        place = slot.place(request)
+        if again is not None and (again is slot.held or request.continuation is None):
+            if again is not slot.held:
+                await self._keep(engine, again.request, limits)
+            await self._rewind(engine, again, prompt, limits)
+            place = "here"
+        elif place == "new" and slot.held is not None:
+            await self._keep(engine, slot.held.request, limits)
+        return {} if place == "waiting" else {"id_slot": 0}
 
-        return await tokens(ask, _WIRE.payload(request)["messages"], answer.pieces)
+    async def _rewind(self, engine: _Engine, again: Holding, prompt: list[int] | None, limits: StreamLimits) -> None:
+        """Have the slot forget what it has computed for a request, but for what it had before.
+
+        By asking for a prompt that goes on with another token from there, and for no token of an answer.
+        """
+        read = prompt or await prompt_of(engine.asking(limits), _WIRE.payload(again.request)["messages"])
+        if again.had is None or read is None or again.had >= len(read) - 1:
+            return
+        other = 1 if read[again.had] == 0 else 0
+        body = {"prompt": [*read[: again.had], other], "max_tokens": 0, "id_slot": 0}
+        with suppress(ProviderError):
+            await engine.transport.fetch(engine.call("/v1/completions", body), limits)
+
+    async def _begin(
+        self, engine: _Engine, call: Call, wire: Wire, holding: Holding, limits: StreamLimits
+    ) -> _EngineStream:
+        opening = asyncio.ensure_future(engine.transport.open(call, limits))
+
+        def leave() -> None:
+            holding.leaving = asyncio.create_task(_left(opening, holding), name="llmterm-leave")
+            self._leaving.add(holding.leaving)
+            holding.leaving.add_done_callback(self._leaving.discard)
+
+        try:
+            frames = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            leave()
+            raise
+        return _EngineStream(WireStream(frames, reporting(wire, holding)), holding, leave)
 
     async def _keep(self, engine: _Engine, held: Request, limits: StreamLimits) -> None:
         """Have what the slot holds copied to the prompt cache: by asking its question again, for no token of an answer.
@@ -241,6 +320,17 @@ class LocalProvider:
         params.warmup = False
         params.fit_params = False  # its trial load takes longer than the load itself
         return xllamacpp.Server(params)
+
+
+async def _left(opening: Awaitable[FrameStream], holding: Holding) -> None:
+    """Close an answer that nobody waits for any more, once it is known what the slot had for it: it is begun anyway."""
+    with suppress(LlmtermError):
+        frames = await opening
+        try:
+            for frame in await frames.read() if holding.had is None else ():
+                holding.note(timings(frame))
+        finally:
+            await frames.aclose()
 
 
 async def _listening(host: str, base_url: str) -> None:

@@ -4,6 +4,9 @@ A model may write a text in other tokens than its tokenizer takes for it: "Ai" a
 was computed for the answer is of no use from there on, and the model reads something else than it wrote. So an answer
 that goes on is spelled in its pieces, and where these make other tokens than the text, `tokens` gives the prompt, and
 `completions` the wire that takes one. In memory, of the last few answers; unknown text is one piece.
+
+White space at the end of an answer is not in the request that goes on with it, as other providers take it amiss. Here
+it need not be written a second time: the answer goes on behind it, and says it first.
 """
 
 from __future__ import annotations
@@ -31,19 +34,28 @@ _CHAT = openai.wire(continuation="prefill")
 class Answer:
     """An answer that is being written: `pieces` has those it goes on from, and those that come."""
 
-    def __init__(self, asked: tuple[Message, ...], pieces: list[str], *, thought: bool) -> None:
+    def __init__(self, asked: tuple[Message, ...], pieces: list[str], *, thought: bool, white: str = "") -> None:
         self.question = asked
         self.pieces = pieces
         self.thought = thought
         """Whether there was thinking, which only the chat endpoint tells from the text."""
+        self.white = white
+        """White space at the end of the pieces, which the request lacks."""
+
+    def without_white(self) -> None:
+        """Leave the white space to be written again."""
+        self.pieces = split("".join(self.pieces).removesuffix(self.white), self.pieces)
+        self.white = ""
 
     def noting(self, wire: Wire) -> Wire:
-        """Return `wire`, with what it finds noted here."""
+        """Return `wire`, with what it finds noted here; the first text comes with the white space before it."""
 
         def parse(frame: Frame) -> Iterator[WireEvent]:
             for event in wire.parse(frame):
                 if isinstance(event, TextDelta):
                     self.pieces.append(event.text)
+                    event = replace(event, text=self.white + event.text)
+                    self.white = ""
                 self.thought |= isinstance(event, ThinkingDelta)
                 yield event
 
@@ -63,8 +75,10 @@ class Answers:
         earlier = [each for each in self._known if text and each.question == asked]
         # Of two answers to one question: the one that has more of the text and, if both do, nothing else.
         best = max(earlier, key=lambda each: (_fit(text, each.pieces)[1], -len(each.pieces)), default=None)
-        pieces = split(text, best.pieces if best else ())
-        answer = Answer(asked, pieces, thought=any(each.thought for each in earlier))
+        thought = any(each.thought for each in earlier)
+        written = best.pieces if best else []
+        white = "" if thought else _white(text, written)
+        answer = Answer(asked, list(written) if white else split(text, written), thought=thought, white=white)
         if best is not None:
             self._known.remove(best)
         self._known.append(answer)
@@ -77,6 +91,13 @@ def split(text: str, pieces: Sequence[str]) -> list[str]:
     return [*pieces[:count], *([text[size:]] if size < len(text) else [])]
 
 
+def _white(text: str, pieces: Sequence[str]) -> str:
+    """Return the white space by which `pieces` are longer than the text, "" where they are not, or by more."""
+    written = "".join(pieces)
+    rest = written[len(text) :] if written.startswith(text) else ""
+    return rest if rest.isspace() else ""
+
+
 def _fit(text: str, pieces: Sequence[str]) -> tuple[int, int]:
     """Return how many of `pieces` the text begins with, and how many characters of it they are."""
     size = 0
@@ -87,11 +108,23 @@ def _fit(text: str, pieces: Sequence[str]) -> tuple[int, int]:
     return len(pieces), size
 
 
-async def tokens(ask: Ask, messages: Sequence[Mapping[str, Any]], pieces: Sequence[str]) -> list[int] | None:
-    """Return the prompt of `messages`, of which the last is the answer in `pieces`; None where its text gives the same.
+async def prompt_of(ask: Ask, messages: Sequence[Mapping[str, Any]]) -> list[int] | None:
+    """Return the tokens of `messages` as the chat endpoint reads them; None where that cannot be known."""
+    try:
+        prompt = _field(await ask("/apply-template", {"messages": messages}), "prompt")
+        return await _tokenized(ask, prompt) if isinstance(prompt, str) else None
+    except ProviderError:
+        return None
 
-    None also where that cannot be known, from an older llama.cpp or for a template that puts something behind the
-    answer. An array is read by /tokenize one by one: https://github.com/ggml-org/llama.cpp/tree/master/tools/server.
+
+async def tokens(
+    ask: Ask, messages: Sequence[Mapping[str, Any]], pieces: Sequence[str], *, always: bool = False
+) -> list[int] | None:
+    """Return the prompt of `messages`, of which the last is the answer in `pieces`.
+
+    None where its text gives the same, unless it is wanted `always`; also where that cannot be known, from an older
+    llama.cpp or for a template that puts something behind the answer. An array is read by /tokenize one by one:
+    https://github.com/ggml-org/llama.cpp/tree/master/tools/server.
     """
     text = "".join(pieces)
     try:
@@ -100,7 +133,7 @@ async def tokens(ask: Ask, messages: Sequence[Mapping[str, Any]], pieces: Sequen
             return None
         read = await _tokenized(ask, prompt)
         written = await _tokenized(ask, [prompt.removesuffix(text), *pieces])
-        if read is None or written is None or read == written:
+        if read is None or written is None or (read == written and not always):
             return None
         # Some tokenizers put a space before every text that they are given: pieces are not for those.
         same = await ask("/detokenize", {"tokens": read}) == await ask("/detokenize", {"tokens": written})

@@ -64,7 +64,7 @@ class Seam:
         self._place = Place(before)
         self._tail = Tail(self._place)
         self._head = Head(self._place)
-        self._decided = mode == "fresh" or not self._place.bare
+        self._decided = mode == "fresh" or not (self._place.bare or mode == "prefill")
         # White space that a literal continuation may still say again after a decision that could not wait for it.
         self._owed: WhitespaceSeam | None = None
 
