@@ -7,6 +7,7 @@ it counts as part of the answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llmterm import log, tokens
@@ -144,7 +145,7 @@ class OpenSegment:
         )
         if self._first_token is None and reply.usage is None and not self._guidance:
             return reply.close()
-        usage = reply.usage or self._estimate(reply)
+        usage = self._usage(reply)
         return reply.close(
             Segment(
                 provider=self._provider,
@@ -173,6 +174,16 @@ class OpenSegment:
         if self._seam is None:
             return ""
         return self._seam.held if self._seam.restarted else self._seam.join.cut
+
+    def _usage(self, reply: Reply) -> Usage:
+        """Return what the segment has taken; of one that was cut the provider may have told only what it was asked."""
+        usage = reply.usage
+        if usage is None:
+            return self._estimate(reply)
+        if usage.output_tokens or reply.finish is not None or self._first_token is None:
+            return usage
+        guess = self._estimate(reply)
+        return replace(guess, input_tokens=usage.input_tokens or guess.input_tokens)
 
     def _estimate(self, reply: Reply) -> Usage:
         """Return what the segment may have taken: it was cut before its usage came, or there is none."""

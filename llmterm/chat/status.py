@@ -38,7 +38,7 @@ _FAILURES = (EndReason.NETWORK, EndReason.TIMEOUT, EndReason.ERROR)
 def tokens(reply: Reply) -> int:
     """Return the tokens of the answer: as the provider counted them, else about as many as came."""
     written = sum(segment.usage.output_tokens for segment in reply.segments)
-    if reply.usage:
+    if reply.usage and reply.usage.output_tokens:
         return written + reply.usage.output_tokens
     start = reply.segments[-1].end if reply.segments else 0
     thought = 0 if reply.segments else len(reply.thoughts)

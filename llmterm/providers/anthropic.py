@@ -204,7 +204,7 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
             yield from _block(number(chunk.get("index")), chunk.get("content_block"))
         case "message_start":
             message = chunk.get("message")
-            yield from _usage(message.get("usage") if isinstance(message, dict) else None)
+            yield from _usage(message.get("usage") if isinstance(message, dict) else None, begun=True)
         case "message_delta":
             yield from _usage(chunk.get("usage"))
             yield from _finish(chunk.get("delta"))
@@ -248,14 +248,17 @@ def _block(index: int, block: object) -> Iterator[TextDelta | ThinkingDelta | Op
             yield Opaque(index, {"type": "redacted_thinking", "data": data})
 
 
-def _usage(usage: object) -> Iterator[WireEvent]:
-    """Yield the tokens so far. What was written to the cache or read from it is not in `input_tokens`."""
+def _usage(usage: object, *, begun: bool = False) -> Iterator[WireEvent]:
+    """Yield the tokens so far. What was written to the cache or read from it is not in `input_tokens`.
+
+    An answer that has only `begun` counts one token, which says nothing of those that come until the end.
+    """
     if isinstance(usage, dict):
         sent = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
         yield UsageReport(
             Usage(
                 input_tokens=sum(number(usage.get(name)) for name in sent),
-                output_tokens=number(usage.get("output_tokens")),
+                output_tokens=0 if begun else number(usage.get("output_tokens")),
             )
         )
 

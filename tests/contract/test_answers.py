@@ -13,6 +13,7 @@ from llmterm.messages import EndReason, Message, Options, Request, StreamLimits,
 from llmterm.progress import Progress
 from llmterm.providers.local import LocalProvider
 from llmterm.providers.weights import available
+from llmterm.turn import Turn
 from llmterm.untrusted import MOST_TOKENS
 from tests.conftest import need
 from tests.contract.caller import Answer, Caller, answering, fails
@@ -203,6 +204,29 @@ async def test_connection_is_used_again(dialect: Dialect) -> None:
 
         assert len(caller.server.exchanges) == 3
         assert caller.server.open_connections == 1
+
+
+async def test_tokens_of_an_answer_that_was_paused_are_about_as_many_as_came(dialect: Dialect) -> None:
+    """Where the provider counts those of the answer at its end only, they are guessed, and marked; no others are."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start(content_type=dialect.content_type)
+        await exchange.raw(dialect.opening() + b"".join(dialect.text(f"word {number} ") for number in range(40)))
+        await exchange.hung_up()
+
+    async with Caller(dialect, script) as caller:
+        turn = Turn(caller.provider, caller.request())
+        turn.start()
+        async for _ in turn.events():
+            if "word 39" in turn.reply.text:
+                break
+        await turn.pause()
+
+    (segment,) = turn.reply.segments
+    counted = dialect.name == "gemini"  # with every event
+    assert segment.usage.estimated is not counted
+    assert segment.usage.output_tokens == OUTPUT_TOKENS if counted else segment.usage.output_tokens >= 40
+    assert segment.usage.input_tokens == INPUT_TOKENS or dialect.name not in ("gemini", "anthropic")
 
 
 # What only a model can show: the embedded one.
