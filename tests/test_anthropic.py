@@ -172,6 +172,42 @@ def test_models_that_think_unasked_are_asked_to_show_it(model: str, shown: bool)
     assert thinking == ({"type": "adaptive", "display": "summarized"} if shown else None)
 
 
+@pytest.mark.parametrize(
+    ("model", "thinking"),
+    [
+        ("claude-sonnet-5", {"type": "disabled"}),
+        ("claude-sonnet-5-5", {"type": "between_tools"}),
+        ("claude-opus-4-8", None),
+        (HAIKU, None),
+        ("glm-5", None),
+    ],
+)
+def test_models_that_think_unasked_can_be_asked_not_to(model: str, thinking: object) -> None:
+    """The others are not told what they do anyway."""
+    assert payload(ask(model), thinking=0).get("thinking") == thinking
+
+
+@pytest.mark.parametrize(
+    ("model", "date"),
+    [
+        ("claude-sonnet-5", "2026-10-21"),
+        ("claude-opus-4-8", "2026-10-21"),
+        ("claude-something-new", "2026-10-21"),
+        ("claude-opus-4-6", "2023-06-01"),
+        (HAIKU, "2023-06-01"),
+        ("glm-5", "2023-06-01"),
+    ],
+)
+async def test_version_of_the_api_is_that_which_takes_what_the_model_takes(
+    transport: Transport, model: str, date: str
+) -> None:
+    """A temperature goes with the earlier one only."""
+    _, exchange = await answer(transport, send(begin(input_tokens=5), end()), ask(model, temperature=0.5))
+
+    assert exchange.headers["anthropic-version"] == date
+    assert ("temperature" in exchange.body) == (date == "2023-06-01")
+
+
 def test_prefill_is_stripped_and_goes_without_thinking() -> None:
     """Either would be a 400; the temperature is back in its right."""
     part = Message(role="assistant", text="half an \n", provider_data={"anthropic": [THOUGHT]})

@@ -563,6 +563,8 @@ def test_the_example_shows_the_defaults(written: Written) -> None:
     assert None not in (settings.temperature, settings.max_tokens, settings.seed, shown.api_key, shown.attachments)
     assert remotes.pop("mine").base_url
     remotes["openai"] = replace(shown, api_key=None, attachments=None, prices={})
+    assert remotes["anthropic"].thinking is not None
+    remotes["anthropic"] = replace(remotes["anthropic"], thinking=None)
     providers = replace(settings.providers, remotes=remotes)
     assert replace(settings, temperature=None, max_tokens=None, seed=None, providers=providers) == Settings()
 
@@ -728,11 +730,11 @@ def test_every_known_provider_has_its_usual_variables(provider: str, variables: 
 
 
 def test_the_variables_are_those_of_the_sdks() -> None:
-    """What works for a provider's own SDK works here; google-genai prefers GOOGLE_API_KEY."""
+    """What works for a provider's own SDK works here; google-genai prefers GOOGLE_API_KEY, Cohere's CO_API_KEY."""
     assert BUILT_IN["openai"].key_variables == ("OPENAI_API_KEY",)
     assert BUILT_IN["anthropic"].key_variables == ("ANTHROPIC_API_KEY",)
     assert BUILT_IN["gemini"].key_variables == ("GOOGLE_API_KEY", "GEMINI_API_KEY")
-    assert set(BUILT_IN["cohere"].key_variables) == {"COHERE_API_KEY", "CO_API_KEY"}
+    assert BUILT_IN["cohere"].key_variables == ("CO_API_KEY", "COHERE_API_KEY")
     assert BUILT_IN["ollama"].key_variables == ()
 
 

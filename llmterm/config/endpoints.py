@@ -50,7 +50,7 @@ BUILT_IN: Mapping[str, Endpoint] = {
         base_url_variables=("ANTHROPIC_BASE_URL",),
         key_variables=("ANTHROPIC_API_KEY",),
         key_page="platform.claude.com/settings/keys",
-        model="claude-sonnet-5",
+        model="claude-sonnet-5-5",
     ),
     # https://ai.google.dev/gemini-api/docs/models; google-genai prefers GOOGLE_API_KEY where both are set.
     "gemini": Endpoint(
@@ -59,16 +59,16 @@ BUILT_IN: Mapping[str, Endpoint] = {
         base_url_variables=("GOOGLE_GEMINI_BASE_URL",),
         key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
         key_page="aistudio.google.com/apikey",
-        model="gemini-3.6-flash",
+        model="gemini-3.8-flash",
     ),
-    # https://docs.cohere.com/docs/create-client
+    # https://docs.cohere.com/docs/create-client; its SDK prefers CO_API_KEY where both are set.
     "cohere": Endpoint(
         kind="cohere",
         base_url="https://api.cohere.com",
         base_url_variables=("CO_API_URL",),
-        key_variables=("COHERE_API_KEY", "CO_API_KEY"),
+        key_variables=("CO_API_KEY", "COHERE_API_KEY"),
         key_page="dashboard.cohere.com/api-keys",
-        model="command-a-03-2025",
+        model="command-a-plus-05-2026",
     ),
     # https://docs.ollama.com/faq
     "ollama": Endpoint(
@@ -112,7 +112,7 @@ PRESETS: Mapping[str, Endpoint] = {
         base_url="https://api.x.ai/v1",
         key_variables=("XAI_API_KEY",),
         key_page="console.x.ai",
-        model="grok-4.3",
+        model="grok-4.7",
     ),
     # https://docs.together.ai/docs/inference/openai-compatibility
     "together": Endpoint(

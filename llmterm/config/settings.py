@@ -120,8 +120,9 @@ class RemoteSettings:
 
     `base_url` and `api_key` are what the file says; the environment wins over both. `key_env`, or `keys` for several to
     take turns, name the variables that are read instead of the usual ones. 0 is no limit of `requests_per_minute` and
-    `tokens_per_minute`, and no `thinking`. `models` are offered besides those that the provider lists.
-    `attachments` are what all of its models take, "image" and "pdf"; None is what is known of each.
+    `tokens_per_minute`; of `thinking` it is none, and None leaves it to the model. `models` are offered besides those
+    that the provider lists. `attachments` are what all of its models take, "image" and "pdf"; None is what is known of
+    each.
     """
 
     kind: Kind = "openai"
@@ -135,7 +136,7 @@ class RemoteSettings:
     attachments: tuple[str, ...] | None = field(default=None, metadata=checked(attachments_check))
     api: Literal["chat", "responses"] = field(default="chat", metadata={KIND: "openai"})
     version: Literal["v2", "v1"] = field(default="v2", metadata={KIND: "cohere"})
-    thinking: int = field(default=0, metadata={KIND: "anthropic", **checked(thinking_check)})
+    thinking: int | None = field(default=None, metadata={KIND: "anthropic", **checked(thinking_check)})
     requests_per_minute: int = field(default=0, metadata=within(0, 1_000_000))
     tokens_per_minute: int = field(default=0, metadata=within(0, 1_000_000_000))
     max_concurrent: int = field(default=10, metadata=within(1, 1000))

@@ -39,7 +39,9 @@ from llmterm.providers.attaching import PDF
 from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, decoded, number, reason, whole
 from llmterm.transport import Embedded
 
-_VERSION = "2023-06-01"
+# https://platform.claude.com/docs/en/api/versioning. Under the later one a temperature is an error, so models that take
+# one are asked by the earlier; servers of other makers may know no other.
+_VERSION, _LATER_VERSION = "2023-06-01", "2026-10-21"
 _LEAST_BUDGET = 1024
 
 
@@ -96,8 +98,8 @@ _ERRORS: Mapping[str, type[ProviderError]] = {
 _TOO_LONG = re.compile(r"prompt is too long|exceed context limit", re.IGNORECASE)
 
 
-def wire(*, thinking: int = 0) -> Wire:
-    """Return the wire; `thinking` is how many tokens a model may think for, 0 to leave that to the model."""
+def wire(*, thinking: int | None = None) -> Wire:
+    """Return the wire; `thinking` is how many tokens a model may think for, None to leave that to the model."""
     return Wire(
         name="anthropic",
         known=frozenset({"type", "error"}),
@@ -105,6 +107,7 @@ def wire(*, thinking: int = 0) -> Wire:
         payload=lambda request: payload(request, thinking=thinking),
         parse=parse,
         headers=headers,
+        model_headers=lambda model: {"anthropic-version": version(model)},
         continuation=continuation,
         says_stop=True,
         attachments=frozenset({"image", "pdf"}),
@@ -117,6 +120,11 @@ def headers(key: str) -> dict[str, str]:
     return {"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})}
 
 
+def version(model: str) -> str:
+    """Return the version of the API to ask a model by."""
+    return _VERSION if _traits(model).sampling else _LATER_VERSION
+
+
 def continuation(model: str) -> Continuation:
     return _traits(model).continuation
 
@@ -125,7 +133,7 @@ def _traits(model: str) -> _Traits:
     return next(each for each in _MODELS if re.search(each.pattern, model, re.IGNORECASE))
 
 
-def payload(request: Request, *, thinking: int = 0) -> dict[str, Any]:
+def payload(request: Request, *, thinking: int | None = None) -> dict[str, Any]:
     """Return the JSON body for `request`.
 
     Messages with nothing in them are left out: one of them, such as a refusal without words, would be a 400 for good.
@@ -147,9 +155,12 @@ def payload(request: Request, *, thinking: int = 0) -> dict[str, Any]:
         body["system"] = system
     if options.stop:
         body["stop_sequences"] = list(options.stop)
-    asked = thinking > 0 or (traits.thinking == "adaptive" and not _THINKS_WHEN_ASKED.search(request.model))
-    if asked and traits.thinking and not prefill:
-        _think(body, traits, thinking)
+    unasked = traits.thinking == "adaptive" and not _THINKS_WHEN_ASKED.search(request.model)
+    if thinking == 0 and unasked:
+        # The latest refuse to be without it: between tools, where there are none, is never.
+        body["thinking"] = {"type": "disabled" if traits.replay else "between_tools"}
+    elif (thinking or unasked) and traits.thinking and not prefill:
+        _think(body, traits, thinking or 0)
     elif options.temperature is not None and traits.sampling:
         body["temperature"] = options.temperature
     return body

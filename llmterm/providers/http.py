@@ -135,7 +135,7 @@ class HttpProvider:
             model=request.model,
             url=joined(self._base_url, wire.path(request)),
             payload=wire.payload(request),
-            headers=self._headers(key),
+            headers={**self._headers(key), **wire.model_headers(request.model)},
             secrets=(key, *self._secrets),
             framing=wire.framing,
         )

@@ -271,7 +271,7 @@ class Cohere:
 
     name: ClassVar[str] = "cohere"
     url_variable: ClassVar[str] = "CO_API_URL"
-    key_variables: ClassVar[tuple[str, ...]] = ("COHERE_API_KEY", "CO_API_KEY")
+    key_variables: ClassVar[tuple[str, ...]] = ("CO_API_KEY", "COHERE_API_KEY")
     request_id: ClassVar[str] = "x-debug-trace-id"
     too_long: ClassVar[str] = (
         "too many tokens: total number of tokens in the prompt cannot exceed 4096 - received 5000."
