@@ -155,7 +155,7 @@ def test_key_that_is_missing_is_what_to_do(tmp_path: Path) -> None:
 
     assert done.returncode == 3
     assert "no key for openai" in done.stdout
-    assert "answers: set OPENAI_API_KEY (get one at" in done.stdout
+    assert "answers: set OPENAI_API_KEY; get one at" in done.stdout
 
 
 @pytest.mark.parametrize("status", [404, 429])

@@ -64,7 +64,7 @@ def test_models_of_nobody_are_a_failure(tmp_path: Path) -> None:
     done = run(tmp_path, "models", "-p", "anthropic")
 
     assert (done.returncode, done.stdout) == (3, "")
-    assert "set ANTHROPIC_API_KEY (get one at " in done.stderr
+    assert "set ANTHROPIC_API_KEY; get one at " in done.stderr
 
 
 def weights(asked: list[str]) -> Script:

@@ -7,7 +7,7 @@ prompt with the first chat.
 from llmterm.assembly.asking import ask
 from llmterm.assembly.chatting import chat
 from llmterm.assembly.debugging import debug_log
-from llmterm.assembly.launch import Launch, launch, store
+from llmterm.assembly.launch import Launch, launch, require_key, store
 from llmterm.assembly.listing import models
 from llmterm.assembly.pulling import pull
 from llmterm.assembly.roster import registry
@@ -25,6 +25,7 @@ __all__ = [
     "piped",
     "pull",
     "registry",
+    "require_key",
     "secrets_of",
     "store",
 ]

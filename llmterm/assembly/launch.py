@@ -47,9 +47,10 @@ def launch(
     """Decide on the provider and the model. Raises UsageError or ConfigError."""
     named = provider is not None or model is not None
     secrets = known_secrets(settings, environ)
-    if provider is not None and provider not in settings.providers.names and "/" in provider:
-        provider, _, given = provider.partition("/")
-        model = model or given
+    providers = registry(settings, environ, secrets=secrets)
+    own = ""
+    if provider is not None and "/" in provider and provider.partition("/")[0] in providers.names:
+        provider, own = providers.resolve(provider)
     if provider is None and model is not None and model.endswith(".gguf"):
         provider = "local"
     name = config.choose_provider(
@@ -59,16 +60,38 @@ def launch(
         available=lambda name: name == "local" and available(model or "", config.data_dir(environ) / MODELS_FOLDER),
         ollama_runs=lambda: _has_models(config.base_url("ollama", settings, environ)),
     )
-    if model is None and name == (settings.provider or name):
-        model = settings.model
+    if model or not own:
+        name, own = _located(providers, settings, name, provider, model)
     return Launch(
         settings=settings,
         environ=environ,
         provider=name,
-        model=model or registry(settings, environ, secrets=secrets).default_model(name),
+        model=own or providers.default_model(name),
         named=named,
         secrets=secrets,
     )
+
+
+def _located(
+    providers: ProviderRegistry, settings: Settings, name: str, provider: str | None, model: str | None
+) -> tuple[str, str]:
+    """Return the provider and the model that `model` means, or the one of the file where that is None.
+
+    `name` is the provider chosen, and `provider` the one that was named: with it, the model is one of its own.
+    """
+    given = model if model is not None else settings.model if name == (settings.provider or name) else ""
+    place, own = (name, given) if given.endswith(".gguf") else providers.locate(given, name)
+    beside = provider if model is not None else provider or settings.provider
+    if place == name or not beside:
+        return place, own
+    # A model of the file that is somebody else's is not meant where the command line names a provider.
+    return name, given if model is not None or settings.provider else ""
+
+
+def require_key(launch: Launch) -> None:
+    """Raise ConfigError where the provider lacks a key, and nobody is to step in for it."""
+    if not launch.settings.fallback:
+        registry(launch.settings, launch.environ).require(launch.provider)
 
 
 async def with_model(launch: Launch, providers: ProviderRegistry) -> Launch:

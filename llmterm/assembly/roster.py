@@ -60,7 +60,12 @@ def registry(
     known = known_secrets(settings, environ) if secrets is None else secrets
 
     def entry(name: str, remote: RemoteSettings) -> Entry:
-        return Entry(build=lambda: wrap(_remote(name, remote, settings, environ, known)), model=remote.model)
+        return Entry(
+            build=lambda: wrap(_remote(name, remote, settings, environ, known)),
+            model=remote.model,
+            lacks=lambda: config.missing_key(name, settings, environ),
+            owns=lambda given: config.has_model(name, settings, given),
+        )
 
     providers = settings.providers
     remotes = {name: remote for name in providers.names if (remote := providers.remote(name))}

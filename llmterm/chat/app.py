@@ -127,7 +127,7 @@ class Chat:
         self._pausing = Pausing(
             registry=registry,
             view=view,
-            choose=self._choosing.choose,
+            choose=self._choosing.go_over,
             edit=outside.edit,
             edit_question=self._redoing.edit,
             keys=keys,

@@ -97,14 +97,28 @@ class Choosing:
         ]
 
     def choose(self, provider: str, model: str) -> None:
-        """Have `model` answer from now on; "" for the provider leaves that as it is."""
+        """Have `model` answer from now on; "" for the provider leaves that as it is. Raises our errors."""
+        if provider:
+            self._registry.require(provider)
         self._registry.get(provider or self._choices.provider).preparation(model)
         self._choices.provider = provider or self._choices.provider
         self._choices.model = model
 
+    async def go_over(self, given: str) -> None:
+        """Have "provider", "provider/model" or a model of the provider answer from now on. Raises our errors."""
+        if given in self._registry.names:
+            self.choose(*await self._registry.choose(given))
+        else:
+            self._choose_model(given)
+
+    def _choose_model(self, name: str) -> None:
+        current = self._choices.provider
+        provider, model = self._registry.locate(name, current)
+        self.choose("" if provider == current else provider, model)
+
     async def _set_model(self, name: str) -> None:
         if name:
-            self.choose("", name)
+            self._choose_model(name)
         self._say(self._registry.label(self._choices.provider, self._choices.model))
 
     async def _set_provider(self, given: str) -> None:

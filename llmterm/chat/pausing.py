@@ -40,12 +40,12 @@ class Pausing:
         *,
         registry: ProviderRegistry,
         view: View,
-        choose: Callable[[str, str], None],
+        choose: Callable[[str], Awaitable[None]],
         edit: Callable[[str], Awaitable[str]],
         edit_question: Callable[[], Awaitable[None]],
         keys: Mapping[str, str],
     ) -> None:
-        """`choose` takes a provider and a model; `edit` gives a text back as the user's editor left it.
+        """`choose` has "provider", "provider/model" or a model answer; `edit` gives a text back as the editor left it.
 
         `edit_question` is what /edit does where no answer is paused; `keys` are those of the commands, by their names.
         """
@@ -137,11 +137,7 @@ class Pausing:
         self._paused()
         if not name:
             raise UsageError("on which model?", hint="/on MODEL, /on PROVIDER or /on PROVIDER/MODEL")
-        provider, _, _ = name.partition("/")
-        if provider in self._registry.names:
-            self._choose(*await self._registry.choose(name))
-        else:
-            self._choose("", name)
+        await self._choose(name)
         await self.cut()
         self.goes_on = True
 

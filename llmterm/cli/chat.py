@@ -26,7 +26,7 @@ def chat(
         str | None, typer.Option("--provider", "-p", help="Who answers: openai, anthropic, ollama, local ...")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="A model's name, or the path of a GGUF file.")
+        str | None, typer.Option("--model", "-m", help="A model, or PROVIDER/MODEL, or the path of a GGUF file.")
     ] = None,
     system: Annotated[str | None, typer.Option("--system", "-s", help="The system prompt.")] = None,
     session: Annotated[str | None, typer.Option("--session", help="Go on with this session.")] = None,
@@ -86,6 +86,7 @@ def chat(
     if opened is not None and system is not None:
         opened = replace(opened, conversation=replace(opened.conversation, system=system))
     launch = assembly.launch(settings, os.environ, provider=provider, model=model)
+    assembly.require_key(launch)
     with assembly.debug_log(launch, text=debug_text):
         text = " ".join(question or ()).strip()
         if not sys.stdin.isatty():

@@ -70,8 +70,36 @@ def key_hint(provider: str, settings: Settings, environ: Environ | None = None) 
     elsewhere = bool(remote.base_url or (environ and _base_url_of(endpoint, environ)))
     if not remote.variables and (elsewhere or not endpoint.needs_key):
         return ""
-    page = f" (get one at {endpoint.key_page})" if endpoint.key_page and not elsewhere else ""
-    return f"{_way_to_set(provider, remote, endpoint)}{page} or run: llmterm config set-key {provider}"
+    page = f"; get one at {endpoint.key_page}" if endpoint.key_page and not elsewhere else ""
+    return f"{_way_to_set(provider, remote, endpoint)}{page}"
+
+
+def missing_key(
+    provider: str, settings: Settings, environ: Environ, *, keyring: Callable[[], Keyring] = system_keyring
+) -> str:
+    """Return how to get at the key that `provider` needs and has not, "" where it has all that it needs."""
+    hint, found = key_hint(provider, settings, environ), _pair(provider, settings)
+    if not hint or not found or _given_keys(*found, environ) or any(_stored_keys([provider], keyring)):
+        return ""
+    return hint
+
+
+def has_model(provider: str, settings: Settings, given: str) -> bool:
+    """Tell whether "name/model", where `name` is a provider's, is what a model of `provider` itself is called.
+
+    Nobody is asked: it counts what is known of the provider, and what the file says of its models.
+    """
+    found = _pair(provider, settings)
+    if not found:
+        return False
+    remote, endpoint = found
+    named = (remote.model, *remote.models, *remote.prices)
+    name, _, rest = given.partition("/")
+    if given in (*named, *endpoint.own_models):
+        return True
+    if name == provider:
+        return endpoint.slashed == "all" and "/" not in rest
+    return bool(endpoint.slashed) or any("/" in each for each in named)
 
 
 def store_secret(

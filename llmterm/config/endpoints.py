@@ -21,6 +21,8 @@ class Endpoint:
     """`kind` is the protocol. Of the variables the first that is set counts; `key_page` is a page, without scheme.
 
     `base_url` is what the provider's SDK would take. `continuation` "" is what the protocol says for the model.
+    `slashed` tells whether names of its models have a slash in them, as in openai/gpt-oss-120b; `own_models` are those
+    with its own name before the slash.
     """
 
     kind: Kind = "openai"
@@ -31,6 +33,8 @@ class Endpoint:
     needs_key: bool = True
     model: str = ""
     continuation: Continuation = ""
+    slashed: Literal["", "some", "all"] = ""
+    own_models: tuple[str, ...] = ()
 
 
 # In the order in which one is looked for.
@@ -83,6 +87,8 @@ PRESETS: Mapping[str, Endpoint] = {
         key_variables=("GROQ_API_KEY",),
         key_page="console.groq.com/keys",
         model="openai/gpt-oss-120b",
+        slashed="some",
+        own_models=("groq/compound", "groq/compound-mini"),
     ),
     # https://openrouter.ai/docs/quickstart
     "openrouter": Endpoint(
@@ -90,6 +96,7 @@ PRESETS: Mapping[str, Endpoint] = {
         key_variables=("OPENROUTER_API_KEY",),
         key_page="openrouter.ai/settings/keys",
         model="openrouter/auto",
+        slashed="all",
     ),
     # https://api-docs.deepseek.com/guides/chat_prefix_completion: the flag is only taken under /beta.
     "deepseek": Endpoint(
@@ -120,6 +127,7 @@ PRESETS: Mapping[str, Endpoint] = {
         key_variables=("TOGETHER_API_KEY",),
         key_page="api.together.ai/settings/api-keys",
         model="openai/gpt-oss-20b",
+        slashed="all",
     ),
     # https://docs.fireworks.ai/tools-sdks/openai-compatibility
     "fireworks": Endpoint(
@@ -127,6 +135,7 @@ PRESETS: Mapping[str, Endpoint] = {
         key_variables=("FIREWORKS_API_KEY",),
         key_page="fireworks.ai/account/api-keys",
         model="accounts/fireworks/models/gpt-oss-120b",
+        slashed="all",
     ),
     # https://sdk.airefinery.accenture.com; its SDK reads no variable for the key, these are what people use.
     "airefinery": Endpoint(
@@ -134,6 +143,7 @@ PRESETS: Mapping[str, Endpoint] = {
         key_variables=("AIREFINERY_API_KEY", "AIR_API_KEY"),
         key_page="sdk.airefinery.accenture.com",
         model="openai/gpt-oss-120b",
+        slashed="some",
     ),
     # https://docs.vllm.ai/en/latest/serving/openai_compatible_server
     "vllm": Endpoint(
@@ -141,6 +151,7 @@ PRESETS: Mapping[str, Endpoint] = {
         key_variables=("VLLM_API_KEY",),
         needs_key=False,
         continuation="continue_final_message",
+        slashed="some",
     ),
     # https://github.com/ggml-org/llama.cpp/tree/master/tools/server
     "llamacpp": Endpoint(
@@ -150,7 +161,9 @@ PRESETS: Mapping[str, Endpoint] = {
         continuation="prefill",
     ),
     # https://lmstudio.ai/docs/developer/openai-compat
-    "lmstudio": Endpoint(base_url="http://localhost:1234/v1", key_variables=("LM_API_TOKEN",), needs_key=False),
+    "lmstudio": Endpoint(
+        base_url="http://localhost:1234/v1", key_variables=("LM_API_TOKEN",), needs_key=False, slashed="some"
+    ),
 }
 
 KNOWN: Mapping[str, Endpoint] = {**BUILT_IN, **PRESETS}

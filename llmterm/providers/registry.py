@@ -7,17 +7,23 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from llmterm.errors import UsageError
+from llmterm.errors import ConfigError, UsageError
 from llmterm.providers import Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """How to build a provider, the model it uses unless told otherwise, and what that model is called on the screen."""
+    """How to build a provider, the model it uses unless told otherwise, and what that model is called on the screen.
+
+    `lacks` says how to get at a key that is missing. `owns` tells whether "name/model", which could mean a model of the
+    provider `name`, is what one of its own models is called.
+    """
 
     build: Callable[[], Provider]
     model: str
     label: Callable[[str], str] = str
+    lacks: Callable[[], str] = str
+    owns: Callable[[str], bool] = lambda _: False
 
 
 class ProviderRegistry:
@@ -56,7 +62,26 @@ class ProviderRegistry:
     def resolve(self, given: str) -> tuple[str, str]:
         """Return provider and model of "provider" or "provider/model". Raises UsageError for an unknown provider."""
         name, _, model = given.partition("/")
-        return name, model or self._entry(name).model
+        entry = self._entry(name)
+        if not model:
+            return name, entry.model
+        return name, given if entry.owns(given) else model
+
+    def locate(self, given: str, current: str) -> tuple[str, str]:
+        """Return provider and model of a model's name where `current` is the provider: a name of its own, or another's.
+
+        "provider/model", as models are listed, is the model of that provider; unless `current` has models that are
+        called so.
+        """
+        name, _, model = given.partition("/")
+        if not model or name not in self._entries or (current in self._entries and self._entry(current).owns(given)):
+            return current, given
+        return name, model
+
+    def require(self, name: str) -> None:
+        """Raise ConfigError where a provider lacks the key that it needs."""
+        if hint := self._entry(name).lacks():
+            raise ConfigError(f"no key for {name}", hint=hint)
 
     async def choose(self, given: str = "") -> tuple[str, str]:
         """Return provider and model as `resolve` does, of the default where nothing is given.
