@@ -219,7 +219,7 @@ class Turn:
         self._segment = self._open(request, mode, guidance)
         self._pump = asyncio.create_task(self._receive_all(request, guidance), name="llmterm-pump")
         # Not in the pump's own `finally`: a task that is cancelled before its first step never gets there.
-        self._pump.add_done_callback(lambda pump: self._conclude(self._end_of(pump)))
+        self._pump.add_done_callback(self._conclude)
 
     def _open(self, request: Request, mode: Mode, guidance: str) -> OpenSegment:
         return OpenSegment(
@@ -397,10 +397,10 @@ class Turn:
         self._fail(error)
         return end_reason(error)
 
-    def _conclude(self, end: EndReason) -> None:
+    def _conclude(self, pump: asyncio.Task[EndReason]) -> None:
         """The one place where streaming ends: close the segment, settle the state, wake the reader."""
         try:
-            end = self._close(end)
+            end = self._close(self._end_of(pump))
         except Exception as error:
             # A bug, such as in what reckons the cost. Nobody else would hear of it here, and all would wait for ever.
             self._fail(error)
