@@ -7,6 +7,7 @@ import base64
 import gc
 import inspect
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import httpx2
@@ -527,3 +528,37 @@ async def test_cancel_while_an_attachment_is_sent_hangs_up(transport: Transport)
         assert asking.cancelled()
         assert transport.connections == 0
         ended.set()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: -5",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 5x",
+        b"HTTP/1.1 200 OK\r\ncontent-length: " + b"9" * 5000,
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: nonsense",
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2",
+        b"HTTP/1.1 200 OK\r\nset-cookie: \xff=\xfe; max-age=" + b"9" * 400,
+        b"HTTP/1.1 99 X",
+        b"HTTP/1.1 1000 X",
+        b"HTTP/9.9 200 OK",
+        b"\x00\xff",
+        b"HTTP/1.1 429 X\r\nretry-after: \xff\xfe\r\nx-request-id: \xff\x01\r\ncontent-length: 2",
+        b"HTTP/1.1 301 X\r\nlocation: http://[\xff\r\ncontent-length: 2",
+    ],
+    ids=lambda head: head[:60].decode("latin-1"),
+)
+async def test_absurd_headers_raise_nothing_but_errors_of_ours(transport: Transport, head: bytes) -> None:
+    """Some of them are none: what can be understood is."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(head + b"\r\n\r\n{}")
+        exchange.drop()
+
+    with WireServer(script) as server, suppress(LlmtermError):
+        stream = await transport.open(call(server.base_url), StreamLimits(first_token_timeout=5))
+        try:
+            await read_all(stream)
+        finally:
+            await stream.aclose()

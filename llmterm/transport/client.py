@@ -12,6 +12,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx2
@@ -186,6 +187,13 @@ class FrameStream:
             self._rearm()
 
 
+class _NoCookies(CookieJar):
+    """Keeps none: no API needs any, and the library prints a warning at what it cannot read."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        pass
+
+
 class Transport:
     """Opens streaming calls over one pool of connections."""
 
@@ -305,7 +313,7 @@ class Transport:
         """Return the client below, for a library that brings its own wire. It stays the transport's to close."""
         if self._client is None:
             self._routes = Routes(self.proxies, socket=self._socket)
-            self._client = httpx2.AsyncClient(transport=self._routes, trust_env=False)
+            self._client = httpx2.AsyncClient(transport=self._routes, cookies=_NoCookies(), trust_env=False)
         return self._client
 
 
