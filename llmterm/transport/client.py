@@ -78,10 +78,12 @@ class FrameStream:
                 self._arrival.clear()
                 await self._arrival.wait()
                 continue
-            elif self._error is not None:
-                raise self._error
             else:
-                return self._decoder.close()
+                # Some leave out the last line end, also where the connection then breaks, or only stays open.
+                frames = self._decoder.close()
+                if self._error is not None and not frames:
+                    raise self._error
+                return frames
             if frames:
                 return frames
 
@@ -93,8 +95,8 @@ class FrameStream:
             self._rearm()  # the timers that come later find out by themselves
 
     def rest(self) -> list[Frame]:
-        """Return the frames that have come and were not read, without waiting."""
-        return self._decoder.feed(self._take()) if self._pieces else []
+        """Return the frames that have come and were not read, without waiting; nothing is read after this."""
+        return [*(self._decoder.feed(self._take()) if self._pieces else ()), *self._decoder.close()]
 
     async def drain(self) -> None:
         """Read the body's last bytes, if they are there already, so that the connection can be used again."""
@@ -115,6 +117,8 @@ class FrameStream:
             self._rearm()
 
     def _take(self) -> bytes:
+        if self._size >= _MAX_WAITING_BYTES:
+            self.pulse.heard = asyncio.get_running_loop().time()  # it is listened to again from now on
         data = b"".join(self._pieces)
         self._pieces.clear()
         self._size = 0

@@ -244,3 +244,34 @@ async def test_loading_of_a_model_by_ollama_is_no_death() -> None:
 
     assert error.timer == named.timer == "first token"
     assert ("0.3 s" in error.message, "0.2 s" in named.message) == (True, True)
+
+
+@pytest.mark.parametrize("how", ["break", "silence", "pause"])
+async def test_last_event_counts_also_without_its_line_end(how: str) -> None:
+    """What was received whole is not lost, however the stream ends."""
+
+    async def case(who: Spoken) -> None:
+        async def script(exchange: Exchange) -> None:
+            await exchange.start(content_type=who.dialect.content_type)
+            await exchange.raw(who.text)
+            await exchange.raw(who.text.rstrip(b"\r\n"))
+            if how != "break":
+                await exchange.hung_up()
+            exchange.drop()
+
+        async with who.caller(script) as caller:
+            limits = StreamLimits(chunk_timeout=0.5 if how == "silence" else 300)
+            turn = Turn(caller.provider, caller.request(), progress=InstantProgress, limits=limits)
+            turn.start()
+            if how == "pause":
+                async for _ in turn.events():
+                    break
+                await asyncio.sleep(0.3)  # what was sent without its end cannot be waited for: nothing shows it
+                await turn.pause()
+            else:
+                async for _ in turn.events():
+                    pass
+
+        assert (turn.state, turn.reply.text) == (TurnState.PAUSED, "texttext")
+
+    await all_at_once(case)
