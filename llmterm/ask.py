@@ -6,12 +6,12 @@ What was received is written even when the provider cuts the answer short, and i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from llmterm.conversation import Conversation
-from llmterm.errors import LlmtermError, ProviderError
+from llmterm.errors import LlmtermError, ProviderError, SessionError
 from llmterm.fallback import Fallback
 from llmterm.journal import keep_journal
 from llmterm.marker import marker_for
@@ -19,6 +19,7 @@ from llmterm.messages import EndReason, Message, Options, StreamLimits, TextDelt
 from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.sessions import SessionStore
+from llmterm.sessions.piped import PipedRecord
 from llmterm.turn import Turn, TurnState
 
 _WHY = {
@@ -58,21 +59,29 @@ class Ask:
         options: Options,
         marker: str | None,
         session: str | None = None,
+        head: int = 0,
     ) -> None:
-        """Answer `question`, in a new session or in that of `conversation`.
+        """Answer `question`, in a new session or in that of `conversation`, whose last row is `head`.
 
         Raises ProviderError where the answer fails or is cut short by the provider.
         """
         asked = conversation.add(question)
         marker, note = marker_for(marker, question.text)
         request = asked.request(model=model, options=options, note=note)
-        session = session or self.store.create(system=conversation.system)
-        asked_id = self.store.add(session, question)
-        log = self.store.begin(session, provider=self.provider.name, model=model, options=options, piped=True)
+        record = PipedRecord(
+            self.store,
+            asked,
+            session=session,
+            head=head,
+            provider=self.provider.name,
+            model=model,
+            options=options,
+        )
+        record.begin()
 
         def say(line: str) -> None:
             self.output.notice(line)
-            log.move(provider=turn.provider.name, model=turn.request.model)
+            record.move(provider=turn.provider.name, model=turn.request.model)
 
         turn = Turn(
             self.provider,
@@ -83,22 +92,28 @@ class Ask:
             progress=lambda: Progress(say, announce=self.output.notice),
         )
         turn.start()
-        journal = asyncio.create_task(keep_journal(turn, log, self.output.notice))
+        journal = asyncio.create_task(keep_journal(turn, record, self.output.notice))
         try:
             await self._write_all(turn)
         except LlmtermError:
-            log.discard()
-            self.store.truncate(session, asked_id)
+            self._keep(record.drop)
             raise
         finally:
             journal.cancel()
             if turn.state is TurnState.STREAMING:
                 await turn.cancel()
             if turn.state in (TurnState.PAUSED, TurnState.CANCELLED) or _broken(turn):
-                log.pause(turn.reply, turn.reason)
+                self._keep(lambda: record.rest(turn.reply, turn.reason))
             elif turn.state is TurnState.DONE:
-                log.finish(turn.reply)
-        self._judge(turn, options, session)
+                self._keep(lambda: record.finish(turn.reply))
+        self._judge(turn, options, record.id)
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Write to the store; the answer is there whether or not that can be."""
+        try:
+            write()
+        except SessionError as error:
+            self.output.notice(f"the answer is not kept: {error}")
 
     async def _write_all(self, turn: Turn) -> None:
         output = self.output
@@ -109,7 +124,7 @@ class Ask:
                 output.thinking(event.text)
         output.end()
 
-    def _judge(self, turn: Turn, options: Options, session: str) -> None:
+    def _judge(self, turn: Turn, options: Options, session: str | None) -> None:
         """Raise ProviderError unless there is an answer, whole or as short as was asked for."""
         blank = turn.reply.blank
         if turn.reason is EndReason.REFUSAL:
@@ -121,10 +136,10 @@ class Ask:
             return
         why = str(turn.error) if turn.error else _WHY.get(turn.reason, turn.reason)
         message = f"the answer was cut short: {why}"
-        hint = f"llmterm chat --session {session} goes on with it"
+        hint = f"llmterm chat --session {session} goes on with it" if session else ""
         if blank or turn.reason is not EndReason.LENGTH or options.max_tokens is None:
             raise ProviderError(message, hint=hint)
-        self.output.notice(f"{message} ({hint})")
+        self.output.notice(f"{message} ({hint})" if hint else message)
 
 
 def _broken(turn: Turn) -> bool:

@@ -110,8 +110,8 @@ def test_a_question_that_came_to_nothing_leaves_all_as_it_was(session: ChatSessi
     assert said(session) == stored(session) == ["how?", "thus"]
 
 
-class Full(SessionStore):
-    """A store that cannot begin an answer any more."""
+class Taken(SessionStore):
+    """A store in which somebody else was quicker."""
 
     def begin(
         self,
@@ -123,19 +123,19 @@ class Full(SessionStore):
         piped: bool = False,
         head: int | None = None,
     ) -> AnswerLog:
-        raise SessionError("the disk is full")
+        raise SessionError("changed by another llmterm")
 
 
 @pytest.mark.parametrize("aside", [False, True])
-def test_a_question_whose_answer_cannot_be_recorded_is_not_asked(
+def test_a_question_that_another_llmterm_has_come_before_is_not_asked(
     session: ChatSession, tmp_path: Path, *, aside: bool
 ) -> None:
     """It is off the record again, and what was there is there."""
     say(session, "why?", "because")
     if aside:
         session.set_aside()
-    with closing(Full(tmp_path)) as session.store:
-        with pytest.raises(SessionError, match="the disk is full"):
+    with closing(Taken(tmp_path)) as session.store:
+        with pytest.raises(SessionError, match="changed by another"):
             session.ask(question("how?"), CHOICES)
 
         assert stored(session) == ["why?", "because"]

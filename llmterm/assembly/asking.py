@@ -14,6 +14,9 @@ from llmterm.conversation import Conversation
 from llmterm.errors import UsageError
 from llmterm.sessions import StoredSession
 
+# How long an answer that comes waits for another process that is writing; its end waits longer.
+_STORE_SECONDS = 0.05
+
 
 async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | None) -> int:
     """Answer on standard output what `words`, and the `data` that was piped, ask; return the exit code.
@@ -31,7 +34,7 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
             hint="open it in a terminal: llmterm chat --continue",
         )
     asked, said = question(words, data, Path.cwd())
-    sessions = store(launch.environ)
+    sessions = store(launch.environ, timeout=_STORE_SECONDS)
     providers = registry(
         launch.settings, launch.environ, wrap=cached(launch.settings, sessions), secrets=launch.secrets
     )
@@ -64,6 +67,7 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
             options=launch.options,
             marker=launch.marker,
             session=session.id if session else None,
+            head=session.head if session else 0,
         )
     except BrokenPipeError:
         let_go(sys.stdout)  # the reader has had enough

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 
 _HUNG_UP = 129  # as a shell counts SIGHUP, which Windows has not
+# How long keys wait for another process that is writing: its own commits are shorter. What could not be written then is
+# written a little later.
+_STORE_SECONDS = 0.02
 
 
 async def chat(
@@ -50,7 +53,7 @@ async def chat(
     look = Look.of(settings, launch.environ)
     queue: asyncio.Queue[Key] = asyncio.Queue()
     source = TerminalKeys(queue=queue)
-    sessions = store(launch.environ)
+    sessions = store(launch.environ, timeout=_STORE_SECONDS)
     providers = providers or registry(settings, launch.environ, wrap=cached(settings, sessions), secrets=launch.secrets)
     signals = Signals()
     me = asyncio.current_task()

@@ -124,5 +124,5 @@ def answers(url: str) -> bool:
     return True
 
 
-def store(environ: Mapping[str, str]) -> SessionStore:
-    return SessionStore(config.data_dir(environ))
+def store(environ: Mapping[str, str], *, timeout: float = 5.0) -> SessionStore:
+    return SessionStore(config.data_dir(environ), timeout=timeout)

@@ -15,6 +15,7 @@ from llmterm.chat.commands import Commands
 from llmterm.chat.decision import Compose, Decision, Leave, Leaving, Prompt, Resume, Send, Stop
 from llmterm.chat.notifying import Notifier
 from llmterm.chat.pausing import Pausing, at_rest
+from llmterm.chat.record import AnswerRecord
 from llmterm.chat.stage import Stage, Wish
 from llmterm.chat.status import BY_ITSELF, ending, held_line, pause_line, queue_lines
 from llmterm.chat.view import View
@@ -24,7 +25,6 @@ from llmterm.journal import keep_journal
 from llmterm.keys import Key
 from llmterm.messages import EndReason, Message, Status
 from llmterm.providers.registry import ProviderRegistry
-from llmterm.sessions import AnswerLog
 from llmterm.turn import Turn, TurnState
 
 # States from which an answer can be gone on with.
@@ -84,7 +84,7 @@ class Answering:
         self._prompting = False
         self._unsaid: list[str] = []
 
-    async def play(self, turn: Turn, log: AnswerLog, *, at_once: bool = False) -> Message | None:
+    async def play(self, turn: Turn, log: AnswerRecord, *, at_once: bool = False) -> Message | None:
         """Stream, rest, stream again, until the answer is over; return it, unless nothing of it came.
 
         One that is at rest goes on `at_once`, or when the user says so.
@@ -128,7 +128,7 @@ class Answering:
             raise leaving
         return message
 
-    async def _stream(self, turn: Turn, log: AnswerLog) -> Wish:
+    async def _stream(self, turn: Turn, log: AnswerRecord) -> Wish:
         """Play the answer, if it streams; afterwards what there is of it is on disk."""
         if turn.state is not TurnState.STREAMING and not turn.unread:
             return Wish.NOTHING
@@ -149,18 +149,18 @@ class Answering:
         finally:
             self._save(turn, log)
 
-    def _keep(self, turn: Turn, log: AnswerLog) -> None:
+    def _keep(self, turn: Turn, log: AnswerRecord) -> None:
         """Put the answer on disk as it is when the program is left: at rest, or whole if it has ended unseen."""
         if turn.state is TurnState.DONE:
             self.record(lambda: log.finish(turn.reply))
         else:
             self._save(turn, log)
 
-    def _save(self, turn: Turn, log: AnswerLog) -> None:
+    def _save(self, turn: Turn, log: AnswerRecord) -> None:
         if turn.state in _RESTING:
             self.record(lambda: log.pause(turn.reply, turn.reason))
 
-    def _finish(self, turn: Turn, log: AnswerLog) -> Message | None:
+    def _finish(self, turn: Turn, log: AnswerRecord) -> Message | None:
         self._view.close()
         stopped = turn.state is TurnState.CANCELLED
         if stopped and not turn.reply.body and not turn.reply.thoughts:
@@ -178,7 +178,7 @@ class Answering:
 
     # An answer at rest
 
-    async def _rest(self, turn: Turn, log: AnswerLog, *, by_itself: bool) -> None:
+    async def _rest(self, turn: Turn, log: AnswerRecord, *, by_itself: bool) -> None:
         """Wait for what is to become of a paused answer, unless it goes on `by_itself`, and do it."""
         self._view.pause()
         if by_itself:
@@ -204,7 +204,7 @@ class Answering:
             case Compose():
                 pass  # `_decide` has asked again
 
-    async def _rest_held(self, turn: Turn, log: AnswerLog) -> None:
+    async def _rest_held(self, turn: Turn, log: AnswerRecord) -> None:
         """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach."""
         self._view.pause()
         self.record(lambda: log.journal(turn.reply) if turn.state is TurnState.STREAMING else None)
@@ -229,7 +229,7 @@ class Answering:
             self._save(turn, log)
         await self._answer_held(turn, log, decision)
 
-    async def _decide_held(self, turn: Turn, log: AnswerLog) -> Decision | None:
+    async def _decide_held(self, turn: Turn, log: AnswerRecord) -> Decision | None:
         """Wait for what ends the hold; commands are run meanwhile. Return None where one of them has ended it.
 
         Raises Leaving.
@@ -248,7 +248,7 @@ class Answering:
                 case _:
                     return decision
 
-    async def _changed_by(self, text: str, turn: Turn, log: AnswerLog) -> bool:
+    async def _changed_by(self, text: str, turn: Turn, log: AnswerRecord) -> bool:
         """Run a command while the answer is held; return whether it changed it, which ends the hold."""
         changed = False
 
@@ -264,7 +264,7 @@ class Answering:
             self._pausing.turn, self._pausing.cut = None, at_rest
         return changed
 
-    async def _answer_held(self, turn: Turn, log: AnswerLog, decision: Decision | None) -> None:
+    async def _answer_held(self, turn: Turn, log: AnswerRecord, decision: Decision | None) -> None:
         """Do what was decided about a held answer."""
         match decision:
             case None:
@@ -279,7 +279,7 @@ class Answering:
             case _:
                 self._view.resume("")
 
-    async def _limit(self, turn: Turn, log: AnswerLog) -> None:
+    async def _limit(self, turn: Turn, log: AnswerRecord) -> None:
         """Cut the stream where the buffer is full, or when it was held for long enough."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._choices.hold_limit):
@@ -288,12 +288,12 @@ class Answering:
             await turn.pause()
             self._save(turn, log)
 
-    async def _cut(self, turn: Turn, log: AnswerLog) -> None:
+    async def _cut(self, turn: Turn, log: AnswerRecord) -> None:
         """End the answer where it was shown."""
         await turn.pause(at_taken=True)
         self._save(turn, log)
 
-    async def _act(self, turn: Turn, log: AnswerLog, text: str) -> None:
+    async def _act(self, turn: Turn, log: AnswerRecord, text: str) -> None:
         """Run a command at a pause, and go on with the answer where it says so."""
         self._pausing.turn, self._pausing.goes_on = turn, False
         try:
@@ -302,7 +302,7 @@ class Answering:
             self._pausing.turn = None
         self._go_on(turn, log)
 
-    def _go_on(self, turn: Turn, log: AnswerLog) -> None:
+    def _go_on(self, turn: Turn, log: AnswerRecord) -> None:
         """Keep what a command has made of the answer, and go on with it if the command says so."""
         self._save(turn, log)
         if self._pausing.goes_on:
@@ -314,11 +314,11 @@ class Answering:
         here = (turn.provider.name, turn.request.model)
         return next((each for each in self._choices.fallback if self._registry.resolve(each) != here), "")
 
-    def _guided(self, turn: Turn, log: AnswerLog, text: str) -> None:
+    def _guided(self, turn: Turn, log: AnswerRecord, text: str) -> None:
         if not self._resume(turn, log, self._guide(text)):
             self._stage.ahead.put(text)
 
-    def _resume(self, turn: Turn, log: AnswerLog, guidance: str) -> bool:
+    def _resume(self, turn: Turn, log: AnswerRecord, guidance: str) -> bool:
         """Go on with the answer; return whether that is so, and it was not refused."""
         if turn.state not in _RESTING:
             return False

@@ -25,6 +25,7 @@ from llmterm.chat.decision import Compose, Leave, Leaving, Prompt
 from llmterm.chat.mentions import suggestions
 from llmterm.chat.notifying import Notifier
 from llmterm.chat.pausing import Pausing
+from llmterm.chat.record import AnswerRecord
 from llmterm.chat.redoing import Redoing
 from llmterm.chat.seaming import Seaming
 from llmterm.chat.session import ChatSession
@@ -41,11 +42,13 @@ from llmterm.progress import Progress
 from llmterm.providers.attaching import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.render.sanitize import is_plain
-from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
+from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
 from llmterm.turn import Turn, TurnState
 
 # Between two steps of getting ready: time enough for the keys that are being typed.
 _WARMING_SECONDS = 0.05
+# How often a store that failed is tried again while nothing else happens.
+_CATCHING_UP_SECONDS = 1.0
 _PAGE = {"pageup": "/pager"}
 # While messages are held, on an empty line.
 _NEXT = {"enter": ""}
@@ -153,7 +156,7 @@ class Chat:
 
     async def run(self, session: StoredSession | None = None, question: str = "") -> int:
         """Chat until the user leaves; return the exit code. With `session`, go on with that; ask `question` first."""
-        warming = asyncio.create_task(self._warm())
+        behind = [asyncio.create_task(self._warm()), asyncio.create_task(self._keep_up())]
         try:
             if session is not None and session.answer is not None:
                 self._adopt(session.answer)  # the welcome says who answers
@@ -171,7 +174,9 @@ class Chat:
                 self._view.say("llmterm chat --continue goes on with it")
             return 130 if leaving.interrupted else 0
         finally:
-            warming.cancel()
+            for task in behind:
+                task.cancel()
+            self._answering.record(self._session.keeper.last_chance)
 
     def bar(self) -> str:
         """Return the line below the prompt."""
@@ -224,11 +229,20 @@ class Chat:
             await asyncio.sleep(_WARMING_SECONDS)
         gc.freeze()
 
+    async def _keep_up(self) -> None:
+        """Put on the record what could not be put there when it was said, also while nothing else happens."""
+        while True:
+            await asyncio.sleep(_CATCHING_UP_SECONDS)
+            self._session.keeper.catch_up()
+
     def _welcome(self) -> None:
         label = self._registry.label(self._choices.provider, self._choices.model)
         self._view.say(f"llmterm {__version__} - {label}\nSPACE pauses an answer and goes on with it - /help\n\n")
 
     async def _round(self) -> None:
+        self._answering.record(self._session.keeper.report)
+        for line in self._session.keeper.news():
+            self._view.say(line)
         text, replaced = await self._next_message()
         if not text:
             self._stage.ahead.offer()
@@ -304,6 +318,7 @@ class Chat:
         if refusal := refused(question.attachments, provider.accepts(self._choices.model), label):
             raise refusal
         log = self._session.ask(question, self._choices)
+        self._answering.record(self._session.keeper.report)
         turn = self._turn(self._session.conversation.add(question), log)
         typed, self._unsent = self._unsent, ""
         self._view.begin()
@@ -350,7 +365,7 @@ class Chat:
             self._stage.ahead.hold()
 
     def _turn(
-        self, asked: Conversation, log: AnswerLog, *, reply: Reply | None = None, reason: EndReason | None = None
+        self, asked: Conversation, log: AnswerRecord, *, reply: Reply | None = None, reason: EndReason | None = None
     ) -> Turn:
         """Return the turn that answers `asked`, or goes on with `reply`."""
         choices = self._choices
@@ -416,7 +431,7 @@ class Chat:
             self._choices.options = _overlaid(answer.options, self._choices.options)
 
     async def _continue(self, answer: OpenAnswer, *, at_once: bool) -> None:
-        log = self._session.store.reopen(answer)
+        log = self._session.reopen(answer)
         reply = Reply.of(answer.message)
         turn = self._turn(self._session.conversation, log, reply=reply, reason=answer.reason)
         self._view.begin()

@@ -98,9 +98,9 @@ class Copying:
         self._write(path, text if text.endswith("\n") else f"{text}\n")
 
     async def _export(self, name: str) -> None:
-        stored = self._session.store.load(self._session.recorded(), peek=True)
+        stored = self._session.stored()
         title = _NOT_IN_NAMES.sub("-", stored.title).strip("-.")[:_NAME_LENGTH]
-        path = self._new_file(name or f"{title or stored.id}.md")
+        path = self._new_file(name or f"{title or stored.id or 'session'}.md")
         if path.suffix == ".json":
             self._write(path, self._mask(json.dumps(export(stored), indent=2, ensure_ascii=False)) + "\n")
         else:

@@ -14,13 +14,13 @@ from typing import Any
 
 from llmterm.chat.ahead import Ahead
 from llmterm.chat.decision import Interrupts
+from llmterm.chat.record import AnswerRecord
 from llmterm.chat.status import drawing_line, queue_lines, streaming_line
 from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
 from llmterm.journal import keep_journal
 from llmterm.keys import Key, RereadKeys, get_apart
 from llmterm.messages import TextDelta, ThinkingDelta
-from llmterm.sessions import AnswerLog
 from llmterm.turn import Turn, TurnState
 
 _FRAME_SECONDS = 1 / 30
@@ -71,14 +71,14 @@ class Stage:
         self.interrupts = interrupts
         self.clock = clock
 
-    async def play(self, turn: Turn, log: AnswerLog, label: str) -> Wish:
+    async def play(self, turn: Turn, log: AnswerRecord, label: str) -> Wish:
         """Show the answer until its stream ends, for whatever reason, and journal it. Keys act on `turn`."""
         performance = _Performance(self, turn, log, label)
         return await performance.run()
 
 
 class _Performance:
-    def __init__(self, stage: Stage, turn: Turn, log: AnswerLog, label: str) -> None:
+    def __init__(self, stage: Stage, turn: Turn, log: AnswerRecord, label: str) -> None:
         self._stage = stage
         self._view = stage.view
         self._clock = stage.clock

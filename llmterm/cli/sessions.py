@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import closing
 from typing import Annotated, Literal
 
 import typer
@@ -20,9 +21,8 @@ app = typer.Typer(help="List, show, search, rename, export and delete what was s
 @app.command("list")
 def list_sessions(as_json: Json = False) -> None:
     """List the sessions, newest first."""
-    store = assembly.store(os.environ)
-    infos = store.infos()
-    store.close()
+    with closing(assembly.store(os.environ)) as store:
+        infos = store.infos()
     if as_json:
         rows = [
             {
@@ -79,9 +79,8 @@ def search(
     as_json: Json = False,
 ) -> None:
     """List the sessions in which all these words were said, newest first."""
-    store = assembly.store(os.environ)
-    hits = store.search(" ".join(words), limit=limit)
-    store.close()
+    with closing(assembly.store(os.environ)) as store:
+        hits = store.search(" ".join(words), limit=limit)
     if as_json:
         rows = [
             {"id": hit.id, "title": hit.title, "updated_at": hit.updated_at.isoformat(), "snippet": hit.snippet}
@@ -100,10 +99,9 @@ def search(
 @app.command()
 def rename(session: str, title: str, as_json: Json = False) -> None:
     """Give a session another title."""
-    store = assembly.store(os.environ)
-    found = store.find(session)
-    named = store.set_title(found, title)
-    store.close()
+    with closing(assembly.store(os.environ)) as store:
+        found = store.find(session)
+        named = store.set_title(found, title)
     if as_json:
         show_json({"id": found, "title": named})
     else:
@@ -117,14 +115,13 @@ def delete(
     as_json: Json = False,
 ) -> None:
     """Delete a session for good. Asks first where somebody is there to answer."""
-    store = assembly.store(os.environ)
-    found = store.find(session)
     # A program that calls this one has nobody to ask.
     asks = not yes and not as_json and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
-    gone = not asks or all(_confirmed(info) for info in store.infos() if info.id == found)
-    if gone:
-        store.delete(found)
-    store.close()
+    with closing(assembly.store(os.environ)) as store:
+        found = store.find(session)
+        gone = not asks or all(_confirmed(info) for info in store.infos() if info.id == found)
+        if gone:
+            store.delete(found)
     if not gone:
         typer.echo(f"kept {found}")
         return

@@ -34,16 +34,30 @@ class AnswerLog:
     """
 
     def __init__(
-        self, database: Database, message_id: int, *, owner: Owner, clock: Clock, revision: int, written: Message
+        self,
+        database: Database,
+        message_id: int,
+        *,
+        owner: Owner,
+        clock: Clock,
+        revision: int,
+        written: Message,
+        seq: int = 0,
     ) -> None:
+        """`written` is what is on the disk, the last of it as the line `seq - 1` of the journal."""
         self.message_id = message_id
         self._database = database
         self._owner = owner
         self._clock = clock
         self._revision = revision
-        self._seq = 0
+        self._seq = seq
         self._text = len(written.text)  # characters on the disk
         self._thinking = len(written.thinking)
+
+    @property
+    def revision(self) -> int:
+        """That of the row, unless somebody else has changed it."""
+        return self._revision
 
     def journal(self, reply: Reply) -> None:
         """Append what is new since the last call; a reply that got shorter waits for `pause` or `finish`."""

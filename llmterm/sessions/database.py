@@ -124,7 +124,7 @@ class Database:
         self._timeout = timeout
         self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
-        # Of the file that was opened, while it can be written.
+        # Of the file that is known; None where it is frozen, or none is.
         self._identity: tuple[int, int] | None = None
         self._moved = False
 
@@ -146,14 +146,14 @@ class Database:
 
     def moved(self) -> bool:
         """Tell whether the path means another file than the one that is known, or none."""
-        if self._connection is not None and self._identity is not None and _identity(self.path) != self._identity:
+        if self._identity is not None and _identity(self.path) != self._identity:
             self._moved = True
             self._let_go()
         return self._moved
 
     def accept(self) -> None:
         """Use the file that is there now: nothing is known of its rows any more."""
-        self._moved = False
+        self._moved, self._identity = False, None
 
     @contextmanager
     def patient(self, seconds: float) -> Iterator[None]:
@@ -175,6 +175,7 @@ class Database:
         """Let go of the file; a later use opens it again."""
         with translated(self.path):
             self._let_go()
+        self._identity = None
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None

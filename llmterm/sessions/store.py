@@ -6,7 +6,7 @@ are told the `head` they are for, see `StoredSession`, are refused once another 
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ from llmterm.sessions.titles import clean_title, title_of
 if TYPE_CHECKING:
     from llmterm.sessions.cache import AnswerCache
     from llmterm.sessions.figures import Figures
+    from llmterm.sessions.whole import HeldSession, Put
 
 FILE_NAME = "sessions.db"
 
@@ -69,6 +70,10 @@ class SessionStore:
         self._database = Database(self.path, timeout=timeout)
         self._clock = clock or _now
         self._owner = owner or Owner.current()
+
+    def another(self, *, timeout: float = 5.0) -> SessionStore:
+        """Return a store of the same file with a connection of its own: for another thread."""
+        return SessionStore(self.path.parent, clock=self._clock, owner=self._owner, timeout=timeout)
 
     def create(self, *, system: str = "", title: str = "") -> str:
         """Make an empty session and return its id."""
@@ -375,6 +380,39 @@ class SessionStore:
             replace_reply(tx, head_id, Reply.of(message), message.status)
             replace_attachments(tx, head_id, message.attachments)
             touch(tx, head_id, self._clock())
+
+    def put(self, held: HeldSession) -> tuple[Put, AnswerLog | None]:
+        """Have the record be what a program has in hand, and return where it is and how to go on with its answer.
+
+        Where another process has changed the session, and where its id means another one, a new one is made of it.
+        """
+        from llmterm.sessions.whole import put_whole  # only after something has failed
+
+        with self._database.writing() as tx:
+            put = put_whole(tx, held, owner=self._owner, at=self._clock())
+        if held.answer is None:
+            return put, None
+        written = held.answer.reply.message("interrupted")
+        log = AnswerLog(
+            self._database,
+            put.answer,
+            owner=self._owner,
+            clock=self._clock,
+            revision=0,
+            written=written,
+            seq=held.answer.reason is None,
+        )
+        return put, log
+
+    def patient(self, seconds: float) -> AbstractContextManager[None]:
+        """Wait that long for other processes, inside."""
+        return self._database.patient(seconds)
+
+    def head(self, session_id: str) -> int:
+        """Return the row of the last message, 0 where there is none."""
+        with self._database.reading() as tx:
+            (head,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
+            return head or 0
 
     def moved(self) -> bool:
         """Tell whether the file is not there any more, or another one: what was known of its rows is worth nothing."""
