@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Sized
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,8 +38,12 @@ def event(name: str, **fields: object) -> None:
 
 
 class _Quiet(logging.FileHandler):
+    trouble = ""
+
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say nothing: a traceback would tear the screen, for a line of a log on a full disk."""
+        """Say nothing yet: a traceback would tear the screen, for a line of a log on a full disk."""
+        error = sys.exc_info()[1]
+        self.trouble = getattr(error, "strerror", None) or type(error).__name__
 
 
 class _JsonLines(logging.Formatter):
@@ -58,8 +64,9 @@ class _JsonLines(logging.Formatter):
         return str(value.words) if self._text else f"[{len(value.words)} characters]"
 
 
-def to_file(folder: Path, *, text: bool, redact: Callable[[str], str] = str) -> Callable[[], None]:
-    """Write the log to a file in `folder` from now on, with what was said if `text`; return what ends that.
+def to_file(folder: Path, *, text: bool, redact: Callable[[str], str] = str) -> Callable[[], str]:
+    """Write the log to a file in `folder` from now on, with what was said if `text`; return what ends that,
+    and says why not all of it could be written.
 
     Every line goes through `redact`, which knows the keys.
 
@@ -69,16 +76,19 @@ def to_file(folder: Path, *, text: bool, redact: Callable[[str], str] = str) -> 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > _LARGEST:
         path.replace(path.with_suffix(".old.jsonl"))
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
+    # Not to be waited for, as a pipe of that name would have it.
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | getattr(os, "O_NONBLOCK", 0), 0o600))
     handler = _Quiet(path, encoding="utf-8")
     handler.setFormatter(_JsonLines(text=text, redact=redact))
     level = _logger.level
     _logger.addHandler(handler)
     _logger.setLevel(logging.DEBUG)
 
-    def stop() -> None:
+    def stop() -> str:
         _logger.removeHandler(handler)
         _logger.setLevel(level)
-        handler.close()
+        with suppress(OSError):  # what a full disk has not taken
+            handler.close()
+        return handler.trouble
 
     return stop

@@ -64,6 +64,7 @@ def prompting(folder: Path, *, vi: bool = False) -> Iterator[tuple[TerminalPromp
             bindings=Bindings(suspend=lambda: None, interrupts=Interrupts(long_ago)),
             bar=lambda: "bar",
             echo=lambda _text: None,
+            say=lambda _line: None,
             covered=lambda _rows: None,
             window=WindowSize(lambda: (80, 24), lambda: 0.0, settles=0.0),
             vi=vi,

@@ -181,6 +181,7 @@ def _prompt(
         bindings=Bindings(suspend=chat.suspend, interrupts=interrupts),
         bar=chat.bar,
         echo=chat.echo,
+        say=view.say,
         covered=view.covered,
         window=window,
         vi=launch.settings.chat.editing == "vi",

@@ -5,6 +5,7 @@ Nobody waits while a key is pressed: only what this machine knows is offered, an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 
 from llmterm import config
@@ -47,7 +48,7 @@ def model_names(provider: str, settings: Settings, environ: Mapping[str, str]) -
 def session_titles(environ: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return ids and titles of the newest sessions."""
     store = SessionStore(config.data_dir(environ), timeout=_SECONDS)
-    if not store.path.exists():
+    if not os.path.exists(store.path):
         return []
     try:
         return [(info.id, info.title) for info in store.infos(_MOST_SESSIONS)]

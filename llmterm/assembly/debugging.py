@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from llmterm import config, log
 from llmterm.assembly.launch import Launch
 from llmterm.assembly.streams import notice
-from llmterm.errors import ConfigError
 
 
 @contextmanager
 def debug_log(launch: Launch, *, text: bool) -> Iterator[None]:
-    """Keep the log inside, if the settings say so, with what was said if `text`; say where it is."""
+    """Keep the log inside, if the settings say so, with what was said if `text`; say where it is, or why it is not."""
     if not launch.settings.debug:
         yield
         return
     folder = config.data_dir(launch.environ)
-    try:
-        stop = log.to_file(folder, text=text, redact=launch.secrets.redact)
-    except OSError as error:
-        raise ConfigError(f"the debug log cannot be written: {folder / log.FILE_NAME}: {error.strerror}") from None
-    notice(f"the debug log is {folder / log.FILE_NAME}")
-    try:
+    path = folder / log.FILE_NAME
+    with ExitStack() as stack:
+        try:
+            stop = log.to_file(folder, text=text, redact=launch.secrets.redact)
+        except OSError as error:
+            notice(f"the debug log cannot be written: {path}: {error.strerror}")
+        else:
+            notice(f"the debug log is {path}")
+            stack.callback(_end, stop, path)
         yield
-    finally:
-        stop()
+
+
+def _end(stop: Callable[[], str], path: Path) -> None:
+    if trouble := stop():
+        notice(f"the debug log is not whole: {path}: {trouble}")

@@ -54,7 +54,10 @@ async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None
     Raises UsageError where the editor cannot be run or fails; the text is then as it was.
     """
     words = command(environ, ("VISUAL", "EDITOR"), _FALLBACKS, "editor")
-    folder = tempfile.mkdtemp(prefix="llmterm-")  # nobody else can enter it
+    try:
+        folder = tempfile.mkdtemp(prefix="llmterm-")  # nobody else can enter it
+    except OSError as error:
+        raise UsageError(f"there is no room for the editor's file: {error.strerror}", hint="set TMPDIR") from None
     path = Path(folder) / "llmterm.md"
     try:
         path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")

@@ -20,7 +20,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Always, Condition, is_done, vi_navigation_mode
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.history import History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindingsBase
 from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Window
@@ -32,6 +32,7 @@ from prompt_toolkit.styles import Style
 from llmterm.chat.bindings import Bindings
 from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Compose, Decision, Leave, Send
+from llmterm.chat.history import PromptHistory
 from llmterm.chat.reflow import ReflowRenderer
 from llmterm.chat.window import WindowSize
 from llmterm.errors import UsageError
@@ -72,13 +73,15 @@ class TerminalPrompt:
         bindings: Bindings,
         bar: Callable[[], str],
         echo: Callable[[str], None],
+        say: Callable[[str], None],
         covered: Callable[[int], None],
         window: WindowSize,
         vi: bool,
         color: bool,
         reflows: bool,
     ) -> None:
-        """`complete` gives what the text being typed may become; `bar` the line below it; `echo` shows what was sent.
+        """`complete` gives what the text being typed may become; `bar` the line below it; `echo` shows what was sent,
+        `say` a line of ours.
 
         `covered` is told how many rows a pause has taken; `reflows` says that the terminal lays out its lines anew
         when its width changes. A prompt is erased when it is over: of a text that is taller than the window it could
@@ -91,16 +94,20 @@ class TerminalPrompt:
         self._bindings = bindings
         self._bar = bar
         self._echo = echo
+        self._say = say
+        self._history = PromptHistory(history)
+        self._untold = True
         self._covered = covered
         self._window = window
         self._reflows = reflows
         self._mode = EditingMode.VI if vi else EditingMode.EMACS
-        self._asking = self._session(bindings.asking(), _history(history))
+        self._asking = self._session(bindings.asking(), self._history)
         self._add_bar(self._asking)
         self._pausing: PromptSession[Any] | None = None
         self.unsent = ""
 
     async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Compose | Leave:
+        self._tell()
         self._begin(text, shortcuts)
         result = await self._asking.prompt_async(
             [("class:mark", "> ")], default=text, set_exception_handler=False, handle_sigint=False
@@ -121,6 +128,12 @@ class TerminalPrompt:
 
     def _note_empty(self, buffer: Buffer) -> None:
         self._bindings.emptied |= not buffer.text.strip()
+
+    def _tell(self) -> None:
+        """Say once why what is typed is not kept for the next chat."""
+        if self._history.trouble and self._untold:
+            self._untold = False
+            self._say(f"no history: {self._history.trouble}")
 
     def warm(self) -> Iterator[None]:
         self._pause_session()
@@ -251,13 +264,3 @@ def _output() -> Output:
         return Size(rows=rows or 24, columns=columns or 80)
 
     return _Output(sys.stdout, size, term=os.environ.get("TERM"), enable_cpr=False)
-
-
-def _history(path: Path) -> History:
-    """Keep the history in a file that only this user can read; without one where that cannot be."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        return FileHistory(str(path))
-    except OSError:
-        return InMemoryHistory()

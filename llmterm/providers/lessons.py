@@ -35,13 +35,16 @@ class Lessons:
         learned[lesson].add((provider, model))
         if self._path is None:
             return
+        # Written beside and moved: two programs that learn at once leave one of the two whole.
+        beside = self._path.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             text = json.dumps({name: sorted(pairs) for name, pairs in learned.items()}, indent=2)
-            # Written beside and moved: two programs that learn at once leave one of the two whole.
-            beside = self._path.with_suffix(f".{os.getpid()}")
-            beside.write_text(text, encoding="utf-8")
+            with open(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+                file.write(text)
             beside.replace(self._path)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)  # of an attempt that failed
 
     def _load(self) -> dict[Lesson, set[tuple[str, str]]]:
         if self._learned is None:
@@ -49,8 +52,8 @@ class Lessons:
         return self._learned
 
     def _read(self, lesson: Lesson) -> list[tuple[str, str]]:
-        with suppress(OSError, ValueError, AttributeError, TypeError):
-            if self._path is not None:
+        with suppress(OSError, ValueError, AttributeError, TypeError, RecursionError):
+            if self._path is not None and self._path.is_file():
                 pairs = json.loads(self._path.read_text(encoding="utf-8")).get(lesson, ())
                 return [(str(provider), str(model)) for provider, model in pairs]
         return []

@@ -1,0 +1,57 @@
+"""What was typed in earlier chats, in a file that only this user can read.
+
+A file that cannot be used (a folder has its name, a full or read-only disk, no permission, a link that leads nowhere)
+costs no more than what it holds: what is typed from then on is remembered until the program ends.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from prompt_toolkit.history import FileHistory
+
+
+class PromptHistory(FileHistory):
+    """The history of a prompt. `trouble` is why the file is not used any more, "" as long as it is."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.trouble = ""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Also where it is there already: whether it can be written is best known before something is typed. Not to
+            # be waited for, as a pipe of that name would have it.
+            handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | getattr(os, "O_NONBLOCK", 0), 0o600)
+            try:
+                usable = stat.S_ISREG(os.fstat(handle).st_mode) or os.path.realpath(path) == os.devnull
+            finally:
+                os.close(handle)
+            if not usable:
+                raise OSError("not a file")
+        except (OSError, ValueError) as error:
+            self._give_up(error)
+
+    def load_history_strings(self) -> Iterable[str]:
+        """Return what is in the file, the newest first; nothing of one that cannot be read."""
+        if not self.trouble:
+            try:
+                return list(super().load_history_strings())
+            except (OSError, ValueError) as error:
+                self._give_up(error)
+        return []
+
+    def store_string(self, string: str) -> None:
+        if self.trouble:
+            return
+        try:
+            super().store_string(string)
+        except (OSError, ValueError) as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError | ValueError) -> None:
+        why = getattr(error, "strerror", None) or error
+        self.trouble = f"{self._path}: {why} (what you type is remembered until you leave)"
