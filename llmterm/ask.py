@@ -25,6 +25,7 @@ from llmterm.turn import Turn, TurnState
 _WHY = {
     EndReason.MARKER: "the model stopped itself",
     EndReason.LENGTH: "the token limit was reached",
+    EndReason.CONTINUATION: "the provider paused it",
     EndReason.LIMIT: "the chunk limit was reached",
 }
 
@@ -127,8 +128,11 @@ class Ask:
     def _judge(self, turn: Turn, options: Options, session: str | None) -> None:
         """Raise ProviderError unless there is an answer, whole or as short as was asked for."""
         blank = turn.reply.blank
+        said = f": {turn.end_words}" if turn.end_words else ""
         if turn.reason is EndReason.REFUSAL:
-            raise ProviderError("the answer was cut short: the provider's filter ended it")
+            raise ProviderError(f"the answer was cut short: the provider's filter ended it{said}")
+        if turn.reason is EndReason.OTHER:
+            raise ProviderError(f"the answer was cut short: the provider ended it{said}")
         if turn.state is TurnState.DONE and blank:
             thought = ": the model thought, and said nothing" if turn.reply.thoughts else ""
             raise ProviderError(f"the answer is empty{thought}", hint="ask again, or another model")

@@ -28,12 +28,16 @@ def _nothing() -> Mapping[str, Any]:
 
 
 class EndReason(StrEnum):
-    """Why a stream, and with it a segment, ended. The first five are the provider's word, the rest are ours."""
+    """Why a stream, and with it a segment, ended. The first six are the provider's word, the rest are ours.
+
+    At CONTINUATION the provider has paused and wants to be asked again; OTHER is no end that answers have.
+    """
 
     STOP = "stop"
     LENGTH = "length"
     STOP_SEQUENCE = "stop_sequence"
     REFUSAL = "refusal"
+    CONTINUATION = "continuation"
     OTHER = "other"
     PAUSE = "pause"
     MARKER = "marker"
@@ -149,10 +153,14 @@ class UsageReport:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a stream, exactly once, unless the stream raises one of our errors instead."""
+    """The end of a stream, exactly once, unless the stream raises one of our errors instead.
+
+    `words` are for people: what the provider says of a refusal, or of an end that answers do not have.
+    """
 
     reason: EndReason
     provider_data: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
+    words: str = field(default="", compare=False)
 
 
 StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Finished

@@ -41,7 +41,7 @@ def outcome(end: EndReason, *, resumable: bool) -> TurnState:
             return TurnState.PAUSED if resumable else TurnState.FAILED
         case EndReason.PAUSE | EndReason.CRASH | EndReason.MARKER | EndReason.RESTART:
             return TurnState.PAUSED
-        case EndReason.LENGTH | EndReason.LIMIT:
+        case EndReason.LENGTH | EndReason.LIMIT | EndReason.CONTINUATION:
             return TurnState.PAUSED
         case _:
             assert_never(end)

@@ -75,6 +75,8 @@ class Turn:
         self.reply = reply or Reply()
         self.reason = reason or EndReason.PAUSE
         self.error: BaseException | None = None
+        self.end_words = ""
+        """What the provider said of the end, where it was no usual one. From outside, as all that it says."""
         self._state = TurnState.READY if reply is None else TurnState.PAUSED
         self._provider = provider
         self._limits = limits or StreamLimits()
@@ -213,6 +215,7 @@ class Turn:
     def _stream(self, request: Request, mode: Mode, guidance: str) -> None:
         self._move(TurnState.STREAMING)
         self.error = None
+        self.end_words = ""
         self._stopping = None
         self.progress = self._make_progress()
         self.started_over = ""
@@ -317,6 +320,7 @@ class Turn:
             case UsageReport():
                 self._keep(event)
             case Finished(reason):
+                self.end_words = event.words
                 self._flush(segment, ended=True)
                 if reason is EndReason.STOP_SEQUENCE and self._marker_stops(segment):
                     reason = EndReason.MARKER

@@ -366,7 +366,7 @@ def test_models_are_read_from_the_listing() -> None:
             [Finished(EndReason.STOP_SEQUENCE)],
         ),
         (stopped("refusal"), [Finished(EndReason.REFUSAL)]),
-        (stopped("pause_turn"), [Finished(EndReason.OTHER)]),
+        (stopped("pause_turn"), [Finished(EndReason.CONTINUATION)]),
         (stopped("tool_use"), [Finished(EndReason.OTHER)]),
         (stopped("something new"), [Finished(EndReason.OTHER)]),
         (

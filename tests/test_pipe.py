@@ -99,6 +99,18 @@ def test_thinking_that_an_answer_begins_with_is_not_part_of_it(tmp_path: Path) -
     assert done.stderr.strip() == b"Let me see."
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("tool_calls", "wants to use a tool"), ("insufficient_system_resource", "insufficient_system_resource")],
+)
+def test_answer_that_ends_as_none_does_is_cut_short_and_says_why(tmp_path: Path, reason: str, words: str) -> None:
+    """What came of it is on standard output."""
+    done = run(tmp_path, "hi", script=say("Let me look.", reason=reason))
+
+    assert (done.stdout.rstrip(b"\n"), done.returncode) == (b"Let me look.", 3)
+    assert words in done.stderr.decode()
+
+
 def cut_after(text: str) -> Script:
     async def script(exchange: Exchange) -> None:
         await exchange.start()

@@ -170,8 +170,11 @@ class Answering:
         if stopped:
             self._view.note("stopped; /continue goes on with the answer")
         self.record(lambda: log.finish(turn.reply, status))
+        said = f": {turn.end_words}" if turn.end_words else ""
         if turn.reason is EndReason.REFUSAL:
-            self._view.say("the provider's filter ended this answer", error=True)
+            self._view.say(f"the provider's filter ended this answer{said}", error=True)
+        elif turn.reason is EndReason.OTHER:
+            self._view.say(f"the provider ended this answer early{said}", error=True)
         elif turn.reply.blank:
             self._view.say("the answer is empty")
         return turn.reply.message(status)

@@ -17,6 +17,7 @@ from llmterm.tokens import of_answer
 _WHY = {
     EndReason.MARKER: "by the model",
     EndReason.LENGTH: "at the token limit",
+    EndReason.CONTINUATION: "by the provider",
     EndReason.LIMIT: "at the chunk limit",
     EndReason.NETWORK: "by a broken connection",
     EndReason.TIMEOUT: "by silence",

@@ -36,7 +36,18 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers.attaching import PDF
-from llmterm.providers.wire import Failure, Opaque, Wire, WireEvent, decoded, number, reason, whole
+from llmterm.providers.wire import (
+    TOOL_WANTED,
+    Failure,
+    Opaque,
+    Wire,
+    WireEvent,
+    decoded,
+    details,
+    number,
+    reason,
+    whole,
+)
 from llmterm.transport import Embedded
 
 # https://platform.claude.com/docs/en/api/versioning. Under the later one a temperature is an error, so models that take
@@ -83,6 +94,7 @@ _FINISH = {
     "max_tokens": EndReason.LENGTH,
     "model_context_window_exceeded": EndReason.LENGTH,
     "refusal": EndReason.REFUSAL,
+    "pause_turn": EndReason.CONTINUATION,
 }
 
 # https://platform.claude.com/docs/en/api/errors
@@ -279,7 +291,16 @@ def _finish(delta: object) -> Iterator[WireEvent]:
         case {"stop_reason": "end_turn", "stop_sequence": str(sequence)} if sequence:
             yield Finished(EndReason.STOP_SEQUENCE)  # llama.cpp's way to say so
         case {"stop_reason": said} if ended := reason(said):
-            yield Finished(_FINISH.get(ended, EndReason.OTHER))
+            yield Finished(_FINISH.get(ended, EndReason.OTHER), words=_words(ended, delta))
+
+
+def _words(ended: str, delta: object) -> str:
+    match delta:
+        case {"stop_details": dict(said)}:
+            return details(said.get("category"), said.get("explanation"))
+    if ended == "tool_use":
+        return TOOL_WANTED
+    return "" if ended in _FINISH else ended
 
 
 def _error(error: object) -> type[ProviderError]:

@@ -13,7 +13,18 @@ from typing import Any, Literal
 
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
-from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, data_url, decoded, number, reason, whole
+from llmterm.providers.wire import (
+    TOOL_WANTED,
+    Failure,
+    Wire,
+    WireEvent,
+    bearer,
+    data_url,
+    decoded,
+    number,
+    reason,
+    whole,
+)
 
 # Version 1 has all of them, version 2 most.
 _FINISH = {
@@ -174,7 +185,8 @@ def _end(said: object, error: object) -> Iterator[WireEvent]:
     if name in _FAILED:
         yield Failure(json.dumps({"message": error if isinstance(error, str) and error else _FAILED[name]}))
     elif name:
-        yield Finished(_FINISH.get(name, EndReason.OTHER))
+        words = TOOL_WANTED if name == "TOOL_CALL" else name
+        yield Finished(_FINISH.get(name, EndReason.OTHER), words="" if name in _FINISH else words)
 
 
 def _refusal(frame: Frame, chunk: dict[str, Any]) -> Iterator[WireEvent]:

@@ -41,6 +41,7 @@ from llmterm.providers.wire import (
     Wire,
     WireEvent,
     decoded,
+    details,
     number,
     reason,
 )
@@ -66,7 +67,7 @@ _THINKS: tuple[tuple[str, bool], ...] = (
 _FINISH = {
     "STOP": EndReason.STOP,
     "MAX_TOKENS": EndReason.LENGTH,
-    "CONTINUATION": EndReason.LENGTH,
+    "CONTINUATION": EndReason.CONTINUATION,
     **dict.fromkeys(
         (
             "SAFETY",
@@ -185,8 +186,10 @@ def parse(chunk: Mapping[str, Any]) -> Iterator[WireEvent]:
     elif candidates:
         for each in candidates:
             yield Choice(number(each.get("index")), tuple(_candidate(each)), beside=len(candidates) > 1)
-    elif isinstance(chunk.get("promptFeedback"), Mapping):
-        yield Finished(EndReason.REFUSAL)  # the prompt was blocked: there is no answer, and no failure either
+    elif isinstance(blocked := chunk.get("promptFeedback"), Mapping):
+        # There is no answer, and no failure either.
+        words = details(blocked.get("blockReason"), blocked.get("blockReasonMessage"))
+        yield Finished(EndReason.REFUSAL, words=words)
     usage = chunk.get("usageMetadata")
     if isinstance(usage, Mapping):
         yield UsageReport(_usage(usage))
@@ -199,7 +202,9 @@ def _candidate(candidate: Mapping[str, Any]) -> Iterator[WireEvent]:
         if isinstance(part, Mapping):
             yield from _part(part)
     if ended := reason(candidate.get("finishReason")):
-        yield Finished(_FINISH.get(ended, EndReason.OTHER))
+        end = _FINISH.get(ended, EndReason.OTHER)
+        named = ended if end in (EndReason.OTHER, EndReason.REFUSAL) else ""
+        yield Finished(end, words=details(named, candidate.get("finishMessage")))
 
 
 def _part(part: Mapping[str, Any]) -> Iterator[WireEvent]:

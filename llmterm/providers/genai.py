@@ -38,6 +38,8 @@ from llmterm.untrusted import parsed
 # as the server has accepted the request.
 _NOTHING = b"data: {}\n\n"
 _MAX_WORDS = 200
+# What the SDK leaves out of an event that it decodes.
+_DROPPED = '"finishMessage"'
 # How many events are decoded before the loop may turn to something else, such as keys.
 _BATCH = 16
 _PAGE = 1000
@@ -176,7 +178,7 @@ class GenaiFrames:
         except Exception:  # whatever it is that the SDK breaks at, the wire reads on without it
             self._chunks = None
             return frame
-        return Frame("", words)
+        return frame if _DROPPED in frame.data else Frame("", words)
 
     async def _end(self) -> None:
         """Let the SDK's generators run out, so that none of them is left to the garbage collector."""

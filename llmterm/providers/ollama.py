@@ -78,7 +78,8 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
             yield TextDelta(text)
     if line.get("done") is True:
         yield UsageReport(_usage(line))
-        yield Finished(_reason(reason(line.get("done_reason"))))
+        said = reason(line.get("done_reason"))
+        yield Finished(_reason(said), words="" if said in _FINISH else said)
 
 
 def _usage(line: dict[str, Any]) -> Usage:

@@ -29,6 +29,7 @@ from llmterm.messages import (
 )
 from llmterm.providers.attaching import PDF
 from llmterm.providers.wire import (
+    TOOL_WANTED,
     Choice,
     Failure,
     MalformedFrameError,
@@ -44,11 +45,16 @@ from llmterm.providers.wire import (
 
 _FINISH = {
     "stop": EndReason.STOP,
-    "eos": EndReason.STOP,
+    # Other servers' names of the same.
+    **dict.fromkeys(
+        ("eos", "eos_token", "end_turn", "end", "complete", "completed", "finished", "done"), EndReason.STOP
+    ),
     "length": EndReason.LENGTH,
     "model_length": EndReason.LENGTH,
+    "max_tokens": EndReason.LENGTH,
     "content_filter": EndReason.REFUSAL,
 }
+_TOOLS = frozenset({"tool_calls", "function_call"})
 
 # What goes with a trailing assistant message that is to be continued: in the message, and beside the messages.
 # https://docs.mistral.ai/api, https://api-docs.deepseek.com/guides/chat_prefix_completion,
@@ -227,7 +233,10 @@ def _choice(choice: dict[str, Any]) -> Iterator[WireEvent]:
     if ended and ended != "error":
         # vLLM names what stopped it there: a text is a stop sequence, a number the token of a real end.
         matched = ended == "stop" and isinstance(choice.get("stop_reason"), str)
-        yield Finished(EndReason.STOP_SEQUENCE if matched else _FINISH.get(ended, EndReason.OTHER))
+        if matched or ended in _FINISH:
+            yield Finished(EndReason.STOP_SEQUENCE if matched else _FINISH[ended])
+        else:
+            yield Finished(EndReason.OTHER, words=TOOL_WANTED if ended in _TOOLS else ended)
 
 
 def _delta(delta: dict[str, Any]) -> Iterator[TextDelta | ThinkingDelta]:

@@ -26,7 +26,7 @@ from llmterm.messages import (
 )
 from llmterm.providers.attaching import PDF
 from llmterm.providers.openai import failed, failure, models, refused, thinks
-from llmterm.providers.wire import Opaque, Wire, WireEvent, bearer, data_url, decoded, number, whole
+from llmterm.providers.wire import Opaque, Wire, WireEvent, bearer, data_url, decoded, details, number, whole
 
 NAME = "responses"
 
@@ -161,7 +161,8 @@ def _end(response: dict[str, Any], *, complete: bool) -> Iterator[WireEvent]:
         )
     reason = _object(response, "incomplete_details").get("reason")
     ended = _INCOMPLETE.get(reason, EndReason.OTHER) if isinstance(reason, str) else EndReason.OTHER
-    yield Finished(EndReason.STOP if complete else ended)
+    words = details(reason) if ended is EndReason.OTHER else ""
+    yield Finished(EndReason.STOP) if complete else Finished(ended, words=words)
 
 
 def _said(response: dict[str, Any]) -> Iterator[TextDelta | ThinkingDelta]:

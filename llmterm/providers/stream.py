@@ -20,11 +20,12 @@ from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, StreamEvent, TextDelta, ThinkingDelta, Usage, UsageReport
 from llmterm.providers.choices import Choices
 from llmterm.providers.wire import Choice, Failure, MalformedFrameError, Opaque, Whole, Wire, WireEvent, decoded
-from llmterm.transport import QUOTA_HINT, FrameStream, codes, error_words, used_up
+from llmterm.transport import QUOTA_HINT, FrameStream, codes, error_words, redact, used_up
 
 _DONE = "[DONE]"
 # How long the rest may take after the reason to finish.
 _GRACE_SECONDS = 2.0
+_MOST_WORDS = 500
 # What of an answer goes back with every question after it, in characters; a block counts as `_BLOCK` at least.
 _MOST_CARRIED = 4 * 1024 * 1024
 _BLOCK = 4096
@@ -39,6 +40,7 @@ class WireStream:
         self._call = frames.call
         self._wire = wire
         self._finish: EndReason | None = None
+        self._words = ""  # what the provider says of it
         self._error: ProviderError | None = None
         self._over = False
         self._spoke = False  # whether there was text or thinking among the frames that are being looked at
@@ -155,7 +157,7 @@ class WireStream:
             case UsageReport(usage):
                 events.append(self._count(usage))
             case Finished(reason):
-                self._finish = reason
+                self._finish, self._words = reason, event.words
                 self._grace = self._grace or asyncio.get_running_loop().time() + _GRACE_SECONDS
             case Opaque(index, parts):
                 self._carry(index, parts)
@@ -182,10 +184,11 @@ class WireStream:
         return UsageReport(self._usage)
 
     def _finished(self, reason: EndReason) -> Finished:
+        words = redact(" ".join(self._words.split()), self._call.secrets)[:_MOST_WORDS]
         if not self._blocks or self._carried > _MOST_CARRIED:
-            return Finished(reason)
+            return Finished(reason, words=words)
         blocks = [{name: "".join(texts) for name, texts in block.items()} for _, block in sorted(self._blocks.items())]
-        return Finished(reason, {self._wire.name: blocks})
+        return Finished(reason, {self._wire.name: blocks}, words)
 
     def _carry(self, index: int, parts: Mapping[str, str]) -> None:
         """Keep part of a block, or none of any where it is more than any model has to be told again."""
@@ -238,7 +241,7 @@ class WireStream:
         # After a reason to finish: so it was none, and the end is when the server says so once more.
         self._grace = None
         if self._finish is EndReason.OTHER:
-            self._finish = None  # a word that nobody knows
+            self._finish, self._words = None, ""  # a word that nobody knows
 
     def _merge(self, events: list[StreamEvent], texts: list[str]) -> None:
         if not texts:

@@ -64,6 +64,10 @@ class Choice:
 WireEvent: TypeAlias = StreamEvent | Opaque | Failure | Whole | Choice
 
 
+# What an end is that waits for the result of a tool.
+TOOL_WANTED = "the model wants to use a tool, and has none here"
+
+
 class MalformedFrameError(ValueError):
     """A frame is not what this wire should say. It is skipped as long as the stream goes on."""
 
@@ -129,6 +133,11 @@ def whole(events: Iterable[TextDelta | ThinkingDelta | Opaque]) -> Iterator[Whol
     """Yield these events as a whole answer, if there are any."""
     if parts := tuple(events):
         yield Whole(parts)
+
+
+def details(*words: object) -> str:
+    """Return what a server says of an end, as one text; what is no text is left out."""
+    return ": ".join(each.strip() for each in words if isinstance(each, str) and each.strip())
 
 
 def reason(value: object) -> str:
