@@ -17,6 +17,7 @@ from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Compose, Decision, Interrupts, Leave, Resume, Send, Stop
 from llmterm.chat.prompt import TerminalPrompt
 from llmterm.chat.window import WindowSize
+from llmterm.keys.autorepeat import Autorepeat
 from tests.chatting import opened
 from tests.clock import instant
 from tests.wire import Exchange
@@ -61,7 +62,7 @@ def prompting(folder: Path, *, vi: bool = False) -> Iterator[tuple[TerminalPromp
             source=source,
             history=folder / "history",
             complete=completes_nothing,
-            bindings=Bindings(suspend=lambda: None, interrupts=Interrupts(long_ago)),
+            bindings=Bindings(suspend=lambda: None, interrupts=Interrupts(long_ago), autorepeat=Autorepeat(long_ago)),
             bar=lambda: "bar",
             echo=lambda _text: None,
             say=lambda _line: None,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from llmterm.chat.terminal import Signals, Terminal
     from llmterm.chat.view import View
     from llmterm.chat.window import WindowSize
+    from llmterm.keys.autorepeat import Autorepeat
     from llmterm.keys.terminal import TerminalKeys
 
 
@@ -107,12 +108,13 @@ def _build(
     from llmterm.chat.notifying import Notifier
     from llmterm.chat.stage import Stage
     from llmterm.chat.window import WindowSize
+    from llmterm.keys.autorepeat import Autorepeat
 
     settings = launch.settings
     bound = asdict(settings.keys)
     if len(set(bound.values())) < len(bound):
         raise ConfigError("two commands in [keys] are on the same key", hint=", ".join(map("=".join, bound.items())))
-    interrupts = Interrupts(time.monotonic)
+    interrupts, autorepeat = Interrupts(time.monotonic), Autorepeat(time.monotonic)
     choices = Choices(
         provider=launch.provider,
         model=launch.model,
@@ -129,12 +131,13 @@ def _build(
     return Chat(
         registry=providers,
         store=sessions,
-        prompt=lambda chat: _prompt(chat, launch, look, source, interrupts, view, window),
+        prompt=lambda chat: _prompt(chat, launch, look, source, interrupts, autorepeat, view, window),
         stage=Stage(
             view=view,
             window=window,
             keys=source,
             interrupts=interrupts,
+            autorepeat=autorepeat,
             clock=time.monotonic,
             holds=lambda: choices.pause_mode == "hold",
             vi=settings.chat.editing == "vi",
@@ -164,13 +167,21 @@ def _prompt(
     look: Look,
     source: TerminalKeys,
     interrupts: Interrupts,
+    autorepeat: Autorepeat,
     view: View,
     window: WindowSize,
 ) -> Prompt:
     if look.plain:
         from llmterm.chat.lines import LinePrompt
 
-        return LinePrompt(keys=source, write=write, suspend=chat.suspend, interrupts=interrupts, complete=chat.complete)
+        return LinePrompt(
+            keys=source,
+            write=write,
+            suspend=chat.suspend,
+            interrupts=interrupts,
+            autorepeat=autorepeat,
+            complete=chat.complete,
+        )
     from llmterm.chat.bindings import Bindings
     from llmterm.chat.prompt import TerminalPrompt
 
@@ -178,7 +189,7 @@ def _prompt(
         source=source.input,
         history=config.data_dir(launch.environ) / "history",
         complete=chat.complete,
-        bindings=Bindings(suspend=chat.suspend, interrupts=interrupts),
+        bindings=Bindings(suspend=chat.suspend, interrupts=interrupts, autorepeat=autorepeat),
         bar=chat.bar,
         echo=chat.echo,
         say=view.say,

@@ -23,6 +23,7 @@ from llmterm.conversation import mode_of
 from llmterm.errors import LlmtermError, SessionError, UsageError
 from llmterm.journal import keep_journal
 from llmterm.keys import Key
+from llmterm.keys.autorepeat import Autorepeat
 from llmterm.messages import EndReason, Message, Status
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.turn import Turn, TurnState
@@ -361,7 +362,7 @@ class Answering:
         prompt = asyncio.ensure_future(self._prompt.paused(line, given, shortcuts))
         waiting: set[asyncio.Future[Decision]] = {prompt}
         if self._chords is not None:
-            waiting.add(asyncio.ensure_future(_chord(self._chords)))
+            waiting.add(asyncio.ensure_future(_chord(self._chords, self._stage.autorepeat)))
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if prompt in done:
@@ -403,7 +404,8 @@ def _leaving(wish: Wish) -> Leaving | None:
     return Leaving(interrupted=wish is Wish.LEAVE_INTERRUPTED)
 
 
-async def _chord(queue: asyncio.Queue[Key]) -> Decision:
-    while (await queue.get()).name != "chord":
-        pass
-    return Resume()
+async def _chord(queue: asyncio.Queue[Key], autorepeat: Autorepeat) -> Decision:
+    while True:
+        key = await queue.get()
+        if key.name == "chord" and (await autorepeat.pressed(key, queue.get))[0]:
+            return Resume()

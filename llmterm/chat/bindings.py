@@ -6,15 +6,18 @@ bound here, and nothing of it while the history is searched: there Enter takes w
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from string import ascii_lowercase, digits
 
 from prompt_toolkit.application import get_app, in_terminal
 from prompt_toolkit.filters import Condition, is_searching, vi_mode, vi_navigation_mode
 from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyBindingsBase, KeyPressEvent
+from prompt_toolkit.keys import Keys
 
 from llmterm.chat.decision import Compose, Decision, Interrupts, Leave, Resume, Send, Stop
 from llmterm.chat.insertion import bind_typing
+from llmterm.keys.autorepeat import LET_GO_SECONDS, Autorepeat, Press
 
 # Keys whose prompt_toolkit name is not ours.
 _NAMED = ("pageup", "enter")
@@ -34,9 +37,12 @@ def _alone() -> bool:
 class Bindings:
     """Makes the key bindings of both prompts. `shortcuts` are keys that, on an empty line, send a text."""
 
-    def __init__(self, *, suspend: Callable[[], None], interrupts: Interrupts) -> None:
+    def __init__(self, *, suspend: Callable[[], None], interrupts: Interrupts, autorepeat: Autorepeat) -> None:
         self._suspend = suspend
         self._interrupts = interrupts
+        self._autorepeat = autorepeat
+        # What a key does if it was pressed, while it may be one that is held down, and when that is certain.
+        self._doubtful: tuple[Keys | str, Callable[[], None], asyncio.TimerHandle] | None = None
         self.shortcuts: Mapping[str, str] = {}
         # What stood in the line at first, and whether the line was empty since then.
         self.given = ""
@@ -62,7 +68,7 @@ class Bindings:
 
         @keys.add(" ", filter=~written)
         def _(event: KeyPressEvent) -> None:
-            _leave(event, Resume())
+            self._once("space", event, lambda: _leave(event, Resume()))
 
         @keys.add("escape", filter=~vi_mode | ~written)
         def _(event: KeyPressEvent) -> None:
@@ -85,10 +91,7 @@ class Bindings:
         keys = KeyBindings()
         bind_typing(keys)
 
-        @keys.add("enter", filter=written)
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.validate_and_handle()
-            _hand_on(event)
+        keys.add("enter", filter=written)(self._enter)
 
         @keys.add("enter", filter=~written)
         def _(event: KeyPressEvent) -> None:
@@ -120,9 +123,56 @@ class Bindings:
             event.current_buffer.complete_state = None
             event.current_buffer.start_completion(insert_common_part=True)
 
+        keys.add(Keys.Any, eager=True, filter=Condition(lambda: self._doubtful is not None))(self._follow)
         for name in _NAMED:
             keys.add(name, filter=~written & self._active(name))(self._shortcut(name))
         return keys
+
+    def _enter(self, event: KeyPressEvent) -> None:
+        def send() -> None:
+            event.current_buffer.validate_and_handle()
+            _hand_on(event)
+
+        if event.current_buffer.text == self.given:
+            self._once("enter", event, send)  # held down, it would send for ever what is refused
+        else:
+            self._autorepeat.press("enter")
+            send()
+
+    def settle(self) -> None:
+        """Forget a key of which it is not certain that it was pressed: the prompt is over."""
+        if self._doubtful is not None:
+            *_, timer = self._doubtful
+            timer.cancel()
+            self._doubtful = None
+
+    def _once(self, name: str, event: KeyPressEvent, act: Callable[[], None]) -> None:
+        """Do what a key says if it was pressed, and not if it is held down."""
+        match self._autorepeat.press(name):
+            case Press.NEW:
+                act()
+            case Press.DOUBTFUL:
+                timer = asyncio.get_running_loop().call_later(LET_GO_SECONDS, self._act)
+                self._doubtful = event.key_sequence[-1].key, act, timer
+            case Press.REPEATED:
+                pass
+
+    def _act(self) -> None:
+        assert self._doubtful is not None
+        _, act, _ = self._doubtful
+        self.settle()
+        act()
+
+    def _follow(self, event: KeyPressEvent) -> None:
+        """A key has come while it was not certain of the one before whether that was pressed."""
+        assert self._doubtful is not None
+        key = event.key_sequence[0].key
+        if key == self._doubtful[0]:
+            self._autorepeat.press("space" if key == " " else "enter")
+            self.settle()
+        elif key is not Keys.Ignore:
+            self._act()
+            event.app.key_processor.feed_multiple(event.key_sequence, first=True)
 
     def _active(self, name: str) -> Condition:
         return Condition(lambda: name in self.shortcuts)

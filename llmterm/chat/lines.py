@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
 from llmterm.keys import Key, RereadKeys, get_apart
+from llmterm.keys.autorepeat import Autorepeat
 from llmterm.render.sanitize import clean
 
 _LAST_WORD = re.compile(r"\S*\s*\Z")
@@ -23,6 +24,7 @@ class LinePrompt:
         write: Callable[[str], None],
         suspend: Callable[[], None],
         interrupts: Interrupts,
+        autorepeat: Autorepeat,
         complete: Callable[[str], Awaitable[list[Suggestion]]],
     ) -> None:
         """`complete` gives what the text being typed may become."""
@@ -30,6 +32,7 @@ class LinePrompt:
         self._write = write
         self._suspend = suspend
         self._interrupts = interrupts
+        self._autorepeat = autorepeat
         self._complete = complete
         self.unsent = ""
         self._given = ""
@@ -65,6 +68,8 @@ class LinePrompt:
         async with self._keys:
             while True:
                 key = await get_apart(self._keys)
+                if await self._repeated(key, line, at_rest=at_rest):
+                    continue
                 meant = shortcuts.get(key.text or key.name) if not line.strip() else None
                 if meant is not None and meant.endswith(" "):
                     self._echo(meant)
@@ -80,6 +85,19 @@ class LinePrompt:
                 line = await self._completed(line) if key.name == "tab" else self._edit(key, line)
                 self.unsent = line if at_rest else ""
                 emptied |= not line.strip()
+
+    async def _repeated(self, key: Key, line: str, *, at_rest: bool) -> bool:
+        """Return whether the key is only held down, where it would resume an answer, or send again what was refused."""
+        resumes = key.name == "space" and at_rest and not line.strip()
+        if not resumes and key.name != "enter":
+            return False
+        if not resumes and (line != self._given or not line.strip()):
+            self._autorepeat.press(key.name)
+            return False
+        pressed, following = await self._autorepeat.pressed(key, self._keys.get)
+        if following is not None:
+            self._keys.unget(following)
+        return not pressed
 
     def _decision(self, key: Key, line: str, *, at_rest: bool) -> Decision | None:
         empty = not line.strip()

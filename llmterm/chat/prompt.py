@@ -109,9 +109,12 @@ class TerminalPrompt:
     async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Compose | Leave:
         self._tell()
         self._begin(text, shortcuts)
-        result = await self._asking.prompt_async(
-            [("class:mark", "> ")], default=text, set_exception_handler=False, handle_sigint=False
-        )
+        try:
+            result = await self._asking.prompt_async(
+                [("class:mark", "> ")], default=text, set_exception_handler=False, handle_sigint=False
+            )
+        finally:
+            self._bindings.settle()
         await _renderer(self._asking).gone()
         if isinstance(result, Send):
             return self._sent(result.text)
@@ -151,6 +154,7 @@ class TerminalPrompt:
             await renderer.gone()
             raise
         finally:
+            self._bindings.settle()
             self._covered(renderer.tallest)
 
     async def _pause(self, session: PromptSession[Any], line: Callable[[], str], text: str) -> Decision:

@@ -20,6 +20,7 @@ from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
 from llmterm.journal import keep_journal
 from llmterm.keys import Key, RereadKeys, get_apart
+from llmterm.keys.autorepeat import Autorepeat
 from llmterm.messages import TextDelta, ThinkingDelta
 from llmterm.turn import Turn, TurnState
 
@@ -54,6 +55,7 @@ class Stage:
         window: WindowSize,
         keys: RereadKeys,
         interrupts: Interrupts,
+        autorepeat: Autorepeat,
         clock: Callable[[], float],
         holds: Callable[[], bool] = lambda: False,
         vi: bool = False,
@@ -69,6 +71,7 @@ class Stage:
         self.view = view
         self.keys = keys
         self.interrupts = interrupts
+        self.autorepeat = autorepeat
         self.clock = clock
 
     async def play(self, turn: Turn, log: AnswerRecord, label: str) -> Wish:
@@ -174,7 +177,10 @@ class _Performance:
             await asyncio.sleep(min(max(_FRAME_SECONDS, cost / _FRAME_SHARE), _LONGEST_PAUSE))
 
     async def _listen(self) -> None:
-        while self._turn.state is TurnState.STREAMING or self._behind > 0 or self._drawing:
+        # What is pressed once the screen is held, is for the prompt.
+        while self._wish is not Wish.HOLD and (
+            self._turn.state is TurnState.STREAMING or self._behind > 0 or self._drawing
+        ):
             await self._press(await get_apart(self._stage.keys))
             self._changed.set()
 
@@ -183,10 +189,10 @@ class _Performance:
             self._press_while_drawing(key)
             return
         match key.name:
-            case "space" if not self._stage.ahead.text:
-                await self._pause()
-            case "chord" | "c-space":
-                await self._pause()
+            case "space" | "enter" if self._stage.ahead.text:
+                self._type(key)
+            case "space" | "chord" | "c-space" | "enter":
+                await self._press_once(key)
             case "escape" if not (self._stage.vi and self._stage.ahead.text):
                 self._behind = 0
                 await self._turn.cancel()
@@ -201,13 +207,22 @@ class _Performance:
             case "c-z":
                 self._wish = Wish.SUSPEND
                 await self._turn.pause()
-            case "enter" if not self._stage.ahead.text:
-                self._turn.progress.hurry()
             case _:
                 self._type(key)
 
+    async def _press_once(self, key: Key) -> None:
+        """Pause, or ask now, if the key was pressed, and is not only held down."""
+        pressed, following = await self._stage.autorepeat.pressed(key, self._stage.keys.get)
+        if following is not None:
+            self._stage.keys.unget(following)
+        if pressed and key.name == "enter":
+            self._turn.progress.hurry()
+        elif pressed:
+            await self._pause()
+
     def _press_while_drawing(self, key: Key) -> None:
         """The answer has ended, or rests: what would end or pause it, ends the drawing."""
+        self._stage.autorepeat.press(key.name)
         match key.name:
             case "c-c" if self._stage.interrupts.press():
                 self._wish = Wish.LEAVE_INTERRUPTED
@@ -224,6 +239,8 @@ class _Performance:
 
     def _type(self, key: Key) -> None:
         ahead = self._stage.ahead
+        if key.name == "enter":
+            self._stage.autorepeat.press(key.name)
         before = ahead.text
         queued = ahead.press(key)
         if queued is not None:
