@@ -91,7 +91,7 @@ def continuation(request: Request, reply: Reply, mode: Continuation, guidance: s
         part = Message(role="assistant", text=text.rstrip())
         base = _guided(request, wishes)
         return replace(base, messages=(*base.messages, part), continuation=mode)
-    part = Message(role="assistant", text=text)
+    part = Message(role="assistant", text=text, provider_data=reply.provider_data)
     order = Message(role="user", text=_instruction(text, wishes))
     return replace(request, messages=(*request.messages, part, order), continuation=mode)
 

@@ -163,7 +163,14 @@ class Finished:
     words: str = field(default="", compare=False)
 
 
-StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Finished
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What must be sent back with the answer as far as it has come, should it end here; the last one counts."""
+
+    provider_data: Mapping[str, Any] = field(hash=False)
+
+
+StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Carried | Finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +334,8 @@ class Reply:
                 return replace(self, thoughts=self.thoughts.add(text), chunks=self.chunks + chunks)
             case UsageReport(usage):
                 return replace(self, usage=usage)
+            case Carried(data):
+                return self if self.segments else replace(self, provider_data=data)
             case Finished(reason, data):
                 # An answer in several parts is not what any provider has signed.
                 return replace(self, finish=reason, provider_data=_NOTHING if self.segments else data)

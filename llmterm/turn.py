@@ -22,6 +22,7 @@ from llmterm.conversation import continuation, mode_of
 from llmterm.errors import LlmtermError, NetworkError, PrefillRefusedError, TurnStateError
 from llmterm.fallback import Fallback, Fallbacks
 from llmterm.messages import (
+    Carried,
     Continuation,
     EndReason,
     Finished,
@@ -319,6 +320,8 @@ class Turn:
                 self._think(event)
             case UsageReport():
                 self._keep(event)
+            case Carried():
+                self.reply = self.reply.add(event)  # nothing that anybody reads
             case Finished(reason):
                 self.end_words = event.words
                 self._flush(segment, ended=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmterm.conversation import Conversation, continuation
 from llmterm.errors import ContextTooLongError, NetworkError, ProviderError, RateLimitError, ServerError
 from llmterm.framing import Frame
 from llmterm.messages import (
@@ -18,6 +20,7 @@ from llmterm.messages import (
     Finished,
     Message,
     Options,
+    Reply,
     Request,
     StreamEvent,
     StreamLimits,
@@ -28,7 +31,7 @@ from llmterm.messages import (
 )
 from llmterm.providers.responses import parse, payload, wire
 from llmterm.providers.stream import WireStream
-from llmterm.providers.wire import Failure, MalformedFrameError, Opaque, Whole
+from llmterm.providers.wire import Break, Failure, MalformedFrameError, Opaque, Whole
 from llmterm.transport import Call, Embedded, Transport
 from tests.wire import Exchange, Script, WireServer
 
@@ -266,7 +269,7 @@ spoken = st.fixed_dictionaries(
 def test_no_json_breaks_the_parser(value: object, name: str) -> None:
     """Whatever a server sends, the parser gives events, and what is kept of them can be sent back."""
     for each in parse(Frame(name, json.dumps(value))):
-        assert isinstance(each, TextDelta | ThinkingDelta | UsageReport | Finished | Failure | Opaque | Whole)
+        assert isinstance(each, TextDelta | ThinkingDelta | UsageReport | Finished | Failure | Opaque | Whole | Break)
         assert not isinstance(each, Opaque) or all(isinstance(part, str) for part in each.parts.values())
 
 
@@ -358,3 +361,70 @@ async def test_end_without_the_completed_event_is_a_broken_connection(transport:
         await answer(transport, sent(text("a")), events)
 
     assert joined(events) == "a"
+
+
+def item(kind: str, index: int, **parts: object) -> Frame:
+    return event(f"response.output_item.{kind}", output_index=index, item=parts)
+
+
+def message(index: int, phase: str, *texts: str) -> list[Frame]:
+    """An item of the output from its beginning to its end."""
+    said = {"type": "message", "id": f"m{index}", "phase": phase}
+    content = [{"type": "output_text", "text": "".join(texts)}]
+    return [item("added", index, **said, content=[]), *map(text, texts), item("done", index, **said, content=content)]
+
+
+BEGUN = event("response.created", response={"model": "gpt-5-2025-08-07"})
+THOUGHT_OF = [item("added", 0, type="reasoning", id="rs_1", summary=[]), item("done", 0, **THOUGHT)]
+REASONING = {"type": "reasoning", "id": "rs_1", "encrypted_content": "cipher", "summary": []}
+
+
+async def test_items_of_an_answer_stand_apart_and_go_back_in_their_phases(transport: Transport) -> None:
+    """What a model says while it works, and its answer: a blank line between them here, two items over there."""
+    events: list[StreamEvent] = []
+    body = [*message(1, "commentary", "Let me ", "look."), *message(2, "final_answer", "", "It ", "is so.")]
+    await answer(transport, sent(BEGUN, *THOUGHT_OF, *body, event("response.completed", response={})), events)
+
+    reply = Reply()
+    for each in events:
+        reply = reply.add(each)
+    again = Conversation().ask("q").add(reply.message("complete")).ask("r").request(model="gpt-5")
+    items = payload(again, official=True)["input"]
+
+    assert joined(events) == "Let me look.\n\nIt is so."
+    assert items[1] == REASONING
+    assert [(each["phase"], each["content"][0]["text"]) for each in items[2:4]] == [
+        ("commentary", "Let me look."),
+        ("final_answer", "It is so."),
+    ]
+    assert len(items) == 5
+    assert ["phase" in each for each in payload(replace(again, model="o3"), official=True)["input"]] == [False] * 3
+
+
+async def test_thoughts_of_an_answer_that_was_paused_go_back_when_it_goes_on(transport: Transport) -> None:
+    """The cipher has come before the text: nobody waits for the end to have it."""
+    request = Conversation().ask("q").request(model="gpt-5")
+    reply = Reply()
+    events: list[StreamEvent] = []
+    with pytest.raises(NetworkError):
+        await answer(transport, sent(BEGUN, *THOUGHT_OF, item("added", 1, type="message"), text("half of")), events)
+    for each in events:
+        reply = reply.add(each)
+
+    items = payload(continuation(request, reply, "instruct"), official=True)["input"]
+
+    assert items[1] == REASONING
+    assert items[2] == {"role": "assistant", "content": [{"type": "output_text", "text": "half of"}]}
+    assert items[3]["role"] == "user"
+
+
+@pytest.mark.parametrize("said", ["", "x", "Let me look.", "Let me look.\n\n", "Let me look. It is so.", "\n\n" * 9])
+def test_text_that_is_not_as_it_came_goes_back_whole(said: str) -> None:
+    """An answer may have been edited since."""
+    blocks = [{"model": "gpt-5"}, {"phase": "commentary", "length": "12"}, {"phase": "final_answer", "length": "9"}]
+    before = Message(role="assistant", text=said, provider_data={"responses": blocks})
+    request = Request(model="gpt-5", messages=(before,))
+
+    items = payload(request, official=True)["input"]
+
+    assert "\n\n".join(each["content"][0]["text"] for each in items).strip() == said.strip()

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from llmterm.errors import LlmtermError
-from llmterm.messages import StreamEvent, UsageReport
+from llmterm.messages import Carried, StreamEvent, UsageReport
 from llmterm.progress import Progress
 from llmterm.providers import EventStream
 from llmterm.transport import Endpoint
@@ -55,7 +55,7 @@ class PatientStream:
         self._stream = None
         stream = self._stream = await self._open(key)
         try:
-            while all(isinstance(event, UsageReport) for event in self._early):
+            while all(isinstance(event, UsageReport | Carried) for event in self._early):
                 events = await stream.read()
                 self._early += events
                 if not events:

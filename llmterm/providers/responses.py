@@ -8,7 +8,7 @@ has thought travels with the answer, encrypted, and goes back before it, to the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,19 @@ from llmterm.messages import (
 )
 from llmterm.providers.attaching import PDF
 from llmterm.providers.openai import failed, failure, models, refused, thinks
-from llmterm.providers.wire import Opaque, Wire, WireEvent, bearer, data_url, decoded, details, number, whole
+from llmterm.providers.wire import (
+    Break,
+    Opaque,
+    Whole,
+    Wire,
+    WireEvent,
+    bearer,
+    data_url,
+    decoded,
+    details,
+    number,
+    whole,
+)
 
 NAME = "responses"
 
@@ -35,6 +47,10 @@ _THINKING = frozenset({"response.reasoning_summary_text.delta", "response.reason
 _END = frozenset({"response.completed", "response.incomplete"})
 _INCOMPLETE = {"max_output_tokens": EndReason.LENGTH, "content_filter": EndReason.REFUSAL}
 _LEAST_TOKENS = 16  # a smaller `max_output_tokens` is refused
+_ITEM = frozenset({"response.output_item.added", "response.output_item.done"})
+_GAP = "\n\n"
+_MOST_DIGITS = 10
+_MODEL = -1  # the place of the model's name among the blocks
 _CARRIED = ("id", "encrypted_content", "model")
 # A model answers under the name of its snapshot: gpt-5 as gpt-5-2025-08-07.
 _SNAPSHOT = re.compile(r"-\d{4}-\d\d-\d\d\Z")
@@ -92,16 +108,34 @@ def _items(message: Message, thinker: str) -> Iterator[dict[str, Any]]:
         text = [{"type": "input_text", "text": message.text}] if message.text or not message.attachments else []
         yield {"role": "user", "content": [*text, *map(_attached, message.attachments)]}
         return
-    if thinker and message.text:  # a thought that nothing follows is refused
-        for block in message.provider_data.get(NAME, ()):
-            if _SNAPSHOT.sub("", block.get("model", "")) == _SNAPSHOT.sub("", thinker):
-                yield {
-                    "type": "reasoning",
-                    "id": block.get("id", ""),
-                    "encrypted_content": block.get("encrypted_content", ""),
-                    "summary": [],
-                }
-    yield {"role": "assistant", "content": [{"type": "output_text", "text": message.text}]}
+    blocks = [block for block in message.provider_data.get(NAME, ()) if isinstance(block, Mapping)]
+    author = next((block["model"] for block in blocks if block.get("model")), "")
+    own = bool(thinker) and _SNAPSHOT.sub("", author) == _SNAPSHOT.sub("", thinker)
+    yield from _own_items(message.text, blocks if own else [])
+
+
+def _own_items(text: str, blocks: Sequence[Mapping[str, str]]) -> Iterator[dict[str, Any]]:
+    """Yield the items that an answer came in: its thoughts, and its text in the phases that it was said in."""
+    phases = [block for block in blocks if block.get("phase") and block.get("length") != "0"]
+    for block in blocks:
+        if block.get("encrypted_content") and text:  # a thought that nothing follows is refused
+            cipher = {"id": block.get("id", ""), "encrypted_content": block["encrypted_content"]}
+            yield {"type": "reasoning", **cipher, "summary": []}
+        elif block in phases and text:
+            said, text = (text, "") if block is phases[-1] else _cut(text, block.get("length", ""))
+            yield {**_said_by_it(said), "phase": block["phase"]}
+    if text or not phases:
+        yield _said_by_it(text)
+
+
+def _cut(text: str, length: str) -> tuple[str, str]:
+    """Return the first item of a text of several, and the others: all is one where the text is not as it came."""
+    size = int(length) if length.isdecimal() and len(length) < _MOST_DIGITS else 0
+    return (text[:size], text[size + len(_GAP) :]) if size and text.startswith(_GAP, size) else (text, "")
+
+
+def _said_by_it(text: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": [{"type": "output_text", "text": text}]}
 
 
 def _attached(attachment: Attachment) -> dict[str, Any]:
@@ -136,10 +170,33 @@ def _event(kind: str, event: dict[str, Any], frame: Frame) -> Iterator[WireEvent
     elif kind == "response.reasoning_summary_part.added":
         if number(event.get("summary_index")):
             yield ThinkingDelta("\n\n")
+    elif kind in _ITEM:
+        yield from _item(
+            number(event.get("output_index")), _object(event, "item"), done=kind == "response.output_item.done"
+        )
+    elif kind == "response.created":
+        model = _object(event, "response").get("model")
+        if isinstance(model, str):
+            yield Opaque(_MODEL, {"model": model})
     elif kind == "response.failed":
         yield failure(_object(event, "response").get("error"), frame.data)
     elif kind in _END:
         yield from _end(_object(event, "response"), complete=kind == "response.completed")
+
+
+def _item(index: int, item: dict[str, Any], *, done: bool) -> Iterator[WireEvent]:
+    """Yield what is kept of an item for the next request, of a thought as soon as it is whole; items stand apart."""
+    kept = {name: text for name in ("id", "encrypted_content") if isinstance(text := item.get(name), str) and text}
+    phase = item.get("phase")
+    if not done:
+        yield Break()
+    elif item.get("type") == "reasoning" and len(kept) > 1:
+        yield Opaque(index, kept, ready=True)
+    if item.get("type") != "message" or not isinstance(phase, str):
+        return
+    yield Whole((Opaque(index, {"phase": phase}),))
+    if done:
+        yield Opaque(index, {"length": str(sum(map(len, _texts(item, "content"))))}, ready=True)
 
 
 def _answer(response: dict[str, Any], frame: Frame) -> Iterator[WireEvent]:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import Any, assert_never
 
 from llmterm import log
 from llmterm.errors import NetworkError, ProtocolError, ProviderError, QuotaError, StreamTimeoutError
 from llmterm.framing import Frame
-from llmterm.messages import EndReason, Finished, StreamEvent, TextDelta, ThinkingDelta, Usage, UsageReport
+from llmterm.messages import Carried, EndReason, Finished, StreamEvent, TextDelta, ThinkingDelta, Usage, UsageReport
 from llmterm.providers.choices import Choices
-from llmterm.providers.wire import Choice, Failure, MalformedFrameError, Opaque, Whole, Wire, WireEvent, decoded
+from llmterm.providers.wire import Break, Choice, Failure, MalformedFrameError, Opaque, Whole, Wire, WireEvent, decoded
 from llmterm.transport import QUOTA_HINT, FrameStream, codes, error_words, redact, used_up
 
 _DONE = "[DONE]"
@@ -49,6 +49,7 @@ class WireStream:
         self._grace: float | None = None  # until when the rest is waited for, in the loop's time
         self._choices: Choices | None = None
         self._mute: Frame | None = None  # the last in which there was nothing, before there was anything
+        self._gap = ""  # what sets off what comes next
         self._half = ""  # the first half of a surrogate pair that was cut between two chunks
         self._usage = Usage()
         self._blocks: dict[int, dict[str, list[str]]] = {}
@@ -126,6 +127,9 @@ class WireStream:
             case UsageReport() | Failure():
                 self._take(event, events)
                 return
+            case Break():
+                self._gap = "\n\n"
+                return
             case Choice():
                 self._choices = self._choices or Choices(self._spoken)
         if self._choices is None:
@@ -147,20 +151,19 @@ class WireStream:
                 self._merge(events, [text])
             case ThinkingDelta():
                 self._speak(1)
-                self._thinking = True
-                events.append(event)
+                events.append(self._set_off(event))
             case Whole(parts):
                 for part in self._unsaid(parts):
                     self._take(part, events)
-            case Choice():
-                pass  # an answer has no answers in it
+            case Choice() | Break() | Carried():
+                pass  # an answer has no answers in it, and a wire carries nothing itself
             case UsageReport(usage):
                 events.append(self._count(usage))
             case Finished(reason):
                 self._finish, self._words = reason, event.words
                 self._grace = self._grace or asyncio.get_running_loop().time() + _GRACE_SECONDS
-            case Opaque(index, parts):
-                self._carry(index, parts)
+            case Opaque():
+                self._carry(event, events)
             case Failure(words, error):
                 said = error_words(words, self._call.secrets) or "the provider reports an error"
                 kind, hint = (QuotaError, QUOTA_HINT) if used_up(None, said, codes(words)) else (error, "")
@@ -187,11 +190,11 @@ class WireStream:
         words = redact(" ".join(self._words.split()), self._call.secrets)[:_MOST_WORDS]
         if not self._blocks or self._carried > _MOST_CARRIED:
             return Finished(reason, words=words)
-        blocks = [{name: "".join(texts) for name, texts in block.items()} for _, block in sorted(self._blocks.items())]
-        return Finished(reason, {self._wire.name: blocks}, words)
+        return Finished(reason, self._data(), words)
 
-    def _carry(self, index: int, parts: Mapping[str, str]) -> None:
+    def _carry(self, part: Opaque, events: list[StreamEvent]) -> None:
         """Keep part of a block, or none of any where it is more than any model has to be told again."""
+        index, parts = part.index, part.parts
         self._carried += sum(map(len, parts.values())) + (_BLOCK if index not in self._blocks else 0)
         if self._carried > _MOST_CARRIED:
             self._blocks.clear()
@@ -199,6 +202,12 @@ class WireStream:
         block = self._blocks.setdefault(index, {})
         for name, text in parts.items():
             block.setdefault(name, []).append(text)
+        if part.ready:
+            events.append(Carried(self._data()))
+
+    def _data(self) -> Mapping[str, Any]:
+        blocks = [{name: "".join(texts) for name, texts in block.items()} for _, block in sorted(self._blocks.items())]
+        return {self._wire.name: blocks}
 
     def _end(self, error: ProviderError | None = None) -> list[StreamEvent]:
         """Return what is to come at the end of the body, be it an `error`; where it is none of the answer, it fails."""
@@ -235,6 +244,12 @@ class WireStream:
                 raise TimeoutError  # also where there is always something to read
             return await self._frames.read()
 
+    def _set_off(self, event: ThinkingDelta) -> ThinkingDelta:
+        if self._gap and self._thinking:
+            event = ThinkingDelta(self._gap + event.text, event.chunks)
+        self._gap, self._thinking = "", True
+        return event
+
     def _speak(self, chunks: int) -> None:
         self._spoke = True
         self._spoken += chunks
@@ -247,8 +262,11 @@ class WireStream:
         if not texts:
             return
         self._speak(len(texts))
-        self._text = True
         text = self._half + "".join(texts)
+        if self._gap:
+            text = f"{self._gap}{text}" if self._text else text
+            self._gap = ""
+        self._text = True
         self._half = ""
         if _SURROGATE.search(text):
             # JSON may escape an emoji as two surrogates, and a server may cut it there.

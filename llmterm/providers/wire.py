@@ -25,10 +25,19 @@ _NO_REASON = frozenset({"", "null", "none", "nil", "undefined", "nan", "n/a", "f
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """Part of a block that must be sent back later: text to append under each name, to the block of that index."""
+    """Part of a block that must be sent back later: text to append under each name, to the block of that index.
+
+    `ready` tells that the blocks as they are by then go back also with an answer that breaks off.
+    """
 
     index: int
     parts: Mapping[str, str]
+    ready: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """What comes next is set off from what came before it, by a blank line if there was anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class Choice:
     beside: bool = False
 
 
-WireEvent: TypeAlias = StreamEvent | Opaque | Failure | Whole | Choice
+WireEvent: TypeAlias = StreamEvent | Opaque | Break | Failure | Whole | Choice
 
 
 # What an end is that waits for the result of a tool.
