@@ -96,8 +96,9 @@ def test_choices(open_chat: Open) -> None:
             ("/theme", r"^theme: auto\n"),
             ("/theme light", r"^theme: light\n"),
             ("/theme pink", r"^there is no theme 'pink' \(auto, dark or light\)"),
-            ("/system", r"^there is no system prompt\n"),
-            ("/system Be brief.", r"^Be brief\.\n"),
+            ("/system", r"^there is no system prompt of yours\n\nIf you notice that .*!!CANCEL"),
+            ("/system Be brief.", r"^Be brief\.\n\nIf you notice that "),
+            ("/info", r"about the marker +If you notice that"),
             ("/info", r"(?s)session +not begun yet\n.*openai/third\n.*Be brief.\n.*0\.5\n.*hold\n.*auto\n"),
         )
         chat.ask("hi")
@@ -196,7 +197,10 @@ def test_what_can_be_taken_out_of_an_answer(open_chat: Open, tmp_path: Path) -> 
             ("/copy all", r"^what of the answer\? \(nothing for all of it, or code N\)"),
             ("/copy code one", r"^what of the answer\?"),
             (f"/save {tmp_path}/a.md", r"^written to .*a\.md\n"),
-            (f"/save {tmp_path}/a.md", r"is there already \(give another name\)"),
+            (f"/save {tmp_path}/over.md", r"^written to .*over\.md\n"),
+            (f"/save {tmp_path}", r"is there already, and no file"),
+            (f"/export {tmp_path}/e.html", r"^a session cannot be written as \.html \(name the file \.md or \.json\)"),
+            (f"/export {tmp_path}/e.txt", r"^a session cannot be written as \.txt"),
             (f"/save {tmp_path}/a b.py code 1", r"^written to .*a b\.py\n"),
             (f"/save {tmp_path}/my code.sh code", r"^written to .*my code\.sh\n"),
             (f"/save {tmp_path}/x code 9", r"^there is no code block 9"),
@@ -206,7 +210,6 @@ def test_what_can_be_taken_out_of_an_answer(open_chat: Open, tmp_path: Path) -> 
             ("/save", r"^to which file\? \(/save FILE\)"),
             (f"/export {tmp_path}/s.json", r"^written to .*s\.json\n"),
             (f"/export {tmp_path}/s.md", r"^written to .*s\.md\n"),
-            (f"/export {tmp_path}/s.md", r"is there already"),
             ("/thinking", r"^I wonder\.\n"),
             ("/tokens", r"^  openai/test +5 in, 7 out, 1 part\n"),
             ("/seams", r"^no seam was changed"),
@@ -215,9 +218,22 @@ def test_what_can_be_taken_out_of_an_answer(open_chat: Open, tmp_path: Path) -> 
             ("/pager", r"\A\Z"),
         )
 
+        for command, answer, said in (
+            (f"/save {tmp_path}/a.md code 2", "n", r"a\.md is as it was"),
+            (f"/export {tmp_path}/s.md", "N", r"s\.md is as it was"),
+            (f"/export {tmp_path}/s.json", "\x04", r"s\.json is as it was"),
+            (f"/save {tmp_path}/over.md code 2", "y", r"y/N\s+> y\s+written to [^\n]*over\.md\n"),
+        ):
+            chat.program.send(f"{command}\r")
+            chat.program.wait_for(re.escape(command.split()[1]) + r" is there already: write over it\? y/N\s+>")
+            chat.program.send(f"{answer}\r")
+            chat.program.wait_for(said)
+
         assert copied(chat) == [ANSWER, "ls", "x = 1"]
         assert b"\x1b]52" not in OSC52.sub(b"", chat.program.written)
         assert (tmp_path / "a.md").read_text("utf-8") == ANSWER
+        assert (tmp_path / "over.md").read_text("utf-8") == "ls\n"
+        assert not [each.name for each in tmp_path.iterdir() if each.name.startswith((".llmterm", "e."))]
         assert (tmp_path / "a b.py").read_text("utf-8") == "x = 1\n"
         assert (tmp_path / "my code.sh").read_text("utf-8") == "ls\n"
         assert not (tmp_path / "x").exists()

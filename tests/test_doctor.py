@@ -109,6 +109,33 @@ def test_provider_answers_with_its_latency(tmp_path: Path) -> None:
     assert found["answers"]["value"].startswith("openai/")
 
 
+@pytest.mark.parametrize(
+    ("model", "listed", "code"),
+    [
+        ("gpt-a", ["gpt-a", "gpt-b"], 0),
+        ("gpt-c", ["gpt-a", "gpt-b"], 3),
+        ("gpt-c", [], 0),
+        ("claude-5", ["claude-5-20261101"], 0),
+        ("claude-5-latest", ["claude-5-20261101"], 0),
+        ("claude-5", ["claude-5-mini"], 3),
+        ("auto:nitro", ["auto"], 0),
+    ],
+)
+def test_model_that_its_server_does_not_list_is_a_problem(
+    tmp_path: Path, model: str, listed: list[str], code: int
+) -> None:
+    """Where it lists any; a name without its date, or with a variant, is known by the rest."""
+    file = tmp_path / "c.toml"
+    file.write_text(f'provider = "openai"\nmodel = "{model}"\n', "utf-8")
+
+    with WireServer(listing(*listed)) as server:
+        done = doctor(tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.base_url, LLMTERM_CONFIG=str(file))
+
+    assert done.returncode == code
+    wanted = f"openai/{model} is not among the models that openai lists" if code else f"openai/{model}, where nothing"
+    assert wanted in done.stdout or not listed
+
+
 @pytest.mark.parametrize("arguments", [(), ("--json",), ("--all",)])
 def test_keys_are_never_shown(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """Not even when a provider repeats one while it refuses it."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llmterm.chat.attaching import Attaching
 from llmterm.chat.commands import Suggestion
 from llmterm.chat.mentions import expand, paths, suggestions
 from llmterm.errors import UsageError
 from llmterm.files import TextFile, media_type, read
-from llmterm.messages import Attachment
+from llmterm.messages import Attachment, Message
 from llmterm.openblock import CodeBlock, code_blocks
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
@@ -278,3 +280,23 @@ def test_link_to_a_hidden_file_is_not_followed(tmp_path: Path) -> None:
 
     assert (text, attached) == ("see @notes.txt", ())
     assert said == ["notes.txt is hidden, and was not attached: /attach notes.txt does it"]
+
+
+async def test_nothing_is_said_to_be_attached_that_is_refused(folder: Path) -> None:
+    """The model is asked about first; what waited goes on waiting."""
+    said: list[str] = []
+
+    def refuse(attachments: Sequence[Attachment]) -> None:
+        raise UsageError(f"takes no images: {attachments[-1].name}")
+
+    async def nothing() -> str:
+        return ""
+
+    async def ask(_message: Message) -> bool:
+        raise AssertionError("it was asked")
+
+    attaching = Attaching(folder=folder, say=said.append, check=refuse, clipboard=nothing, type_in=said.append)
+
+    with pytest.raises(UsageError, match=r"takes no images: cat\.png"):
+        await attaching.send("see @cat.png", ask)
+    assert said == []

@@ -321,7 +321,7 @@ class Browser:
         self.opened: list[StoredSession] = []
         self.said: list[str] = []
         self.choices = Choices(provider="p", model="m", options=Options())
-        browsing = Browsing(session=session, say=self.said.append, choices=self.choices, reopen=self._reopen)
+        browsing = Browsing(session=session, say=self.said.append, note="", choices=self.choices, reopen=self._reopen)
         self.commands = Commands({"sessions": browsing.commands()})
 
     async def _reopen(self, stored: StoredSession, *, at_once: bool = False) -> None:

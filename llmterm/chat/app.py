@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import chain
@@ -21,7 +21,7 @@ from llmterm.chat.browsing import Browsing
 from llmterm.chat.choosing import Choices, Choosing
 from llmterm.chat.commands import Command, Commands, Suggestion
 from llmterm.chat.copying import Copying
-from llmterm.chat.decision import Compose, Leave, Leaving, Prompt
+from llmterm.chat.decision import Compose, Leave, Leaving, Prompt, Send
 from llmterm.chat.mentions import suggestions
 from llmterm.chat.notifying import Notifier
 from llmterm.chat.pausing import Pausing
@@ -36,7 +36,7 @@ from llmterm.chat.view import View
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError
 from llmterm.keys import Key
-from llmterm.marker import marker_for
+from llmterm.marker import marker_for, marker_note
 from llmterm.messages import Attachment, EndReason, Message, Options, Reply, StreamLimits, TextDelta, ThinkingDelta
 from llmterm.progress import Progress
 from llmterm.providers.attaching import refused
@@ -105,6 +105,7 @@ class Chat:
         self._clear_screen = clear_screen
         self._choices = choices
         self._marker = marker
+        self._note = marker_note(marker) if marker is not None else ""
         self._limits = limits
         self._session = session = ChatSession(store, system=system)
         # What is to be asked, until it is on its way; and the messages that are held, as they were last listed.
@@ -114,6 +115,7 @@ class Chat:
         self._attaching = Attaching(
             folder=outside.folder,
             say=view.say,
+            check=self._check,
             clipboard=outside.paste,
             type_in=lambda text: stage.ahead.put(stage.ahead.text + text),
         )
@@ -135,7 +137,7 @@ class Chat:
             edit_question=self._redoing.edit,
             keys=keys,
         )
-        self._browsing = Browsing(session=session, say=view.say, choices=choices, reopen=self._reopen)
+        self._browsing = Browsing(session=session, say=view.say, choices=choices, note=self._note, reopen=self._reopen)
         self._commands = Commands(self._sections())
         self._prompt = prompt(self)
         self._answering = Answering(
@@ -304,6 +306,26 @@ class Chat:
             self._view.say("\n".join(held))
         self._listed = held
 
+    async def _confirm(self, question: str) -> bool:
+        """Ask the user for a yes. Whatever else is typed is a no; a message among it goes back into the line."""
+        self._view.say(f"{question} y/N")
+        decision = await self._prompt.ask("", {})
+        self._retake()
+        if not isinstance(decision, Send):
+            return False
+        typed = decision.text.strip()
+        if typed.lower() not in ("y", "yes", "n", "no"):
+            self._stage.ahead.put(typed)
+        return typed.lower() in ("y", "yes")
+
+    def _check(self, attachments: Sequence[Attachment]) -> None:
+        """Raise UsageError for what the model does not take."""
+        choices = self._choices
+        label = self._registry.label(choices.provider, choices.model)
+        accepts = self._registry.get(choices.provider).accepts(choices.model)
+        if refusal := refused(attachments, accepts, label):
+            raise refusal
+
     # One answer, from the question to its end
 
     async def _ask(self, question: Message, *, again: bool = False) -> bool:
@@ -314,9 +336,7 @@ class Chat:
         provider = self._registry.get(self._choices.provider)
         # Refuses a model that cannot be, before anything is written.
         provider.preparation(self._choices.model)
-        label = self._registry.label(self._choices.provider, self._choices.model)
-        if refusal := refused(question.attachments, provider.accepts(self._choices.model), label):
-            raise refusal
+        self._check(question.attachments)
         log = self._session.ask(question, self._choices)
         self._answering.record(self._session.keeper.report)
         turn = self._turn(self._session.conversation.add(question), log)
@@ -451,6 +471,7 @@ class Chat:
             session=session,
             choices=self._choices,
             pausing=self._pausing,
+            note=self._note,
             say=say,
             help=lambda: self._commands.help(),
             examine=outside.examine,
@@ -461,6 +482,7 @@ class Chat:
             folder=outside.folder,
             mask=outside.mask,
             say=say,
+            confirm=self._confirm,
             copy=outside.copy,
             page=lambda text: outside.page(self._view.page(text)),
         )

@@ -24,12 +24,17 @@ class Attaching:
         *,
         folder: Path,
         say: Callable[[str], None],
+        check: Callable[[Sequence[Attachment]], None],
         clipboard: Callable[[], Awaitable[str | Attachment | None]],
         type_in: Callable[[str], None],
     ) -> None:
-        """`clipboard` gives what is in it: a text, or an image; `type_in` has a text in the next prompt's line."""
+        """`check` raises UsageError for what the model does not take; `clipboard` gives a text, or an image.
+
+        `type_in` has a text in the next prompt's line.
+        """
         self._folder = folder
         self._say = say
+        self._check = check
         self._clipboard = clipboard
         self._waiting: list[TextFile | Attachment] = []
         self._again: list[Attachment] = []
@@ -65,8 +70,6 @@ class Attaching:
         waiting. Raises UsageError for a file that cannot be attached.
         """
         text, attached, said = await asyncio.to_thread(expand, text, self._folder)  # a disk may be slow, or far away
-        for line in said:
-            self._say(line)
         blocks = [each.block() for each in self._waiting if isinstance(each, TextFile)]
         waiting = [each for each in self._waiting if isinstance(each, Attachment)]
         message = Message(
@@ -74,6 +77,9 @@ class Attaching:
             text="\n\n".join([text, *(each for each in blocks if each not in text)]),
             attachments=tuple(dict.fromkeys([*self._again, *waiting, *attached])),
         )
+        self._check(message.attachments)
+        for line in said:
+            self._say(line)
         # What is attached while the answer is under way is for the message after it.
         sent, self._waiting = self._waiting, []
         again, self._again = self._again, []

@@ -36,9 +36,14 @@ class Browsing:
         session: ChatSession,
         say: Callable[[str], None],
         choices: Choices,
+        note: str,
         reopen: Reopen,
     ) -> None:
-        """`reopen` has the chat go on with a stored session; `choices` are those of the chat."""
+        """`reopen` has the chat go on with a stored session; `choices` are those of the chat.
+
+        `note` is what the system prompt says about the marker.
+        """
+        self._note = note
         self._session = session
         self._store = session.store
         self._say = say
@@ -138,7 +143,8 @@ class Browsing:
     async def _system(self, text: str) -> None:
         if text:
             self._session.set_system(text)
-        self._say(self._session.conversation.system or "there is no system prompt")
+        system = self._session.conversation.system or "there is no system prompt of yours"
+        self._say("\n\n".join(filter(None, (system, self._note))) if self._note else system)
 
     async def _title(self, title: str) -> None:
         if title:

@@ -12,6 +12,7 @@ from llmterm.chat.mentions import paths
 from llmterm.chat.pausing import Pausing
 from llmterm.chat.session import ChatSession
 from llmterm.errors import UsageError
+from llmterm.files import write
 from llmterm.openblock import code_blocks
 from llmterm.sessions import export, markdown
 
@@ -33,13 +34,15 @@ class Copying:
         folder: Path,
         mask: Callable[[str], str],
         say: Callable[[str], None],
+        confirm: Callable[[str], Awaitable[bool]],
         copy: Callable[[str], Awaitable[str]],
         page: Callable[[str], Awaitable[None]],
     ) -> None:
         """`copy` puts a text into the clipboard and says where that is; `page` shows one in the user's pager.
 
-        `mask` hides the program's secrets in a session that is exported.
+        `mask` hides the program's secrets in a session that is exported. `confirm` asks the user for a yes.
         """
+        self._confirm = confirm
         self._mask = mask
         self._session = session
         self._pausing = pausing
@@ -93,18 +96,22 @@ class Copying:
 
     async def _save(self, given: str) -> None:
         what = _CODE.search(given)
-        path = self._new_file(given[: what.start()] if what else given)
+        path = self._file(given[: what.start()] if what else given)
         text = self._part(what[1] if what else "")
-        self._write(path, text if text.endswith("\n") else f"{text}\n")
+        await self._write(path, text if text.endswith("\n") else f"{text}\n")
 
     async def _export(self, name: str) -> None:
         stored = self._session.stored()
         title = _NOT_IN_NAMES.sub("-", stored.title).strip("-.")[:_NAME_LENGTH]
-        path = self._new_file(name or f"{title or stored.id or 'session'}.md")
-        if path.suffix == ".json":
-            self._write(path, self._mask(json.dumps(export(stored), indent=2, ensure_ascii=False)) + "\n")
-        else:
-            self._write(path, self._mask(markdown(stored)))
+        path = self._file(name or f"{title or stored.id or 'session'}.md")
+        match path.suffix.lower():
+            case ".json":
+                text = json.dumps(export(stored), indent=2, ensure_ascii=False) + "\n"
+            case ".md" | ".markdown" | "":
+                text = markdown(stored)
+            case suffix:
+                raise UsageError(f"a session cannot be written as {suffix}", hint="name the file .md or .json")
+        await self._write(path, self._mask(text))
 
     async def _page(self, what: str) -> None:
         if what not in ("", _ALL):
@@ -150,22 +157,30 @@ class Copying:
             raise UsageError(f"there is no code block {index}", hint=f"there are {len(blocks)}")
         return blocks[index - 1].code
 
-    def _new_file(self, name: str) -> Path:
+    def _file(self, name: str) -> Path:
+        """Return the path of a file to write. Raises UsageError for what can be none."""
         if not name:
             raise UsageError("to which file?", hint="/save FILE")
         try:
             path = self._folder / Path(name).expanduser()
-            there = path.exists()
+            other = path.exists() and not path.is_file()
         except (OSError, RuntimeError, ValueError) as error:  # a name too long, no such user, a NUL
             raise UsageError(f"{name} cannot be the name of a file: {error}") from None
-        if there:
-            raise UsageError(f"{name} is there already", hint="give another name")
+        if other:
+            raise UsageError(f"{name} is there already, and no file", hint="give another name")
         return path
 
-    def _write(self, path: Path, text: str) -> None:
+    async def _write(self, path: Path, text: str) -> None:
+        """Write the file, over one that is there only if the user says so. Raises UsageError."""
+        if _is_there(path) and not await self._confirm(f"{path} is there already: write over it?"):
+            self._say(f"{path} is as it was")
+            return
         try:
-            with path.open("x", encoding="utf-8", errors="replace", newline="") as file:
-                file.write(text)
-        except (OSError, ValueError) as error:
+            write(path, text)
+        except (OSError, RuntimeError, ValueError) as error:
             raise UsageError(f"{path} cannot be written: {getattr(error, 'strerror', error)}") from None
         self._say(f"written to {path}")
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists()

@@ -38,11 +38,16 @@ class Telling:
         session: ChatSession,
         choices: Choices,
         pausing: Pausing,
+        note: str,
         say: Callable[[str], None],
         help: Callable[[], Sequence[str]],
         examine: Callable[[], Awaitable[Sequence[str]]],
     ) -> None:
-        """`help` are the commands, `examine` gives the lines of a doctor's report."""
+        """`help` are the commands, `examine` gives the lines of a doctor's report.
+
+        `note` is what the system prompt says about the marker.
+        """
+        self._note = note
         self._session = session
         self._choices = choices
         self._pausing = pausing
@@ -81,6 +86,7 @@ class Telling:
             ("title", session.title or "-"),
             ("answers", f"{choices.provider}/{choices.model}"),
             ("system prompt", session.conversation.system or "-"),
+            *([("about the marker", self._note)] if self._note else []),
             ("temperature", "-" if options.temperature is None else f"{options.temperature:g}"),
             ("max tokens", "-" if options.max_tokens is None else str(options.max_tokens)),
             ("pause mode", choices.pause_mode),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from importlib.util import find_spec
 
 from llmterm import config
@@ -39,6 +41,10 @@ async def reach_checks(settings: Settings, environ: Mapping[str, str], *, everyb
     local = _local(settings, environ)
     async with registry(settings, environ) as providers:
         found = await _ask_all(providers, asked, settings, sources)
+        # These have been asked, and are asked for once.
+        listed = {
+            name: await providers.models(name) for name, check in zip(asked, found, strict=True) if check.state == "ok"
+        }
     # Whoever is not set up need not be there.
     remote = [
         check if name in usual or check.state != "problem" else replace(check, state="note")
@@ -47,7 +53,7 @@ async def reach_checks(settings: Settings, environ: Mapping[str, str], *, everyb
     keys = [Check(name=f"key {name}", state="ok", value=source) for name, source in sources.items() if source]
     if not keys:
         keys = [Check(name="keys", state="note", value="none: only servers without one, and the embedded model")]
-    return [*keys, _proxy(environ), *remote, local, *_verdict(settings, environ, [*remote, local])]
+    return [*keys, _proxy(environ), *remote, local, *_verdict(settings, environ, [*remote, local], listed)]
 
 
 def _proxy(environ: Mapping[str, str]) -> Check:
@@ -167,8 +173,20 @@ def _local(settings: Settings, environ: Mapping[str, str]) -> Check:
     return Check(name="embedded model", state="ok", value=f"{path} ({room}){more}")
 
 
-def _verdict(settings: Settings, environ: Mapping[str, str], providers: Sequence[Check]) -> list[Check]:
-    """Say who would answer a chat that is started now without a word about it."""
+def is_listed(model: str, models: Sequence[str]) -> bool:
+    """Tell whether `model` is one of those that a server lists, or short for one: without its date, tag or folder."""
+    named = {each.removeprefix("models/") for each in models}
+    short = model.removeprefix("models/")
+    if short in named or f"{short}:latest" in named or short.rpartition(":")[0] in named:
+        return True
+    dated = re.compile(rf"{re.escape(short.removesuffix('-latest'))}-[\d-]+")
+    return any(dated.fullmatch(each) for each in named)
+
+
+def _verdict(
+    settings: Settings, environ: Mapping[str, str], providers: Sequence[Check], listed: Mapping[str, Sequence[str]]
+) -> list[Check]:
+    """Say who would answer a chat that is started now without a word about it; `listed` are the models of each."""
     try:
         start = launch(settings, environ)
     except LlmtermError as error:
@@ -177,6 +195,18 @@ def _verdict(settings: Settings, environ: Mapping[str, str], providers: Sequence
     name = "embedded model" if start.provider == "local" else f"provider {start.provider}"
     check = next((each for each in providers if each.name == name), None)
     listless = check is not None and check.state == "warning" and bool(start.model) and start.provider != "local"
+    models = listed.get(start.provider, ())
+    if start.model and models and not is_listed(start.model, models):
+        near = get_close_matches(start.model, models, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return [
+            Check(
+                name="answers",
+                state="problem",
+                value=f"{label} is not among the models that {start.provider} lists",
+                hint=f"{hint}llmterm models -p {start.provider} lists them",
+            )
+        ]
     if check is None or check.state == "ok" or listless:
         return [Check(name="answers", state="ok", value=f"{label}, where nothing else is asked for")]
     others = [each.name.removeprefix("provider ") for each in providers if each.state == "ok"]
