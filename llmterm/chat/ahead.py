@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from llmterm.chat import graphemes
 from llmterm.keys import Key
 
 # Where the cursor stands, when it is not at the end.
@@ -42,9 +43,9 @@ class Ahead:
             case "down":
                 self._move(1)
             case "left":
-                self._cursor = max(0, self._cursor - 1)
+                self._cursor = graphemes.before(self.text, self._cursor)
             case "right":
-                self._cursor = min(len(self.text), self._cursor + 1)
+                self._cursor = graphemes.after(self.text, self._cursor)
             case "home" | "c-a":
                 self._cursor = 0
             case "end" | "c-e":
@@ -138,9 +139,9 @@ class Ahead:
     def _delete(self, name: str) -> None:
         match name:
             case "backspace":
-                self._replace(max(0, self._cursor - 1), self._cursor)
+                self._replace(graphemes.before(self.text, self._cursor), self._cursor)
             case "delete" | "c-d":
-                self._replace(self._cursor, self._cursor + 1)
+                self._replace(self._cursor, graphemes.after(self.text, self._cursor))
             case "c-u":
                 self._replace(0, self._cursor)
             case "c-k":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
+from llmterm.chat import graphemes
 from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
 from llmterm.keys import Key, RereadKeys, get_apart
@@ -132,7 +133,7 @@ class LinePrompt:
                 self._write("\b \b" if line else "")
                 return line[:-1]
             case "backspace":
-                return self._again(line[:-1])
+                return self._again(line[: graphemes.before(line, len(line))])
             case "c-u":
                 return self._again("")
             case "c-w":

@@ -33,6 +33,7 @@ from llmterm.chat.bindings import Bindings
 from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Compose, Decision, Leave, Send
 from llmterm.chat.history import PromptHistory
+from llmterm.chat.insertion import WholeCharacters
 from llmterm.chat.reflow import ReflowRenderer
 from llmterm.chat.window import WindowSize
 from llmterm.errors import UsageError
@@ -199,6 +200,7 @@ class TerminalPrompt:
             erase_when_done=True,
         )
         session.app.renderer = ReflowRenderer(session.app, window=self._window, reflows=self._reflows)
+        session.default_buffer.on_cursor_position_changed += WholeCharacters()
         session.default_buffer.on_text_changed += self._note_empty
         session.app.ttimeoutlen = _ESCAPE_BYTES
         session.app.timeoutlen = _ESCAPE_ENTER
