@@ -75,15 +75,24 @@ class Child:
 
     def wait_for(self, pattern: bytes) -> int:
         """Read until a regular expression matches what came since the last match; return when it was read."""
+        self._wait_for(pattern)
+        return time.monotonic_ns()
+
+    def _wait_for(self, pattern: bytes) -> re.Match[bytes]:
         deadline = time.monotonic() + PATIENCE
         while True:
             if match := re.search(pattern, self._unmatched):
                 self._unmatched = self._unmatched[match.end() :]
-                return time.monotonic_ns()
+                return match
             data = self.read(deadline - time.monotonic())
             if not data:
                 self._fail(f"{pattern!r} did not come")
             self._unmatched = self._unmatched[-_OVERLAP:] + data
+
+    def wait_for_first(self, *patterns: bytes) -> int:
+        """Read until one of several regular expressions matches; return the number of the one that matches first."""
+        found = self._wait_for(b"|".join(b"(?P<_%d>%s)" % each for each in enumerate(patterns)))
+        return next(number for number in range(len(patterns)) if found.group(f"_{number}") is not None)
 
     def read_for(self, seconds: float) -> None:
         """Read on for a while."""

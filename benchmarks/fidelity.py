@@ -5,6 +5,8 @@ boundaries of the uninterrupted answer, drawn at random with a fixed seed: the s
 after a time. Counted is how many of the answers are the uninterrupted one to the letter,
 
 - in the same process, with 1, 2 and 5 pauses in an answer;
+- in the real chat, with a pause by key at any time from Enter on, and so also while the prompt is computed
+  (`benchmarks/chatted.py`); and the same beside a process that keeps a core busy;
 - with two other conversations answered during the pause;
 - after a restart: gone on with by an engine that has never seen the conversation. It computes in one batch what was
   computed token by token, which rounds otherwise: at a near-tie the model takes another word, also without a pause.
@@ -26,6 +28,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from benchmarks.chatted import Chatted, chatted
 from benchmarks.judge import FAULTS, OF_THE_MODEL, faults, untouched
 from benchmarks.measure import Row
 from benchmarks.prompts import OTHERS, PROMPTS
@@ -54,7 +57,7 @@ class Whole:
     text: str
     points: tuple[int, ...]
     until: int | None
-    """Where it ended by the token limit: what goes on with it has a limit of its own."""
+    """Where it ended by the token limit: what begins in the middle of it has a whole limit."""
 
     def some(self, dice: random.Random, count: int) -> list[int]:
         return sorted(dice.sample(self.points, min(count, len(self.points))))
@@ -142,6 +145,7 @@ async def _rows() -> list[Row]:
         *(_identical(f"same process, pauses: {pauses}", tally, GOAL) for pauses, tally in tallies.items()),
         _identical("two other conversations during the pause", others, GOAL),
         _identical("after a restart", restarted),
+        *(_chatted(chatted(dice, busy=busy), busy=busy) for busy in (False, True)),
         *_sound([*tallies.values(), others, restarted]),
         *_instructed(instructed),
     ]
@@ -177,7 +181,7 @@ async def _paused(watched: Watched, whole: Whole, points: list[int], *, others: 
     turn = Turn(watched, whole.request)
     await _go(watched, turn, points[0])
     joins = []
-    for until in (*points[1:], whole.until):
+    for until in (*points[1:], None):
         for other in others:
             await _go(watched, Turn(watched, _asked(other, _OTHER_TOKENS)))
         joins.append(await _go(watched, turn, until))
@@ -216,6 +220,17 @@ def _identical(what: str, tally: Tally, goal: float | None = None) -> Row:
         ours=f"{percent:.1f} %",
         goal="-" if goal is None else f">= {goal:g} %",
         met="-" if goal is None else "met" if percent >= goal else "MISSED",
+    )
+
+
+def _chatted(found: Chatted, *, busy: bool) -> Row:
+    percent = 100 * found.identical / found.answers
+    where = "in the chat beside a busy core" if busy else "in the chat"
+    return Row(
+        what=f"identical: {where}, of {found.answers}, {found.before} paused before the first token",
+        ours=f"{percent:.1f} %",
+        goal=f">= {GOAL:g} %",
+        met="met" if percent >= GOAL else "MISSED",
     )
 
 

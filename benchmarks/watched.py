@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, TextDelta, Usage
+from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, TextDelta, Usage, UsageReport
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
 from llmterm.providers.attaching import Accepts
@@ -70,13 +70,22 @@ class _WatchedStream:
         if self._full:
             self._watched.reached.set()
             await asyncio.Event().wait()
-        return [self._pass(event) for event in await self._stream.read() if not self._full]
+        return list(self._passing(await self._stream.read()))
 
     def rest(self) -> Sequence[StreamEvent]:
-        return [self._pass(event) for event in self._stream.rest() if not self._full]
+        return list(self._passing(self._stream.rest()))
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+    def _passing(self, events: Sequence[StreamEvent]) -> Iterator[StreamEvent]:
+        """Yield what passes: the tokens up to a text go with it."""
+        passes = not self._full
+        for event in events:
+            if not isinstance(event, UsageReport):
+                passes = not self._full
+            if passes:
+                yield self._pass(event)
 
     def _pass(self, event: StreamEvent) -> StreamEvent:
         if not isinstance(event, TextDelta):
