@@ -148,7 +148,7 @@ class Turn:
         if model is not None:
             self.request = replace(self.request, model=model)
         mode = mode or self._provider.continuation(self.request.model)
-        self._thinks_anew = bool(self.reply.thinking)
+        self._thinks_anew = bool(self.reply.thinking) and not self.reply.text.strip()
         self._stream(continuation(self.request, self.reply, mode, guidance), mode_of(self.reply, mode), guidance)
 
     async def pause(self, reason: EndReason = EndReason.PAUSE, *, at_taken: bool = False) -> Snapshot:
