@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from ipaddress import ip_address
@@ -59,6 +60,12 @@ def need(missing: str) -> None:
     if os.environ.get("LLMTERM_TEST_ALL"):
         pytest.fail(f"this machine has no {missing}, and LLMTERM_TEST_ALL is set")
     pytest.skip(f"needs {missing}")
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """What a test has left open is complained of where it was left, and not by whichever test comes to collect it."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

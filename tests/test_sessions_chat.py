@@ -390,6 +390,7 @@ async def test_a_dropped_answer_gives_its_place_back(
         log = session.ask(question("how?"), CHOICES)
         if not killed:
             log.pause(Reply(), EndReason.PAUSE)
+    session.store = store
 
     await browser.commands.run(f"/discard {session.id}")
 
