@@ -32,7 +32,9 @@ def test_every_pause_line_says_paused(reason: EndReason) -> None:
     assert (line == pause_line(Reply(), EndReason.PAUSE)) is (
         reason
         not in {
-            EndReason(each) for each in ("marker", "length", "limit", "network", "timeout", "error", "crash", "restart")
+            EndReason.CONTINUATION,
+            *(EndReason(each) for each in ("marker", "length", "limit", "network", "timeout")),
+            *(EndReason(each) for each in ("error", "crash", "restart")),
         }
     )
 

@@ -16,14 +16,7 @@ from llmterm.messages import EndReason
 from llmterm.sessions.database import Transaction
 from llmterm.sessions.rows import read_time
 
-_BY_PROVIDER = {
-    EndReason.STOP,
-    EndReason.LENGTH,
-    EndReason.CONTINUATION,
-    EndReason.STOP_SEQUENCE,
-    EndReason.REFUSAL,
-    EndReason.OTHER,
-}
+_BY_PROVIDER = {EndReason.STOP, EndReason.LENGTH, EndReason.STOP_SEQUENCE, EndReason.REFUSAL, EndReason.OTHER}
 # An answer that came all at once says nothing of how fast it was written.
 _LEAST_MS = 100
 
