@@ -59,7 +59,8 @@ async def read(turn: Turn, chunks: int | None = None) -> str:
 @pytest.mark.timeout(300)
 def test_conversation_that_is_paused_and_gone_on_with(tmp_path: Path) -> None:
     """Start, ask, pause in the middle, wait, resume, pause again, resume, finish; then a second question."""
-    env = environment(tmp_path)
+    (tmp_path / "config.toml").write_text("[providers.local]\nthreads = 1\n")
+    env = environment(tmp_path, LLMTERM_CONFIG=str(tmp_path / "config.toml"))
     with Program([*LLMTERM, "chat", "--max-tokens", "60", "--seed", "1"], env) as program:
         program.wait_for(r"local/SmolLM2-135M-Instruct\S*(?s:.*)\n>")
         program.send(f"{LONG}\r")

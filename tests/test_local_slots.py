@@ -87,8 +87,11 @@ async def uninterrupted(request: Request) -> str:
 
 @pytest.mark.local
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("system", ["", SYSTEM], ids=["short", "long system prompt"])
-@pytest.mark.parametrize("chunks", [1, 11, 30])
+@pytest.mark.parametrize(
+    ("chunks", "system"),
+    [(1, SYSTEM), (11, ""), (30, SYSTEM)],
+    ids=["early, long system prompt", "short", "late, long"],
+)
 async def test_answer_paused_over_other_conversations_is_the_uninterrupted_one(
     provider: LocalProvider, chunks: int, system: str
 ) -> None:
