@@ -70,6 +70,7 @@ def test_an_answer_that_ends_while_the_store_is_locked_is_kept_later(tmp_path: P
             assert "being answered" not in chat.program.text
             chat.program.send("/title Mine\r")
             chat.program.wait_for(r"\nMine")
+            assert chat.program.text.count("not kept yet") == 1
         chat.program.wait_for(lambda: answers(chat)[-1:] == [HALF + REST])
         chat.ask("three")
         chat.program.wait_for(r"(?s)three.*word59.*kept now.*\n>(\n.*)?$")
@@ -78,7 +79,6 @@ def test_an_answer_that_ends_while_the_store_is_locked_is_kept_later(tmp_path: P
 
     assert said == [each for asked in ("one", "two", "three") for each in (asked, HALF + REST)]
     assert titles == ["Mine"]
-    assert chat.program.text.count("not kept yet") == 1
 
 
 def test_keys_are_answered_while_the_store_is_locked(tmp_path: Path) -> None:
