@@ -62,6 +62,15 @@ def test_keys_are_told_apart() -> None:
     ]
 
 
+def test_press_that_counted_makes_no_repetition_of_the_next() -> None:
+    """Lines that are sent faster than a key repeats itself: each of them counts."""
+    autorepeat = Autorepeat(iter((0.0, 0.1, 0.2, 0.23)).__next__)
+    for _ in range(2):
+        autorepeat.count("enter")
+
+    assert [autorepeat.press("enter") for _ in range(2)] == [Press.DOUBTFUL, Press.REPEATED]
+
+
 @pytest.mark.parametrize(
     ("behind", "pressed", "following"),
     [([], True, None), (["escape"], True, Key("escape")), (["space"], False, None), (["space", "x"], False, Key("x"))],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from string import ascii_lowercase, digits
 
 from prompt_toolkit.application import get_app, in_terminal
@@ -34,6 +35,16 @@ def _alone() -> bool:
     return state is not None and len(state.completions) == 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubtful:
+    """A key that may be only held down: what it does if it was pressed, and when that is certain."""
+
+    name: str
+    key: Keys | str
+    act: Callable[[], None]
+    timer: asyncio.TimerHandle
+
+
 class Bindings:
     """Makes the key bindings of both prompts. `shortcuts` are keys that, on an empty line, send a text."""
 
@@ -41,8 +52,7 @@ class Bindings:
         self._suspend = suspend
         self._interrupts = interrupts
         self._autorepeat = autorepeat
-        # What a key does if it was pressed, while it may be one that is held down, and when that is certain.
-        self._doubtful: tuple[Keys | str, Callable[[], None], asyncio.TimerHandle] | None = None
+        self._doubtful: _Doubtful | None = None
         self.shortcuts: Mapping[str, str] = {}
         # What stood in the line at first, and whether the line was empty since then.
         self.given = ""
@@ -136,14 +146,13 @@ class Bindings:
         if event.current_buffer.text == self.given:
             self._once("enter", event, send)  # held down, it would send for ever what is refused
         else:
-            self._autorepeat.press("enter")
+            self._autorepeat.count("enter")
             send()
 
     def settle(self) -> None:
         """Forget a key of which it is not certain that it was pressed: the prompt is over."""
         if self._doubtful is not None:
-            *_, timer = self._doubtful
-            timer.cancel()
+            self._doubtful.timer.cancel()
             self._doubtful = None
 
     def _once(self, name: str, event: KeyPressEvent, act: Callable[[], None]) -> None:
@@ -153,22 +162,23 @@ class Bindings:
                 act()
             case Press.DOUBTFUL:
                 timer = asyncio.get_running_loop().call_later(LET_GO_SECONDS, self._act)
-                self._doubtful = event.key_sequence[-1].key, act, timer
+                self._doubtful = _Doubtful(name, event.key_sequence[-1].key, act, timer)
             case Press.REPEATED:
                 pass
 
     def _act(self) -> None:
         assert self._doubtful is not None
-        _, act, _ = self._doubtful
+        doubtful = self._doubtful
         self.settle()
-        act()
+        self._autorepeat.count(doubtful.name)
+        doubtful.act()
 
     def _follow(self, event: KeyPressEvent) -> None:
         """A key has come while it was not certain of the one before whether that was pressed."""
         assert self._doubtful is not None
         key = event.key_sequence[0].key
-        if key == self._doubtful[0]:
-            self._autorepeat.press("space" if key == " " else "enter")
+        if key == self._doubtful.key:
+            self._autorepeat.press(self._doubtful.name)
             self.settle()
         elif key is not Keys.Ignore:
             self._act()

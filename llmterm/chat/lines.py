@@ -93,7 +93,7 @@ class LinePrompt:
         if not resumes and key.name != "enter":
             return False
         if not resumes and (line != self._given or not line.strip()):
-            self._autorepeat.press(key.name)
+            self._autorepeat.count(key.name)
             return False
         pressed, following = await self._autorepeat.pressed(key, self._keys.get)
         if following is not None:

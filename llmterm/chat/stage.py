@@ -222,7 +222,7 @@ class _Performance:
 
     def _press_while_drawing(self, key: Key) -> None:
         """The answer has ended, or rests: what would end or pause it, ends the drawing."""
-        self._stage.autorepeat.press(key.name)
+        self._stage.autorepeat.count(key.name)
         match key.name:
             case "c-c" if self._stage.interrupts.press():
                 self._wish = Wish.LEAVE_INTERRUPTED
@@ -240,7 +240,7 @@ class _Performance:
     def _type(self, key: Key) -> None:
         ahead = self._stage.ahead
         if key.name == "enter":
-            self._stage.autorepeat.press(key.name)
+            self._stage.autorepeat.count(key.name)
         before = ahead.text
         queued = ahead.press(key)
         if queued is not None:

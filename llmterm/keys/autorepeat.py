@@ -45,6 +45,10 @@ class Autorepeat:
         self._last[name] = now, press
         return press
 
+    def count(self, name: str) -> None:
+        """Note that the key of that name has come and was taken for a press, whatever came before."""
+        self._last[name] = self._clock(), Press.NEW
+
     async def pressed(self, key: Key, read: Callable[[], Awaitable[Key]]) -> tuple[bool, Key | None]:
         """Return whether `key`, which has just come, was pressed, and the key behind it that was read to know that."""
         press = self.press(key.name)
@@ -57,5 +61,7 @@ class Autorepeat:
             except TimeoutError:
                 return press is Press.DOUBTFUL, None
             if following.name != key.name:
+                if press is Press.DOUBTFUL:
+                    self.count(key.name)
                 return press is Press.DOUBTFUL, following
             press = self.press(key.name)
