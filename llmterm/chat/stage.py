@@ -191,8 +191,12 @@ class _Performance:
         match key.name:
             case "space" | "enter" if self._stage.ahead.text:
                 self._type(key)
-            case "space" | "chord" | "c-space" | "enter":
-                await self._press_once(key)
+            case "enter":
+                await self._ask_now(key)
+            case "space" | "chord" | "c-space":
+                # At once: only going on waits until it is known whether the key is held down.
+                self._stage.autorepeat.press(key.name)
+                await self._pause()
             case "escape" if not (self._stage.vi and self._stage.ahead.text):
                 self._behind = 0
                 await self._turn.cancel()
@@ -210,15 +214,13 @@ class _Performance:
             case _:
                 self._type(key)
 
-    async def _press_once(self, key: Key) -> None:
-        """Pause, or ask now, if the key was pressed, and is not only held down."""
+    async def _ask_now(self, key: Key) -> None:
+        """End a wait for a busy provider, if the key was pressed, and is not only held down."""
         pressed, following = await self._stage.autorepeat.pressed(key, self._stage.keys.get)
         if following is not None:
             self._stage.keys.unget(following)
-        if pressed and key.name == "enter":
+        if pressed:
             self._turn.progress.hurry()
-        elif pressed:
-            await self._pause()
 
     def _press_while_drawing(self, key: Key) -> None:
         """The answer has ended, or rests: what would end or pause it, ends the drawing."""
