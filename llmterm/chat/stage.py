@@ -195,7 +195,7 @@ class _Performance:
                 await self._ask_now(key)
             case "space" | "chord" | "c-space":
                 # At once: only going on waits until it is known whether the key is held down.
-                self._stage.autorepeat.press(key.name)
+                self._stage.autorepeat.count(key.name)
                 await self._pause()
             case "escape" if not (self._stage.vi and self._stage.ahead.text):
                 self._behind = 0
