@@ -7,6 +7,7 @@ import os
 import random
 import re
 import signal
+from contextlib import closing
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from llmterm.chat.terminal import Terminal
+from llmterm.sessions import SessionStore
 from tests.chatting import Gate, Open, opened, until_hung_up
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, WireServer, say
@@ -488,6 +490,35 @@ def test_ctrl_z_and_back(tmp_path: Path) -> None:
             program.wait_for(r"shell\$$")
             program.send("stty -a | grep -o -w -e '-\\?icanon' -e '-\\?echo' | tr '\\n' ' '\r")
             program.wait_for(r"(?s)three four.*\nicanon echo shell\$$")
+
+
+def test_signal_ends_a_chat_that_is_stopped(tmp_path: Path) -> None:
+    """At once, also one that was told to go on in the background; the answer is kept, the terminal the shell's."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("one two ")
+        await exchange.hung_up()
+
+    with WireServer(script) as server:
+        env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k", PS1="shell$ ")
+        with Program(["bash", "--norc", "--noprofile", "-b", "-i"], env) as program:
+            program.wait_for(r"shell\$$")
+            for plain, ends, word in (("", "kill %1", "Terminated"), (" --plain", "bg; kill -HUP %1", "Hangup")):
+                program.send(" ".join([*LLMTERM, f"chat -p openai -m test{plain}"]) + "\r")
+                program.wait_for(r"(?m)^>[^$]*\Z")
+                program.send("count\r")
+                program.wait_for(r"one two[^$]*\Z")
+                program.send("\x1a")
+                program.wait_for(r"Stopped[^\n]*\n(.*\n)*shell\$$")
+                program.send(f"{ends}\r")
+                program.wait_for(word)
+
+            program.send("\rstty -a | grep -o -w -e '-\\?icanon' -e '-\\?echo' | tr '\\n' ' '\r")
+            program.wait_for(r"\nicanon echo shell\$$")
+            assert not program.modes_left & {25, 1004}
+            with closing(SessionStore(tmp_path / "data")) as store:
+                assert [info.state for info in store.infos()] == ["paused", "paused"]
 
 
 HOSTILE = "a\x1b[2Jb\x1b]0;owned\x07c\x1b]52;c;b3duZWQ=\x07d\x9b31me\x08\x08f\rg\u202eh\x1bPq\x1b\\i\x07"

@@ -209,7 +209,8 @@ def _outside(launch: Launch, look: Look, terminal: Terminal, signals: Signals, v
 
     def suspend() -> None:
         view.displaced()
-        terminal.suspend()
+        with signals.fatal():
+            terminal.suspend()
 
     def lend() -> None:
         signals.lent = True

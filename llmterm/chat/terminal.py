@@ -11,8 +11,8 @@ import importlib
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -131,6 +131,20 @@ class Signals:
             with suppress(NotImplementedError, ValueError):  # Windows, or not the main thread
                 loop.add_signal_handler(number, self._end, number, task)
                 self._installed.append(number)
+
+    @contextmanager
+    def fatal(self) -> Iterator[None]:
+        """Have each of them end the program where it stands, as it does any that is stopped.
+
+        To end in its own way it would need a terminal that is the shell's by then, and be stopped for that again.
+        """
+        handlers = {number: signal.signal(number, signal.SIG_DFL) for number in self._installed}
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+                signal.siginterrupt(number, False)
 
     def remove(self) -> None:
         loop = asyncio.get_running_loop()
