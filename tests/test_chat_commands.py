@@ -242,6 +242,33 @@ def test_what_can_be_taken_out_of_an_answer(open_chat: Open, tmp_path: Path) -> 
         assert "x = 1" in re.sub(r"\x1b\[[\d;]*m", "", got.read_text("utf-8"))
 
 
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_question_for_a_yes_takes_enter_for_no_and_is_not_remembered(
+    open_chat: Open, tmp_path: Path, plain: list[str]
+) -> None:
+    path = tmp_path / "a.md"
+    with open_chat(say("fine."), *plain, columns=200) as chat:
+        program = chat.program
+        chat.ask("go")
+        program.wait_for(r"fine\.\n+> ?(\n.*)?\Z")
+        for before, answer, after in (
+            ("old", "", "old"),
+            ("old", "n", "old"),
+            ("old", "y", "fine."),
+            ("", "YES", "fine."),
+        ):
+            path.write_text(before, "utf-8")
+            program.send(f"/save {path}\r")
+            program.wait_for(r"over it\? y/N\n> ?(\n.*)?\Z")
+            program.send(f"{answer}\r")
+            program.wait_for(r"(is as it was|written to [^\n]*)\n> ?(\n.*)?\Z")
+            assert path.read_text("utf-8").strip() == after
+        program.send("\x1b[A")
+        program.wait_for(r"> /save [^\n]*a\.md(\n.*)?\Z")
+        program.send("\x1b[A" * 4)
+        program.wait_for(r"> go(\n.*)?\Z")
+
+
 def test_last_question_is_asked_again_taken_back_and_edited(open_chat: Open) -> None:
     """/retry, /undo and /edit: the record has what is on the screen, and no more."""
     count = 0

@@ -52,6 +52,8 @@ _CATCHING_UP_SECONDS = 1.0
 _PAGE = {"pageup": "/pager"}
 # While messages are held, on an empty line.
 _NEXT = {"enter": ""}
+# Where a yes is asked for.
+_NO = {"enter": "n"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +311,7 @@ class Chat:
     async def _confirm(self, question: str) -> bool:
         """Ask the user for a yes. Whatever else is typed is a no; a message among it goes back into the line."""
         self._view.say(f"{question} y/N")
-        decision = await self._prompt.ask("", {})
+        decision = await self._prompt.ask("", _NO, remember=False)
         self._retake()
         if not isinstance(decision, Send):
             return False

@@ -57,6 +57,8 @@ class Bindings:
         # What stood in the line at first, and whether the line was empty since then.
         self.given = ""
         self.emptied = False
+        # Whether what is sent can be called back.
+        self.remember = True
 
     def asking(self) -> KeyBindingsBase:
         """Return the keys of the prompt for a message."""
@@ -140,7 +142,10 @@ class Bindings:
 
     def _enter(self, event: KeyPressEvent) -> None:
         def send() -> None:
-            event.current_buffer.validate_and_handle()
+            if self.remember:
+                event.current_buffer.validate_and_handle()
+            else:
+                event.app.exit(result=event.current_buffer.text)
             _hand_on(event)
 
         if event.current_buffer.text == self.given:

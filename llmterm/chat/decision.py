@@ -69,8 +69,11 @@ class Prompt(Protocol):
         """Get ready for the first pause, in small steps."""
         ...
 
-    async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Compose | Leave:
-        """Wait for a message; `text` stands in the line already, `shortcuts` are as for `paused`."""
+    async def ask(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> Send | Compose | Leave:
+        """Wait for a message; `text` stands in the line already, `shortcuts` are as for `paused`.
+
+        What is sent can be called back from then on, if it is one to `remember`.
+        """
         ...
 
     async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:

@@ -45,13 +45,13 @@ class LinePrompt:
     def warm(self) -> Iterator[None]:
         yield from ()
 
-    async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Leave:
+    async def ask(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> Send | Leave:
         emptied = False
         while True:
             self._write("> ")
             decision = await self._line(text, at_rest=False, shortcuts=shortcuts)
             if isinstance(decision, Send):
-                self._sent += [decision.text] if decision.text else []
+                self._sent += [decision.text] if decision.text and remember else []
                 return Send(decision.text, emptied or decision.emptied)
             if isinstance(decision, Leave):
                 return decision

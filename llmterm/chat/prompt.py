@@ -107,9 +107,9 @@ class TerminalPrompt:
         self._pausing: PromptSession[Any] | None = None
         self.unsent = ""
 
-    async def ask(self, text: str, shortcuts: Mapping[str, str]) -> Send | Compose | Leave:
+    async def ask(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> Send | Compose | Leave:
         self._tell()
-        self._begin(text, shortcuts)
+        self._begin(text, shortcuts, remember=remember)
         try:
             result = await self._asking.prompt_async(
                 [("class:mark", "> ")], default=text, set_exception_handler=False, handle_sigint=False
@@ -124,8 +124,9 @@ class TerminalPrompt:
         self._echo(result.strip())  # a SPACE that came too late to pause an answer is no part of it
         return self._sent(result)
 
-    def _begin(self, text: str, shortcuts: Mapping[str, str]) -> None:
+    def _begin(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> None:
         self._bindings.shortcuts, self._bindings.given, self._bindings.emptied = shortcuts, text, False
+        self._bindings.remember = remember
 
     def _sent(self, text: str) -> Send:
         return Send(text, self._bindings.emptied)
