@@ -208,10 +208,11 @@ class Request:
     def left(self, limit: int | None = None, *, least: int = 1) -> int | None:
         """Return how many tokens to ask for: what is left of the answer's limit, which is `limit` if none was set.
 
-        None for no limit. `least` is the smallest number that the provider takes.
+        None for no limit. `least` is the smallest number that the provider takes; a whole limit that is smaller is the
+        user's own, and goes out as it is.
         """
         limit = self.options.max_tokens or limit
-        return None if limit is None else max(least, limit - self.spent)
+        return None if limit is None else max(min(least, limit), limit - self.spent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,8 +138,7 @@ async def test_answer_at_its_limit_is_not_asked_for_nothing(wire: Wire) -> None:
         turn.resume()
         await rest(turn)
 
-    least = 16 if wire.responses else 1
-    assert [wire.limit(exchange) for exchange in caller.server.exchanges] == [least, least]
+    assert [wire.limit(exchange) for exchange in caller.server.exchanges] == [1, 1]
 
 
 async def test_answer_without_a_limit_is_gone_on_with_without_one(wire: Wire) -> None:
