@@ -44,11 +44,11 @@ from llmterm.providers.wire import (
     WireEvent,
     decoded,
     details,
-    number,
     reason,
     whole,
 )
 from llmterm.transport import Embedded
+from llmterm.untrusted import count
 
 # https://platform.claude.com/docs/en/api/versioning. Under the later one a temperature is an error, so models that take
 # one are asked by the earlier; servers of other makers may know no other.
@@ -222,9 +222,9 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
     chunk = decoded(frame)
     match chunk.get("type"):
         case "content_block_delta":
-            yield from _delta(number(chunk.get("index")), chunk.get("delta"))
+            yield from _delta(count(chunk.get("index")), chunk.get("delta"))
         case "content_block_start":
-            yield from _block(number(chunk.get("index")), chunk.get("content_block"))
+            yield from _block(count(chunk.get("index")), chunk.get("content_block"))
         case "message_start":
             message = chunk.get("message")
             yield from _usage(message.get("usage") if isinstance(message, dict) else None, begun=True)
@@ -280,8 +280,8 @@ def _usage(usage: object, *, begun: bool = False) -> Iterator[WireEvent]:
         sent = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
         yield UsageReport(
             Usage(
-                input_tokens=sum(number(usage.get(name)) for name in sent),
-                output_tokens=0 if begun else number(usage.get("output_tokens")),
+                input_tokens=sum(count(usage.get(name)) for name in sent),
+                output_tokens=0 if begun else count(usage.get("output_tokens")),
             )
         )
 

@@ -21,10 +21,10 @@ from llmterm.providers.wire import (
     bearer,
     data_url,
     decoded,
-    number,
     reason,
     whole,
 )
+from llmterm.untrusted import count
 
 # Version 1 has all of them, version 2 most.
 _FINISH = {
@@ -174,9 +174,7 @@ def _usage(counted: object) -> Iterator[WireEvent]:
     match counted:
         case {"tokens": dict(tokens)} | {"billed_units": dict(tokens)}:
             yield UsageReport(
-                Usage(
-                    input_tokens=number(tokens.get("input_tokens")), output_tokens=number(tokens.get("output_tokens"))
-                )
+                Usage(input_tokens=count(tokens.get("input_tokens")), output_tokens=count(tokens.get("output_tokens")))
             )
 
 

@@ -42,10 +42,10 @@ from llmterm.providers.wire import (
     WireEvent,
     decoded,
     details,
-    number,
     reason,
 )
 from llmterm.transport import Endpoint, Transport
+from llmterm.untrusted import count
 
 NAME = "gemini"
 
@@ -177,7 +177,7 @@ def parse(chunk: Mapping[str, Any]) -> Iterator[WireEvent]:
     error = chunk.get("error")
     if error:
         code = error.get("code") if isinstance(error, Mapping) else None
-        yield Failure(json.dumps({"error": error}), _ERRORS.get(number(code), ServerError))
+        yield Failure(json.dumps({"error": error}), _ERRORS.get(count(code), ServerError))
         return
     listed = chunk.get("candidates")
     candidates = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
@@ -185,7 +185,7 @@ def parse(chunk: Mapping[str, Any]) -> Iterator[WireEvent]:
         yield from _candidate(candidates[0])
     elif candidates:
         for each in candidates:
-            yield Choice(number(each.get("index")), tuple(_candidate(each)), beside=len(candidates) > 1)
+            yield Choice(count(each.get("index")), tuple(_candidate(each)), beside=len(candidates) > 1)
     elif isinstance(blocked := chunk.get("promptFeedback"), Mapping):
         # There is no answer, and no failure either.
         words = details(blocked.get("blockReason"), blocked.get("blockReasonMessage"))
@@ -218,8 +218,8 @@ def _part(part: Mapping[str, Any]) -> Iterator[WireEvent]:
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
     return Usage(
-        input_tokens=number(usage.get("promptTokenCount")) + number(usage.get("toolUsePromptTokenCount")),
-        output_tokens=number(usage.get("candidatesTokenCount")) + number(usage.get("thoughtsTokenCount")),
+        input_tokens=count(usage.get("promptTokenCount")) + count(usage.get("toolUsePromptTokenCount")),
+        output_tokens=count(usage.get("candidatesTokenCount")) + count(usage.get("thoughtsTokenCount")),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from llmterm.errors import ServerError
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
-from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, number, reason
+from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, reason
 from llmterm.redaction import redact
 from llmterm.transport import Embedded, error_words
 from llmterm.untrusted import MOST_BYTES, count
@@ -83,7 +83,7 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
 
 
 def _usage(line: dict[str, Any]) -> Usage:
-    return Usage(input_tokens=number(line.get("prompt_eval_count")), output_tokens=number(line.get("eval_count")))
+    return Usage(input_tokens=count(line.get("prompt_eval_count")), output_tokens=count(line.get("eval_count")))
 
 
 def _reason(said: str) -> EndReason:

@@ -38,10 +38,10 @@ from llmterm.providers.wire import (
     bearer,
     data_url,
     decoded,
-    number,
     reason,
     whole,
 )
+from llmterm.untrusted import count
 
 _FINISH = {
     "stop": EndReason.STOP,
@@ -219,7 +219,7 @@ def _choices(choices: Sequence[dict[str, Any]]) -> Iterator[WireEvent]:
         yield from _choice(choices[0])
         return
     for choice in choices:
-        yield Choice(number(choice.get("index")), tuple(_choice(choice)), beside=len(choices) > 1)
+        yield Choice(count(choice.get("index")), tuple(_choice(choice)), beside=len(choices) > 1)
 
 
 def _choice(choice: dict[str, Any]) -> Iterator[WireEvent]:
@@ -281,4 +281,4 @@ def _joined(value: object) -> str:
 
 
 def _usage(usage: dict[str, Any]) -> Usage:
-    return Usage(input_tokens=number(usage.get("prompt_tokens")), output_tokens=number(usage.get("completion_tokens")))
+    return Usage(input_tokens=count(usage.get("prompt_tokens")), output_tokens=count(usage.get("completion_tokens")))

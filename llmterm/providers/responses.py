@@ -36,9 +36,9 @@ from llmterm.providers.wire import (
     data_url,
     decoded,
     details,
-    number,
     whole,
 )
+from llmterm.untrusted import count
 
 NAME = "responses"
 
@@ -168,11 +168,11 @@ def _event(kind: str, event: dict[str, Any], frame: Frame) -> Iterator[WireEvent
         if isinstance(delta, str) and delta:
             yield TextDelta(delta) if kind in _TEXT else ThinkingDelta(delta)
     elif kind == "response.reasoning_summary_part.added":
-        if number(event.get("summary_index")):
+        if count(event.get("summary_index")):
             yield ThinkingDelta("\n\n")
     elif kind in _ITEM:
         yield from _item(
-            number(event.get("output_index")), _object(event, "item"), done=kind == "response.output_item.done"
+            count(event.get("output_index")), _object(event, "item"), done=kind == "response.output_item.done"
         )
     elif kind == "response.created":
         model = _object(event, "response").get("model")
@@ -214,7 +214,7 @@ def _end(response: dict[str, Any], *, complete: bool) -> Iterator[WireEvent]:
     usage = response.get("usage")
     if isinstance(usage, dict):
         yield UsageReport(
-            Usage(input_tokens=number(usage.get("input_tokens")), output_tokens=number(usage.get("output_tokens")))
+            Usage(input_tokens=count(usage.get("input_tokens")), output_tokens=count(usage.get("output_tokens")))
         )
     reason = _object(response, "incomplete_details").get("reason")
     ended = _INCOMPLETE.get(reason, EndReason.OTHER) if isinstance(reason, str) else EndReason.OTHER

@@ -16,7 +16,7 @@ from llmterm.framing import Frame, Framing
 from llmterm.messages import Attachment, Continuation, Request, StreamEvent, TextDelta, ThinkingDelta
 from llmterm.providers.attaching import Kind
 from llmterm.transport import Embedded
-from llmterm.untrusted import count, parsed
+from llmterm.untrusted import parsed
 
 _DONE = re.compile(r"\s*(data:\s*)?\[DONE\]\s*\Z")
 # What servers put where nothing belongs as long as an answer goes on; the last is what google's APIs have for it.
@@ -52,7 +52,8 @@ class Failure:
 class Whole:
     """An answer in one piece: of a server that does not stream, or that says all of it again at the end.
 
-    Of its text, its thinking and its blocks those count of which nothing has come in parts.
+    Of its text, its thinking and its blocks those count of which nothing has come in parts. Of several in one stream
+    each is the next piece of the answer, or all of it so far.
     """
 
     events: Sequence[TextDelta | ThinkingDelta | Opaque]
@@ -153,8 +154,3 @@ def reason(value: object) -> str:
     """Return why an answer has ended, as a server says it; "" where it says that it has not, in whatever way."""
     word = value.strip() if isinstance(value, str) else ""
     return "" if word.lower() in _NO_REASON else word
-
-
-def number(value: object) -> int:
-    """Return a count of tokens from a stranger's JSON: what is no count is 0."""
-    return count(value)
