@@ -566,7 +566,10 @@ def test_the_example_shows_the_defaults(written: Written) -> None:
     assert remotes["anthropic"].thinking is not None
     remotes["anthropic"] = replace(remotes["anthropic"], thinking=None)
     providers = replace(settings.providers, remotes=remotes)
-    assert replace(settings, temperature=None, max_tokens=None, seed=None, providers=providers) == Settings()
+    assert settings.stream.limits().first_token_timeout == StreamLimits().first_token_timeout
+    stream = replace(settings.stream, first_token_timeout=None)
+    unset = replace(settings, temperature=None, max_tokens=None, seed=None, stream=stream, providers=providers)
+    assert unset == Settings()
 
 
 def test_the_example_names_every_provider() -> None:
@@ -618,9 +621,19 @@ def test_limits_of_zero_are_no_limits() -> None:
 
     assert StreamSettings().limits() == StreamLimits()
     assert unlimited.limits() == StreamLimits(
-        connect_timeout=3, first_token_timeout=None, chunk_timeout=None, buffer_size=5
+        connect_timeout=3, first_token_timeout=None, quiet_timeout=None, chunk_timeout=None, buffer_size=5
     )
+    assert StreamSettings(silence_timeout=0).limits() == StreamLimits(silence_timeout=None, quiet_timeout=None)
     assert StreamSettings(stream_timeout=9, max_chunks=7).limits() == StreamLimits(stream_timeout=9, max_chunks=7)
+
+
+@pytest.mark.parametrize("seconds", [5, 60])
+def test_limit_of_the_first_token_that_is_set_is_that_of_every_model(seconds: float) -> None:
+    """Also where it is set to what it would be otherwise."""
+    limits = StreamSettings(first_token_timeout=seconds, silence_timeout=700).limits()
+
+    assert (limits.first_token_timeout, limits.quiet_timeout) == (seconds, seconds)
+    assert StreamSettings(silence_timeout=700).limits() == StreamLimits(silence_timeout=700, quiet_timeout=700)
 
 
 # --- places

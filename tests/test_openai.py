@@ -115,6 +115,29 @@ def test_official_models_are_spared_the_options_that_they_refuse(model: str, ref
     assert thinks(model) == ("temperature" in refused)
 
 
+@pytest.mark.parametrize(
+    ("model", "unseen"),
+    [
+        ("gpt-6.1-terra", True),
+        ("openai/gpt-6.1-terra", True),
+        ("openrouter/openai/o3", True),
+        ("ft:o4-mini-2025-04-16:us::1", True),
+        ("grok-4.3", True),
+        ("x-ai/grok-4-fast-reasoning", True),
+        ("grok-4-fast-non-reasoning", False),
+        ("grok-3", False),
+        ("gpt-4.1", False),
+        ("gpt-5.1", False),
+        ("deepseek-reasoner", False),
+        ("qwen/qwen3-32b", False),
+        ("", False),
+    ],
+)
+def test_models_that_think_without_a_sign_are_known(model: str, unseen: bool) -> None:
+    """Under the names of those who pass them on as well."""
+    assert wire().quiet(model) == unseen
+
+
 def test_mistral_is_asked_in_words_that_it_knows() -> None:
     """It refuses requests that ask for usage, and calls the seed by another name."""
     call = wire(continuation="prefix", usage=False, seed="random_seed")

@@ -38,6 +38,8 @@ AnySettings = TypeVar("AnySettings", bound="DataclassInstance")
 
 DAY = 86_400.0
 # Flags that are not called like their setting.
+# Of a model that is not known to be quiet.
+_FIRST_TOKEN_SECONDS = 60.0
 _FLAGS = {"chunk_timeout": "timeout"}
 # The metadata of a key that means something to one kind of provider only.
 KIND = "kind"
@@ -76,10 +78,13 @@ class MarkerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings:
-    """`StreamLimits` as people write them: 0 is no limit, except for `connect_timeout` and `buffer_size`."""
+    """`StreamLimits` as people write them: 0 is no limit, except for `connect_timeout` and `buffer_size`.
+
+    Without a `first_token_timeout` it depends on the model: one that is known to be quiet has `silence_timeout`.
+    """
 
     connect_timeout: float = field(default=10.0, metadata=within(0.1, DAY))
-    first_token_timeout: float = field(default=60.0, metadata=within(0, DAY))
+    first_token_timeout: float | None = field(default=None, metadata=within(0, DAY))
     chunk_timeout: float = field(default=30.0, metadata=within(0, DAY))
     silence_timeout: float = field(default=600.0, metadata=within(0, DAY))
     stream_timeout: float = field(default=0.0, metadata=within(0, DAY))
@@ -87,9 +92,13 @@ class StreamSettings:
     buffer_size: int = field(default=1024, metadata=within(1, 1_000_000))
 
     def limits(self) -> StreamLimits:
+        first, quiet = _FIRST_TOKEN_SECONDS, self.silence_timeout
+        if self.first_token_timeout is not None:
+            first = quiet = self.first_token_timeout
         return StreamLimits(
             connect_timeout=self.connect_timeout,
-            first_token_timeout=self.first_token_timeout or None,
+            first_token_timeout=first or None,
+            quiet_timeout=quiet or None,
             chunk_timeout=self.chunk_timeout or None,
             silence_timeout=self.silence_timeout or None,
             stream_timeout=self.stream_timeout or None,

@@ -24,7 +24,6 @@ from llmterm.transport import Call, Endpoint, FrameStream, Transport
 # What asking for the list of models may take, in seconds.
 _LISTING = StreamLimits(first_token_timeout=10.0, chunk_timeout=10.0, stream_timeout=20.0)
 _NEAREST = replace(_LISTING, stream_timeout=3.0)
-_USUAL = StreamLimits()
 
 
 def free(_model: str, _usage: Usage) -> None:
@@ -90,8 +89,8 @@ class HttpProvider:
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> PatientStream:
         self._require_key()
         request = noted(request, self.accepts(request.model))
-        if self._wire.loads and limits.first_token_timeout == _USUAL.first_token_timeout:
-            limits = replace(limits, first_token_timeout=limits.silence_timeout)
+        if self._wire.quiet(request.model):
+            limits = replace(limits, first_token_timeout=limits.quiet_timeout)
 
         async def ask(key: str) -> WireStream:
             try:

@@ -34,7 +34,7 @@ def wire() -> Wire:
         parse=parse,
         headers=bearer,
         continuation=lambda _: "prefill",
-        loads=True,
+        quiet=lambda _: True,  # while it loads the model
         attachments=frozenset({"image"}),
         models_path="/api/tags",
         models=models,

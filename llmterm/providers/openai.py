@@ -75,6 +75,9 @@ _REFUSED: tuple[tuple[str, frozenset[str]], ...] = (
     (r"o\d|gpt-[5-9]\b|codex-mini", _THINKER),
 )
 
+# Models of others that do not show what they think: https://docs.x.ai/docs/guides/reasoning.
+_UNSEEN = re.compile(r"grok-([4-9]|\d\d)(?!.*non-reasoning)")
+
 # What the code, type or status of an error says of it.
 _FAILURES: tuple[tuple[str, type[ProviderError]], ...] = (
     (r"insufficient.?(quota|credit|balance|funds)|billing|\b402\b", QuotaError),
@@ -105,6 +108,7 @@ def wire(
         headers=bearer,
         continuation=lambda _: continuation,
         says_stop=says_stop,
+        quiet=quiet,
         attachments=frozenset({"image", "pdf"}),
         models_path="/models",
         models=models,
@@ -164,6 +168,12 @@ def refused(model: str) -> frozenset[str]:
 def thinks(model: str) -> bool:
     """Tell whether a model of OpenAI's own thinks before it answers, without being asked to."""
     return "temperature" in refused(model)
+
+
+def quiet(model: str) -> bool:
+    """Tell whether a model thinks unseen, with no sign of life meanwhile, under whatever name a server passes it on."""
+    name = model.rpartition("/")[2]
+    return thinks(name) or _UNSEEN.match(name) is not None
 
 
 def parse(frame: Frame) -> Iterator[WireEvent]:

@@ -25,7 +25,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers.attaching import PDF
-from llmterm.providers.openai import failed, failure, models, refused, thinks
+from llmterm.providers.openai import failed, failure, models, quiet, refused, thinks
 from llmterm.providers.wire import (
     Break,
     Opaque,
@@ -69,6 +69,7 @@ def wire(*, official: bool = False, summaries: bool = True) -> Wire:
         parse=parse,
         headers=bearer,
         continuation=lambda _: "instruct",
+        quiet=quiet,
         attachments=frozenset({"image", "pdf"}),
         plain=wire(official=official, summaries=False) if summaries else None,
         models_path="/models",

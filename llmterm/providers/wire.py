@@ -90,7 +90,8 @@ class Wire:
 
     `continuation` says how a model is asked to go on with an answer; `says_stop` whether its end tells that a stop
     sequence matched; `attachments` what it has words for, whatever the model. `models_path` is asked for the list of
-    models that `models` then reads. `loads`: whether a server is silent while it loads a model that is asked for.
+    models that `models` then reads. `quiet`: whether a model may send nothing at all before its first word, as it is
+    being loaded, or thinks unseen.
     `headers` are by the key; `model_headers` come on top of them in a request for an answer of a model.
     `plain` is the same without summaries of what a model thought, for accounts that may not have them.
     """
@@ -105,7 +106,7 @@ class Wire:
     model_headers: Callable[[str], Mapping[str, str]] = lambda _: {}
     continuation: Callable[[str], Continuation]
     says_stop: bool = False
-    loads: bool = False
+    quiet: Callable[[str], bool] = lambda _: False
     attachments: frozenset[Kind] = frozenset()
     plain: Wire | None = None
     models_path: str

@@ -18,7 +18,7 @@ from llmterm.config import BUILT_IN, ProvidersSettings, RemoteSettings, Settings
 from llmterm.errors import StreamTimeoutError
 from llmterm.messages import EndReason, StreamLimits, Usage, UsageReport
 from llmterm.turn import Turn, TurnState
-from tests.contract.caller import Caller, InstantProgress
+from tests.contract.caller import Answer, Caller, InstantProgress
 from tests.contract.dialects import ALL, INPUT_TOKENS, OUTPUT_TOKENS, Dialect, _sse
 from tests.wire import Exchange, Script
 
@@ -176,7 +176,9 @@ async def test_no_limit_of_silence_leaves_the_one_of_the_dead(begun: bool) -> No
             await exchange.hung_up()
 
         async with who.caller(script) as caller:
-            dead = StreamLimits(chunk_timeout=0.5) if begun else StreamLimits(first_token_timeout=0.5)
+            dead = (
+                StreamLimits(chunk_timeout=0.5) if begun else StreamLimits(first_token_timeout=0.5, quiet_timeout=0.5)
+            )
             error, _ = await failing(caller, replace(dead, silence_timeout=None))
 
         assert error.timer == ("chunk" if begun else "first token")
@@ -231,19 +233,38 @@ async def test_pausing_an_answer_that_only_does_not_close_is_its_end() -> None:
     await all_at_once(case)
 
 
-async def test_loading_of_a_model_by_ollama_is_no_death() -> None:
-    """It says nothing meanwhile: unless somebody has set a limit for that, it has the one of silence."""
-    ollama = next(each for each in EVERYBODY if each.name == "ollama")
+@pytest.mark.parametrize("begun", [False, True], ids=["without headers", "after them"])
+@pytest.mark.parametrize(
+    ("name", "model", "quiet"),
+    [
+        ("ollama", "gemma3", True),
+        ("openai", "gpt-6.1-terra", True),
+        ("openai", "gpt-4.1", False),
+        ("responses", "gpt-6.1-terra", True),
+        ("anthropic", "claude-haiku-4-5", False),
+    ],
+)
+async def test_who_is_known_to_be_quiet_before_the_first_word_has_a_limit_of_its_own(
+    name: str, model: str, quiet: bool, begun: bool
+) -> None:
+    """No byte comes while Ollama loads a model, or one of OpenAI's thinks."""
+    who = next(each for each in EVERYBODY if each.name == name)
 
     async def script(exchange: Exchange) -> None:
+        if begun:
+            await exchange.start(content_type=who.dialect.content_type)
         await exchange.hung_up()
 
-    async with ollama.caller(script) as caller:
-        error, _ = await failing(caller, StreamLimits(silence_timeout=0.3))
-        named, _ = await failing(caller, StreamLimits(first_token_timeout=0.2))
+    limits = StreamLimits(first_token_timeout=300 if quiet else 0.2, quiet_timeout=0.2 if quiet else 300)
+    async with who.caller(script) as caller:
+        request = replace(caller.request(), model=model)
+        answer = Answer(await caller.provider.open(request, limits, caller.progress))
+        with pytest.raises(StreamTimeoutError, match=r"no answer began within 0\.2 s") as caught:
+            await answer.to_end()
+        await answer.aclose()
 
-    assert error.timer == named.timer == "first token"
-    assert ("0.3 s" in error.message, "0.2 s" in named.message) == (True, True)
+    assert caught.value.timer == "first token"
+    assert "first_token_timeout" in caught.value.hint
 
 
 @pytest.mark.parametrize("how", ["break", "silence", "pause"])
