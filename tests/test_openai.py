@@ -186,6 +186,8 @@ def test_literal_continuation_is_asked_for_as_the_server_wants_it(
         (choice(role="assistant", content="a"), [TextDelta("a")]),
         (choice("stop", content="last"), [TextDelta("last"), Finished(EndReason.STOP)]),
         (choice("eos"), [Finished(EndReason.STOP)]),
+        (choice("STOP"), [Finished(EndReason.STOP)]),
+        (choice("MAX_TOKENS"), [Finished(EndReason.LENGTH)]),
         (choice("length"), [Finished(EndReason.LENGTH)]),
         (frame({"choices": [{"finish_reason": "stop", "stop_reason": "END"}]}), [Finished(EndReason.STOP_SEQUENCE)]),
         (frame({"choices": [{"finish_reason": "stop", "stop_reason": 128009}]}), [Finished(EndReason.STOP)]),

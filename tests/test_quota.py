@@ -51,6 +51,7 @@ GROQ = (
 )
 USED_UP = {
     "openai": (429, openai("You exceeded your current quota", "insufficient_quota", "insufficient_quota")),
+    "openai in one word": (429, {"error": "insufficient_quota"}),
     "openai by its code": (429, openai("no", "x", "insufficient_quota")),
     "openai by its words": (
         429,

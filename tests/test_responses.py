@@ -16,6 +16,7 @@ from llmterm.errors import ContextTooLongError, NetworkError, ProviderError, Rat
 from llmterm.framing import Frame
 from llmterm.messages import (
     Attachment,
+    Carried,
     EndReason,
     Finished,
     Message,
@@ -416,6 +417,22 @@ async def test_thoughts_of_an_answer_that_was_paused_go_back_when_it_goes_on(tra
     assert items[1] == REASONING
     assert items[2] == {"role": "assistant", "content": [{"type": "output_text", "text": "half of"}]}
     assert items[3]["role"] == "user"
+
+
+async def test_what_is_told_again_is_kept_once(transport: Transport) -> None:
+    """Items that end over and over cost no more than one, and what goes back of them is right."""
+    once, twice = [BEGUN, *THOUGHT_OF, *message(1, "final_answer", "It ", "is so.")], list[Frame]()
+    for frame in once:
+        twice += [frame] * (1 if "delta" in frame.event else 50)
+    done = event("response.completed", response={"output": [THOUGHT, SAID]})
+    expected: list[StreamEvent] = []
+    events: list[StreamEvent] = []
+    await answer(transport, sent(*once, done), expected)
+    await answer(transport, sent(*twice, done), events)
+
+    assert joined(events) == "It is so."
+    assert events[-1] == expected[-1]
+    assert sum(isinstance(each, Carried) for each in events) == 2
 
 
 @pytest.mark.parametrize("said", ["", "x", "Let me look.", "Let me look.\n\n", "Let me look. It is so.", "\n\n" * 9])

@@ -235,18 +235,20 @@ def _choices(choices: Sequence[dict[str, Any]]) -> Iterator[WireEvent]:
 def _choice(choice: dict[str, Any]) -> Iterator[WireEvent]:
     delta, message = choice.get("delta"), choice.get("message")
     ended = reason(choice.get("finish_reason"))
-    if isinstance(delta, dict):  # Perplexity says all of it again in a message beside the delta
+    if isinstance(delta, dict):
         yield from _delta(delta)
-    elif isinstance(message, dict):
+    # Perplexity says all of it again in a message beside each delta; at the end it counts where no delta said it.
+    if isinstance(message, dict) and (ended or not isinstance(delta, dict)):
         yield from whole(_delta(message))
         ended = ended or "stop"
     if ended and ended != "error":
         # vLLM names what stopped it there: a text is a stop sequence, a number the token of a real end.
-        matched = ended == "stop" and isinstance(choice.get("stop_reason"), str)
-        if matched or ended in _FINISH:
-            yield Finished(EndReason.STOP_SEQUENCE if matched else _FINISH[ended])
+        name = ended.lower()
+        matched = name == "stop" and isinstance(choice.get("stop_reason"), str)
+        if matched or name in _FINISH:
+            yield Finished(EndReason.STOP_SEQUENCE if matched else _FINISH[name])
         else:
-            yield Finished(EndReason.OTHER, words=TOOL_WANTED if ended in _TOOLS else ended)
+            yield Finished(EndReason.OTHER, words=TOOL_WANTED if name in _TOOLS else ended)
 
 
 def _delta(delta: dict[str, Any]) -> Iterator[TextDelta | ThinkingDelta]:

@@ -178,7 +178,7 @@ def _event(kind: str, event: dict[str, Any], frame: Frame) -> Iterator[WireEvent
     elif kind == "response.created":
         model = _object(event, "response").get("model")
         if isinstance(model, str):
-            yield Opaque(_MODEL, {"model": model})
+            yield Whole((Opaque(_MODEL, {"model": model}),))
     elif kind == "response.failed":
         yield failure(_object(event, "response").get("error"), frame.data)
     elif kind in _END:

@@ -19,6 +19,7 @@ from llmterm.errors import NetworkError, ProtocolError, ProviderError, QuotaErro
 from llmterm.framing import Frame
 from llmterm.messages import Carried, EndReason, Finished, StreamEvent, TextDelta, ThinkingDelta, Usage, UsageReport
 from llmterm.providers.choices import Choices
+from llmterm.providers.wholes import Wholes
 from llmterm.providers.wire import Break, Choice, Failure, MalformedFrameError, Opaque, Whole, Wire, WireEvent, decoded
 from llmterm.transport import QUOTA_HINT, FrameStream, codes, error_words, redact, used_up
 
@@ -54,6 +55,8 @@ class WireStream:
         self._usage = Usage()
         self._blocks: dict[int, dict[str, list[str]]] = {}
         self._carried = 0
+        self._closed: set[int] = set()  # the blocks that are whole
+        self._wholes: dict[type, Wholes] = {}  # of text and thinking that came as a whole
         self.skipped = 0  # frames that were no sense
 
     async def read(self) -> Sequence[StreamEvent]:
@@ -166,7 +169,8 @@ class WireStream:
                 self._carry(event, events)
             case Failure(words, error):
                 said = error_words(words, self._call.secrets) or "the provider reports an error"
-                kind, hint = (QuotaError, QUOTA_HINT) if used_up(None, said, codes(words)) else (error, "")
+                kind = QuotaError if used_up(None, said, codes(words)) else error
+                hint = QUOTA_HINT if kind is QuotaError else ""
                 self._error = kind(
                     f"{self._call.who}: {said}", hint=hint, provider=self._call.who, model=self._call.model
                 )
@@ -174,10 +178,15 @@ class WireStream:
                 assert_never(event)
 
     def _unsaid(self, parts: Sequence[TextDelta | ThinkingDelta | Opaque]) -> Sequence[WireEvent]:
-        """Return what of a whole answer has not come in parts."""
-        said: dict[type, bool] = {TextDelta: self._text, ThinkingDelta: self._thinking}
+        """Return what of a whole answer has not come before, in parts or as a whole."""
         known = set(self._blocks)
-        return [part for part in parts if not (part.index in known if isinstance(part, Opaque) else said[type(part)])]
+        unsaid: list[WireEvent] = [part for part in parts if isinstance(part, Opaque) and part.index not in known]
+        for kind, said in ((ThinkingDelta, self._thinking), (TextDelta, self._text)):
+            text = "".join(part.text for part in parts if isinstance(part, kind))
+            if text and (kind in self._wholes or not said):
+                new = self._wholes.setdefault(kind, Wholes()).unsaid(text)
+                unsaid += [kind(new)] if new else []
+        return unsaid
 
     def _count(self, usage: Usage) -> UsageReport:
         self._usage = Usage(
@@ -195,6 +204,8 @@ class WireStream:
     def _carry(self, part: Opaque, events: list[StreamEvent]) -> None:
         """Keep part of a block, or none of any where it is more than any model has to be told again."""
         index, parts = part.index, part.parts
+        if index in self._closed:
+            return
         self._carried += sum(map(len, parts.values())) + (_BLOCK if index not in self._blocks else 0)
         if self._carried > _MOST_CARRIED:
             self._blocks.clear()
@@ -203,6 +214,7 @@ class WireStream:
         for name, text in parts.items():
             block.setdefault(name, []).append(text)
         if part.ready:
+            self._closed.add(index)
             events.append(Carried(self._data()))
 
     def _data(self) -> Mapping[str, Any]:
@@ -220,7 +232,10 @@ class WireStream:
 
     def _broken_off(self) -> ProviderError:
         who, model = self._call.who, self._call.model
-        if self._spoken or self._mute is None or not self._foreign(self._mute):
+        if not (self._spoken or self._mute):
+            what = f"{who}: an empty answer came from {self._call.way}"
+            return NetworkError(what, hint="try again, or check the base URL", provider=who, model=model)
+        if self._mute is None or self._spoken or not self._foreign(self._mute):
             return NetworkError(f"{who}: the answer broke off without an end", provider=who, model=model)
         said = error_words(self._mute.data, self._call.secrets)
         return ProtocolError(

@@ -27,7 +27,7 @@ _NO_REASON = frozenset({"", "null", "none", "nil", "undefined", "nan", "n/a", "f
 class Opaque:
     """Part of a block that must be sent back later: text to append under each name, to the block of that index.
 
-    `ready` tells that the blocks as they are by then go back also with an answer that breaks off.
+    `ready` tells that the block is whole, and that all as they are by then go back also with an answer that breaks off.
     """
 
     index: int

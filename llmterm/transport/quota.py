@@ -24,7 +24,7 @@ _CODE = re.compile(
 # Gemini says "exceeded your current quota" of a minute's as well.
 _EITHER = "RESOURCE_EXHAUSTED"
 _WORDS = re.compile(
-    r"insufficient (quota|credits?|balance|funds)|credit balance|exceeded your current quota|regain access"
+    r"insufficient.?(quota|credits?|balance|funds)|credit balance|exceeded your current quota|regain access"
     r"|(out of|run out of|used (up )?all|no (more|remaining)|add).{0,30}\bcredits?\b|credit limit|payment required"
     r"|(spending|billing hard) limit|(daily|weekly|monthly)( \w+)? limit|free-models-per-day"
     r"|/ ?(day|month)\b|per month",

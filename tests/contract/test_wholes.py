@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from llmterm.config import ProvidersSettings, RemoteSettings, Settings
-from llmterm.errors import ProtocolError, ProviderError
+from llmterm.errors import NetworkError, ProtocolError, ProviderError
 from llmterm.messages import EndReason, Usage
 from tests.contract.caller import Caller, answering, fails
 from tests.contract.dialects import ALL, Anthropic, Cohere, Dialect, Gemini, Ollama, OpenAI
@@ -195,6 +195,52 @@ async def test_what_was_streamed_is_not_said_again_as_a_whole(kind: Kind) -> Non
         answer = await caller.ask()
 
     assert (answer.text, answer.thinking, answer.reason) == ("streamed", "hm", EndReason.STOP)
+
+
+@pytest.mark.parametrize("grows", [False, True], ids=["piece by piece", "as it grows"])
+@pytest.mark.parametrize("reasons", [[None] * 6, [*[None] * 5, "stop"], [*["null"] * 5, "STOP"], ["stop"] * 6])
+@pytest.mark.parametrize("end", [b"", b"data: [DONE]\n\n"], ids=["body ends", "marker"])
+async def test_messages_in_the_place_of_deltas_are_one_answer(grows: bool, reasons: list[object], end: bytes) -> None:
+    """Some servers stream, and call the parts what only a whole one is called."""
+    pieces = ["Grüße", " 世界", "\n", "\n", "👍", "" if grows else "👍"]
+    texts = ["".join(pieces[: number + 1]) if grows else piece for number, piece in enumerate(pieces)]
+    chunks = [
+        {"choices": [{"index": 0, "message": {"content": text, "reasoning_content": text}, "finish_reason": reason}]}
+        for text, reason in zip(texts, reasons, strict=True)
+    ]
+    frames = [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks]
+    async with KINDS[0].answering(*frames, end) as caller:
+        answer = await caller.ask()
+        assert len(caller.server.exchanges) == 1
+
+    assert (answer.text, answer.thinking, answer.reason) == ("".join(pieces), "".join(pieces), EndReason.STOP)
+
+
+@pytest.mark.parametrize("delta", [{}, {"role": "assistant", "content": ""}, {"content": None}, None])
+async def test_message_beside_an_empty_delta_is_the_answer(delta: object) -> None:
+    """Unless the deltas have said it."""
+    chunk = {"choices": [{"delta": delta, "message": {"content": "Whole answer."}, "finish_reason": "stop"}]}
+    event = b"data: " + json.dumps(chunk).encode() + b"\n\n"
+    for frames, text in (([event], "Whole answer."), ([OpenAI().text("Said"), event], "Said")):
+        async with KINDS[0].answering(*frames) as caller:
+            answer = await caller.ask()
+
+        assert (answer.text, answer.reason) == (text, EndReason.STOP)
+
+
+async def test_blocks_of_a_whole_answer_that_begin_alike_are_all_shown() -> None:
+    blocks = [{"type": "text", "text": text} for text in ("1", "10", "100")]
+    kind = next(each for each in KINDS if each.name == "anthropic")
+    async with kind.answering(json.dumps({**MESSAGE, "content": blocks}).encode()) as caller:
+        answer = await caller.ask()
+
+    assert answer.text == "110100"
+
+
+async def test_body_without_a_byte_is_one_clear_error(kind: Kind) -> None:
+    async with kind.answering() as caller:
+        with fails(NetworkError, "an empty answer came from http"):
+            await caller.ask()
 
 
 async def test_response_that_only_completes_has_its_text() -> None:
