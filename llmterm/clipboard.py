@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from llmterm.decoding import decoded
 from llmterm.errors import UsageError
 from llmterm.messages import Attachment
 
@@ -172,8 +173,10 @@ async def _read_windows(environ: Mapping[str, str]) -> str | Attachment | None:
 
 
 def _text(data: bytes) -> str | None:
-    text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    return text or None
+    found = decoded(data)
+    if found is None:
+        raise UsageError("what is in the clipboard is no text", hint="save it to a file, and attach that")
+    return found.text.replace("\r\n", "\n").replace("\r", "\n") or None
 
 
 def _image(data: bytes, media_type: str) -> Attachment | None:

@@ -195,6 +195,29 @@ async def test_empty_clipboard_is_nothing(desk: Desk, script: str) -> None:
     assert await read(desk.environ(DISPLAY=":0")) is None
 
 
+MARKED = [b"\xef\xbb\xbfGr\xc3\xbc\xc3\x9fe", "Grüße".encode("utf-16"), "\ufeffGrüße".encode("utf-16-be")]
+
+
+@pytest.mark.parametrize("data", MARKED)
+@pytest.mark.parametrize("tool", ["wl-paste", "xclip", "xsel", "pbpaste", "powershell.exe"])
+async def test_marked_text_is_read_as_its_mark_says(desk: Desk, tool: str, data: bytes) -> None:
+    """Some programs copy a file as it is."""
+    desk.put("text", data)
+    said = f"echo text {base64.b64encode(data).decode()}" if tool == "powershell.exe" else "cat text"
+    desk.tool(tool, f'case "$*" in *list*|*TARGETS*) echo UTF8_STRING;; *) {said};; esac')
+    display = {"wl-paste": "WAYLAND_DISPLAY", "xclip": "DISPLAY", "xsel": "DISPLAY"}.get(tool, "NONE")
+    platform = {"pbpaste": "darwin", "powershell.exe": "win32"}.get(tool, "linux")
+
+    assert await read(desk.environ(**{display: "0"}), platform=platform) == "Grüße"
+
+
+async def test_what_is_called_text_and_is_none_is_refused(desk: Desk) -> None:
+    desk.tool("xsel", "printf 'a\\000b\\001'")
+
+    with pytest.raises(UsageError, match="in the clipboard is no text"):
+        await read(desk.environ(DISPLAY=":0"))
+
+
 async def test_mac_is_read(desk: Desk) -> None:
     """Text by pbpaste; an image in the hexadecimal form in which AppleScript writes it."""
     desk.tool("pbpaste", "cat text 2>/dev/null")

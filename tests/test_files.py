@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.files import FILE_LIMIT, TEXT_LIMIT, Text, TextFile, decoded, read, write
+from llmterm.decoding import Text, decoded
+from llmterm.files import FILE_LIMIT, TEXT_LIMIT, TextFile, read, write
 
 MARKS = {
     "utf-8": codecs.BOM_UTF8,

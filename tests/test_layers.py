@@ -21,6 +21,7 @@ LAYERS = [
         "errors",
         "messages",
         "conversation",
+        "decoding",
         "framing",
         "log",
         "marker",

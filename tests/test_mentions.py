@@ -96,12 +96,22 @@ def test_folder_is_said(folder: Path, name: str, said: str) -> None:
     assert expand(text, folder) == (text, (), [f"{said} is a folder, and was not attached: its files can be"])
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a named pipe")
+def test_pipe_or_device_is_said(folder: Path) -> None:
+    """Whether or not its name is like that of a file."""
+    os.mkfifo(folder / "pipe")
+    for name in ("pipe", os.devnull):
+        [said] = expand(f"look at @{name}", folder)[2]
+
+        assert said == f"{name} is no file, and was not attached: a device or a pipe has no end to wait for"
+
+
 @pytest.mark.parametrize("name", [".env", "sub/.git/config", "sub/../.env", "./.env"])
 def test_hidden_file_is_never_taken_by_a_mention(folder: Path, name: str) -> None:
     """Text from elsewhere must not send a key along: it says so, and /attach does it."""
     text = f"see @{name}"
 
-    assert expand(text, folder) == (text, (), [f"{name} is hidden, and was not attached: /attach {name} does it"])
+    assert expand(text, folder) == (text, (), [f"{name} is hidden, and was not attached: /attach does it"])
     assert isinstance(read(folder, name), TextFile)
 
 
@@ -279,7 +289,7 @@ def test_link_to_a_hidden_file_is_not_followed(tmp_path: Path) -> None:
     text, attached, said = expand("see @notes.txt", tmp_path)
 
     assert (text, attached) == ("see @notes.txt", ())
-    assert said == ["notes.txt is hidden, and was not attached: /attach notes.txt does it"]
+    assert said == ["notes.txt is hidden, and was not attached: /attach does it"]
 
 
 async def test_nothing_is_said_to_be_attached_that_is_refused(folder: Path) -> None:

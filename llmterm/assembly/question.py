@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from llmterm.chat.mentions import expand
+from llmterm.decoding import decoded
 from llmterm.errors import UsageError
-from llmterm.files import decoded, media_type
+from llmterm.files import media_type
 from llmterm.messages import Attachment, Message
 
 
@@ -30,7 +31,7 @@ def question(words: str, data: bytes, folder: Path) -> tuple[Message, list[str]]
     text = found.text.strip()
     if not (words or text):
         raise UsageError("there is no question on standard input", hint="echo question | llmterm chat")
-    asked, attached, said = expand(words or text, folder)
+    asked, attached, said = expand(words or text, folder, instead="it can be piped in")
     if found.note:
         said.append(f"standard input: {found.note}")
     parts = (asked, text if words else "")

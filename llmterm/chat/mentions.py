@@ -24,14 +24,19 @@ _CLOSING = ".,;:!?)]}'\""
 _LIKE_A_FILE = re.compile(r"/|\.\w{1,5}$")
 
 
-def expand(text: str, folder: Path) -> tuple[str, tuple[Attachment, ...], list[str]]:
-    """Return `text` with the text files that it mentions behind it, what else is attached, and what is to be said."""
+def expand(
+    text: str, folder: Path, *, instead: str = "/attach does it"
+) -> tuple[str, tuple[Attachment, ...], list[str]]:
+    """Return `text` with the text files that it mentions behind it, what else is attached, and what is to be said.
+
+    `instead` is how a hidden file can go along all the same.
+    """
     blocks: dict[str, str] = {}
     attached: dict[str, Attachment] = {}
     said: list[str] = []
     for name in _mentioned(text, folder):
         if _hidden(folder, name):
-            said.append(f"{name} is hidden, and was not attached: /attach {name} does it")
+            said.append(f"{name} is hidden, and was not attached: {instead}")
             continue
         found = read(folder, name)
         if isinstance(found, Attachment):
@@ -41,7 +46,7 @@ def expand(text: str, folder: Path) -> tuple[str, tuple[Attachment, ...], list[s
         said.append(f"attached {name} ({_bytes(found):,} bytes)")
         if isinstance(found, TextFile) and found.note:
             said.append(f"{name}: {found.note}")
-    said += [f"{name} is a folder, and was not attached: its files can be" for name in _folders(text, folder)]
+    said += [f"{name} {why}" for name in _names(text) if (why := _no_file(folder, name))]
     said += [f"there is no file {name}: it is sent as it stands" for name in _missing(text, folder)]
     return "\n\n".join([text, *blocks.values()]), tuple(attached.values()), said
 
@@ -109,16 +114,8 @@ def _mentioned(text: str, folder: Path) -> Iterator[str]:
 
 
 def _missing(text: str, folder: Path) -> list[str]:
-    """Return what in `text` looks like the name of a file and is none."""
-    return [
-        name
-        for name in _names(text)
-        if _LIKE_A_FILE.search(name) and not _is_file(folder, name) and not _is_folder(folder, name)
-    ]
-
-
-def _folders(text: str, folder: Path) -> list[str]:
-    return [name for name in _names(text) if not _is_file(folder, name) and _is_folder(folder, name)]
+    """Return what in `text` looks like the name of a file, and is the name of nothing."""
+    return [name for name in _names(text) if _LIKE_A_FILE.search(name) and not _exists(folder, name)]
 
 
 def _names(text: str) -> list[str]:
@@ -127,9 +124,18 @@ def _names(text: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name]
 
 
-def _is_folder(folder: Path, name: str) -> bool:
+def _no_file(folder: Path, name: str) -> str:
+    """Return why something that is there cannot be attached, "" for a file, and for what is not there."""
+    if not _exists(folder, name) or _is_file(folder, name):
+        return ""
+    if (folder / Path(name).expanduser()).is_dir():
+        return "is a folder, and was not attached: its files can be"
+    return "is no file, and was not attached: a device or a pipe has no end to wait for"
+
+
+def _exists(folder: Path, name: str) -> bool:
     try:
-        return (folder / Path(name).expanduser()).is_dir()
+        return (folder / Path(name).expanduser()).exists()
     except (OSError, RuntimeError, ValueError):
         return False
 

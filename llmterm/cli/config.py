@@ -9,6 +9,8 @@ import typer
 
 from llmterm import config
 from llmterm.cli.output import Json, show_path
+from llmterm.decoding import decoded
+from llmterm.errors import UsageError
 
 app = typer.Typer(help="Where the settings are, and keys that stay out of files.", rich_markup_mode=None)
 
@@ -25,7 +27,10 @@ def set_key(provider: str) -> None:
 
     def ask() -> str:
         if not sys.stdin.isatty():
-            return sys.stdin.readline()
+            line = decoded(sys.stdin.buffer.readline(), whole=False)  # in UTF-16 a line end may be cut in two
+            if line is None:
+                raise UsageError("what is on standard input is no key")
+            return line.text
         try:
             return str(typer.prompt(f"Key for {provider}", hide_input=True))
         except typer.Abort:
