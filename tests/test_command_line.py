@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from llmterm.cli import command_line
 from llmterm.errors import UsageError
+from tests.terminal import LLMTERM, Program, environment
+
+# A title, a colour, and what turns the order of a line around.
+EVIL = "x\x1b]0;evil\x07\x1b[31m\u202etxt\x9b5n"
 
 
 @pytest.mark.parametrize(
@@ -64,3 +71,26 @@ def test_slip_names_the_command_and_how_to_ask(given: list[str], meant: str) -> 
         command_line(given)
 
     assert caught.value.hint == f"did you mean llmterm {meant}? As a question: llmterm chat {given[0]}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([f"--no{EVIL}"], r"No such option: .*\(llmterm chat --help says how it is used\)"),
+        (["sessions", "show", "a", EVIL], r"[^\n]*extra argument.*\(llmterm sessions show --help"),
+        (["sessions", "show"], r"Missing argument 'session'.*\(llmterm sessions show --help"),
+        (["completion"], r"Missing argument 'shell'. Choose from: bash, zsh, fish \(llmterm completion --help"),
+        (["sessions"], r"Missing command \(llmterm sessions --help"),
+        (["config", EVIL], r"No such command.*\(llmterm config --help"),
+        (["doctor", "sk-0123456789"], r"[^\n]*extra argument.*\*\*\*"),
+    ],
+)
+def test_command_line_that_is_refused_is_shown_harmlessly(tmp_path: Path, given: list[str], said: str) -> None:
+    """In one line like every error, without what a terminal acts on, and without a key."""
+    with Program([*LLMTERM, *given], environment(tmp_path, OPENAI_API_KEY="sk-0123456789"), columns=200) as program:
+        program.wait_for(rf"^llmterm: {said}")
+
+        assert program.exit_code == 2
+        assert len(program.text.splitlines()) == 1
+        assert not [each for each in (b"\x1b", b"\x07", "\u202e".encode(), "\x9b".encode()) if each in program.written]

@@ -203,7 +203,9 @@ def test_thinking_and_answer_have_lines_of_their_own(tmp_path: Path) -> None:
 # Signals
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGQUIT, 131)]
+)
 def test_signal_has_the_code_of_a_shell_in_every_state_of_a_pipe(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:

@@ -62,7 +62,7 @@ def main() -> NoReturn:
     line = os.environ.get(completion.LINE)
     if line is not None:
         exit_with(lambda: completion.answer(app, line, _means_chat))
-    exit_with(lambda: app(args=command_line(sys.argv[1:]), prog_name="llmterm"))
+    exit_with(lambda: _run(command_line(sys.argv[1:])))
 
 
 def _end_on_signals() -> None:
@@ -74,10 +74,22 @@ def _end_on_signals() -> None:
     def end(number: int, _frame: object) -> NoReturn:
         sys.exit(128 + number)
 
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
         number = getattr(signal, name, None)  # Windows has not all of them
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, end)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    """Do what a command line says. Raises UsageError for one that makes no sense, SystemExit for a code."""
+    try:
+        # Typer's own way out prints arguments as they are, and has codes of its own.
+        sys.exit(app(args=arguments, prog_name="llmterm", standalone_mode=False))
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "llmterm"
+        said = " ".join(error.format_message().split()).rstrip(".")
+        raise UsageError(said, hint=f"{command} --help says how it is used") from None
 
 
 def command_line(given: Sequence[str]) -> list[str]:
