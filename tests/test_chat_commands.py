@@ -402,6 +402,34 @@ def test_what_is_at_rest_counts(open_chat: Open) -> None:
         chat.program.wait_for(r"openai/test +about \d+ in, 1 out, 1 part\n")
 
 
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_answer_at_rest_is_written_to_files_and_goes_on(open_chat: Open, tmp_path: Path, plain: list[str]) -> None:
+    """In both views; a file that is there is written over after a yes, and the answer stays at its pause."""
+    old = tmp_path / "old.md"
+    old.write_text("old", "utf-8")
+    with open_chat(halves("half", " whole."), *plain) as chat:
+        chat.ask("one")
+        chat.program.wait_for("half")
+        chat.program.send(" ")
+        for sent, said in (
+            (f"/save {tmp_path}/new.md", r"written to \S+new\.md\n"),
+            (f"/export {tmp_path}/e.html", r"a session cannot be written as \.html"),
+            (f"/export {tmp_path}/e.json", r"written to \S+e\.json\n"),
+            (f"/save {old}", r"old\.md is there already: write over it\? y/N"),
+            ("y", r"written to \S+old\.md\n"),
+        ):
+            chat.program.send(f"{sent}\r")
+            chat.program.wait_for(said)
+        chat.program.send(" ")
+        chat.program.wait_for(r"whole\.")
+        chat.server.wait(lambda: len(chat.server.exchanges) == 2)
+
+    assert (tmp_path / "new.md").read_text("utf-8") == old.read_text("utf-8") == "half\n"
+    said = [message["text"] for message in json.loads((tmp_path / "e.json").read_text("utf-8"))["messages"]]
+    assert said == ["one", "half"]
+    assert not (tmp_path / "e.html").exists()
+
+
 def test_edit_that_is_left_changes_nothing(open_chat: Open) -> None:
     """By /undo, by a branch, by leaving: nothing was taken away."""
     with open_chat(say("fine.")) as chat:
