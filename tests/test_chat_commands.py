@@ -425,8 +425,8 @@ def test_answer_at_rest_is_written_to_files_and_goes_on(open_chat: Open, tmp_pat
         chat.server.wait(lambda: len(chat.server.exchanges) == 2)
 
     assert (tmp_path / "new.md").read_text("utf-8") == old.read_text("utf-8") == "half\n"
-    said = [message["text"] for message in json.loads((tmp_path / "e.json").read_text("utf-8"))["messages"]]
-    assert said == ["one", "half"]
+    exported = json.loads((tmp_path / "e.json").read_text("utf-8"))["messages"]
+    assert [message["text"] for message in exported] == ["one", "half"]
     assert not (tmp_path / "e.html").exists()
 
 

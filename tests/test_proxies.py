@@ -149,6 +149,9 @@ def test_no_variable_is_an_error_where_no_proxy_is_needed(host: str, value: str,
         "http://u:secret@p:99999",
         "http://[::secret",
         "secret://x",
+        "socks4://127.0.0.1:1",
+        "http://[",
+        "::",
     ],
 )
 def test_a_proxy_that_is_none_is_named_by_its_variable(value: str) -> None:
