@@ -248,6 +248,7 @@ def test_an_escape_that_was_delivered_already_does_not_have_its_rest_typed() -> 
         "]11;rgb:ffff/ffff/ffff\x1b\\",
         "P>|XTerm(390)\x1b\\",
         "_Gi=1;OK\x1b\\",
+        "[M !!",
     ):
         keys = keys_of("\x1b", rest, "!", gap=0.3)
 

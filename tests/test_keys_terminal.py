@@ -270,6 +270,27 @@ async def test_an_unread_escape_is_not_alt_in_the_next_prompt(pipe: PipeInput) -
     assert await prompt(source, bindings) == "<esc>b<alt-b>"
 
 
+@pytest.mark.parametrize(("later", "apart"), [("c", True), ("\x1b[A", True), ("\x1b", True), ("\r", False)])
+async def test_an_escape_at_a_prompt_is_not_alt_with_what_comes_later(pipe: PipeInput, later: str, apart: bool) -> None:
+    """A prompt waits for what follows an Esc for longer than the terminal takes; only Enter is meant by hand."""
+    source = TerminalKeys(input=pipe, waits=AT_ONCE)
+    read: list[KeyPress] = []
+    came = asyncio.Event()
+
+    def take_in() -> None:
+        if presses := source.input.read_keys():
+            read.extend(presses)
+            came.set()
+
+    with source.input.attach(take_in):
+        for part in ("\x1b", later):
+            came.clear()
+            pipe.send_text(part)
+            await came.wait()
+
+    assert (read[0].key, read[1].key is Keys.Ignore) == (Keys.Escape, apart)
+
+
 async def test_an_escape_still_pending_when_left_is_not_lost(pipe: PipeInput) -> None:
     """A prompt would take it for Alt with the next key, however much later that comes."""
     async with TerminalKeys(input=pipe, waits=Waits(alt=0.0, escape=_HOUR)) as source:

@@ -48,6 +48,7 @@ class DecodedInput(Input):
         self._scanner = Scanner(waits)
         self._clock = clock
         self._ready: list[KeyPress] = []
+        self._last: KeyPress | None = None
         self._callback: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -100,7 +101,9 @@ class DecodedInput(Input):
         for token in tokens:
             if isinstance(token, Sequence):
                 self._replies.note(token)
-        self._ready += presses(tokens)
+        found = presses(tokens, self._last)
+        self._last = found[-1] if found else self._last
+        self._ready += found
 
     def _wait(self) -> None:
         """Have the scanner expire in time, if anybody listens then."""

@@ -32,8 +32,8 @@ _ALT = 2
 _SEPARATOR = KeyPress(Keys.Ignore, "")
 
 
-def presses(tokens: Iterable[Token]) -> list[KeyPress]:
-    """Return the presses that the tokens of one read are.
+def presses(tokens: Iterable[Token], before: KeyPress | None = None) -> list[KeyPress]:
+    """Return the presses that the tokens of one read are; `before` was the last one of the read before it.
 
     The Escape of Alt with a key has the data of both. One that was pressed alone is kept apart from what comes after
     it, unless that is Enter: Esc Enter, by hand, is a new line.
@@ -41,9 +41,10 @@ def presses(tokens: Iterable[Token]) -> list[KeyPress]:
     found: list[KeyPress] = []
     for token in tokens:
         for press in _presses(token):
-            if found and is_escape(found[-1]) and press.key is not Keys.ControlM:
+            if before is not None and is_escape(before) and press.key is not Keys.ControlM:
                 found.append(_SEPARATOR)
             found.append(press)
+            before = press
     return found
 
 
