@@ -127,6 +127,16 @@ async def test_key_that_comes_while_an_escape_waits_for_it_is_handed_on(tmp_path
             assert (await decision, unread(source)) == (Stop(), later)
 
 
+@instant
+async def test_escape_right_before_a_letter_that_alt_means_nothing_with_stops(tmp_path: Path) -> None:
+    """The letter is the next reader's; Alt with one that is a shortcut stays that."""
+    with prompting(tmp_path) as (prompt, source):
+        for letter in "agtx":
+            source.send_text(f"\x1b{letter}nd so on")
+
+            assert (await decided(prompt, paused=True), unread(source)) == (Stop(), f"{letter}nd so on")
+
+
 async def part(exchange: Exchange) -> None:
     await exchange.start()
     await exchange.text("a part.")

@@ -22,6 +22,8 @@ from llmterm.keys.autorepeat import LET_GO_SECONDS, Autorepeat, Press
 
 # Keys whose prompt_toolkit name is not ours.
 _NAMED = ("pageup", "enter")
+# What prompt_toolkit binds with Alt in emacs mode, to nothing.
+_ALT_NOTHING = "aet"
 
 
 @Condition
@@ -85,6 +87,13 @@ class Bindings:
         @keys.add("escape", filter=~vi_mode | ~written)
         def _(event: KeyPressEvent) -> None:
             _leave(event, Stop(event.current_buffer.text))
+
+        for letter in _ALT_NOTHING:
+            # Below the shortcuts, which may be on the same letter.
+            @keys.add("escape", letter, filter=~vi_mode)
+            def _(event: KeyPressEvent) -> None:
+                event.app.key_processor.feed(event.key_sequence[1], first=True)
+                _leave(event, Stop(event.current_buffer.text))
 
         for letter in ascii_lowercase + digits:
             name = f"alt-{letter}"
