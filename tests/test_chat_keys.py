@@ -45,7 +45,10 @@ def test_a_newer_terminal_pauses_and_stops_as_any_other(open_chat: Open) -> None
         assert "paused" not in chat.program.text
         chat.program.send("\x1b[117;5u\x1b[32u")
         chat.program.wait_for(r"paused")
-        chat.program.send("\x1b[27u")
+        chat.program.send("\x1b[32;1:2u\x1b[32;1:3ud")
+        chat.program.wait_for(r"paused[^\n]*\n> d(\n|\Z)")
+        assert len(chat.server.exchanges) == 1
+        chat.program.send("\x1b[117;5u\x1b[27u")
         chat.program.wait_for(STOPPED)
 
         assert chat.messages()[-1]["status"] == "interrupted"

@@ -14,12 +14,14 @@ from typing import Self
 from llmterm.keys.sequences import Alt, Escape, Paste, Sequence, Text, Token
 
 _SHIFT, _ALT, _CTRL, _SUPER, _HYPER, _META, _CAPS = (1 << bit for bit in range(7))
-_RELEASE = 3
+_REPEAT, _RELEASE = 2, 3
 _FIELDS = re.compile(r"[\d:;]*")
 _NUMBER = re.compile(r"\d{1,7}")
 _MOST_CHARACTER = 0x10FFFF
 
-_TAB, _ENTER, _ESCAPE, _BACKSPACE, _KEYPAD_ENTER = 9, 13, 27, 127, 57414
+_TAB, _ENTER, _ESCAPE, _SPACE, _BACKSPACE, _KEYPAD_ENTER = 9, 13, 27, 32, 127, 57414
+# What these do, they do once for a press: pausing and going on, sending, stopping.
+_ONCE = (_SPACE, _ENTER, _ESCAPE, _KEYPAD_ENTER)
 # Keys without a character have numbers of Unicode's private area.
 _PRIVATE = range(57344, 63744)
 _KEYPAD = dict(zip((*range(57399, 57414), 57415, 57416), "0123456789./*-+=,", strict=True))
@@ -52,15 +54,16 @@ def legacy(sequence: Sequence) -> list[Token]:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What was held with a key, and whether that was let go."""
+    """What was held with a key, and whether that is held down, or was let go."""
 
     modifiers: int
+    repeated: bool
     released: bool
 
     @classmethod
     def of(cls, field: str) -> Self:
         modifiers, event = _numbers(field, 2)
-        return cls(max(0, modifiers - 1), event == _RELEASE)
+        return cls(max(0, modifiers - 1), event == _REPEAT, event == _RELEASE)
 
     def __contains__(self, modifiers: int) -> bool:
         return bool(self.modifiers & modifiers)
@@ -87,7 +90,7 @@ def _functional(number: str, held: _Held, final: str) -> list[Token]:
 
 def _numbered(code_field: str, held: _Held, text_field: str) -> list[Token]:
     code, shifted, base = _numbers(code_field, 3)
-    if held.released:
+    if held.released or (held.repeated and code in _ONCE):
         return []
     text = "".join(filter(None, map(_character, _numbers(text_field, text_field.count(":") + 1))))
     if text and (_ALT | _CTRL | _SUPER | _HYPER | _META) not in held:

@@ -43,7 +43,7 @@ class Waits:
 
 
 # The rest of a sequence, whose ESC has already been taken for the key: that, and nothing else in one read.
-_REST = re.compile(r"(?:\[[0-?]*[ -/]*[@-~]|\[[0-9;:]+|\[M[ -~]{3}|O[A-DFHMP-S])\Z|\[[<>=?]|\]\d+;|P[01]?[>!$+]|_G")
+_REST = re.compile(r"(?:\[[0-?]*[ -/]*[@-~]|\[[0-9;:]+|\[M[^\x1b]{3}|O[A-DFHMP-S])\Z|\[[<>=?]|\]\d+;|P[01]?[>!$+]|_G")
 # So much of a sequence is held; it is more than those have that mean something.
 _MOST = 1024
 
