@@ -13,6 +13,29 @@ from tests.wire import WireServer, say
 from tests.x11 import Display, other_window, require, x_server
 
 CHORD = "ctrl+alt+space"
+# A listener of a display on which nobody presses anything.
+SILENCE = """
+import sys
+from threading import Event
+from types import ModuleType, SimpleNamespace
+
+class Listener:
+    def __init__(self, **_heard):
+        self.over = Event()
+        self.run, self.stop, self.wait = self.over.wait, self.over.set, Event
+    def canonical(self, key):
+        return key
+
+pynput = sys.modules["pynput"] = ModuleType("pynput")
+pynput.keyboard = SimpleNamespace(
+    Listener=Listener,
+    HotKey=SimpleNamespace(parse=lambda text: [text]),
+    Key=SimpleNamespace(alt_gr="alt_gr"),
+    KeyCode=SimpleNamespace(from_vk=lambda symbol: symbol),
+)
+from llmterm.cli import main
+main()
+"""
 FALLBACK = "the keys of this terminal work"
 
 
@@ -49,6 +72,27 @@ def test_chord_pauses_and_resumes_from_another_window(tmp_path: Path, display: D
 
             program.send("\x04")
             assert program.exit_code == 0
+
+
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_typing_at_a_pause_loses_nothing_to_the_chord(tmp_path: Path, plain: list[str]) -> None:
+    typed = "guided "
+    with WireServer(until_hung_up("one two ", then="three.")) as server:
+        env = environment(tmp_path, OPENAI_BASE_URL=server.base_url)
+        with Program([LLMTERM[0], "-c", SILENCE, "chat", "--keys", "global", *plain], env) as program:
+            program.wait_for(r"(?m)^>")
+            assert FALLBACK not in program.text
+            program.send("count\r")
+            program.wait_for("one two")
+            program.send(" ")
+            program.wait_for(r"paused after[^>]*>")
+            for number, char in enumerate(typed, 1):
+                program.send(char)
+                program.wait_for(rf"> {typed[:number]}".rstrip())
+            program.send("on\r")
+            program.wait_for(r"three\.")
+
+            assert "guided on" in server.exchanges[1].question
 
 
 def test_no_display_falls_back_to_the_terminal(tmp_path: Path) -> None:

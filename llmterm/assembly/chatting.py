@@ -143,7 +143,7 @@ def _build(
             vi=settings.chat.editing == "vi",
         ),
         view=view,
-        chords=chords,
+        chords=None if look.plain else chords,  # a plain prompt hears them itself, in the order of all keys
         outside=_outside(launch, look, terminal, signals, view),
         notifier=Notifier(
             kind="off" if look.plain else settings.chat.notify,

@@ -62,7 +62,8 @@ class Answering:
         edit: Callable[[str], Awaitable[str]],
         guide: Callable[[str], str],
     ) -> None:
-        """`chords` is where a global key source, if there is one, puts what it hears while a prompt is up.
+        """`chords` is where a global key source, if there is one, puts what it hears while a prompt is up that does not
+        hear it itself.
 
         `suspend` stops the program as Ctrl-Z does; `retake` puts the terminal into our modes after a prompt left it.
         `edit` gives a text back as the user's editor left it, and never raises; `guide` puts the files into a word of
@@ -369,6 +370,8 @@ class Answering:
                 decision = prompt.result()
                 if isinstance(decision, Send) and not decision.emptied and Commands.replaces(given, decision.text):
                     self._stage.ahead.put(given)
+                if isinstance(decision, Resume):
+                    self._stage.ahead.put(decision.unsent)
                 return decision
         finally:
             for each in waiting:

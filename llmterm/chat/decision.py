@@ -23,7 +23,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    pass
+    """Go on with the answer; `unsent` was being typed."""
+
+    unsent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class LinePrompt:
 
     async def _repeated(self, key: Key, line: str, *, at_rest: bool) -> bool:
         """Return whether the key is only held down, where it would resume an answer, or send again what was refused."""
-        resumes = key.name == "space" and at_rest and not line.strip()
+        resumes = at_rest and (key.name == "chord" or (key.name == "space" and not line.strip()))
         if not resumes and key.name != "enter":
             return False
         if not resumes and (line != self._given or not line.strip()):
@@ -116,6 +116,8 @@ class LinePrompt:
                 return Leave(interrupted=True) if leaves else Stop(line)
             case "space" if at_rest and empty:
                 return Resume()
+            case "chord" if at_rest:
+                return Resume(line)
             case "escape" if at_rest:
                 return Stop(line)
             case _:
