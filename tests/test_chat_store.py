@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import pytest
-
 from llmterm.messages import Message
 from llmterm.sessions import SessionStore
 from tests.chatting import Conversation, Gate, opened
@@ -166,20 +164,13 @@ def test_a_chat_in_a_folder_that_cannot_be_written_goes_on(tmp_path: Path) -> No
         assert len(chat.server.exchanges[0].body["messages"]) == 4
 
 
-@pytest.mark.parametrize("replaced", [False, True])
-def test_a_store_that_goes_away_is_noticed_and_nothing_is_lost(tmp_path: Path, *, replaced: bool) -> None:
+def test_a_store_that_goes_away_is_noticed_and_nothing_is_lost(tmp_path: Path) -> None:
     """While an answer streams and while nothing happens: all that the chat has is in the file that is there then."""
-    other = tmp_path / "other"
-    with closing(SessionStore(other)) as store:
-        store.add(store.create(), Message(role="user", text="theirs"))
     gate = Gate()
     with opened(tmp_path, in_halves(gate), rows=50) as chat:
         chat.ask("one")
         chat.program.wait_for("word29")
         remove(chat.folder)
-        if replaced:
-            shutil.copyfile(other / "sessions.db", chat.folder / "new")
-            os.replace(chat.folder / "new", chat.folder / "sessions.db")
         gate.open()
         chat.program.wait_for(r"(?s)word59.*was deleted, or another file was put in its place.*kept now.*" + PROMPT)
         assert answers(chat) == ["one", HALF + REST]
@@ -191,6 +182,48 @@ def test_a_store_that_goes_away_is_noticed_and_nothing_is_lost(tmp_path: Path, *
         os.kill(chat.program.pid, signal.SIGKILL)
 
         assert answers(chat) == ["one", HALF + REST, "two", HALF + REST]
+
+
+def test_a_file_put_in_the_place_of_the_store_is_whole_and_has_the_session_too(tmp_path: Path) -> None:
+    """As people do it, with what SQLite has beside it left there: moved while an answer streams, copied at rest."""
+    theirs = tmp_path / "theirs.db"
+    with closing(SessionStore(tmp_path / "other")) as store:
+        for number in range(50):
+            store.add(store.create(), Message(role="user", text=f"theirs {number} " + "long " * 100))
+        store.close()
+        shutil.copyfile(store.path, theirs)
+    gate = Gate()
+    with opened(tmp_path, in_halves(gate), rows=50) as chat:
+        chat.ask("one")
+        chat.program.wait_for("word29")
+        shutil.move(chat.folder / "sessions.db", tmp_path / "moved.db")
+        shutil.move(theirs, chat.folder / "sessions.db")
+        gate.open()
+        chat.program.wait_for(r"(?s)word59.*another file was put in its place.*kept now.*" + PROMPT)
+        after_moving = whole(chat.folder / "sessions.db")
+        shutil.copyfile(tmp_path / "other" / "sessions.db", chat.folder / "sessions.db")
+        listed = subprocess.run([*LLMTERM, "sessions", "list"], env=environment(tmp_path), capture_output=True)
+        chat.ask("two")
+        chat.program.wait_for(r"(?s)two.*word59.*" + PROMPT)
+        shutil.copyfile(tmp_path / "moved.db", chat.folder / "sessions.db")
+        chat.ask("three")
+        chat.program.wait_for(r"(?s)three.*word59.*" + PROMPT)
+        chat.program.send("\x04")
+        assert chat.program.exit_code == 0
+
+    assert listed.stdout.count(b"theirs") == 50
+    assert after_moving == 52
+    assert whole(tmp_path / "moved.db") == 2
+    assert whole(chat.folder / "sessions.db") == 8
+    assert answers(chat) == [each for asked in ("one", "two", "three") for each in (asked, HALF + REST)]
+
+
+def whole(path: Path) -> int:
+    """Return how many messages are in the file, of which nothing is damaged."""
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        (count,) = database.execute("SELECT count(*) FROM messages").fetchone()
+        return int(count)
 
 
 def remove(folder: Path) -> None:

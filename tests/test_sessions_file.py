@@ -199,6 +199,30 @@ def test_nothing_is_written_where_the_file_was_until_that_is_accepted(tmp_path: 
         assert store.latest() == fresh
 
 
+def test_a_store_at_rest_is_one_file_and_is_not_taken_for_a_copy_over_it(tmp_path: Path) -> None:
+    """Changes by another llmterm are none; an earlier copy, and a store of somebody else, are known by their ids."""
+    backup = tmp_path / "backup"
+    with closing(SessionStore(tmp_path / "data")) as store, closing(SessionStore(tmp_path / "other")) as other:
+        session_id = ask(store)
+        store.rest()
+        files = [path.name for path in store.path.parent.iterdir()]
+        shutil.copyfile(store.path, backup)
+        with closing(store.another()) as second:
+            added = second.add(session_id, Message(role="user", text="more"))
+            ask(second, "another")
+        moved = [store.moved(session_id, added)]
+        for source in (backup, other.path):
+            ask(other, "theirs")
+            other.close()
+            shutil.copyfile(source, store.path)
+            moved.append(store.moved(session_id, added))
+            store.rest()
+            moved.append(store.moved(session_id, added))
+
+    assert files == ["sessions.db"]
+    assert moved == [False, True, False, True, False]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 def test_a_link_that_leads_nowhere_yet_makes_a_private_file(tmp_path: Path) -> None:
     """The file, its log and its index, where the link leads."""
@@ -293,6 +317,7 @@ def test_a_bad_time_is_no_bug(tmp_path: Path, time: str) -> None:
         ("messages", "provider_data", "'[]'"),
         ("messages", "provider_data", "5"),
         ("messages", "status", "x'ff'"),
+        ("messages", "role", "'tool'"),
         ("open_answers", "options", "'{}'"),
         ("open_answers", "options", "'[1]'"),
         ("open_answers", "reason", "'whim'"),
@@ -310,9 +335,14 @@ def test_a_value_that_makes_no_sense_is_an_error_of_the_store(
         log = store.begin(session_id, provider="p", model="m", options=OPTIONS)
         log.pause(Reply().add(TextDelta("half")), EndReason.PAUSE)
         store.close()
-        edit(store.path, f"UPDATE {table} SET {column} = {value}")
+        edit(store.path, "PRAGMA ignore_check_constraints = ON", f"UPDATE {table} SET {column} = {value}")
 
-        for read in (store.infos, lambda: store.load(session_id), lambda: store.search("half"), store.figures):
+        for read in (
+            store.infos,
+            lambda: markdown(store.load(session_id)),
+            lambda: store.search("half"),
+            store.figures,
+        ):
             with suppress(SessionError):
                 read()
 

@@ -238,6 +238,8 @@ class Chat:
         while True:
             await asyncio.sleep(_CATCHING_UP_SECONDS)
             self._session.keeper.catch_up()
+            if not self._session.streaming:
+                self._session.store.rest()
 
     def _welcome(self) -> None:
         label = self._registry.label(self._choices.provider, self._choices.model)
@@ -247,6 +249,7 @@ class Chat:
         self._answering.record(self._session.keeper.report)
         for line in self._session.keeper.news():
             self._view.say(line)
+        self._session.store.rest()
         text, replaced = await self._next_message()
         if not text:
             self._stage.ahead.offer()

@@ -24,6 +24,11 @@ class Holder(Protocol):
     store: SessionStore
     id: str | None
 
+    @property
+    def head(self) -> int:
+        """The last row of its record, 0 for none."""
+        ...
+
     def held(self, *, elsewhere: bool) -> HeldSession:
         """Return the session as it is in hand; `elsewhere` where the rows it knows are of another file."""
         ...
@@ -72,11 +77,11 @@ class Keeper:
     def catch_up(self) -> bool:
         """Put on the record what is not there yet; tell whether the session in hand is."""
         store = self._holder.store
-        if store.moved():
-            self._follow(store)
-        if not self.owes:
-            return True
         try:
+            if store.moved(self._holder.id, self._holder.head):
+                self._follow(store)
+            if not self.owes:
+                return True
             while self._left:
                 store.put(self._left[0])
                 del self._left[0]

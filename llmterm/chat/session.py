@@ -55,6 +55,11 @@ class ChatSession:
         self.keeper = Keeper(self)
 
     @property
+    def head(self) -> int:
+        """The last row of the record as it is known here, 0 for none."""
+        return self._head
+
+    @property
     def conversation(self) -> Conversation:
         """What the next question follows."""
         return replace(self._whole, messages=self.messages)
@@ -83,6 +88,12 @@ class ChatSession:
     def editing(self) -> bool:
         """Whether the next question takes the place of what is set aside."""
         return self._keep is not None
+
+    @property
+    def streaming(self) -> bool:
+        """Whether an answer is on its way."""
+        answer = self._answer
+        return answer is not None and answer.over is None and not answer.dropped and answer.held.reason is None
 
     def recorded(self) -> str:
         """Return the id. Raises UsageError before the first question."""

@@ -6,7 +6,9 @@ refused before anything is written to it. One that cannot be written can still b
 
 SQLite goes on writing to a file that was deleted or replaced, where nobody will read it. So each use looks whether the
 path still means the file that was opened; where it does not, all writing is refused until `accept` has said that
-whatever was known of its rows is forgotten.
+whatever was known of its rows is forgotten. And SQLite takes the log that is beside a file for that file's own, which
+destroys one that was put in the place of another. So a file is let go of while it is not written to, see `rest`: then
+all is in the file itself, and nothing beside it. Where it has moved meanwhile the log follows it.
 """
 
 from __future__ import annotations
@@ -127,6 +129,9 @@ class Database:
         # Of the file that is known; None where it is frozen, or none is.
         self._identity: tuple[int, int] | None = None
         self._moved = False
+        # Size and time of the file itself, as it was seen last; whether its log may have more; whether others wrote.
+        self._stamp: tuple[int, int] | None = None
+        self._written = self._touched = False
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -141,15 +146,35 @@ class Database:
             connection = self._open(to_write=True)
             if self._moved:
                 raise StoreError(f"{self.path}: was deleted, or another file was put in its place")
+            self._written = True
             with _transaction(connection, "BEGIN IMMEDIATE") as transaction:
                 yield transaction
+            self._stamp = _stamp(self.path)
 
     def moved(self) -> bool:
         """Tell whether the path means another file than the one that is known, or none."""
         if self._identity is not None and _identity(self.path) != self._identity:
             self._moved = True
+            with suppress(sqlite3.Error):
+                if self._connection is not None:
+                    # SQLite does not do this by itself for a file that has moved.
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._let_go()
+        elif self._identity is not None and not self._written and (stamp := _stamp(self.path)) != self._stamp:
+            self._touched, self._stamp = True, stamp
+            self._let_go()  # what it remembers of the file may be wrong
         return self._moved
+
+    def touched(self) -> bool:
+        """Tell, once, whether somebody else has written into the file itself: another llmterm, or a copy over it."""
+        touched, self._touched = self._touched, False
+        return touched
+
+    def rest(self) -> None:
+        """Let go of the file until it is used again; whether it moves meanwhile is seen all the same."""
+        if self._identity is not None and not self.moved():
+            self._let_go()
+            self._stamp, self._written = _stamp(self.path), False
 
     def accept(self) -> None:
         """Use the file that is there now: nothing is known of its rows any more."""
@@ -189,7 +214,7 @@ class Database:
         if self._connection is None:
             try:
                 self._connection = self._opened()
-                self._identity = _identity(self.path)
+                self._identity, self._stamp = _identity(self.path), _stamp(self.path)
             except (sqlite3.Error, OSError) as error:
                 if to_write or not _only_unwritable(error):
                     raise
@@ -289,6 +314,15 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return what changes where somebody writes into the file itself."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _only_unwritable(error: sqlite3.Error | OSError) -> bool:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import MAXYEAR, UTC, datetime
 from itertools import zip_longest
+from typing import cast, get_args
 
-from llmterm.messages import EndReason, Message, Options, Reply, Rope, Segment, Status, Timing, Usage
+from llmterm.messages import EndReason, Message, Options, Reply, Role, Rope, Segment, Status, Timing, Usage
 from llmterm.sessions.attachments import insert_attachments, read_attachments
 from llmterm.sessions.database import Row, Transaction
 
@@ -109,7 +110,7 @@ def _read(tx: Transaction, path: str, head_id: int) -> list[tuple[int, Message]]
         (
             message_id,
             Message(
-                role=role,
+                role=_role(role),
                 text="".join((text, *(piece for piece, _ in pieces.get(message_id, ())))),
                 thinking="".join((thinking, *(piece for _, piece in pieces.get(message_id, ())))),
                 status=status,
@@ -120,6 +121,12 @@ def _read(tx: Transaction, path: str, head_id: int) -> list[tuple[int, Message]]
         )
         for message_id, role, text, thinking, status, data in rows
     ]
+
+
+def _role(column: str) -> Role:
+    if column not in get_args(Role):
+        raise ValueError(f"a message of {column!r}")
+    return cast(Role, column)
 
 
 def options_column(options: Options) -> str:

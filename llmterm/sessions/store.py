@@ -414,9 +414,24 @@ class SessionStore:
             (head,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
             return head or 0
 
-    def moved(self) -> bool:
-        """Tell whether the file is not there any more, or another one: what was known of its rows is worth nothing."""
-        return self._database.moved()
+    def moved(self, session_id: str | None = None, head: int = 0) -> bool:
+        """Tell whether the file is not there any more, or another one: what was known of its rows is worth nothing.
+
+        One that was copied over it is known by the message `head` of the session, if that was put into it.
+        """
+        if self._database.moved():
+            return True
+        if not head or not self._database.touched():
+            return False
+        with self._database.reading() as tx:
+            row = tx.row("SELECT session_id FROM messages WHERE id = ?", head)
+            (last,) = tx.row("SELECT seq FROM sqlite_sequence WHERE name = 'messages'") or (0,)
+        # The ids of a file only grow: one that is not there, though it was given, is of a message that was deleted.
+        return bool(row[0] != session_id if row is not None else last < head)
+
+    def rest(self) -> None:
+        """Let go of the file until the next call: it can be copied, moved and replaced."""
+        self._database.rest()
 
     def accept(self) -> None:
         """Go on with the file that is there now."""
