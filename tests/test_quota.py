@@ -147,6 +147,15 @@ async def test_used_up_quota_inside_a_stream_is_one_as_well(remote: Dialect) -> 
         assert len(caller.server.exchanges) == 1
 
 
+async def test_used_up_quota_inside_a_stream_says_what_to_do_also_by_its_code_alone() -> None:
+    frame = b"data: " + json.dumps(openai("no", "x", "insufficient_quota")).encode() + b"\n\n"
+    async with Caller(REMOTE[0], answering(REMOTE[0], frame)) as caller:
+        with pytest.raises(QuotaError) as caught:
+            await caller.ask()
+
+    assert "account at the provider" in caught.value.hint
+
+
 def provider(transport: Transport, server: WireServer, folder: Path, *keys: str, official: bool = True) -> HttpProvider:
     endpoint = Endpoint("openai", KeyRing(keys), RateLimits(), Breaker(), RetryPolicy())
     wire = responses.wire(official=official)
