@@ -516,6 +516,29 @@ async def test_refusal_says_what_to_do(transport: Transport, target: Path, statu
     assert files(target.parent) == []
 
 
+@pytest.mark.parametrize("redirected", [False, True])
+async def test_refusal_repeats_no_secret_of_the_url(transport: Transport, target: Path, redirected: bool) -> None:
+    """Neither a password in it nor a signature, of the URL that was given or of one that it leads to."""
+    signed = "file.gguf?X-Signature=tok%2B-0123456789"
+
+    async def script(exchange: Exchange) -> None:
+        if redirected and "file" not in exchange.path:
+            await exchange.head(302, location=f"{secret}/{signed}", content_length="0")
+            return
+        words = f"no {exchange.path} tok+-0123456789 pass-0123456789 {exchange.headers['authorization']}"
+        await exchange.refuse(403, {"error": words}, x_request_id="tok+-0123456789")
+
+    with WireServer(script) as server:
+        secret = server.address.replace("//", "//user:pass-0123456789@")
+        with pytest.raises(ProviderError) as caught:
+            await download(
+                transport, server.address if redirected else f"{secret}/{signed}", target, report=quiet, limits=LIMITS
+            )
+
+    assert "no /file.gguf?X-Signature=*** *** *** Basic ***" in str(caught.value)
+    assert "0123456789" not in repr(vars(caught.value))
+
+
 @pytest.mark.parametrize("url", ["", "model.gguf", "http://", "ftp://x/y", "http://[::1", "http://127.0.0.1:99999/x"])
 async def test_url_that_is_none_is_an_error(transport: Transport, target: Path, url: str) -> None:
     """And leaves nothing behind."""

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import httpx2
 
 from llmterm import __version__
-from llmterm.address import shown
+from llmterm.address import secret_parts, shown
 from llmterm.errors import ConfigError, NetworkError, ProtocolError, ProviderError, StreamTimeoutError, UsageError
 from llmterm.messages import StreamLimits
 from llmterm.transport.call import Call
@@ -65,7 +65,8 @@ async def download(
     """
     expected = checked_sha256(sha256)
     # An argument of the command line may have what no URL can.
-    source = Call(who=_WHO, url=url.encode("utf-8", "replace").decode())
+    url = url.encode("utf-8", "replace").decode()
+    source = Call(who=_WHO, url=url, secrets=secret_parts(url))
     with Part(target) as part:
         fetch = _Fetch(transport, source, part, report, limits)
         try:
@@ -242,7 +243,8 @@ class _Fetch:
 
     def _hop(self, request: httpx2.Request) -> Call:
         """Return the call that a request is, for the words of its errors."""
-        return self._transport.routed(Call(who=_WHO, url=str(request.url)))
+        url = str(request.url)
+        return self._transport.routed(Call(who=_WHO, url=url, secrets=(*self._source.secrets, *secret_parts(url))))
 
     def _error(self, kind: type[ProviderError], response: httpx2.Response, what: str) -> ProviderError:
         return kind(f"{_WHO}: {self._hop(response.request).way} {what}", provider=_WHO)
