@@ -178,6 +178,14 @@ def test_keys_after_the_one_that_stops_belong_to_the_next_line(tmp_path: Path, p
         assert program.exit_code == 0
 
 
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_two_ctrl_c_with_something_sent_between_them_do_not_leave(tmp_path: Path, plain: list[str]) -> None:
+    with opened(tmp_path, part, *plain) as chat:
+        chat.program.send("\x03/theme\r\x03\x04")
+
+        assert chat.program.exit_code == 0
+
+
 @pytest.mark.parametrize(("keys", "code"), [("\x1b\x04", 0), (" \x1b\x04", 0), ("\x04\x1b ", 0), ("\x1b\x03\x03", 130)])
 def test_way_out_of_the_program_after_one_that_stops(tmp_path: Path, keys: str, code: int) -> None:
     with opened(tmp_path, part) as chat:

@@ -151,6 +151,7 @@ class Bindings:
 
     def _enter(self, event: KeyPressEvent) -> None:
         def send() -> None:
+            self._interrupts.sent()
             if self.remember:
                 event.current_buffer.validate_and_handle()
             else:

@@ -106,3 +106,7 @@ class Interrupts:
         second = self._last is not None and now - self._last <= _TWICE
         self._last = None if line.strip() else now
         return second
+
+    def sent(self) -> None:
+        """Note that a message or a command was sent: a Ctrl-C from before it is no first one any more."""
+        self._last = None

@@ -104,6 +104,7 @@ class LinePrompt:
         empty = not line.strip()
         match key.name:
             case "enter" if not empty:
+                self._interrupts.sent()
                 return Send(line)
             case "c-d" | "eof" if empty:
                 return Leave()
