@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -26,15 +28,23 @@ class Tmux:
         self._tmux = ["tmux", "-S", str(folder / "t"), "-f", os.devnull]
         self._env = dict(env)
         settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
-        program = f"env -u TERM {settings} TERM=tmux-256color {shlex.join(command)}"
+        program = f"exec env -u TERM {settings} TERM=tmux-256color {shlex.join(command)}"
         self._start = ["new-session", "-d", "-x", str(columns), "-y", str(rows), program]
 
     def __enter__(self) -> Self:
         self._run(*self._start)
+        self._pid = int(self._run("display-message", "-p", "#{pane_pid}"))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        subprocess.run([*self._tmux, "kill-server"], env=self._env, capture_output=True)  # it ends with its program
+        # The program first: what it still writes would be in the way of whoever removes its folder.
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGHUP)
+        deadline = time.monotonic() + PATIENCE
+        while _runs(self._pid):
+            assert time.monotonic() < deadline, "does not end by a hang-up"
+            time.sleep(0.02)
+        subprocess.run([*self._tmux, "kill-server"], env=self._env, capture_output=True)  # or it has ended by itself
 
     def send(self, text: str) -> None:
         self._run("send-keys", "-l", text)
@@ -63,3 +73,11 @@ class Tmux:
     def _run(self, *command: str) -> str:
         done = subprocess.run([*self._tmux, *command], env=self._env, capture_output=True, text=True, check=True)
         return done.stdout
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

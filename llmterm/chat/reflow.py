@@ -44,8 +44,10 @@ class ReflowRenderer(Renderer):
                 return
             if self._resized or self.output.get_size() != self._drawn_at:
                 self.erase()
+        # Looked at before: it may change while the prompt is drawn, and its rows are made for what it was.
+        size = self.output.get_size()
         super().render(app, layout, is_done)
-        self._drawn_at, self._resized = self.output.get_size(), False
+        self._drawn_at, self._resized = size, False
         if self.last_rendered_screen is not None:
             self.tallest = max(self.tallest, self.last_rendered_screen.height)
 
