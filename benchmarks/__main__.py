@@ -5,7 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import cancel, day, fidelity, frames, growth, journal, memory, pause, providers, start, streaming
+from benchmarks import (
+    cancel,
+    day,
+    fidelity,
+    frames,
+    growth,
+    journal,
+    memory,
+    pause,
+    providers,
+    readers,
+    start,
+    streaming,
+)
 from benchmarks.measure import Row, table
 
 BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
@@ -17,6 +30,7 @@ BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "pause": (pause.run, "from the key to the closed socket and to the word on the screen"),
     "frames": (frames.run, "what a minute at 200 chunks a second writes to the terminal, against the final rendering"),
     "memory": (memory.run, "growth of resident memory, against the bytes of the text"),
+    "readers": (readers.run, "what a thousand more readers of one answer cost, against the first"),
     "fidelity": (fidelity.run, "whether a paused answer is the uninterrupted one, and what is wrong at its seams"),
     "day": (day.run, "key and memory of a chat that stays open for 2,000 turns"),
     "journal": (journal.run, "how old the newest stored character is when the program is killed"),

@@ -55,7 +55,7 @@ async def _cancel(provider: Provider, recipe: Recipe, subjects: Programs, dice: 
     turn = Turn(provider, Conversation().ask(recipe.question()).request(model="test", options=Options()))
     turn.start()
     deadline = asyncio.get_running_loop().time() + dice.uniform(*_GOING_ON)
-    async for event in turn.events():
+    async for _, event in turn.events():
         if isinstance(event, TextDelta) and (recipe is _SILENT or asyncio.get_running_loop().time() >= deadline):
             break
     cancelled = time.monotonic_ns()

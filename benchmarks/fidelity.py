@@ -209,7 +209,7 @@ async def _go(watched: Watched, turn: Turn, until: int | None = None, *, mode: C
 
 
 async def _read(turn: Turn) -> None:
-    async for _ in turn.events():
+    async for _ in turn.reader().streamed():
         pass
 
 

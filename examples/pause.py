@@ -6,7 +6,13 @@ Run it as `python examples/pause.py "Why is the sky blue?"`. Who answers is who 
 import asyncio
 import sys
 
-from llmterm import Conversation, TerminalKeys, TextDelta, Turn, TurnState, clean, on_key, open_registry
+from llmterm import Conversation, KeySource, TerminalKeys, TextDelta, Turn, TurnState, clean, on_key, open_registry
+
+
+async def listen(keys: KeySource, turn: Turn) -> None:
+    while not turn.over:
+        space = turn.resume if turn.state is TurnState.PAUSED else turn.pause
+        await on_key(keys, {"space": space, "q": turn.cancel, "c-c": turn.cancel})
 
 
 async def main(question: str) -> None:
@@ -14,14 +20,11 @@ async def main(question: str) -> None:
         name, model = await providers.choose()
         turn = Turn(providers.get(name), Conversation().ask(question).request(model=model))
         turn.start()
-        while not turn.over:
-            listening = asyncio.create_task(on_key(keys, {"space": turn.pause, "q": turn.cancel, "c-c": turn.cancel}))
-            async for event in turn.events():
-                if isinstance(event, TextDelta):
-                    print(clean(event.text), end="", flush=True)
-            listening.cancel()
-            if turn.state is TurnState.PAUSED:
-                await on_key(keys, {"space": turn.resume, "q": turn.cancel, "c-c": turn.cancel})
+        listening = asyncio.create_task(listen(keys, turn))
+        async for _, event in turn.events():
+            if isinstance(event, TextDelta):
+                print(clean(event.text), end="", flush=True)
+        listening.cancel()
     print()
 
 

@@ -7,7 +7,13 @@ import sys
 
 import anyio
 
-from llmterm import Conversation, TerminalKeys, TextDelta, Turn, TurnState, clean, on_key, open_registry
+from llmterm import Conversation, KeySource, TerminalKeys, TextDelta, Turn, TurnState, clean, on_key, open_registry
+
+
+async def listen(keys: KeySource, turn: Turn) -> None:
+    while not turn.over:
+        space = turn.resume if turn.state is TurnState.PAUSED else turn.pause
+        await on_key(keys, {"space": space, "q": turn.cancel, "c-c": turn.cancel})
 
 
 async def main(question: str) -> None:
@@ -15,15 +21,12 @@ async def main(question: str) -> None:
         name, model = await providers.choose()
         turn = Turn(providers.get(name), Conversation().ask(question).request(model=model))
         turn.start()
-        while not turn.over:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(on_key, keys, {"space": turn.pause, "q": turn.cancel, "c-c": turn.cancel})
-                async for event in turn.events():
-                    if isinstance(event, TextDelta):
-                        print(clean(event.text), end="", flush=True)
-                tasks.cancel_scope.cancel()
-            if turn.state is TurnState.PAUSED:
-                await on_key(keys, {"space": turn.resume, "q": turn.cancel, "c-c": turn.cancel})
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen, keys, turn)
+            async for _, event in turn.events():
+                if isinstance(event, TextDelta):
+                    print(clean(event.text), end="", flush=True)
+            tasks.cancel_scope.cancel()
     print()
 
 

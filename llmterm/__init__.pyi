@@ -4,6 +4,7 @@ from llmterm.assembly.library import open_registry
 from llmterm.config import Settings
 from llmterm.conversation import Conversation
 from llmterm.errors import ConfigError, LlmtermError, ProviderError, TurnStateError, UsageError
+from llmterm.events import Entry, Notice, Retraction, SegmentEnded, SegmentStarted, StateChanged, TurnEvent
 from llmterm.keys import Key, KeySource, KeysUnavailableError, on_key
 from llmterm.keys.hotkey import GlobalKeys
 from llmterm.keys.scripted import ScriptedKeys
@@ -40,6 +41,7 @@ __all__ = [
     "ConfigError",
     "Conversation",
     "EndReason",
+    "Entry",
     "EventStream",
     "Finished",
     "GlobalKeys",
@@ -48,6 +50,7 @@ __all__ = [
     "KeysUnavailableError",
     "LlmtermError",
     "Message",
+    "Notice",
     "Options",
     "Progress",
     "Provider",
@@ -55,16 +58,21 @@ __all__ = [
     "ProviderRegistry",
     "Reply",
     "Request",
+    "Retraction",
     "ScriptedKeys",
     "Segment",
+    "SegmentEnded",
+    "SegmentStarted",
     "Settings",
     "Snapshot",
+    "StateChanged",
     "StreamEvent",
     "StreamLimits",
     "TerminalKeys",
     "TextDelta",
     "ThinkingDelta",
     "Turn",
+    "TurnEvent",
     "TurnState",
     "TurnStateError",
     "Usage",

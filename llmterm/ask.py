@@ -12,11 +12,12 @@ from typing import Protocol
 
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, ProviderError, SessionError
+from llmterm.eventlog import Reader
+from llmterm.events import Notice, SegmentStarted
 from llmterm.fallback import Fallback
 from llmterm.journal import keep_journal
 from llmterm.marker import marker_for
 from llmterm.messages import EndReason, Message, Options, StreamLimits, TextDelta, ThinkingDelta
-from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.sessions import SessionStore
 from llmterm.sessions.piped import PipedRecord
@@ -80,22 +81,18 @@ class Ask:
         )
         record.begin()
 
-        def say(line: str) -> None:
-            self.output.notice(line)
-            record.move(provider=turn.provider.name, model=turn.request.model)
-
         turn = Turn(
             self.provider,
             request,
             marker,
             limits=self.limits,
             fallbacks=self.fallbacks,
-            progress=lambda: Progress(say, announce=self.output.notice),
         )
+        reader = turn.reader(waited_for=True)
         turn.start()
         journal = asyncio.create_task(keep_journal(turn, record, self.output.notice))
         try:
-            await self._write_all(turn)
+            await self._write_all(turn, reader, record, model)
         except LlmtermError:
             self._keep(record.drop)
             raise
@@ -116,13 +113,22 @@ class Ask:
         except SessionError as error:
             self.output.notice(f"the answer is not kept: {error}")
 
-    async def _write_all(self, turn: Turn) -> None:
+    async def _write_all(self, turn: Turn, reader: Reader, record: PipedRecord, model: str) -> None:
         output = self.output
-        async for event in turn.events():
-            if isinstance(event, TextDelta):
-                output.text(event.text)
-            elif isinstance(event, ThinkingDelta):
-                output.thinking(event.text)
+        async for event in reader.streamed():
+            match event:
+                case TextDelta(text):
+                    output.text(text)
+                case ThinkingDelta(text):
+                    output.thinking(text)
+                case Notice(text):
+                    output.notice(text)
+                case SegmentStarted(provider=provider, model=other) if (provider, other) != (self.provider.name, model):
+                    record.move(provider=provider, model=other)
+                case _:
+                    pass
+        if turn.state is TurnState.FAILED and turn.error is not None:
+            raise turn.error
         output.end()
 
     def _judge(self, turn: Turn, options: Options, session: str | None) -> None:

@@ -264,6 +264,36 @@ class Rope:
             return Rope((*parts, text))
         return Rope((*parts[:keep], "".join((*parts[keep:], text))))
 
+    def slice(self, start: int, end: int) -> str:
+        """Return the characters from `start` to `end`. The nearer they are to the end, the sooner."""
+        first, behind = len(self.parts), len(self)
+        while first and behind > start:
+            first -= 1
+            behind -= len(self.parts[first])
+        found: list[str] = []
+        for part in self.parts[first:]:
+            if behind >= end:
+                break
+            found.append(part[max(0, start - behind) : end - behind])
+            behind += len(part)
+        return "".join(found)
+
+    def head(self, size: int) -> Rope:
+        """Return its first `size` characters."""
+        kept: list[str] = []
+        for part in self.parts:
+            if size <= 0:
+                break
+            kept.append(part[:size])
+            size -= len(part)
+        return Rope(tuple(kept))
+
+    def common(self, other: Rope) -> int:
+        """Return how many characters both have in common at their beginning."""
+        if self.parts == other.parts:
+            return len(self)
+        return _common(str(self), str(other))
+
     def __str__(self) -> str:
         return "".join(self.parts)
 

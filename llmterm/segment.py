@@ -131,8 +131,8 @@ class OpenSegment:
         text = self.release()
         return text + self._scanner.close() if self._scanner else text
 
-    def close(self, reply: Reply, end: EndReason) -> Reply:
-        """Return `reply` with this segment in its record; one that received nothing leaves no trace."""
+    def close(self, reply: Reply, end: EndReason) -> Segment | None:
+        """Return the record of this segment, the last of `reply`; one that received nothing leaves no trace."""
         length = len(reply.body)
         log.event(
             "end",
@@ -144,28 +144,26 @@ class OpenSegment:
             answer=log.Said(reply.body),
         )
         if self._first_token is None and reply.usage is None and not self._guidance:
-            return reply.close()
+            return None
         usage = self._usage(reply)
-        return reply.close(
-            Segment(
-                provider=self._provider,
-                model=self._request.model,
-                mode=self._mode,
-                start=min(self._start, length),
-                end=length,
-                end_reason=end,
-                usage=usage,
-                timing=Timing(
-                    first_token_ms=self._since_start(self._first_token),
-                    duration_ms=self._elapsed(),
-                    retries=self._progress.retries,
-                ),
-                guidance=self._guidance,
-                seam=self._seam.join.kind if self._seam else "",
-                cut=self._cut,
-                added=self._seam.join.added if self._seam else "",
-                cost=self._cost(self._request.model, usage),
-            )
+        return Segment(
+            provider=self._provider,
+            model=self._request.model,
+            mode=self._mode,
+            start=min(self._start, length),
+            end=length,
+            end_reason=end,
+            usage=usage,
+            timing=Timing(
+                first_token_ms=self._since_start(self._first_token),
+                duration_ms=self._elapsed(),
+                retries=self._progress.retries,
+            ),
+            guidance=self._guidance,
+            seam=self._seam.join.kind if self._seam else "",
+            cut=self._cut,
+            added=self._seam.join.added if self._seam else "",
+            cost=self._cost(self._request.model, usage),
         )
 
     @property

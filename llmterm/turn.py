@@ -1,11 +1,11 @@
 """One answer: asked for, streamed, paused at any instant, gone on with, ended.
 
 A `Turn` knows no keyboard, no console and no database. It has `start`, `pause`, `resume`, `cancel`, `events` and
-`snapshot`; whoever owns a screen or a store looks at its `reply` and iterates its `events`.
+`snapshot`; whoever owns a screen or a store looks at its `reply` and reads its `events`.
 
 One task, the pump, awaits nothing but the provider, so that a pause lands inside the network read and the socket
-closes at once. What the pump receives is in `reply` before anything else happens; what a slow reader has not taken
-yet waits in a bounded buffer and stays there over a pause.
+closes at once. What the pump receives goes into a log that any number of readers follow, each at its own pace; the
+stream waits only for those that ask for it, and with no reader at all it runs to its end.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from llmterm import log
-from llmterm.buffer import EventBuffer
 from llmterm.conversation import continuation, mode_of
 from llmterm.errors import LlmtermError, NetworkError, PrefillRefusedError, TurnStateError
+from llmterm.eventlog import EventLog, Reader
+from llmterm.events import Entry, Notice, SegmentEnded, SegmentStarted, StateChanged
 from llmterm.fallback import Fallback, Fallbacks
 from llmterm.messages import (
     Carried,
@@ -63,17 +64,15 @@ class Turn:
         limits: StreamLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         fallbacks: Sequence[Fallback] = (),
-        progress: Callable[[], Progress] = Progress,
         seam_seconds: float = 1.0,
     ) -> None:
         """Make a turn that is ready, or, given the `reply` so far, one that is paused for `reason`.
 
         With a `marker` the model can pause itself by writing it. Where a provider cannot begin an answer, the first
-        of the `fallbacks` that can does. `progress` makes the one for each segment. For at most `seam_seconds` the
-        beginning of a continuation is held back, to see how it joins what was there.
+        of the `fallbacks` that can does. For at most `seam_seconds` the beginning of a continuation is held back, to
+        see how it joins what was there.
         """
         self.request = request
-        self.reply = reply or Reply()
         self.reason = reason or EndReason.PAUSE
         self.error: BaseException | None = None
         self.end_words = ""
@@ -87,11 +86,10 @@ class Turn:
         self._thinks_anew = False
         self._stopping: EndReason | None = None
         self._segment: OpenSegment | None = None
-        self._buffer = EventBuffer(self._limits.buffer_size)
+        self._log = EventLog(reply)
         self._seam_seconds = seam_seconds
         self._fallbacks = Fallbacks(fallbacks)
-        self._make_progress = progress
-        self.progress = progress()
+        self.progress = self._new_progress()
         last = self.reply.segments[-1] if self.reply.segments else None
         self.started_over = last.cut if last and last.end_reason is EndReason.RESTART else ""
         """What the model said when it started the answer over instead of going on with it; the turn paused there."""
@@ -110,19 +108,9 @@ class Turn:
         return self._provider
 
     @property
-    def unread(self) -> bool:
-        """Whether there is anything that was not taken from `events`."""
-        return self._buffer.unread
-
-    @property
-    def waiting(self) -> int:
-        """Chunks that have been received and not been taken from `events`."""
-        return self._buffer.waiting
-
-    @property
-    def shown(self) -> str:
-        """The text as far as it was taken from `events`."""
-        return self.reply.text[: len(self.reply.body) - self._buffer.characters]
+    def reply(self) -> Reply:
+        """The answer as received so far: what all `events` together make."""
+        return self._log.reply
 
     def start(self) -> None:
         """Ask for the answer. Raises TurnStateError unless the turn is ready."""
@@ -151,81 +139,85 @@ class Turn:
         self._thinks_anew = bool(self.reply.thinking) and not self.reply.text.strip()
         self._stream(continuation(self.request, self.reply, mode, guidance), mode_of(self.reply, mode), guidance)
 
-    async def pause(self, reason: EndReason = EndReason.PAUSE, *, at_taken: bool = False) -> Snapshot:
+    async def pause(self, reason: EndReason = EndReason.PAUSE, *, upto: int | None = None) -> Snapshot:
         """Stop the stream, keep everything received, and return it. At any moment, any number of times.
 
-        With `at_taken` the text ends where `events` was read up to; what came after that is forgotten.
+        With `upto` the answer ends after so many characters of text, those that somebody has seen; what came after
+        them is taken back.
         """
         await self._stop(reason)
-        if at_taken and self._buffer.unread and self._state is not TurnState.CANCELLED:
-            self.reply = self.reply.cut(self._buffer.drop(), reason)
+        if upto is not None and upto < len(self.reply.body) and self._state is not TurnState.CANCELLED:
+            self._log.rewrite(self.reply.cut(len(self.reply.body) - upto, reason))
+            self.reason = reason
             if self._state is TurnState.DONE:
                 self._move(TurnState.PAUSED)
-            self.reason = reason
         return self.snapshot()
-
-    def hold(self) -> None:
-        """End `events` for now, while the stream goes on being received as far as the buffer reaches."""
-        self._buffer.held = True
-        self._buffer.wake()
-
-    async def full(self) -> None:
-        """Wait until so much is waiting that the stream is not read any more."""
-        await self._buffer.full()
 
     def rewrite(self, reply: Reply) -> None:
         """Put `reply` in the place of the answer so far. Raises TurnStateError unless the turn is paused or failed."""
         if self._state not in AT_REST:
             raise TurnStateError(f"an answer that is {self._state} cannot be rewritten")
-        self._buffer.drop()
-        self.reply = reply
+        self._log.rewrite(reply)
 
     async def cancel(self) -> Snapshot:
         """End the turn for good, keeping what was received. At any moment, any number of times."""
         await self._stop(EndReason.CANCEL)
         if TurnState.CANCELLED in TRANSITIONS[self._state]:
-            self._move(TurnState.CANCELLED)
             self.reason = EndReason.CANCEL
+            self._move(TurnState.CANCELLED)
         return self.snapshot()
 
     def snapshot(self) -> Snapshot:
         return Snapshot(request=self.request, reply=self.reply, reason=self.reason)
 
-    async def events(self) -> AsyncIterator[StreamEvent]:
-        """Yield what arrives until the stream ends in whatever way, or `hold`; call it again after `resume`.
+    async def events(self, after: int = 0) -> AsyncIterator[Entry]:
+        """Yield all that the turn has told after `after`, and go on live, over its pauses, until it is over.
 
-        Raises the turn's error where the answer failed.
+        Any number of tasks may, each at its own pace: what one missed comes in one piece. Raises the turn's error
+        where the answer has failed.
         """
-        self._buffer.held = False
-        while True:
-            for event in self._buffer.take():
-                yield event
-            if self._buffer.held:
-                return
-            if self._state is not TurnState.STREAMING:
-                break
-            await self._buffer.arrival()
-        if self._state is TurnState.FAILED and self.error is not None:
-            raise self.error
+        reader = self.reader(after)
+        try:
+            async for entry in reader:
+                yield entry
+                if self._state is TurnState.FAILED and self.error is not None and reader.at_end:
+                    raise self.error
+        finally:
+            reader.leave()
+
+    def reader(self, after: int = 0, *, waited_for: bool = False) -> Reader:
+        """Return a reader of the events. One that is `waited_for` slows the stream down to its own pace."""
+        return self._log.reader(after, bound=self._limits.buffer_size if waited_for else None)
 
     def _move(self, state: TurnState) -> None:
         if state not in TRANSITIONS[self._state]:
             raise TurnStateError(f"a turn cannot go from {self._state} to {state}")
         self._state = state
+        streaming = state is TurnState.STREAMING
+        words = self.end_words if self.error is None else str(self.error)
+        self._log.append(StateChanged(state, None if streaming else self.reason, words))
 
     def _stream(self, request: Request, mode: Mode, guidance: str) -> None:
-        self._move(TurnState.STREAMING)
         self.error = None
         self.end_words = ""
+        self._move(TurnState.STREAMING)
         self._stopping = None
-        self.progress = self._make_progress()
+        self.progress = self._new_progress()
         self.started_over = ""
         self._segment = self._open(request, mode, guidance)
         self._pump = asyncio.create_task(self._receive_all(request, guidance), name="llmterm-pump")
         # Not in the pump's own `finally`: a task that is cancelled before its first step never gets there.
         self._pump.add_done_callback(self._conclude)
 
+    def _new_progress(self) -> Progress:
+        return Progress(
+            lambda line: self._log.append(Notice(line)), lambda line: self._log.append(Notice(line, passing=True))
+        )
+
     def _open(self, request: Request, mode: Mode, guidance: str) -> OpenSegment:
+        self._log.append(
+            SegmentStarted(provider=self._provider.name, model=request.model, mode=mode, guidance=guidance)
+        )
         return OpenSegment(
             noted(request, self._provider.accepts(request.model)),  # as it is sent
             self.reply,
@@ -281,8 +273,8 @@ class Turn:
     def _exhausted(self) -> EndReason:
         """End a segment for which nothing is left of the answer's limit, and keep it in the record: the next has a new
         limit."""
-        self._keep(UsageReport(Usage()))
-        self._keep(Finished(EndReason.LENGTH))
+        self._log.append(UsageReport(Usage()))
+        self._log.keep(Finished(EndReason.LENGTH))
         return EndReason.LENGTH
 
     async def _receive_from(self, request: Request, segment: OpenSegment) -> EndReason:
@@ -295,7 +287,7 @@ class Turn:
                         return end
                 if self._limits.max_chunks is not None and self.reply.chunks >= self._limits.max_chunks:
                     return EndReason.LIMIT
-                await self._buffer.room()
+                await self._log.room()
         except asyncio.CancelledError:
             for event in stream.rest():
                 if self._receive(event, segment) is not None:
@@ -313,22 +305,22 @@ class Turn:
                 thinking, text = segment.divide(text)
                 if thinking:
                     self._think(ThinkingDelta(thinking, chunks))
-                self._keep(TextDelta(segment.join(text), 0 if thinking else chunks))
+                self._log.append(TextDelta(segment.join(text), 0 if thinking else chunks))
                 return self._judge(segment)
             case ThinkingDelta():
                 segment.touch()
                 self._think(event)
             case UsageReport():
-                self._keep(event)
+                self._log.append(event)
             case Carried():
-                self.reply = self.reply.add(event)  # nothing that anybody reads
+                self._log.keep(event)
             case Finished(reason):
                 self.end_words = event.words
                 self._flush(segment, ended=True)
                 if reason is EndReason.STOP_SEQUENCE and self._marker_stops(segment):
                     reason = EndReason.MARKER
                 else:
-                    self._keep(event)
+                    self._log.keep(event)
                 return reason
             case _:
                 assert_never(event)
@@ -346,7 +338,7 @@ class Turn:
         if self._marker is None or self.request.options.stop or not self._provider.says_stop(self.request.model):
             return False
         if segment.in_code:
-            self._keep(TextDelta(self._marker, 0))
+            self._log.append(TextDelta(self._marker, 0))
         return True
 
     def _judge(self, segment: OpenSegment) -> EndReason | None:
@@ -354,7 +346,8 @@ class Turn:
         if segment.restarted:
             return EndReason.RESTART
         if segment.marker_found:
-            self.reply = self.reply.cut(segment.retract) if segment.retract else self.reply
+            if segment.retract:
+                self._log.rewrite(self.reply.cut(segment.retract))
             return EndReason.MARKER
         if segment.awaits_release():
             asyncio.get_running_loop().call_later(self._seam_seconds, self._release, segment)
@@ -364,21 +357,17 @@ class Turn:
         """Give out what a seam holds back: there was time enough to see how it joins."""
         if self._segment is not segment or self._state is not TurnState.STREAMING or self._stopping is not None:
             return
-        self._keep(TextDelta(segment.release(), 0))
+        self._log.append(TextDelta(segment.release(), 0))
         end = self._judge(segment)
         if end is not None and self._pump is not None:
             self._stopping = end
             self._pump.cancel()
 
-    def _keep(self, event: StreamEvent) -> None:
-        self.reply = self.reply.add(event)
-        self._buffer.put(event)
-
     def _think(self, event: ThinkingDelta) -> None:
         if self._thinks_anew:
-            self._keep(ThinkingDelta(_GAP, 0))
+            self._log.append(ThinkingDelta(_GAP, 0))
             self._thinks_anew = False
-        self._keep(event)
+        self._log.append(event)
 
     def _flush(self, segment: OpenSegment, *, ended: bool = False) -> None:
         """Take in what a segment holds back. Half a tag is text where the answer has `ended`; where it has not it is no
@@ -390,7 +379,7 @@ class Turn:
             self._think(ThinkingDelta(thinking, 0))
         text = (segment.join(text) if text else "") + segment.flush()
         if text:
-            self._keep(TextDelta(text, 0))
+            self._log.append(TextDelta(text, 0))
 
     def _end_of(self, pump: asyncio.Task[EndReason]) -> EndReason:
         if pump.cancelled():
@@ -411,13 +400,12 @@ class Turn:
         except Exception as error:
             # A bug, such as in what reckons the cost. Nobody else would hear of it here, and all would wait for ever.
             self._fail(error)
-            self.reply = self.reply.close()
+            self._log.append(SegmentEnded(None))
             end = EndReason.ERROR
         self.reason = end
         # A failure in the middle of an answer is a pause; a bug of ours never is.
         resumable = len(self.reply.body) > 0 and isinstance(self.error, LlmtermError)
         self._move(outcome(end, resumable=resumable))
-        self._buffer.wake()
 
     def _close(self, end: EndReason) -> EndReason:
         """Put the segment into the record; return what its end was after all."""
@@ -429,7 +417,7 @@ class Turn:
             self.started_over = segment.held
         if end is EndReason.PAUSE and self.reply.finish is not None:
             end = self.reply.finish  # the answer was over before the key took effect
-        self.reply = segment.close(self.reply, end)
+        self._log.append(SegmentEnded(segment.close(self.reply, end)))
         return end
 
     def _fail(self, error: BaseException) -> None:

@@ -28,6 +28,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.turn import Turn, TurnState
+from tests.reading import heard
 from tests.scripted import ScriptedProvider
 from tests.wire import Exchange
 
@@ -58,8 +59,9 @@ class Answer:
             self.turn.resume(guidance=guidance)
         await self.provider.opened.wait()
         self.provider.stream.put(*events)
-        async for event in self.turn.events():
-            if event == events[-1]:
+        last = events[-1]
+        async for event in heard(self.turn):
+            if event == last or (isinstance(last, TextDelta) and self.turn.reply.text.endswith(last.text)):
                 break
 
     async def pause(self, tokens: int, text: str = "text ") -> None:
@@ -68,7 +70,7 @@ class Answer:
         await self.turn.pause()
 
     async def rest(self) -> None:
-        async for _ in self.turn.events():
+        async for _ in heard(self.turn):
             pass
 
 
@@ -218,7 +220,7 @@ async def test_held_answer_that_is_cut_counts_as_far_as_it_was_shown() -> None:
     answer = Answer()
     await answer.hear(TextDelta("seen "))
     answer.provider.stream.put(TextDelta("unseen too"), counted(90), Finished(EndReason.LENGTH))
-    await answer.turn.pause(at_taken=True)
+    await answer.turn.pause(upto=len("seen "))
     assert answer.turn.reply.text == "seen "
     await answer.pause(1)
 

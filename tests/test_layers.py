@@ -16,9 +16,10 @@ LAYERS = [
     {
         "",
         "address",
-        "buffer",
         "openblock",
         "errors",
+        "eventlog",
+        "events",
         "messages",
         "conversation",
         "decoding",

@@ -23,6 +23,7 @@ from llmterm.providers.weights import MODELS_FOLDER, available
 from llmterm.turn import Turn, TurnState
 from tests.conftest import need
 from tests.llama import KEY, MODEL, LlamaServer
+from tests.reading import heard
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(180)]
 
@@ -89,8 +90,7 @@ def asked(question: str = STORY, options: Options = GREEDY) -> Request:
 async def read(turn: Turn, chunks: int | None = None) -> str:
     """Read the answer to its end, or at least `chunks` of it, and return the text."""
     text = ""
-    events = turn.events()
-    async for event in events:
+    async for event in heard(turn):
         if isinstance(event, TextDelta):
             text += event.text
             chunks = None if chunks is None else chunks - event.chunks

@@ -18,6 +18,7 @@ from llmterm.conversation import Conversation
 from llmterm.messages import EndReason, Message, Options, Request
 from llmterm.providers.local import LocalProvider
 from llmterm.turn import Turn, TurnState
+from tests.reading import heard
 from tests.wire import Exchange, Gate, WireServer, delta, finish
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs unix sockets")
@@ -132,7 +133,7 @@ def request(asked: Conversation, model: str) -> Request:
 
 
 async def read(turn: Turn) -> None:
-    async for _ in turn.events():
+    async for _ in heard(turn):
         pass
 
 

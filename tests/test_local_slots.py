@@ -16,6 +16,7 @@ from llmterm.providers.timings import Timings, timings
 from llmterm.providers.weights import available
 from llmterm.turn import Turn
 from tests.conftest import need
+from tests.reading import heard
 
 STORY = "Write a long story about a fox, in many paragraphs."
 # They begin like the story, or share no more than the system prompt with it, which the model's template adds to all.
@@ -48,7 +49,7 @@ def answer_to(request: Request, text: str) -> Request:
 async def read(turn: Turn, chunks: int | None = None) -> None:
     """Read the answer to its end, or at least `chunks` of it."""
     seen = 0
-    async for event in turn.events():
+    async for event in heard(turn):
         seen += event.chunks if isinstance(event, TextDelta) else 0
         if chunks is not None and seen >= chunks:
             break

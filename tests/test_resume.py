@@ -31,6 +31,7 @@ from llmterm.turn import Turn, TurnState
 from tests.conftest import need
 from tests.contract.caller import KEY, Caller, environment
 from tests.contract.dialects import REMOTE, Anthropic, Dialect, Gemini, OpenAI
+from tests.reading import heard
 from tests.wire import Exchange, Gate, Script, WireServer
 
 if sys.platform != "win32":
@@ -88,7 +89,7 @@ class Session:
 
     async def hear(self, text: str) -> None:
         """Read until this is all of the answer so far."""
-        async for _ in self.turn.events():
+        async for _ in heard(self.turn):
             if len(self.turn.reply.body) >= len(text):
                 break
         assert self.turn.reply.text == text
@@ -107,7 +108,7 @@ class Session:
 
     async def rest(self) -> None:
         """Read until the stream ends by itself."""
-        async for _ in self.turn.events():
+        async for _ in heard(self.turn):
             pass
         if self.turn.state is TurnState.DONE:
             self._log.finish(self.turn.reply)
@@ -480,7 +481,7 @@ async def test_answer_goes_on_at_four_providers(tmp_path: Path, store: SessionSt
             await session.rest()
             alone = Turn(providers.get("local"), session.turn.request, reply=Reply().rewrite(third))
             alone.resume()
-            async for _ in alone.events():
+            async for _ in heard(alone):
                 pass
             if session.turn.state is TurnState.PAUSED:
                 await session.keep()

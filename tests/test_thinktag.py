@@ -13,6 +13,7 @@ from llmterm.conversation import Conversation
 from llmterm.messages import Continuation, EndReason, Finished, TextDelta
 from llmterm.thinktag import ThinkTag
 from llmterm.turn import Turn, TurnState
+from tests.reading import heard
 from tests.scripted import ScriptedProvider
 
 
@@ -105,7 +106,7 @@ async def paused_at(point: int, mode: Continuation, first: str, rest: str) -> Tu
     await provider.opened.wait()
     provider.stream.put(TextDelta(first if blank else rest if mode == "instruct" else first[point:]))
     provider.stream.put(Finished(EndReason.STOP))
-    async for _ in turn.events():
+    async for _ in heard(turn):
         pass
     assert turn.state is TurnState.DONE
     return turn
@@ -142,6 +143,6 @@ async def test_half_a_tag_at_the_end_is_text() -> None:
     await provider.opened.wait()
     provider.stream.put(TextDelta("<thi"), Finished(EndReason.STOP))
 
-    shown = [event async for event in turn.events() if isinstance(event, TextDelta)]
+    shown = [event async for _, event in turn.events() if isinstance(event, TextDelta)]
 
     assert "".join(event.text for event in shown) == turn.reply.text == "<thi"

@@ -46,10 +46,11 @@ def test_segment_without_usage_counts_what_was_attached() -> None:
     )
     segment.touch()
 
-    reply = segment.close(Reply().add(TextDelta("a cat")), EndReason.PAUSE)
+    record = segment.close(Reply().add(TextDelta("a cat")), EndReason.PAUSE)
 
-    assert reply.segments[0].usage == Usage(input_tokens=1_603, output_tokens=1, estimated=True)
-    assert reply.segments[0].cost == 1.603
+    assert record is not None
+    assert record.usage == Usage(input_tokens=1_603, output_tokens=1, estimated=True)
+    assert record.cost == 1.603
 
 
 def test_chunk_is_a_token_unless_it_is_larger_than_any() -> None:

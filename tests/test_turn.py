@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from llmterm.errors import AuthError, ConfigError, NetworkError, StreamTimeoutError, TurnStateError
+from llmterm.events import Notice
 from llmterm.fallback import Fallback
 from llmterm.messages import (
     Attachment,
@@ -27,9 +29,9 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
-from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.turn import Turn, TurnState
+from tests.reading import heard, reader_of
 from tests.scripted import ScriptedProvider
 
 REQUEST = Request(model="m", messages=(Message(role="user", text="q"),), options=Options())
@@ -48,8 +50,8 @@ def state_of(turn: Turn) -> TurnState:
 
 
 async def take(turn: Turn) -> str:
-    """Read the events that there are until the stream ends, and return their text."""
-    return "".join([event.text async for event in turn.events() if isinstance(event, TextDelta)])
+    """Read the events that there are until the stream ends, and return their text. Raises what the turn failed with."""
+    return "".join([event.text async for event in heard(turn) if isinstance(event, TextDelta)])
 
 
 @pytest.fixture
@@ -307,6 +309,7 @@ async def test_max_chunks_is_a_pause_that_loses_nothing(provider: ScriptedProvid
 async def test_full_buffer_holds_the_stream_back_and_closes_at_once(provider: ScriptedProvider) -> None:
     """A slow reader stops the reading; a pause does not wait for it, and takes along what has come meanwhile."""
     turn = Turn(provider, REQUEST, limits=StreamLimits(buffer_size=2))
+    reader_of(turn)
     await streaming(provider, turn, *"abcdef")
     assert provider.given == "ab"
 
@@ -319,10 +322,22 @@ async def test_full_buffer_holds_the_stream_back_and_closes_at_once(provider: Sc
 async def test_reader_that_catches_up_lets_the_stream_go_on(provider: ScriptedProvider) -> None:
     """Back-pressure ends when the buffer has room."""
     turn = Turn(provider, REQUEST, limits=StreamLimits(buffer_size=2))
+    reader_of(turn)
     await streaming(provider, turn, *"abcdef")
     provider.stream.put(STOP)
 
     assert await take(turn) == "abcdef"
+
+
+async def test_answer_that_nobody_reads_runs_to_its_end(provider: ScriptedProvider) -> None:
+    """Only a reader that asks for it is waited for; whoever comes later has all of it."""
+    turn = Turn(provider, REQUEST, limits=StreamLimits(buffer_size=2))
+    await streaming(provider, turn, *"abcdef")
+    provider.stream.put(STOP)
+    await settle()
+
+    assert turn.state is TurnState.DONE
+    assert [event.text async for _, event in turn.events() if isinstance(event, TextDelta)] == ["abcdef"]
 
 
 async def test_marker_of_the_model_pauses_and_drops_the_rest(provider: ScriptedProvider) -> None:
@@ -428,9 +443,9 @@ async def test_seam_does_not_hold_back_for_long(provider: ScriptedProvider) -> N
     await streaming(provider, turn, LONG)
     await gone_on(provider, turn, "have alw")
 
-    events = turn.events()
-    while (await anext(events)) != TextDelta(" have alw", 0):
-        pass
+    async for _, event in turn.events():
+        if isinstance(event, TextDelta) and event.text.endswith(" have alw"):
+            break
 
     assert turn.state is TurnState.STREAMING
     await turn.cancel()
@@ -455,17 +470,19 @@ async def test_answer_that_is_started_over_is_not_glued(provider: ScriptedProvid
 
 
 async def test_hold_ends_the_events_and_not_the_stream(provider: ScriptedProvider) -> None:
-    """What comes meanwhile waits, and is there when the events are asked for again."""
+    """What comes meanwhile waits, and is there when the reader goes on."""
     turn = Turn(provider, REQUEST)
+    reader = reader_of(turn)
     await streaming(provider, turn, "one ")
     taking = asyncio.create_task(take(turn))
     await settle()
-    turn.hold()
+    reader.hold()
     assert await taking == "one "
     provider.stream.put(TextDelta("two"), STOP)
     await settle()
 
-    assert (turn.waiting, turn.unread, state_of(turn)) == (1, True, TurnState.DONE)
+    assert (reader.waiting, reader.unread, state_of(turn)) == (1, len("two"), TurnState.DONE)
+    reader.go_on()
     assert await take(turn) == "two"
 
 
@@ -475,14 +492,17 @@ async def test_held_answer_can_be_cut_where_it_was_taken(provider: ScriptedProvi
     await streaming(provider, turn, "one ")
     taking = asyncio.create_task(take(turn))
     await settle()
-    turn.hold()
+    reader = reader_of(turn)
+    reader.hold()
     provider.stream.put(TextDelta("two"), STOP)
     await settle()
     assert await taking == "one "
 
-    await turn.pause(at_taken=True)
+    await turn.pause(upto=reader.text)
 
-    assert (turn.state, turn.reply.text, turn.unread) == (TurnState.PAUSED, "one ", False)
+    assert (turn.state, turn.reply.text) == (TurnState.PAUSED, "one ")
+    reader.go_on()
+    assert await take(turn) == ""
 
 
 async def test_guidance_stays_out_of_the_answer(provider: ScriptedProvider) -> None:
@@ -514,18 +534,18 @@ async def test_another_provider_begins_what_the_first_cannot() -> None:
     """The first fallback that can be had answers, with its own model, and is said and recorded to."""
     first, third = ScriptedProvider(), ScriptedProvider()
     first.refuse = AuthError("no such key")
-    said: list[str] = []
 
     async def broken() -> tuple[Provider, str]:
         raise ConfigError("no key for second")
 
-    turn = Turn(first, REQUEST, fallbacks=[broken, instead(third, "m3")], progress=lambda: Progress(said.append))
+    turn = Turn(first, REQUEST, fallbacks=[broken, instead(third, "m3")])
     await streaming(third, turn, "hello")
     third.stream.put(STOP)
 
     assert await take(turn) == "hello"
     assert third.requests[0] == replace(REQUEST, model="m3")
     assert [(each.provider, each.model) for each in turn.reply.segments] == [("scripted", "m3")]
+    said = [event.text async for _, event in turn.events() if isinstance(event, Notice)]
     assert said == ["no such key", "no key for second", "scripted/m3 answers instead"]
 
 
@@ -634,7 +654,7 @@ async def test_paused_turn_is_made_from_its_record(provider: ScriptedProvider) -
     await provider.opened.wait()
     provider.stream.put(TextDelta("two"), STOP)
 
-    assert await take(turn) == "two"
+    assert await take(turn) == "one two"
     assert turn.reply.text == "one two"
 
 
@@ -686,6 +706,7 @@ class TurnMachine(RuleBasedStateMachine):
         self.turn = Turn(
             self.provider, REQUEST, "!!CANCEL" if marker else None, limits=StreamLimits(buffer_size=buffer_size)
         )
+        reader_of(self.turn)
         self.seen = ""
         self.jobs: list[asyncio.Task[Any]] = []
         self.number = 0
@@ -699,19 +720,14 @@ class TurnMachine(RuleBasedStateMachine):
 
     async def _read_some(self, most: int) -> None:
         """Take at most `most` events, without waiting for more than there are."""
-        events = self.turn.events()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(0.001):
-                async for event in events:
+                async for event in reader_of(self.turn).streamed():
                     if isinstance(event, TextDelta):
                         self.seen += event.text
                     most -= 1
                     if most <= 0:
                         return
-        except (TimeoutError, NetworkError):
-            pass
-        finally:
-            await events.aclose()  # type: ignore[attr-defined]
 
     @precondition(lambda self: self.turn.state is TurnState.READY)
     @rule(pause_at_once=st.booleans())

@@ -21,6 +21,7 @@ from llmterm.chat.status import BY_ITSELF, ending, held_line, pause_line, queue_
 from llmterm.chat.view import View
 from llmterm.conversation import mode_of
 from llmterm.errors import LlmtermError, SessionError, UsageError
+from llmterm.eventlog import Reader
 from llmterm.journal import keep_journal
 from llmterm.keys import Key
 from llmterm.keys.autorepeat import Autorepeat
@@ -93,13 +94,22 @@ class Answering:
         Raises the turn's error where the answer failed before anything came.
         """
         self._chosen = (self._choices.provider, self._choices.model)
+        reader = self._pausing.reader = turn.reader(waited_for=True)
+        reader.skip()  # of an earlier run, and on the screen already
+        try:
+            return await self._play(turn, reader, log, at_once=at_once)
+        finally:
+            reader.leave()
+            self._pausing.reader = None
+
+    async def _play(self, turn: Turn, reader: Reader, log: AnswerRecord, *, at_once: bool) -> Message | None:
         leaving: Leaving | None = None
         rested = held = False
         alone = self._choices.auto_resume  # how often an answer that broke off goes on by itself
-        while held or turn.unread or turn.state not in (TurnState.CANCELLED, TurnState.DONE):
+        while held or reader.unread or turn.state not in (TurnState.CANCELLED, TurnState.DONE):
             if held:
-                await self._rest_held(turn, log)
-            elif turn.state in _RESTING and not turn.unread:
+                await self._rest_held(turn, reader, log)
+            elif turn.state in _RESTING and not reader.unread:
                 if leaving is not None:
                     self._view.pause()
                     leaving.kept = True
@@ -111,9 +121,9 @@ class Answering:
                     self._resume(turn, log, "")
                     continue
                 alone -= turn.reason is EndReason.NETWORK
-                await self._rest(turn, log, by_itself=turn.reason is EndReason.NETWORK and alone >= 0)
+                await self._rest(turn, reader, log, by_itself=turn.reason is EndReason.NETWORK and alone >= 0)
             try:
-                wish = await self._stream(turn, log)
+                wish = await self._stream(turn, reader, log)
             except LlmtermError:
                 # Where a pause came before, the failure is one more: the same keys try again, or end the answer.
                 if not rested or turn.state is not TurnState.FAILED:
@@ -130,16 +140,16 @@ class Answering:
             raise leaving
         return message
 
-    async def _stream(self, turn: Turn, log: AnswerRecord) -> Wish:
+    async def _stream(self, turn: Turn, reader: Reader, log: AnswerRecord) -> Wish:
         """Play the answer, if it streams; afterwards what there is of it is on disk."""
-        if turn.state is not TurnState.STREAMING and not turn.unread:
+        if turn.state is not TurnState.STREAMING and not reader.unread:
             return Wish.NOTHING
         while self._chords is not None and not self._chords.empty():
             self._chords.get_nowait()  # pressed when there was nothing to pause
         label = self._registry.label(turn.provider.name, turn.request.model)
         began = self._stage.clock()
         try:
-            wish = await self._stage.play(turn, log, label)
+            wish = await self._stage.play(turn, reader, log, label)
             if turn.state is TurnState.DONE or turn.reason in BY_ITSELF:
                 self._notifier.ended(f"{label} {ending(turn.reason)}", self._stage.clock() - began)
             return wish
@@ -183,7 +193,7 @@ class Answering:
 
     # An answer at rest
 
-    async def _rest(self, turn: Turn, log: AnswerRecord, *, by_itself: bool) -> None:
+    async def _rest(self, turn: Turn, reader: Reader, log: AnswerRecord, *, by_itself: bool) -> None:
         """Wait for what is to become of a paused answer, unless it goes on `by_itself`, and do it."""
         self._view.pause()
         if by_itself:
@@ -198,7 +208,7 @@ class Answering:
             case Resume():
                 self._resume(turn, log, "")
             case Send(text) if Commands.is_command(text):
-                await self._act(turn, log, text)
+                await self._act(turn, reader, log, text)
             case Send(text):
                 self._guided(turn, log, text)
             case Stop(unsent):
@@ -209,16 +219,16 @@ class Answering:
             case Compose():
                 pass  # `_decide` has asked again
 
-    async def _rest_held(self, turn: Turn, log: AnswerRecord) -> None:
+    async def _rest_held(self, turn: Turn, reader: Reader, log: AnswerRecord) -> None:
         """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach."""
         self._view.pause()
         self.record(lambda: log.journal(turn.reply) if turn.state is TurnState.STREAMING else None)
         behind = [
-            asyncio.create_task(self._limit(turn, log)),
+            asyncio.create_task(self._limit(turn, reader, log)),
             asyncio.create_task(keep_journal(turn, log, self.say)),
         ]
         try:
-            decision = await self._decide_held(turn, log)
+            decision = await self._decide_held(turn, reader, log)
         except asyncio.CancelledError:
             await turn.pause(EndReason.CRASH)  # the program is being ended
             self._keep(turn, log)
@@ -232,20 +242,21 @@ class Answering:
                 task.cancel()
             await asyncio.wait(behind)
             self._save(turn, log)
-        await self._answer_held(turn, log, decision)
+        await self._answer_held(turn, reader, log, decision)
+        reader.go_on()
 
-    async def _decide_held(self, turn: Turn, log: AnswerRecord) -> Decision | None:
+    async def _decide_held(self, turn: Turn, reader: Reader, log: AnswerRecord) -> Decision | None:
         """Wait for what ends the hold; commands are run meanwhile. Return None where one of them has ended it.
 
         Raises Leaving.
         """
         while True:
             decision = await self._decide(
-                turn, lambda: held_line(turn.reply, turn.waiting, streaming=turn.state is TurnState.STREAMING)
+                turn, lambda: held_line(turn.reply, reader.waiting, streaming=turn.state is TurnState.STREAMING)
             )
             match decision:
                 case Send(text) if Commands.is_command(text):
-                    if await self._changed_by(text, turn, log):
+                    if await self._changed_by(text, turn, reader, log):
                         return None
                     self._view.pause()
                 case Leave(interrupted):
@@ -253,29 +264,31 @@ class Answering:
                 case _:
                     return decision
 
-    async def _changed_by(self, text: str, turn: Turn, log: AnswerRecord) -> bool:
+    async def _changed_by(self, text: str, turn: Turn, reader: Reader, log: AnswerRecord) -> bool:
         """Run a command while the answer is held; return whether it changed it, which ends the hold."""
         changed = False
 
         async def cut() -> None:
             nonlocal changed
             changed = True
-            await self._cut(turn, log)
+            await self._cut(turn, reader, log)
 
         self._pausing.turn, self._pausing.goes_on, self._pausing.cut = turn, False, cut
         try:
             await self._command(text)
         finally:
             self._pausing.turn, self._pausing.cut = None, at_rest
+        if changed:
+            reader.skip()  # what a command has made of the answer it has shown
         return changed
 
-    async def _answer_held(self, turn: Turn, log: AnswerRecord, decision: Decision | None) -> None:
+    async def _answer_held(self, turn: Turn, reader: Reader, log: AnswerRecord, decision: Decision | None) -> None:
         """Do what was decided about a held answer."""
         match decision:
             case None:
                 self._go_on(turn, log)
             case Send(text):
-                await self._cut(turn, log)
+                await self._cut(turn, reader, log)
                 self._guided(turn, log, text)
             case Stop(unsent):
                 self._stage.ahead.put(unsent)
@@ -284,27 +297,29 @@ class Answering:
             case _:
                 self._view.resume("")
 
-    async def _limit(self, turn: Turn, log: AnswerRecord) -> None:
+    async def _limit(self, turn: Turn, reader: Reader, log: AnswerRecord) -> None:
         """Cut the stream where the buffer is full, or when it was held for long enough."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._choices.hold_limit):
-                await turn.full()
+                await reader.filled()
         if turn.state is TurnState.STREAMING:
             await turn.pause()
             self._save(turn, log)
 
-    async def _cut(self, turn: Turn, log: AnswerRecord) -> None:
+    async def _cut(self, turn: Turn, reader: Reader, log: AnswerRecord) -> None:
         """End the answer where it was shown."""
-        await turn.pause(at_taken=True)
+        await turn.pause(upto=reader.text)
+        reader.skip()
         self._save(turn, log)
 
-    async def _act(self, turn: Turn, log: AnswerRecord, text: str) -> None:
+    async def _act(self, turn: Turn, reader: Reader, log: AnswerRecord, text: str) -> None:
         """Run a command at a pause, and go on with the answer where it says so."""
         self._pausing.turn, self._pausing.goes_on = turn, False
         try:
             await self._command(text)
         finally:
             self._pausing.turn = None
+        reader.skip()  # what a command has made of the answer it has shown
         self._go_on(turn, log)
 
     def _go_on(self, turn: Turn, log: AnswerRecord) -> None:

@@ -25,7 +25,6 @@ from llmterm.chat.decision import Compose, Leave, Leaving, Prompt, Send
 from llmterm.chat.mentions import suggestions
 from llmterm.chat.notifying import Notifier
 from llmterm.chat.pausing import Pausing
-from llmterm.chat.record import AnswerRecord
 from llmterm.chat.redoing import Redoing
 from llmterm.chat.seaming import Seaming
 from llmterm.chat.session import ChatSession
@@ -38,7 +37,6 @@ from llmterm.errors import LlmtermError
 from llmterm.keys import Key
 from llmterm.marker import marker_for, marker_note
 from llmterm.messages import Attachment, EndReason, Message, Options, Reply, StreamLimits, TextDelta, ThinkingDelta
-from llmterm.progress import Progress
 from llmterm.providers.attaching import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.render.sanitize import is_plain
@@ -344,7 +342,7 @@ class Chat:
         self._check(question.attachments)
         log = self._session.ask(question, self._choices)
         self._answering.record(self._session.keeper.report)
-        turn = self._turn(self._session.conversation.add(question), log)
+        turn = self._turn(self._session.conversation.add(question))
         typed, self._unsent = self._unsent, ""
         self._view.begin()
         turn.start()
@@ -389,18 +387,11 @@ class Chat:
         if turn.state is TurnState.CANCELLED:
             self._stage.ahead.hold()
 
-    def _turn(
-        self, asked: Conversation, log: AnswerRecord, *, reply: Reply | None = None, reason: EndReason | None = None
-    ) -> Turn:
+    def _turn(self, asked: Conversation, *, reply: Reply | None = None, reason: EndReason | None = None) -> Turn:
         """Return the turn that answers `asked`, or goes on with `reply`."""
         choices = self._choices
         marker, note = marker_for(self._marker, asked.messages[-1].text if asked.messages else "")
-
-        def say(line: str) -> None:
-            self._answering.say(line)
-            self._answering.record(lambda: log.move(provider=turn.provider.name, model=turn.request.model))
-
-        turn = Turn(
+        return Turn(
             self._registry.get(choices.provider),
             asked.request(model=choices.model, options=choices.options, note=note),
             marker,
@@ -408,9 +399,7 @@ class Chat:
             reason=reason,
             limits=self._limits,
             fallbacks=self._registry.fallbacks(choices.fallback, besides=(choices.provider, choices.model)),
-            progress=lambda: Progress(say),
         )
-        return turn
 
     # Sessions
 
@@ -458,7 +447,7 @@ class Chat:
     async def _continue(self, answer: OpenAnswer, *, at_once: bool) -> None:
         log = self._session.reopen(answer)
         reply = Reply.of(answer.message)
-        turn = self._turn(self._session.conversation, log, reply=reply, reason=answer.reason)
+        turn = self._turn(self._session.conversation, reply=reply, reason=answer.reason)
         self._view.begin()
         if reply.thinking:
             self._view.event(ThinkingDelta(reply.thinking))

@@ -11,6 +11,7 @@ from llmterm.chat.commands import Choice, Command
 from llmterm.chat.status import count
 from llmterm.chat.view import View
 from llmterm.errors import UsageError
+from llmterm.eventlog import Reader
 from llmterm.messages import Reply, TextDelta
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.turn import Turn
@@ -30,7 +31,7 @@ async def at_rest() -> None:
 
 
 class Pausing:
-    """The commands of a pause. `turn` is the one at rest, None while there is none.
+    """The commands of a pause. `turn` is the one at rest, None while there is none, and `reader` the screen's.
 
     Before a command changes the answer it calls `cut`, which ends one that is only held where it was shown.
     """
@@ -56,6 +57,7 @@ class Pausing:
         self._edit_question = edit_question
         self._keys = keys
         self.turn: Turn | None = None
+        self.reader: Reader | None = None
         self.goes_on = False
         self.cut: Callable[[], Awaitable[None]] = at_rest
         # What the answer was before each change, the last one last, and the turn whose answer that is.
@@ -114,12 +116,16 @@ class Pausing:
             raise UsageError("no answer is paused", hint="SPACE pauses one")
         return self.turn
 
+    def _shown(self, turn: Turn) -> str:
+        """Return the answer as far as it is on the screen."""
+        return turn.reply.text if self.reader is None else turn.reply.text[: self.reader.text]
+
     async def _edit(self, _argument: str) -> None:
         if self.turn is None:
             await self._edit_question()
             return
         turn = self.turn
-        text = await self._edit_text(turn.shown)
+        text = await self._edit_text(self._shown(turn))
         await self.cut()
         if text != turn.reply.text:
             self._rewrite(turn, text)
@@ -127,7 +133,7 @@ class Pausing:
 
     async def _back(self, _argument: str) -> None:
         turn = self._paused()
-        kept, gap, _ = turn.shown.rstrip().rpartition("\n\n")
+        kept, gap, _ = self._shown(turn).rstrip().rpartition("\n\n")
         if not kept:
             raise UsageError("there is only one paragraph", hint="/again begins the answer again, /edit changes it")
         await self.cut()

@@ -18,6 +18,9 @@ from llmterm.chat.record import AnswerRecord
 from llmterm.chat.status import drawing_line, queue_lines, streaming_line
 from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
+from llmterm.errors import SessionError
+from llmterm.eventlog import Reader
+from llmterm.events import Notice, SegmentStarted, TurnEvent
 from llmterm.journal import keep_journal
 from llmterm.keys import Key, RereadKeys, get_apart
 from llmterm.keys.autorepeat import Autorepeat
@@ -74,29 +77,32 @@ class Stage:
         self.autorepeat = autorepeat
         self.clock = clock
 
-    async def play(self, turn: Turn, log: AnswerRecord, label: str) -> Wish:
-        """Show the answer until its stream ends, for whatever reason, and journal it. Keys act on `turn`."""
-        performance = _Performance(self, turn, log, label)
+    async def play(self, turn: Turn, reader: Reader, log: AnswerRecord, label: str) -> Wish:
+        """Show what `reader` gives until the stream ends, for whatever reason, and journal it. Keys act on `turn`."""
+        performance = _Performance(self, turn, reader, log, label)
         return await performance.run()
 
 
 class _Performance:
-    def __init__(self, stage: Stage, turn: Turn, log: AnswerRecord, label: str) -> None:
+    def __init__(self, stage: Stage, turn: Turn, reader: Reader, log: AnswerRecord, label: str) -> None:
         self._stage = stage
         self._view = stage.view
         self._clock = stage.clock
         self._turn = turn
+        self._reader = reader
         self._log = log
         self._label = label
         self._began = self._clock()
         self._first_token: float | None = None
+        self._who: tuple[str, str] | None = None
         self._wish = Wish.NOTHING
         self._failure: Exception | None = None
         self._changed = asyncio.Event()
         # The stream is over, and not all of it is drawn yet.
         self._drawing = False
-        self._behind = turn.waiting
-        self._a_frame = max(1, self._behind // _CATCHING_UP_FRAMES)
+        # After a hold what had come meanwhile is shown in portions, so that it can be followed.
+        self._behind = reader.waiting > 0 and reader.text > 0
+        reader.most = max(1, (len(turn.reply.body) - reader.text) // _CATCHING_UP_FRAMES) if self._behind else None
         self._preparation = turn.provider.preparation(turn.request.model)
 
     async def run(self) -> Wish:
@@ -118,14 +124,14 @@ class _Performance:
         try:
             await self._stage.window.steady()
             self._view.frame(self._footer())  # before anything that may take its time
-            async for event in self._turn.events():
-                if self._first_token is None and isinstance(event, TextDelta | ThinkingDelta):
-                    self._first_token = self._clock()
-                self._view.event(event)
+            async for event in self._reader.streamed():
+                self._show_event(event)
                 self._changed.set()
                 await self._catch_up()
         finally:
             await _end(*jobs)
+        if self._turn.state is TurnState.FAILED and self._turn.error is not None:
+            raise self._turn.error
 
     async def _draw_rest(self) -> None:
         """Draw what there was no time for while it came, in frames, until the user has seen enough of them."""
@@ -144,13 +150,39 @@ class _Performance:
             await _end(listening)
         self._view.hurry()
 
+    def _show_event(self, event: TurnEvent) -> None:
+        match event:
+            case TextDelta() | ThinkingDelta():
+                if self._first_token is None:
+                    self._first_token = self._clock()
+                self._view.event(event)
+            case Notice(text, passing=False):
+                self._view.say(text)
+            case SegmentStarted():
+                self._report_move(event)
+            case _:
+                pass
+
+    def _report_move(self, event: SegmentStarted) -> None:
+        """Put it on the record where another one answers than was asked."""
+        who, self._who = self._who, (event.provider, event.model)
+        if who in (None, self._who):
+            return
+        try:
+            self._log.move(provider=event.provider, model=event.model)
+        except SessionError as error:
+            self._view.say(str(error), error=True)
+
     async def _catch_up(self) -> None:
         """After a hold, show what had come meanwhile in a second or two: quickly, but so that it can be followed."""
-        if self._behind <= 0:
-            return
-        self._behind -= 1
-        if self._behind % self._a_frame == 0:
+        if self._behind and self._reader.unread:
             await asyncio.sleep(_FRAME_SECONDS)
+        else:
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """Show what waits at once."""
+        self._behind, self._reader.most = False, None
 
     async def _keep(self) -> None:
         await keep_journal(self._turn, self._log, lambda line: self._view.say(line, error=True))
@@ -179,7 +211,7 @@ class _Performance:
     async def _listen(self) -> None:
         # What is pressed once the screen is held, is for the prompt.
         while self._wish is not Wish.HOLD and (
-            self._turn.state is TurnState.STREAMING or self._behind > 0 or self._drawing
+            self._turn.state is TurnState.STREAMING or self._behind or self._drawing
         ):
             await self._press(await get_apart(self._stage.keys))
             self._changed.set()
@@ -198,10 +230,10 @@ class _Performance:
                 self._stage.autorepeat.count(key.name)
                 await self._pause()
             case "escape" if not (self._stage.vi and self._stage.ahead.text):
-                self._behind = 0
+                self._hurry()
                 await self._turn.cancel()
             case "c-c":
-                self._behind = 0
+                self._hurry()
                 if self._stage.interrupts.press():
                     self._wish = Wish.LEAVE_INTERRUPTED
                 await self._turn.cancel()
@@ -251,11 +283,11 @@ class _Performance:
             self._view.note(f"in the line again: {ahead.text}")
 
     async def _pause(self) -> None:
-        if self._turn.state is not TurnState.STREAMING and not self._turn.unread:
+        if self._turn.state is not TurnState.STREAMING and not self._reader.unread:
             return  # it is over, and all of it is shown
         if self._stage.holds() or self._turn.state is not TurnState.STREAMING:
             self._wish = Wish.HOLD
-            self._turn.hold()
+            self._reader.hold()
         else:
             await self._turn.pause()
 

@@ -18,6 +18,7 @@ from llmterm.untrusted import MOST_TOKENS
 from tests.conftest import need
 from tests.contract.caller import Answer, Caller, answering, fails
 from tests.contract.dialects import INPUT_TOKENS, OUTPUT_TOKENS, Dialect, whole
+from tests.reading import heard
 from tests.wire import Exchange, Gate
 
 TEXT = "Grüße <&>\n\t, 世界 👩‍👩‍👧 \u2028\u0085\x00\\n"
@@ -217,7 +218,7 @@ async def test_tokens_of_an_answer_that_was_paused_are_about_as_many_as_came(dia
     async with Caller(dialect, script) as caller:
         turn = Turn(caller.provider, caller.request())
         turn.start()
-        async for _ in turn.events():
+        async for _ in heard(turn):
             if "word 39" in turn.reply.text:
                 break
         await turn.pause()

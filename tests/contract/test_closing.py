@@ -23,6 +23,7 @@ from llmterm.turn import Turn, TurnState
 from tests.conftest import need
 from tests.contract.caller import Answer, Caller, InstantProgress, answering, environment
 from tests.contract.dialects import Dialect, whole
+from tests.reading import heard
 from tests.wire import Exchange, Gate, Script
 
 # How far an answer has come when it is left.
@@ -52,11 +53,11 @@ def going_as_far_as(dialect: Dialect, moment: str, seen: list[str], arrived: Gat
 
 async def started(caller: Caller, moment: str, arrived: Gate) -> Turn:
     """Return a turn whose answer has come as far as `moment`."""
-    turn = Turn(caller.provider, caller.request("first"), progress=InstantProgress)
+    turn = Turn(caller.provider, caller.request("first"))
     turn.start()
     await arrived.wait()
     if moment == "begun":
-        async for event in turn.events():
+        async for event in heard(turn):
             if isinstance(event, TextDelta):
                 break
     return turn
@@ -99,7 +100,7 @@ async def test_pause_hangs_up_as_well(dialect: Dialect, moment: str) -> None:
 async def test_cancel_before_anything_was_sent_leaves_nothing(dialect: Dialect) -> None:
     """At the very start, when nothing is open yet."""
     async with Caller(dialect, going_as_far_as(dialect, "asked", [], Gate())) as caller:
-        turn = Turn(caller.provider, caller.request("first"), progress=InstantProgress)
+        turn = Turn(caller.provider, caller.request("first"))
         turn.start()
         await turn.cancel()
         answer = await caller.ask("second")
@@ -231,7 +232,9 @@ async def test_embedded_model_is_free_again_after_a_cancel(local: LocalProvider)
     """The long story would keep it busy for longer than this test may take: the next answer does not wait for that."""
     story = Turn(local, question("Write a long story about a fox, in many paragraphs.", 8000))
     story.start()
-    await anext(story.events())
+    async for event in heard(story):
+        if isinstance(event, TextDelta):
+            break
 
     await story.cancel()
     await story.cancel()

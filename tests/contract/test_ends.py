@@ -12,6 +12,7 @@ from llmterm.messages import EndReason, Finished
 from llmterm.turn import Turn, TurnState
 from tests.contract.caller import KEY, Caller, answering
 from tests.contract.dialects import Anthropic, Cohere, Dialect, Gemini, Ollama, OpenAI
+from tests.reading import heard
 
 RESPONSES = Settings(providers=ProvidersSettings(remotes={"openai": RemoteSettings(api="responses")}))
 
@@ -115,7 +116,7 @@ async def test_answer_that_its_provider_pauses_rests_and_can_go_on(dialect: Dial
     async with Caller(dialect, answering(dialect, dialect.opening(), dialect.text("half "), frame)) as caller:
         turn = Turn(caller.provider, caller.request())
         turn.start()
-        async for _ in turn.events():
+        async for _ in heard(turn):
             pass
         rested = turn.state, turn.reason
         turn.resume()

@@ -16,10 +16,11 @@ import pytest
 
 from llmterm.config import BUILT_IN, ProvidersSettings, RemoteSettings, Settings
 from llmterm.errors import StreamTimeoutError
-from llmterm.messages import EndReason, StreamLimits, Usage, UsageReport
+from llmterm.messages import EndReason, StreamLimits, TextDelta, Usage, UsageReport
 from llmterm.turn import Turn, TurnState
-from tests.contract.caller import Answer, Caller, InstantProgress
+from tests.contract.caller import Answer, Caller
 from tests.contract.dialects import ALL, INPUT_TOKENS, OUTPUT_TOKENS, Dialect, _sse
+from tests.reading import heard
 from tests.wire import Exchange, Script
 
 COUNTED = Usage(input_tokens=INPUT_TOKENS, output_tokens=OUTPUT_TOKENS)
@@ -221,9 +222,9 @@ async def test_pausing_an_answer_that_only_does_not_close_is_its_end() -> None:
             await exchange.hung_up()
 
         async with who.caller(script) as caller:
-            turn = Turn(caller.provider, caller.request(), progress=InstantProgress)
+            turn = Turn(caller.provider, caller.request())
             turn.start()
-            async for event in turn.events():
+            async for event in heard(turn):
                 if isinstance(event, UsageReport):
                     break
             snapshot = await turn.pause()
@@ -282,15 +283,16 @@ async def test_last_event_counts_also_without_its_line_end(how: str) -> None:
 
         async with who.caller(script) as caller:
             limits = StreamLimits(chunk_timeout=0.5 if how == "silence" else 300)
-            turn = Turn(caller.provider, caller.request(), progress=InstantProgress, limits=limits)
+            turn = Turn(caller.provider, caller.request(), limits=limits)
             turn.start()
             if how == "pause":
-                async for _ in turn.events():
-                    break
+                async for event in heard(turn):
+                    if isinstance(event, TextDelta):
+                        break
                 await asyncio.sleep(0.3)  # what was sent without its end cannot be waited for: nothing shows it
                 await turn.pause()
             else:
-                async for _ in turn.events():
+                async for _ in heard(turn):
                     pass
 
         assert (turn.state, turn.reply.text) == (TurnState.PAUSED, "texttext")

@@ -14,6 +14,7 @@ from llmterm.messages import EndReason, Options
 from llmterm.turn import Turn, TurnState
 from tests.contract.caller import Caller
 from tests.contract.dialects import ALL, Dialect, OpenAI
+from tests.reading import heard
 from tests.wire import Exchange, Script
 
 
@@ -85,14 +86,14 @@ def telling(wire: Wire, *pauses: int) -> Script:
 
 async def hear(turn: Turn, words: int) -> None:
     """Read until so many words are there, and pause."""
-    async for _ in turn.events():
+    async for _ in heard(turn):
         if turn.reply.text.count(" ") >= words:
             break
     await turn.pause()
 
 
 async def rest(turn: Turn) -> None:
-    async for _ in turn.events():
+    async for _ in heard(turn):
         pass
 
 

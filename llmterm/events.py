@@ -1,0 +1,157 @@
+"""What a turn tells while its answer is made: a closed set of frozen values, each with its place in the turn's log.
+
+Every one can be written as JSON and read back. Reduced, in their order, they are the reply: a reader never has to
+compare texts, as what is taken back is an event like the others. Tool calls and their results will be more of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, NamedTuple, TypeAlias, assert_never
+
+from llmterm.messages import (
+    EndReason,
+    Mode,
+    Reply,
+    Segment,
+    TextDelta,
+    ThinkingDelta,
+    Timing,
+    Usage,
+    UsageReport,
+)
+from llmterm.states import TurnState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentStarted:
+    """Who was asked to write what comes, and how."""
+
+    provider: str
+    model: str
+    mode: Mode
+    guidance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a person should know of an answer besides its text: a refused key, another provider that steps in.
+
+    One that is `passing`, such as a wait, is nothing to be kept.
+    """
+
+    text: str
+    passing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """What came after the first so many characters of text, and of thinking, is taken back. `segments` are as they
+    are once what comes in its place has come.
+    """
+
+    text: int
+    thinking: int
+    segments: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The turn's state from now on, and why; `words` are those of the failure, or what the provider says of its end."""
+
+    state: TurnState
+    reason: EndReason | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEnded:
+    """The record of what was written since `SegmentStarted`; None where nothing was."""
+
+    segment: Segment | None
+
+
+TurnEvent: TypeAlias = (
+    SegmentStarted | TextDelta | ThinkingDelta | Notice | UsageReport | Retraction | StateChanged | SegmentEnded
+)
+
+
+class Entry(NamedTuple):
+    """An event and how far the log reaches with it. Text counts its characters, everything else counts one."""
+
+    seq: int
+    event: TurnEvent
+
+
+def reduced(reply: Reply, event: TurnEvent) -> Reply:
+    """Return the reply as it is after the event."""
+    match event:
+        case TextDelta() | ThinkingDelta() | UsageReport():
+            return reply.add(event)
+        case Retraction(text, thinking, segments):
+            return replace(reply, body=reply.body.head(text), thoughts=reply.thoughts.head(thinking), segments=segments)
+        case SegmentEnded(segment):
+            return reply.close(*([] if segment is None else [segment]))
+        case SegmentStarted() | Notice() | StateChanged():
+            return reply
+        case _:
+            assert_never(event)
+
+
+_EVENTS: tuple[type[TurnEvent], ...] = (
+    SegmentStarted,
+    TextDelta,
+    ThinkingDelta,
+    Notice,
+    UsageReport,
+    Retraction,
+    StateChanged,
+    SegmentEnded,
+)
+_BY_NAME = {kind.__name__: kind for kind in _EVENTS}
+
+
+def encoded(entry: Entry) -> dict[str, Any]:
+    """Return the entry as JSON has it: `seq`, `event` with the name of its kind, and its fields."""
+    return {"seq": entry.seq, "event": type(entry.event).__name__, **_plain(entry.event)}
+
+
+def decoded(value: Mapping[str, Any]) -> Entry:
+    """Return the entry that `encoded` has made `value` of. Raises ValueError for what it has not made."""
+    try:
+        seq, name = value["seq"], value["event"]
+        kind = _BY_NAME[name]
+        return Entry(int(seq), _read(kind, {key: each for key, each in value.items() if key not in ("seq", "event")}))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no event of a turn: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def _read(kind: type[TurnEvent], values: dict[str, Any]) -> TurnEvent:
+    if kind is UsageReport:
+        return UsageReport(Usage(**values["usage"]))
+    if kind is SegmentEnded:
+        return SegmentEnded(None if values["segment"] is None else _segment(values["segment"]))
+    if kind is Retraction:
+        return Retraction(values["text"], values["thinking"], tuple(map(_segment, values["segments"])))
+    if kind is StateChanged:
+        reason = values["reason"]
+        return StateChanged(TurnState(values["state"]), None if reason is None else EndReason(reason), values["words"])
+    return kind(**values)
+
+
+def _segment(values: Mapping[str, Any]) -> Segment:
+    nested = {
+        "end_reason": EndReason(values["end_reason"]),
+        "usage": Usage(**values["usage"]),
+        "timing": Timing(**values["timing"]),
+    }
+    return Segment(**{**values, **nested})
