@@ -170,7 +170,15 @@ class Carried:
     provider_data: Mapping[str, Any] = field(hash=False)
 
 
-StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Carried | Finished
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A source that the answer names besides its text. From outside, but surely an http(s) URL."""
+
+    url: str
+    title: str = ""
+
+
+StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Carried | Cited | Finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,6 +377,8 @@ class Reply:
                 return replace(self, usage=usage)
             case Carried(data):
                 return self if self.segments else replace(self, provider_data=data)
+            case Cited():
+                return self
             case Finished(reason, data):
                 # An answer in several parts is not what any provider has signed.
                 return replace(self, finish=reason, provider_data=_NOTHING if self.segments else data)

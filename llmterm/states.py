@@ -28,6 +28,15 @@ TRANSITIONS: dict[TurnState, frozenset[TurnState]] = {
     TurnState.CANCELLED: frozenset(),
 }
 AT_REST = (TurnState.PAUSED, TurnState.FAILED)
+# Ends that a stream comes to by itself.
+BY_PROVIDER = (
+    EndReason.STOP,
+    EndReason.LENGTH,
+    EndReason.STOP_SEQUENCE,
+    EndReason.REFUSAL,
+    EndReason.CONTINUATION,
+    EndReason.OTHER,
+)
 
 
 def outcome(end: EndReason, *, resumable: bool) -> TurnState:

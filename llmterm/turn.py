@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from llmterm import log
+from llmterm.citations import Citations
 from llmterm.conversation import continuation, mode_of
 from llmterm.errors import LlmtermError, NetworkError, PrefillRefusedError, TurnStateError
 from llmterm.eventlog import EventLog, Reader
@@ -24,6 +25,7 @@ from llmterm.events import Entry, Notice, SegmentEnded, SegmentStarted, StateCha
 from llmterm.fallback import Fallback, Fallbacks
 from llmterm.messages import (
     Carried,
+    Cited,
     Continuation,
     EndReason,
     Finished,
@@ -42,7 +44,7 @@ from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.providers.attaching import noted
 from llmterm.segment import OpenSegment
-from llmterm.states import AT_REST, TRANSITIONS, TurnState, end_reason, outcome
+from llmterm.states import AT_REST, BY_PROVIDER, TRANSITIONS, TurnState, end_reason, outcome
 
 __all__ = ["Turn", "TurnState"]
 
@@ -86,6 +88,7 @@ class Turn:
         self._thinks_anew = False
         self._stopping: EndReason | None = None
         self._segment: OpenSegment | None = None
+        self._citations = Citations()
         self._log = EventLog(reply)
         self._seam_seconds = seam_seconds
         self._fallbacks = Fallbacks(fallbacks)
@@ -314,6 +317,8 @@ class Turn:
                 self._log.append(event)
             case Carried():
                 self._log.keep(event)
+            case Cited():
+                self._citations.add(event)
             case Finished(reason):
                 self.end_words = event.words
                 self._flush(segment, ended=True)
@@ -417,6 +422,9 @@ class Turn:
             self.started_over = segment.held
         if end is EndReason.PAUSE and self.reply.finish is not None:
             end = self.reply.finish  # the answer was over before the key took effect
+        if end in BY_PROVIDER:
+            for line in self._citations.untold():
+                self._log.append(Notice(line))
         self._log.append(SegmentEnded(segment.close(self.reply, end)))
         return end
 

@@ -16,6 +16,7 @@ LAYERS = [
     {
         "",
         "address",
+        "citations",
         "openblock",
         "errors",
         "eventlog",

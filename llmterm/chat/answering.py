@@ -106,10 +106,10 @@ class Answering:
         leaving: Leaving | None = None
         rested = held = False
         alone = self._choices.auto_resume  # how often an answer that broke off goes on by itself
-        while held or reader.unread or turn.state not in (TurnState.CANCELLED, TurnState.DONE):
+        while held or not reader.at_end or turn.state not in (TurnState.CANCELLED, TurnState.DONE):
             if held:
                 await self._rest_held(turn, reader, log)
-            elif turn.state in _RESTING and not reader.unread:
+            elif turn.state in _RESTING and reader.at_end:
                 if leaving is not None:
                     self._view.pause()
                     leaving.kept = True
@@ -142,7 +142,7 @@ class Answering:
 
     async def _stream(self, turn: Turn, reader: Reader, log: AnswerRecord) -> Wish:
         """Play the answer, if it streams; afterwards what there is of it is on disk."""
-        if turn.state is not TurnState.STREAMING and not reader.unread:
+        if turn.state is not TurnState.STREAMING and reader.at_end:
             return Wish.NOTHING
         while self._chords is not None and not self._chords.empty():
             self._chords.get_nowait()  # pressed when there was nothing to pause
@@ -214,6 +214,7 @@ class Answering:
             case Stop(unsent):
                 self._stage.ahead.put(unsent)
                 await turn.cancel()
+                reader.skip()
             case Leave(interrupted):
                 raise Leaving(interrupted=interrupted, kept=True)
             case Compose():

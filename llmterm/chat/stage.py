@@ -97,6 +97,7 @@ class _Performance:
         self._who: tuple[str, str] | None = None
         self._wish = Wish.NOTHING
         self._failure: Exception | None = None
+        self._below: list[str] = []  # what is to be said when all of the answer is there
         self._changed = asyncio.Event()
         # The stream is over, and not all of it is drawn yet.
         self._drawing = False
@@ -112,6 +113,7 @@ class _Performance:
             try:
                 await self._show()
                 await self._draw_rest()
+                self._say_below()
             finally:
                 await _end(journal)
         if self._failure is not None:
@@ -156,12 +158,20 @@ class _Performance:
                 if self._first_token is None:
                     self._first_token = self._clock()
                 self._view.event(event)
+            case Notice(text, passing=False) if self._turn.state not in (TurnState.STREAMING, TurnState.FAILED):
+                self._below.append(text)
             case Notice(text, passing=False):
                 self._view.say(text)
             case SegmentStarted():
                 self._report_move(event)
             case _:
                 pass
+
+    def _say_below(self) -> None:
+        if self._below:
+            self._view.pause()
+        for line in self._below:
+            self._view.say(line)
 
     def _report_move(self, event: SegmentStarted) -> None:
         """Put it on the record where another one answers than was asked."""

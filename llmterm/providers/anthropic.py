@@ -25,6 +25,7 @@ from llmterm.errors import (
 from llmterm.framing import Frame
 from llmterm.messages import (
     Attachment,
+    Cited,
     Continuation,
     EndReason,
     Finished,
@@ -42,6 +43,7 @@ from llmterm.providers.wire import (
     Opaque,
     Wire,
     WireEvent,
+    cited,
     decoded,
     details,
     reason,
@@ -225,6 +227,7 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
             yield from _delta(count(chunk.get("index")), chunk.get("delta"))
         case "content_block_start":
             yield from _block(count(chunk.get("index")), chunk.get("content_block"))
+            yield from _cited(chunk.get("content_block"))
         case "message_start":
             message = chunk.get("message")
             yield from _usage(message.get("usage") if isinstance(message, dict) else None, begun=True)
@@ -243,6 +246,8 @@ def _whole(message: dict[str, Any]) -> Iterator[WireEvent]:
     blocks = message.get("content")
     listed = blocks if isinstance(blocks, list) else []
     yield from whole(event for index, block in enumerate(listed) for event in _block(index, block))
+    for block in listed:
+        yield from _cited(block)
     yield from _usage(message.get("usage"))
     yield from _finish(message if reason(message.get("stop_reason")) else {"stop_reason": "end_turn"})
 
@@ -256,6 +261,8 @@ def _delta(index: int, delta: object) -> Iterator[WireEvent]:
             yield Opaque(index, {"thinking": text})
         case {"type": "signature_delta", "signature": str(signature)} if signature:
             yield Opaque(index, {"signature": signature})
+        case {"type": "citations_delta", "citation": source}:
+            yield from cited([source])
 
 
 def _block(index: int, block: object) -> Iterator[TextDelta | ThinkingDelta | Opaque]:
@@ -269,6 +276,13 @@ def _block(index: int, block: object) -> Iterator[TextDelta | ThinkingDelta | Op
             yield Opaque(index, {"type": "thinking", "thinking": "", **parts})
         case {"type": "redacted_thinking", "data": str(data)}:
             yield Opaque(index, {"type": "redacted_thinking", "data": data})
+
+
+def _cited(block: object) -> Iterator[Cited]:
+    """Yield the pages that a block of text names; a document that was sent has no URL."""
+    match block:
+        case {"type": "text", "citations": sources}:
+            yield from cited(sources)
 
 
 def _usage(usage: object, *, begun: bool = False) -> Iterator[WireEvent]:

@@ -1,7 +1,8 @@
 """A provider that remembers: the same question, to the same model with the same options, is answered from the cache.
 
 Only an answer that came whole, from its beginning to an end that the model chose, is kept; one that was paused,
-stopped, cut by a limit or refused never is, nor is one without text. A question that is already answered in part is
+stopped, cut by a limit or refused never is, nor is one without text, or one that names sources, which are more than its
+text. A question that is already answered in part is
 not looked up. A cache that fails is as good as none.
 """
 
@@ -16,6 +17,7 @@ from llmterm import log
 from llmterm.errors import SessionError
 from llmterm.messages import (
     Attachment,
+    Cited,
     Continuation,
     EndReason,
     Finished,
@@ -152,6 +154,9 @@ class KeptStream:
 
     def _take(self, event: StreamEvent) -> None:
         if self._reply is None:
+            return
+        if isinstance(event, Cited):
+            self._reply = None
             return
         reply = self._reply = self._reply.add(event)
         if len(reply.body) + len(reply.thoughts) > LONGEST_ANSWER:

@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from llmterm.framing import Frame
-from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
+from llmterm.messages import Cited, EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
 from llmterm.providers.wire import (
     TOOL_WANTED,
     Failure,
     Wire,
     WireEvent,
     bearer,
+    cited,
     data_url,
     decoded,
     reason,
@@ -113,12 +114,15 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
     match chunk.get("type"):
         case "content-delta" | "content-start":
             yield from _content(delta)
+        case "citation-start" if isinstance(delta, dict):
+            yield from _cited(delta.get("message"))
         case "message-end":
             if isinstance(delta, dict):
                 yield from _usage(delta.get("usage"))
                 yield from _end(delta.get("finish_reason"), delta.get("error"))
         case None if isinstance(chunk.get("message"), dict):
             yield from _whole(chunk["message"].get("content"), chunk, chunk.get("usage"))
+            yield from _cited(chunk["message"])
         case None:
             yield from _refusal(frame, chunk)
 
@@ -153,6 +157,16 @@ def _content(delta: object) -> Iterator[WireEvent]:
     match delta:
         case {"message": {"content": content}}:
             yield from _part(content)
+
+
+def _cited(message: object) -> Iterator[Cited]:
+    """Yield the sources of one citation, or of a list of them; only some of the documents are pages of the web."""
+    match message:
+        case {"citations": citations}:
+            for each in citations if isinstance(citations, list) else [citations]:
+                match each:
+                    case {"sources": list(sources)}:
+                        yield from cited([source.get("document") for source in sources if isinstance(source, dict)])
 
 
 def _part(part: object) -> Iterator[TextDelta | ThinkingDelta]:

@@ -21,6 +21,7 @@ from llmterm.errors import (
     ServerError,
 )
 from llmterm.messages import (
+    Cited,
     Continuation,
     EndReason,
     Finished,
@@ -40,6 +41,7 @@ from llmterm.providers.wire import (
     Opaque,
     Wire,
     WireEvent,
+    cited,
     decoded,
     details,
     reason,
@@ -201,6 +203,7 @@ def _candidate(candidate: Mapping[str, Any]) -> Iterator[WireEvent]:
     for part in parts if isinstance(parts, list) else ():
         if isinstance(part, Mapping):
             yield from _part(part)
+    yield from _cited(candidate)
     if ended := reason(candidate.get("finishReason")):
         end = _FINISH.get(ended, EndReason.OTHER)
         named = ended if end in (EndReason.OTHER, EndReason.REFUSAL) else ""
@@ -214,6 +217,16 @@ def _part(part: Mapping[str, Any]) -> Iterator[WireEvent]:
     if isinstance(signature, str) and signature:
         # There may be several in one answer, which `Opaque` puts one behind the other: a line each.
         yield Opaque(0, {_SIGNATURE: f"{signature}\n"})
+
+
+def _cited(candidate: Mapping[str, Any]) -> Iterator[Cited]:
+    """Yield the pages that a search found for the answer, and those that it repeats."""
+    match candidate:
+        case {"groundingMetadata": {"groundingChunks": list(chunks)}}:
+            yield from cited([each.get("web") for each in chunks if isinstance(each, Mapping)], url="uri")
+    match candidate:
+        case {"citationMetadata": {"citationSources": sources} | {"citations": sources}}:
+            yield from cited(sources, url="uri")
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:

@@ -17,6 +17,7 @@ from llmterm.errors import ContextTooLongError, ProviderError, QuotaError, RateL
 from llmterm.framing import Frame
 from llmterm.messages import (
     Attachment,
+    Cited,
     Continuation,
     EndReason,
     Finished,
@@ -36,6 +37,7 @@ from llmterm.providers.wire import (
     Wire,
     WireEvent,
     bearer,
+    cited,
     data_url,
     decoded,
     reason,
@@ -185,6 +187,8 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
     listed = chunk.get("choices")
     choices = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     yield from _choices(choices)
+    if "citations" in chunk or "search_results" in chunk:
+        yield from _sources(chunk)
     groq = chunk.get("x_groq")
     beside: dict[str, Any] = groq if isinstance(groq, dict) else {}
     error = chunk.get("error") or beside.get("error") or (choices[0].get("error") if choices else None)
@@ -237,9 +241,12 @@ def _choice(choice: dict[str, Any]) -> Iterator[WireEvent]:
     ended = reason(choice.get("finish_reason"))
     if isinstance(delta, dict):
         yield from _delta(delta)
+        if "annotations" in delta:
+            yield from _annotated(delta)
     # Perplexity says all of it again in a message beside each delta; at the end it counts where no delta said it.
     if isinstance(message, dict) and (ended or not isinstance(delta, dict)):
         yield from whole(_delta(message))
+        yield from _annotated(message)
         ended = ended or "stop"
     if ended and ended != "error":
         # vLLM names what stopped it there: a text is a stop sequence, a number the token of a real end.
@@ -260,6 +267,25 @@ def _delta(delta: dict[str, Any]) -> Iterator[TextDelta | ThinkingDelta]:
             yield TextDelta(content)
     elif isinstance(content, list):
         yield from filter(None, map(_part, content))
+
+
+def _annotated(said: dict[str, Any]) -> Iterator[Cited]:
+    """Yield the sources that a delta or a message names beside its text."""
+    notes = said.get("annotations")
+    if isinstance(notes, list):
+        yield from cited([each.get("url_citation", each) for each in notes if isinstance(each, dict)])
+
+
+def _sources(chunk: dict[str, Any]) -> Iterator[Cited]:
+    """Yield the sources of a whole answer, in the order of the bare URLs: the text counts those.
+
+    https://docs.perplexity.ai/api-reference/chat-completions-post, https://docs.x.ai/docs/guides/live-search
+    """
+    found = list(cited(chunk.get("search_results")))
+    titles = {each.url: each.title for each in found}
+    for each in cited(chunk.get("citations")):
+        yield Cited(each.url, each.title or titles.get(each.url, ""))
+    yield from found
 
 
 def _thinking(delta: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from llmterm.errors import LlmtermError
-from llmterm.messages import Carried, StreamEvent, UsageReport
+from llmterm.messages import Carried, Cited, StreamEvent, UsageReport
 from llmterm.progress import Progress
 from llmterm.providers import EventStream
 from llmterm.transport import Endpoint
@@ -51,11 +51,11 @@ class PatientStream:
                 self._endpoint.leave()
 
     async def _attempt(self, key: str) -> None:
-        """Open a stream and read until there is more of it than figures; one that fails before is closed."""
+        """Open a stream and read until there is more of it than figures or sources; one that fails is closed."""
         self._stream = None
         stream = self._stream = await self._open(key)
         try:
-            while all(isinstance(event, UsageReport | Carried) for event in self._early):
+            while all(isinstance(event, UsageReport | Carried | Cited) for event in self._early):
                 events = await stream.read()
                 self._early += events
                 if not events:

@@ -15,6 +15,7 @@ from typing import Any
 from llmterm.framing import Frame
 from llmterm.messages import (
     Attachment,
+    Cited,
     EndReason,
     Finished,
     Message,
@@ -33,6 +34,7 @@ from llmterm.providers.wire import (
     Wire,
     WireEvent,
     bearer,
+    cited,
     data_url,
     decoded,
     details,
@@ -165,9 +167,8 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
 
 def _event(kind: str, event: dict[str, Any], frame: Frame) -> Iterator[WireEvent]:
     delta = event.get("delta")
-    if kind in _TEXT or kind in _THINKING:
-        if isinstance(delta, str) and delta:
-            yield TextDelta(delta) if kind in _TEXT else ThinkingDelta(delta)
+    if (kind in _TEXT or kind in _THINKING) and isinstance(delta, str) and delta:
+        yield TextDelta(delta) if kind in _TEXT else ThinkingDelta(delta)
     elif kind == "response.reasoning_summary_part.added":
         if count(event.get("summary_index")):
             yield ThinkingDelta("\n\n")
@@ -175,6 +176,8 @@ def _event(kind: str, event: dict[str, Any], frame: Frame) -> Iterator[WireEvent
         yield from _item(
             count(event.get("output_index")), _object(event, "item"), done=kind == "response.output_item.done"
         )
+    elif kind == "response.output_text.annotation.added":
+        yield from cited([event.get("annotation")])
     elif kind == "response.created":
         model = _object(event, "response").get("model")
         if isinstance(model, str):
@@ -193,6 +196,7 @@ def _item(index: int, item: dict[str, Any], *, done: bool) -> Iterator[WireEvent
         yield Break()
     elif item.get("type") == "reasoning" and len(kept) > 1:
         yield Opaque(index, kept, ready=True)
+    yield from _cited(item)
     if item.get("type") != "message" or not isinstance(phase, str):
         return
     yield Whole((Opaque(index, {"phase": phase}),))
@@ -212,6 +216,8 @@ def _answer(response: dict[str, Any], frame: Frame) -> Iterator[WireEvent]:
 
 def _end(response: dict[str, Any], *, complete: bool) -> Iterator[WireEvent]:
     yield from whole((*_said(response), *_thoughts(response)))
+    for item in _objects(response.get("output")):
+        yield from _cited(item)
     usage = response.get("usage")
     if isinstance(usage, dict):
         yield UsageReport(
@@ -232,6 +238,12 @@ def _said(response: dict[str, Any]) -> Iterator[TextDelta | ThinkingDelta]:
         yield ThinkingDelta(thinking)
     if text := "\n\n".join(filter(None, texts)):
         yield TextDelta(text)
+
+
+def _cited(item: dict[str, Any]) -> Iterator[Cited]:
+    """Yield the sources that an item names."""
+    for part in _objects(item.get("content")):
+        yield from cited(part.get("annotations"))
 
 
 def _texts(item: dict[str, Any], *names: str) -> Iterator[str]:

@@ -17,7 +17,17 @@ from typing import Any, assert_never
 from llmterm import log
 from llmterm.errors import NetworkError, ProtocolError, ProviderError, QuotaError, StreamTimeoutError
 from llmterm.framing import Frame
-from llmterm.messages import Carried, EndReason, Finished, StreamEvent, TextDelta, ThinkingDelta, Usage, UsageReport
+from llmterm.messages import (
+    Carried,
+    Cited,
+    EndReason,
+    Finished,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+    UsageReport,
+)
 from llmterm.providers.choices import Choices
 from llmterm.providers.wholes import Wholes
 from llmterm.providers.wire import Break, Choice, Failure, MalformedFrameError, Opaque, Whole, Wire, WireEvent, decoded
@@ -30,6 +40,8 @@ _MOST_WORDS = 500
 # What of an answer goes back with every question after it, in characters; a block counts as `_BLOCK` at least.
 _MOST_CARRIED = 4 * 1024 * 1024
 _BLOCK = 4096
+# A source may be named without its title first.
+_MOST_CITED = 200
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -57,6 +69,7 @@ class WireStream:
         self._carried = 0
         self._closed: set[int] = set()  # the blocks that are whole
         self._wholes: dict[type, Wholes] = {}  # of text and thinking that came as a whole
+        self._cited: set[Cited] = set()
         self.skipped = 0  # frames that were no sense
 
     async def read(self) -> Sequence[StreamEvent]:
@@ -106,6 +119,8 @@ class WireStream:
                 for event in self._wire.parse(frame):
                     if isinstance(event, TextDelta) and self._choices is None:
                         texts.append(event.text)
+                    elif isinstance(event, Cited):
+                        self._cite(event, events)  # which belongs to no place in the text
                     else:
                         self._merge(events, texts)
                         self._sort(event, events)
@@ -119,10 +134,7 @@ class WireStream:
         if self._spoke:
             self._spoke = False
             self._frames.content_came()
-        if self._over:
-            events += self._held()
-            events.append(self._finished(self._finish or EndReason.STOP))
-        return events
+        return [*events, *self._held(), self._finished(self._finish or EndReason.STOP)] if self._over else events
 
     def _sort(self, event: WireEvent, events: list[StreamEvent]) -> None:
         """Take what an event is, of one of several answers if it counts."""
@@ -138,15 +150,17 @@ class WireStream:
         if self._choices is None:
             self._take(event, events)
             return
-        for each in self._choices.take(event if isinstance(event, Choice) else Choice(0, (event,))):
-            self._take(each, events)
+        self._take_all(self._choices.take(event if isinstance(event, Choice) else Choice(0, (event,))), events)
 
     def _held(self) -> list[StreamEvent]:
         """Return what was held back until it was clear that there is one answer."""
         events: list[StreamEvent] = []
-        for event in self._choices.close() if self._choices else ():
-            self._take(event, events)
+        self._take_all(self._choices.close() if self._choices else (), events)
         return events
+
+    def _take_all(self, several: Sequence[WireEvent], events: list[StreamEvent]) -> None:
+        for event in several:
+            self._take(event, events)
 
     def _take(self, event: WireEvent, events: list[StreamEvent]) -> None:
         match event:
@@ -156,12 +170,13 @@ class WireStream:
                 self._speak(1)
                 events.append(self._set_off(event))
             case Whole(parts):
-                for part in self._unsaid(parts):
-                    self._take(part, events)
+                self._take_all(self._unsaid(parts), events)
             case Choice() | Break() | Carried():
                 pass  # an answer has no answers in it, and a wire carries nothing itself
             case UsageReport(usage):
                 events.append(self._count(usage))
+            case Cited():
+                self._cite(event, events)
             case Finished(reason):
                 self._finish, self._words = reason, event.words
                 self._grace = self._grace or asyncio.get_running_loop().time() + _GRACE_SECONDS
@@ -187,6 +202,12 @@ class WireStream:
                 new = self._wholes.setdefault(kind, Wholes()).unsaid(text)
                 unsaid += [kind(new)] if new else []
         return unsaid
+
+    def _cite(self, source: Cited, events: list[StreamEvent]) -> None:
+        """Pass a source on, once: some servers name all of them in every chunk."""
+        if source not in self._cited and len(self._cited) < _MOST_CITED:
+            self._cited.add(source)
+            events.append(source)
 
     def _count(self, usage: Usage) -> UsageReport:
         self._usage = Usage(

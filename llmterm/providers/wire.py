@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from llmterm.errors import ProviderError, ServerError
 from llmterm.framing import Frame, Framing
-from llmterm.messages import Attachment, Continuation, Request, StreamEvent, TextDelta, ThinkingDelta
+from llmterm.messages import Attachment, Cited, Continuation, Request, StreamEvent, TextDelta, ThinkingDelta
 from llmterm.providers.attaching import Kind
 from llmterm.transport import Embedded
 from llmterm.untrusted import parsed
@@ -21,6 +21,10 @@ from llmterm.untrusted import parsed
 _DONE = re.compile(r"\s*(data:\s*)?\[DONE\]\s*\Z")
 # What servers put where nothing belongs as long as an answer goes on; the last is what google's APIs have for it.
 _NO_REASON = frozenset({"", "null", "none", "nil", "undefined", "nan", "n/a", "false", "finish_reason_unspecified"})
+
+_URL = re.compile(r"https?://[^\s\x00-\x20\x7f-\x9f]{1,2040}", re.IGNORECASE)
+_LONGEST_TITLE = 200
+_MOST_SOURCES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,18 @@ def whole(events: Iterable[TextDelta | ThinkingDelta | Opaque]) -> Iterator[Whol
     """Yield these events as a whole answer, if there are any."""
     if parts := tuple(events):
         yield Whole(parts)
+
+
+def cited(sources: object, *, url: str = "url") -> Iterator[Cited]:
+    """Yield the sources in a list: of objects with a URL and perhaps a title, or of bare URLs.
+
+    What is no URL of the web, or too long for one, is left out.
+    """
+    for source in sources[:_MOST_SOURCES] if isinstance(sources, list) else ():
+        about = source if isinstance(source, Mapping) else {url: source}
+        address, title = about.get(url), about.get("title")
+        if isinstance(address, str) and _URL.fullmatch(address):
+            yield Cited(address, " ".join(title[:_LONGEST_TITLE].split()) if isinstance(title, str) else "")
 
 
 def details(*words: object) -> str:
