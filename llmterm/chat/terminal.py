@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -144,7 +145,8 @@ class Signals:
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-                signal.siginterrupt(number, False)
+                if sys.platform != "win32":
+                    signal.siginterrupt(number, False)
 
     def remove(self) -> None:
         loop = asyncio.get_running_loop()
