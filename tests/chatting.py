@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -42,15 +42,22 @@ class Conversation:
 
 @contextmanager
 def opened(
-    folder: Path, script: Script, *arguments: str, columns: int = 80, rows: int = 24, **more: str
+    folder: Path,
+    script: Script,
+    *arguments: str,
+    columns: int = 80,
+    rows: int = 24,
+    program: Sequence[str] = LLMTERM,
+    cwd: Path | str | None = None,
+    **more: str,
 ) -> Iterator[Conversation]:
     """Open a chat with a server that answers by `script`; `arguments` are the program's, `more` its environment."""
     with WireServer(script) as server:
         env = environment(folder, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test", **more)
-        command = [*LLMTERM, "chat", "--provider", "openai", "--model", "test", *arguments]
-        with Program(command, env, columns=columns, rows=rows) as program:
-            program.wait_for(r"(?m)^>")
-            yield Conversation(program, server, folder / "data")
+        command = [*program, "chat", "--provider", "openai", "--model", "test", *arguments]
+        with Program(command, env, columns=columns, rows=rows, cwd=cwd) as running:
+            running.wait_for(r"(?m)^>")
+            yield Conversation(running, server, folder / "data")
 
 
 def until_hung_up(*texts: str, then: str = "") -> Script:

@@ -46,7 +46,7 @@ class Program:
         *,
         columns: int = 80,
         rows: int = 24,
-        cwd: Path | None = None,
+        cwd: Path | str | None = None,
     ) -> None:
         self.screen = pyte.HistoryScreen(columns, rows, history=10_000)
         self._stream = pyte.ByteStream(self.screen)

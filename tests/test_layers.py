@@ -34,6 +34,7 @@ LAYERS = [
         "segment",
         "states",
         "thinktag",
+        "threads",
         "tokens",
         "untrusted",
     },

@@ -22,6 +22,7 @@ from llmterm.keys import Key
 from llmterm.messages import Attachment
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import SessionStore, StoredSession
+from llmterm.threads import in_thread
 
 if TYPE_CHECKING:
     from llmterm.chat.app import Chat, Outside
@@ -248,7 +249,9 @@ def _outside(launch: Launch, look: Look, terminal: Terminal, signals: Signals, v
     async def examine() -> list[str]:
         from llmterm.assembly import doctor
 
-        return doctor.lines(await doctor.examine(launch.settings, environ, ask_terminal=False))
+        # On a loop of its own: it looks at everything, and nothing of that is to hold up a key.
+        looked = doctor.examine(launch.settings, environ, ask_terminal=False)
+        return doctor.lines(await in_thread(asyncio.run, looked))
 
     return Outside(
         edit=edit,

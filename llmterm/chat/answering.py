@@ -61,7 +61,7 @@ class Answering:
         pausing: Pausing,
         notifier: Notifier,
         edit: Callable[[str], Awaitable[str]],
-        guide: Callable[[str], str],
+        guide: Callable[[str], Awaitable[str]],
     ) -> None:
         """`chords` is where a global key source, if there is one, puts what it hears while a prompt is up that does not
         hear it itself.
@@ -210,7 +210,7 @@ class Answering:
             case Send(text) if Commands.is_command(text):
                 await self._act(turn, reader, log, text)
             case Send(text):
-                self._guided(turn, log, text)
+                await self._guided(turn, log, text)
             case Stop(unsent):
                 self._stage.ahead.put(unsent)
                 await turn.cancel()
@@ -290,7 +290,7 @@ class Answering:
                 self._go_on(turn, log)
             case Send(text):
                 await self._cut(turn, reader, log)
-                self._guided(turn, log, text)
+                await self._guided(turn, log, text)
             case Stop(unsent):
                 self._stage.ahead.put(unsent)
                 await turn.cancel()
@@ -335,8 +335,8 @@ class Answering:
         here = (turn.provider.name, turn.request.model)
         return next((each for each in self._choices.fallback if self._registry.resolve(each) != here), "")
 
-    def _guided(self, turn: Turn, log: AnswerRecord, text: str) -> None:
-        if not self._resume(turn, log, self._guide(text)):
+    async def _guided(self, turn: Turn, log: AnswerRecord, text: str) -> None:
+        if not self._resume(turn, log, await self._guide(text)):
             self._stage.ahead.put(text)
 
     def _resume(self, turn: Turn, log: AnswerRecord, guidance: str) -> bool:

@@ -41,6 +41,7 @@ from llmterm.providers.attaching import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.render.sanitize import is_plain
 from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
+from llmterm.threads import in_thread
 from llmterm.turn import Turn, TurnState
 
 # Between two steps of getting ready: time enough for the keys that are being typed.
@@ -201,7 +202,7 @@ class Chat:
             if text.startswith("/") and "\n" not in text:
                 found = await self._commands.complete(text)
             else:
-                found = suggestions(text, self._outside.folder)
+                found = await in_thread(suggestions, text, self._outside.folder)
             return [each for each in found if is_plain(each.text)]
         except LlmtermError as error:
             return [Suggestion("", 0, str(error))]  # nothing to put in, but it is seen why

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from llmterm.chat.mentions import expand, paths
 from llmterm.errors import UsageError
 from llmterm.files import TextFile, read
 from llmterm.messages import Attachment, Message
+from llmterm.threads import in_thread
 
 _NONE = "none"
 
@@ -69,7 +69,7 @@ class Attaching:
         `ask` tells whether the message was taken. Where it was not, or that or anything else fails, what waited goes on
         waiting. Raises UsageError for a file that cannot be attached.
         """
-        text, attached, said = await asyncio.to_thread(expand, text, self._folder)  # a disk may be slow, or far away
+        text, attached, said = await in_thread(expand, text, self._folder)
         blocks = [each.block() for each in self._waiting if isinstance(each, TextFile)]
         waiting = [each for each in self._waiting if isinstance(each, Attachment)]
         message = Message(
@@ -90,10 +90,10 @@ class Attaching:
             if not taken:
                 self._waiting, self._again = [*sent, *self._waiting], again
 
-    def guidance(self, text: str) -> str:
+    async def guidance(self, text: str) -> str:
         """Return a word of guidance with the text files that it mentions; one that cannot be read stays its name."""
         try:
-            whole, attached, said = expand(text, self._folder)
+            whole, attached, said = await in_thread(expand, text, self._folder)
         except UsageError as error:
             self._say(str(error))
             return text
@@ -112,7 +112,7 @@ class Attaching:
             self._waiting.clear()
             self._again.clear()
         elif name:
-            found = await asyncio.to_thread(read, self._folder, name)
+            found = await in_thread(read, self._folder, name)
             self._waiting.append(found)
             if isinstance(found, TextFile) and found.note:
                 self._say(f"{name}: {found.note}")
@@ -132,4 +132,5 @@ class Attaching:
         self._say(f"with the next message: {', '.join(self.names)}")
 
     async def _paths(self, typed: str) -> Sequence[Choice]:
-        return [*paths(typed, self._folder), *([(_NONE, "nothing")] if _NONE.startswith(typed) else [])]
+        found = await in_thread(paths, typed, self._folder)
+        return [*found, *([(_NONE, "nothing")] if _NONE.startswith(typed) else [])]

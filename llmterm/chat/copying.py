@@ -14,7 +14,8 @@ from llmterm.chat.session import ChatSession
 from llmterm.errors import UsageError
 from llmterm.files import write
 from llmterm.openblock import code_blocks
-from llmterm.sessions import export, markdown
+from llmterm.sessions import StoredSession, export, markdown
+from llmterm.threads import in_thread
 
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 _NAME_LENGTH = 60
@@ -96,19 +97,19 @@ class Copying:
 
     async def _save(self, given: str) -> None:
         what = _CODE.search(given)
-        path = self._file(given[: what.start()] if what else given)
+        path = await in_thread(self._file, given[: what.start()] if what else given)
         text = self._part(what[1] if what else "")
         await self._write(path, text if text.endswith("\n") else f"{text}\n")
 
     async def _export(self, name: str) -> None:
         stored = self._session.stored()
         title = _NOT_IN_NAMES.sub("-", stored.title).strip("-.")[:_NAME_LENGTH]
-        path = self._file(name or f"{title or stored.id or 'session'}.md")
+        path = await in_thread(self._file, name or f"{title or stored.id or 'session'}.md")
         match path.suffix.lower():
             case ".json":
-                text = json.dumps(export(stored), indent=2, ensure_ascii=False) + "\n"
+                text = await in_thread(_as_json, stored)
             case ".md" | ".markdown" | "":
-                text = markdown(stored)
+                text = await in_thread(markdown, stored)
             case suffix:
                 raise UsageError(f"a session cannot be written as {suffix}", hint="name the file .md or .json")
         await self._write(path, self._mask(text))
@@ -140,7 +141,7 @@ class Copying:
         ]
 
     async def _paths(self, typed: str) -> Sequence[Choice]:
-        return paths(typed, self._folder)
+        return await in_thread(paths, typed, self._folder)
 
     def _part(self, what: str) -> str:
         """Return the answer, or the code block of it that `what` means."""
@@ -172,15 +173,15 @@ class Copying:
 
     async def _write(self, path: Path, text: str) -> None:
         """Write the file, over one that is there only if the user says so. Raises UsageError."""
-        if _is_there(path) and not await self._confirm(f"{path} is there already: write over it?"):
+        if await in_thread(path.exists) and not await self._confirm(f"{path} is there already: write over it?"):
             self._say(f"{path} is as it was")
             return
         try:
-            write(path, text)
+            await in_thread(write, path, text)
         except (OSError, RuntimeError, ValueError) as error:
             raise UsageError(f"{path} cannot be written: {getattr(error, 'strerror', error)}") from None
         self._say(f"written to {path}")
 
 
-def _is_there(path: Path) -> bool:
-    return path.exists()
+def _as_json(session: StoredSession) -> str:
+    return json.dumps(export(session), indent=2, ensure_ascii=False) + "\n"

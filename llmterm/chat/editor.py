@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from llmterm.errors import UsageError
+from llmterm.threads import in_thread
 
 # What a program has to give the terminal back when this one is ended.
 _ENDING_SECONDS = 1.0
@@ -55,12 +56,12 @@ async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None
     """
     words = command(environ, ("VISUAL", "EDITOR"), _FALLBACKS, "editor")
     try:
-        folder = tempfile.mkdtemp(prefix="llmterm-")  # nobody else can enter it
+        folder = await in_thread(tempfile.mkdtemp, prefix="llmterm-")  # nobody else can enter it
     except OSError as error:
         raise UsageError(f"there is no room for the editor's file: {error.strerror}", hint="set TMPDIR") from None
     path = Path(folder) / "llmterm.md"
     try:
-        path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
+        await in_thread(path.write_text, text, encoding="utf-8", errors="surrogatepass", newline="")
         give()
         try:
             code = await run([*words, str(path)])
@@ -68,11 +69,11 @@ async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None
             retake()
         if code:
             raise UsageError(f"{words[0]} ended with exit code {code}", hint="the text is as it was")
-        edited = path.read_bytes().decode("utf-8", "surrogatepass")
+        edited = (await in_thread(path.read_bytes)).decode("utf-8", "surrogatepass")
         # Editors end a file with a newline, asked or not.
         return edited if text.endswith("\n") else edited.removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"{words[0]} cannot be used: {why}", hint="set EDITOR; the text is as it was") from None
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        await in_thread(shutil.rmtree, folder, ignore_errors=True)

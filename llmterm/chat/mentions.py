@@ -6,8 +6,11 @@ the text it is. `@` never takes a hidden file: text pasted from elsewhere must n
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop
+from itertools import islice
 from pathlib import Path
 
 from llmterm.chat.commands import Choice, Suggestion
@@ -70,30 +73,39 @@ def _quoted(path: str) -> str:
 
 
 def paths(typed: str, folder: Path) -> Sequence[Choice]:
-    """Return the paths that `typed` may become, folders with a slash behind them."""
+    """Return the first paths that `typed` may become, folders with a slash behind them.
+
+    However many files there are, of most of them nothing is looked at but the name.
+    """
     parent, slash, name = typed.rpartition("/")
+    where = parent + slash
     try:
-        entries = sorted((folder / Path(parent + slash).expanduser()).iterdir())
+        with os.scandir(folder / Path(where).expanduser()) as entries:
+            # A file that is not asked for by the dot of its name is hidden.
+            named = {
+                each.name: each for each in entries if each.name.startswith(name) and (name or each.name[0] != ".")
+            }
     except (OSError, RuntimeError, ValueError):
         return []
-    wanted = [
-        each
-        for each in entries
-        # A name with a line break in it would end the line; and none is to hide what it is.
-        if each.name.startswith(name) and is_plain(each.name) and (name or not each.name.startswith("."))
-    ]
-    return [_choice(each, parent + slash) for each in wanted[:_COMPLETIONS]]
+    # A name with a line break in it would end the line; and none is to hide what it is.
+    plain = filter(is_plain, _ascending(list(named)))
+    return [_choice(named[each], where) for each in islice(plain, _COMPLETIONS)]
 
 
-def _choice(path: Path, before: str) -> Choice:
+def _ascending(names: list[str]) -> Iterator[str]:
+    """Yield the names in their order; of many only the first are wanted, and to sort all of them takes longer."""
+    heapify(names)
+    while names:
+        yield heappop(names)
+
+
+def _choice(entry: os.DirEntry[str], before: str) -> Choice:
     try:
-        return (f"{before}{path.name}/", "folder") if path.is_dir() else (before + path.name, _size(path))
+        if entry.is_dir():
+            return f"{before}{entry.name}/", "folder"
+        return before + entry.name, f"{entry.stat().st_size:,} bytes"
     except OSError:
-        return before + path.name, ""
-
-
-def _size(path: Path) -> str:
-    return f"{path.stat().st_size:,} bytes"
+        return before + entry.name, ""
 
 
 def _bytes(found: TextFile | Attachment) -> int:

@@ -1,0 +1,111 @@
+"""The event loop waits for nothing: no disk, no name, no reader. Counted, not timed (`tests/watched.py`)."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from llmterm.chat.mentions import paths
+from llmterm.threads import in_thread
+from tests.chatting import opened
+from tests.wire import Exchange
+
+_STILL = ("sessions/", "chat/history.py", "providers/weights.py")
+WATCHED = [sys.executable, "-m", "tests.watched"]
+
+
+def test_nothing_that_is_typed_has_the_loop_wait(tmp_path: Path) -> None:
+    """Completing, asking with files, guiding with one, taking out and editing: all that touches a disk."""
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "notes.txt").write_text("remember\n", "utf-8")
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nprintf ' edited' >> \"$1\"\n", "utf-8")
+    editor.chmod(0o755)
+
+    async def script(exchange: Exchange) -> None:
+        if "messages" not in exchange.body:
+            await exchange.refuse(404, {})  # the doctor asks which models there are
+            return
+        await exchange.start()
+        await exchange.text("one ")
+        if exchange.question.endswith("again"):
+            await exchange.hung_up()
+        else:
+            await exchange.text("two.")
+            await exchange.end()
+
+    found = tmp_path / "waits"
+    with opened(
+        tmp_path, script, "--pause-mode", "hold", program=[*WATCHED, str(found)], cwd=work, EDITOR=str(editor)
+    ) as chat:
+        at_prompt = r"(?m)^>[^\n]*\nopenai/[^\n]*\Z"
+        chat.program.send("what is @no\t")
+        chat.program.wait_for("@notes.txt")
+        chat.program.send("\r")
+        chat.program.wait_for(r"one two\.")
+        for command in (
+            "/attach no\t",
+            "/save out.md",
+            "/export all.json",
+            "/copy",
+            "/sessions",
+            "/info",
+            "/search one",
+            "/doctor",
+        ):
+            chat.program.wait_for(at_prompt)
+            chat.program.send(f"{command}\r")
+        chat.program.wait_for(at_prompt)
+        chat.ask("again")
+        chat.program.wait_for("SPACE pause")
+        chat.program.wait_for(r"again\n(?s:.*)one")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send("in the words of @notes.txt\r")
+        chat.program.wait_for("two")
+        chat.program.wait_for(at_prompt)
+        chat.program.send("\x04")
+        chat.program.wait_for_end()
+
+    assert _waits(found) == []
+
+
+def _waits(found: Path) -> list[str]:
+    """Return what was waited for, but for what is still on the loop by design: the store and the history."""
+    waits = found.read_text("utf-8").splitlines()
+    return [each for each in waits if not each.partition(" in ")[2].startswith(_STILL)]
+
+
+def test_a_program_ends_while_a_disk_does_not_answer() -> None:
+    """Who is cancelled does not wait for the thread, and neither does the end of the loop."""
+    answers = threading.Event()
+
+    async def leave() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await in_thread(answers.wait)
+
+    asyncio.run(leave())
+
+    assert not answers.is_set()
+    answers.set()
+
+
+async def test_what_a_thread_raises_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(divmod, 1, 0)
+
+
+def test_completion_offers_the_first_of_many_files(tmp_path: Path) -> None:
+    """In their order, whatever that of the disk is."""
+    for number in reversed(range(300)):
+        (tmp_path / f"file {number:03}").touch()
+    found = paths("fi", tmp_path)
+
+    assert [name for name, _ in found] == [f"file {number:03}" for number in range(100)]
