@@ -16,6 +16,7 @@ LlmtermError
 │   ├── ConnectError           nothing answers at that address
 │   ├── CircuitOpenError       not asked: it has failed too often just now
 │   ├── NetworkError           the connection broke in the middle of an answer
+│   │   └── StaleConnectionError   a kept connection had been closed: the request never reached anybody
 │   ├── StreamTimeoutError     a time of `StreamLimits` ran out; `timer` says which
 │   ├── ProtocolError          the answer is not what this wire should say
 │   ├── LimitError             a limit of `StreamLimits` was reached
@@ -125,6 +126,10 @@ class CircuitOpenError(ProviderError):
 
 
 class NetworkError(ProviderError):
+    pass
+
+
+class StaleConnectionError(NetworkError):
     pass
 
 

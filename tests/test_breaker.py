@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import traceback
 from contextlib import suppress
 
 import pytest
-from purgatory.domain.model import OpenedState
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmterm.errors import (
     AuthError,
@@ -21,6 +20,7 @@ from llmterm.errors import (
     ProtocolError,
     RateLimitError,
     ServerError,
+    StaleConnectionError,
     StreamTimeoutError,
 )
 from llmterm.transport.breaker import Breaker
@@ -31,7 +31,7 @@ AT_ONCE = -1.0
 
 
 def ask(breaker: Breaker, error: BaseException | None = None) -> None:
-    """Make one request that ends in this way."""
+    """Make one request that ends in this way. Raises CircuitOpenError where it is not let through."""
     with suppress(*[type(error)] if error else []), breaker.guard("acme"):
         if error:
             raise error
@@ -82,6 +82,7 @@ def test_success_starts_the_count_anew() -> None:
         ModelNotFoundError("x", status=404),
         RateLimitError("x", status=429),
         ProtocolError("x"),
+        StaleConnectionError("x"),
         ConfigError("x"),
         asyncio.CancelledError(),
     ],
@@ -145,14 +146,27 @@ def test_request_from_before_it_opened_changes_nothing() -> None:
     assert breaker.is_open
 
 
-def test_refusals_do_not_pile_up() -> None:
-    """purgatory raises one and the same object for as long as it is open; no frame stays alive with it."""
-    breaker = opened()
+@given(st.lists(st.sampled_from(["fault", "success", "neutral", "stale", "a second"]), max_size=60), st.integers(1, 4))
+def test_it_is_open_for_its_time_after_enough_failures_in_a_row(events: list[str], threshold: int) -> None:
+    """Whatever happens, and in whichever order: nothing else opens it, and only its time lets a request through."""
+    now = 0.0
+    breaker = Breaker(threshold, ttl=3.0, clock=lambda: now)
+    errors = {"fault": FAULT, "neutral": AuthError("x"), "stale": StaleConnectionError("x"), "success": None}
+    row, until = 0, 0.0  # failures, and the time before which nobody is let through
 
-    for _ in range(3):
-        with pytest.raises(CircuitOpenError) as caught:
-            breaker.check("acme")
-
-    assert "purgatory" not in "".join(traceback.format_exception(caught.value))
-    gc.collect()
-    assert {each.__traceback__ for each in gc.get_objects() if isinstance(each, OpenedState)} == {None}
+    for event in events:
+        if event == "a second":
+            now += 1.0
+            continue
+        if now < until:
+            with pytest.raises(CircuitOpenError) as caught:
+                ask(breaker, errors[event])
+            assert caught.value.retry_after == until - now
+            continue
+        ask(breaker, errors[event])
+        if event in ("fault", "success"):
+            row = row + 1 if event == "fault" else 0
+        if row >= threshold:
+            # Half open after its time: one more failure is enough.
+            row, until = threshold - 1, now + 3.0
+        assert breaker.is_open is (now < until)

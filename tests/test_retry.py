@@ -7,7 +7,6 @@ import math
 from collections.abc import Awaitable, Callable
 
 import pytest
-import stamina
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +24,7 @@ from llmterm.errors import (
     RateLimitError,
     RequestRefusedError,
     ServerError,
+    StaleConnectionError,
     StreamTimeoutError,
 )
 from llmterm.transport.retry import RetryPolicy, retriable
@@ -261,20 +261,50 @@ async def test_one_attempt_is_no_retry() -> None:
     assert progress.waits == []
 
 
-@pytest.mark.parametrize("active", [True, False])
 @instant
-async def test_switches_of_the_library_do_not_matter(active: bool) -> None:
-    """Neither its test mode nor its main switch, both of the whole process, change how often is tried."""
+async def test_stale_connection_is_a_try_without_a_wait() -> None:
+    """What was sent for nothing is sent again at once, as one of the tries that there are."""
     progress = RecordingProgress()
-    try:
-        with stamina.set_testing(True, attempts=1):
-            stamina.set_active(active)
 
-            assert await POLICY.run(failing(LIMITED, LIMITED), progress) == "answer"
-            assert (stamina.is_testing(), stamina.is_active()) == (True, active)
-    finally:
-        stamina.set_active(True)
-    assert progress.retries == 2
+    with pytest.raises(StaleConnectionError):
+        await POLICY.run(failing(*[StaleConnectionError("x")] * 3), progress)
+
+    assert (progress.waits, progress.retries) == ([], 2)
+
+
+FAILURES = [LIMITED, NetworkError("x"), StaleConnectionError("x"), ServerError("x", retry_after=3600), AuthError("x")]
+
+
+@given(st.lists(st.sampled_from(FAILURES), max_size=8), st.integers(1, 5))
+def test_it_is_tried_until_it_succeeds_may_not_pass_or_the_tries_are_over(
+    errors: list[ProviderError], attempts: int
+) -> None:
+    """Every request is counted, the failure raised is the last one, and only after a stale connection is no wait."""
+    lasting = [number for number, error in enumerate(errors, 1) if error in FAILURES[3:]]
+    tries = min(attempts, len(errors) + 1, *lasting)
+    progress = RecordingProgress()
+    asked = 0
+    attempt = failing(*errors)
+
+    async def counted() -> str:
+        nonlocal asked
+        asked += 1
+        return await attempt()
+
+    @instant
+    async def run() -> None:
+        policy = RetryPolicy(attempts, jitter=longest)
+        if tries > len(errors):
+            assert await policy.run(counted, progress) == "answer"
+            return
+        with pytest.raises(ProviderError) as caught:
+            await policy.run(counted, progress)
+        assert caught.value is errors[tries - 1]
+
+    run()
+
+    assert (asked, progress.retries) == (tries, tries - 1)
+    assert len(progress.waits) == sum(not isinstance(each, StaleConnectionError) for each in errors[: tries - 1])
 
 
 @instant
@@ -282,8 +312,6 @@ async def test_nothing_is_logged_or_printed(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A retry is told through `Progress` and nowhere else."""
-    stamina.instrumentation.set_on_retry_hooks(None)
-
     await POLICY.run(failing(LIMITED), RecordingProgress())
 
     assert (caplog.records, capfd.readouterr()) == ([], ("", ""))

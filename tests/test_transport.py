@@ -27,6 +27,7 @@ from llmterm.errors import (
     RateLimitError,
     RequestRefusedError,
     ServerError,
+    StaleConnectionError,
     StreamTimeoutError,
 )
 from llmterm.framing import Frame
@@ -450,21 +451,94 @@ async def test_cancel_while_the_end_is_awaited_leaves_no_connection(transport: T
         assert transport.connections == 0
 
 
-async def test_kept_connection_that_the_server_has_closed_is_no_failure(transport: Transport) -> None:
-    """A server may close an idle connection at any moment; the next call then takes a new one."""
+# A connection that was kept
 
-    async def script(exchange: Exchange) -> None:
-        await say("a")(exchange)
-        if len(server.exchanges) == 1:
-            # The second request is taken, and the connection ends without a byte of an answer.
-            await Exchange(exchange._reader, exchange._writer).read_request()
-            exchange.drop()
 
+class Closing:
+    """A script that answers, and ends the first connection at the second request on it, after `said`."""
+
+    def __init__(self, said: bytes = b"", content_type: str = "text/event-stream") -> None:
+        self.requests = 0
+        self._said = said
+        self._type = content_type
+        self._first: Exchange | None = None
+
+    async def __call__(self, exchange: Exchange) -> None:
+        self.requests += 1
+        if self._first is not None and exchange._writer is self._first._writer:
+            if self._said:
+                await exchange.send(self._said)
+            exchange._writer.close()
+            return
+        self._first = self._first or exchange
+        await exchange.start(content_type=self._type)
+        await exchange.raw(b"{}")
+        await exchange.close()
+
+
+async def asked_and_read(transport: Transport, call: Call) -> None:
+    stream = await transport.open(call, StreamLimits())
+    await read_all(stream)
+    await stream.aclose()
+
+
+async def test_stream_on_a_connection_that_was_closed_says_so_and_is_sent_once() -> None:
+    """Whether it is sent again is for whoever counts the tries."""
+    script, transport = Closing(), Transport()
+    with WireServer(script) as server:
+        await asked_and_read(transport, call(server.base_url))
+
+        with pytest.raises(StaleConnectionError):
+            await asked_and_read(transport, call(server.base_url))
+
+        assert script.requests == 2
+        await asked_and_read(transport, call(server.base_url))
+        await transport.aclose()
+
+
+async def test_plain_request_on_a_connection_that_was_closed_is_sent_again(transport: Transport) -> None:
+    """Once, and on another connection; nobody else would."""
+    script = Closing(content_type="application/json")
     with WireServer(script) as server:
         for _ in range(2):
-            stream = await open_stream(transport, server)
-            assert len(await read_all(stream)) == 4
-            await stream.aclose()
+            assert await transport.fetch(call(server.base_url), StreamLimits()) == {}
+
+        assert script.requests == 3
+
+
+@pytest.mark.parametrize("said", [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"])
+async def test_plain_request_that_was_answered_is_not_sent_again(transport: Transport, said: bytes) -> None:
+    """However the answer looks: something has heard it."""
+    script = Closing(said, content_type="application/json")
+    with WireServer(script) as server:
+        await transport.fetch(call(server.base_url), StreamLimits())
+
+        with pytest.raises(NetworkError) as caught:
+            await transport.fetch(call(server.base_url), StreamLimits())
+
+        assert not isinstance(caught.value, StaleConnectionError)
+        assert script.requests == 2
+
+
+async def test_plain_request_on_a_new_connection_is_sent_once(transport: Transport) -> None:
+    """Also where another connection is open: that one has nothing to do with it."""
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.path.endswith("stream"):
+            await exchange.start()
+            await exchange.text("a")
+            await exchange.hung_up()
+        exchange.drop()
+
+    with WireServer(script) as server:
+        stream = await transport.open(call(f"{server.base_url}/stream"), StreamLimits())
+        assert await stream.read()
+
+        with pytest.raises(NetworkError):
+            await transport.fetch(call(server.base_url), StreamLimits())
+
+        assert len(server.exchanges) == 2
+        await stream.aclose()
 
 
 # What is attached
@@ -489,20 +563,12 @@ async def test_large_attachment_arrives_whole(transport: Transport) -> None:
 
 async def test_attachment_is_sent_again_on_a_new_connection(transport: Transport) -> None:
     """All of it, however much had been sent on the one that was closed."""
-
-    async def script(exchange: Exchange) -> None:
-        await say("a")(exchange)
-        if len(server.exchanges) == 1:
-            await Exchange(exchange._reader, exchange._writer).read_request()
-            exchange.drop()
-
+    script = Closing(content_type="application/json")
     with WireServer(script) as server:
         for _ in range(2):
-            stream = await transport.open(attaching(server.base_url), StreamLimits())
-            assert len(await read_all(stream)) == 4
-            await stream.aclose()
+            await transport.fetch(attaching(server.base_url), StreamLimits())
 
-        first, second = server.exchanges
+        first, _closed, second = server.exchanges
         assert first.body == second.body
 
 

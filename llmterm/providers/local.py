@@ -38,7 +38,7 @@ from llmterm.providers.stream import WireStream
 from llmterm.providers.timings import ASKED, timings
 from llmterm.providers.weights import default_threads, default_weights, find_model, pulled
 from llmterm.providers.wire import Wire
-from llmterm.transport import Call, FrameStream, Transport
+from llmterm.transport import Call, FrameStream, Transport, again_if_stale
 
 # The path of a unix socket has room for 108 bytes on Linux and 104 elsewhere (sockaddr_un).
 _MAX_SOCKET_PATH = 100
@@ -238,7 +238,7 @@ class LocalProvider:
     async def _begin(
         self, engine: _Engine, call: Call, wire: Wire, holding: Holding, limits: StreamLimits
     ) -> _EngineStream:
-        opening = asyncio.ensure_future(engine.transport.open(call, limits))
+        opening = asyncio.ensure_future(again_if_stale(lambda: engine.transport.open(call, limits)))
 
         def leave() -> None:
             holding.leaving = asyncio.create_task(_left(opening, holding), name="llmterm-leave")

@@ -12,6 +12,7 @@ from llmterm.transport.limits import RateLimits
 from llmterm.transport.proxies import Proxies
 from llmterm.transport.quota import codes, used_up
 from llmterm.transport.retry import RetryPolicy
+from llmterm.transport.reuse import again_if_stale
 
 __all__ = [
     "QUOTA_HINT",
@@ -25,6 +26,7 @@ __all__ = [
     "RateLimits",
     "RetryPolicy",
     "Transport",
+    "again_if_stale",
     "codes",
     "error_words",
     "redact",

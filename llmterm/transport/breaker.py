@@ -1,21 +1,24 @@
 """The circuit breaker of an endpoint: what fails again and again is left alone for a while, and then tried once more.
 
-purgatory keeps the states: closed, open, half open. Its context manager takes every end for a failure or a success;
-here a cancellation or a refused request is neither, so its domain model is driven directly. Only failures that are
-the provider's own count. The time is the wall clock's, as purgatory has it.
+Closed, open, and half open when its time has run (https://martinfowler.com/bliki/CircuitBreaker.html). Only failures
+that are the provider's own count; a cancellation or a refused request is neither a failure nor a success. So is the end
+of a request that was on its way when the circuit opened.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-from llmterm.errors import CircuitOpenError, ConnectError, NetworkError, ProviderError, ServerError, StreamTimeoutError
-
-if TYPE_CHECKING:
-    from purgatory.domain.model import Context
+from llmterm.errors import (
+    CircuitOpenError,
+    ConnectError,
+    NetworkError,
+    ServerError,
+    StaleConnectionError,
+    StreamTimeoutError,
+)
 
 _FAULTS = (ServerError, ConnectError, NetworkError, StreamTimeoutError)
 
@@ -23,32 +26,26 @@ _FAULTS = (ServerError, ConnectError, NetworkError, StreamTimeoutError)
 class Breaker:
     """Opens after `threshold` failures in a row, and is half open after `ttl` seconds: one more failure opens it."""
 
-    def __init__(self, threshold: int = 5, ttl: float = 30.0) -> None:
+    def __init__(self, threshold: int = 5, ttl: float = 30.0, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._threshold = threshold
         self._ttl = ttl
-        # Made at the first failure: a session without one is spared the import.
-        self._circuit: Context | None = None
+        self._clock = clock
+        self._failures = 0  # in a row
+        self._opened: float | None = None  # when, until a request has passed the time after it
 
     @property
     def is_open(self) -> bool:
-        return self._circuit is not None and self._circuit.state == "opened"
+        """Whether it has opened, and nobody has been let through since."""
+        return self._opened is not None
 
     def check(self, provider: str) -> None:
         """Raise `CircuitOpenError` if `provider` is not to be asked now."""
-        if self._circuit is None:
+        if self._opened is None:
             return
-        from purgatory.domain.model import OpenedState
-
-        try:
-            self._circuit.handle_new_request()
-        except OpenedState as opened:
-            # The same object is raised each time: it would collect the frames of all who were refused.
-            opened.__traceback__ = None
-            left = max(0.0, opened.opened_at + self._ttl - time.time())
-        else:
+        left = self._opened + self._ttl - self._clock()
+        if left <= 0:
+            self._opened, self._failures = None, self._threshold - 1  # half open
             return
-        finally:
-            self._circuit.messages.clear()  # news for listeners, of which there are none
         raise CircuitOpenError(
             f"{provider}: not asked, it has failed too often just now",
             hint=f"it will be tried again in {left:.0f} s",
@@ -62,19 +59,17 @@ class Breaker:
         self.check(provider)
         try:
             yield
-        except ProviderError as error:
-            if isinstance(error, _FAULTS):
-                self._fail(error)
+        except _FAULTS as error:
+            if not isinstance(error, StaleConnectionError):
+                self._note(self._failures + 1)
             raise
         else:
-            if self._circuit is not None:
-                self._circuit.handle_end_request()
-                self._circuit.messages.clear()
+            self._note(0)
 
-    def _fail(self, error: ProviderError) -> None:
-        if self._circuit is None:
-            from purgatory.domain.model import Context
-
-            self._circuit = Context("", self._threshold, self._ttl)
-        self._circuit.handle_exception(error)
-        self._circuit.messages.clear()
+    def _note(self, failures: int) -> None:
+        """Take the failures in a row for so many; what ends while the circuit is open changes nothing."""
+        if self._opened is not None:
+            return
+        self._failures = failures
+        if failures >= self._threshold:
+            self._opened = self._clock()

@@ -28,6 +28,7 @@ from llmterm.transport.call import Call
 from llmterm.transport.excerpt import beginning, explanation
 from llmterm.transport.failures import no_token, refusal, request_id, silence, too_silent, too_slow, translated
 from llmterm.transport.proxies import Proxies
+from llmterm.transport.reuse import again_if_stale, sent
 from llmterm.transport.routes import Routes
 from llmterm.untrusted import parsed
 
@@ -212,7 +213,7 @@ class Transport:
         self._client: httpx2.AsyncClient | None = None
 
     async def open(self, call: Call, limits: StreamLimits) -> FrameStream:
-        """Send `call` and return its frames once the server has accepted it. Raises our errors only."""
+        """Send `call` once and return its frames when the server has accepted it. Raises our errors only."""
         began = asyncio.get_running_loop().time()
         call = self.routed(call)
         response = await self._accepted(call, limits, began)
@@ -222,7 +223,7 @@ class Transport:
         """Send `call` and return the JSON it is answered with. Raises our errors only."""
         began = asyncio.get_running_loop().time()
         call = self.routed(call)
-        response = await self._accepted(call, limits, began)
+        response = await again_if_stale(lambda: self._accepted(call, limits, began))
         try:
             with translated(call, limits):
                 async with asyncio.timeout_at(_after(began, limits.stream_timeout)):
@@ -296,14 +297,7 @@ class Transport:
                 pool=limits.connect_timeout,
             ),
         )
-        kept = self.connections > 0
-        try:
-            response = await client.send(request, stream=True)
-        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
-            # A kept connection may have been closed by the server just now, without a byte of an answer: ask again.
-            if not kept:
-                raise
-            response = await client.send(request, stream=True)
+        response = await sent(client, request, call)
         log.event(
             "response",
             provider=call.who,

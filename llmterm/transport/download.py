@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,13 +20,21 @@ import httpx2
 
 from llmterm import __version__
 from llmterm.address import secret_parts, shown
-from llmterm.errors import ConfigError, NetworkError, ProtocolError, ProviderError, StreamTimeoutError, UsageError
+from llmterm.errors import (
+    ConfigError,
+    NetworkError,
+    ProtocolError,
+    ProviderError,
+    StreamTimeoutError,
+    UsageError,
+)
 from llmterm.messages import StreamLimits
 from llmterm.transport.call import Call
 from llmterm.transport.client import Transport
 from llmterm.transport.excerpt import explanation
 from llmterm.transport.failures import refusal, translated
 from llmterm.transport.part import Origin, Part
+from llmterm.transport.reuse import again_if_stale, sent
 
 Report: TypeAlias = Callable[[int, int | None], None]
 
@@ -214,7 +223,7 @@ class _Fetch:
         for _ in range(_MAX_REDIRECTS + 1):
             self._check(request)
             with translated(self._hop(request), limits):
-                response = await self._send(request)
+                response = await again_if_stale(partial(sent, self._transport.client(), request, self._hop(request)))
                 request = response.next_request
                 if request is None:
                     return response
@@ -230,16 +239,6 @@ class _Fetch:
         url = request.url
         if url.scheme not in ("http", "https") or not url.host or not 0 <= (url.port or 0) < 65536:
             raise ConfigError(f"{_WHO}: {shown(str(url))} is no address of a file", hint="give an https:// URL")
-
-    async def _send(self, request: httpx2.Request) -> httpx2.Response:
-        client, kept = self._transport.client(), self._transport.connections > 0
-        try:
-            return await client.send(request, stream=True, follow_redirects=False)
-        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
-            # A kept connection may have been closed by the server just now, without a byte of an answer: ask again.
-            if not kept:
-                raise
-            return await client.send(request, stream=True, follow_redirects=False)
 
     def _hop(self, request: httpx2.Request) -> Call:
         """Return the call that a request is, for the words of its errors."""

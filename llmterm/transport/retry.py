@@ -1,16 +1,17 @@
 """Retries before the first token: which failures pass by themselves, how long to wait, and the wait.
 
-stamina counts the tries and lets through what another one would not mend. The waiting is done here, through
-`Progress`: it is seen, can be ended early, and ends at once when its task is cancelled. What has begun to answer is
-never asked again: that would lose or repeat text, and is the business of whoever pauses and resumes.
+Every request that goes out is a try, also the one after a kept connection that had been closed: only the wait is spared
+there. A wait goes through `Progress`: it is seen, can be ended early, and ends at once when its task is cancelled. What
+has begun to answer is never asked again: that would lose or repeat text, and is the business of whoever pauses and
+resumes.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from llmterm import log
 from llmterm.errors import (
@@ -20,12 +21,10 @@ from llmterm.errors import (
     QuotaError,
     RateLimitError,
     ServerError,
+    StaleConnectionError,
     StreamTimeoutError,
 )
 from llmterm.progress import Progress
-
-if TYPE_CHECKING:
-    import stamina
 
 T = TypeVar("T")
 
@@ -62,7 +61,10 @@ class RetryPolicy:
 
         What the provider asks for is honoured, unless it is longer than `max_wait`. Otherwise the wait is anything up
         to a bound that doubles: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/, full jitter.
+        Behind a stale connection there may be nothing wrong at all.
         """
+        if isinstance(error, StaleConnectionError):
+            return 0.0
         asked = error.retry_after or 0.0
         if asked > self.max_wait:
             return None
@@ -78,44 +80,23 @@ class RetryPolicy:
         again: Callable[[ProviderError], bool] = retriable,
     ) -> T:
         """Return what `attempt` returns, trying once more after each failure for which `again` holds."""
-        number, wait, why = 0, 0.0, ""
-
-        def judge(error: Exception) -> bool | float:
-            nonlocal wait, why
-            if not isinstance(error, ProviderError) or not again(error):
-                return False
-            seconds = self.wait_for(error, number)
-            if seconds is None:
-                error.hint = f"try again in {_duration(error.retry_after or 0.0)}, or use another provider"
-                return False
-            wait, why = seconds, _words(error)
-            return 0.0  # no sleep of stamina's
-
-        tries = self._tries(judge)
+        number = 1
         while True:
-            # The library gives the next try, or raises what the last one raised.
-            each = await anext(tries)
-            if number:
-                log.event("retry", number=number, wait_seconds=round(wait, 2), why=why)
-                await progress.wait(wait, f"{why}, try {number + 1} of {self.attempts}")
-                progress.retries += 1
-            number += 1
-            with each:
-                return await attempt()
-
-    def _tries(self, judge: Callable[[Exception], bool | float]) -> AsyncIterator[stamina.Attempt]:
-        import stamina  # not with the program: it takes 25 ms, and is needed with the first request only
-
-        # Its hooks log or print each retry, and any text beside the status line would tear the screen.
-        stamina.instrumentation.set_on_retry_hooks(())
-        # Its switches are for whole programs under test; they are read when the iteration begins, and only then.
-        active = stamina.is_active()
-        with stamina.set_testing(False):
-            stamina.set_active(True)
             try:
-                return aiter(stamina.retry_context(on=judge, attempts=self.attempts, timeout=None))
-            finally:
-                stamina.set_active(active)
+                return await attempt()
+            except ProviderError as error:
+                if not again(error):
+                    raise
+                wait, why = self.wait_for(error, number), _words(error)
+                if wait is None:
+                    error.hint = f"try again in {_duration(error.retry_after or 0.0)}, or use another provider"
+                if wait is None or number >= self.attempts:
+                    raise
+            number += 1
+            log.event("retry", number=number - 1, wait_seconds=round(wait, 2), why=why)
+            if wait > 0:
+                await progress.wait(wait, f"{why}, try {number} of {self.attempts}")
+            progress.retries += 1
 
 
 def _words(error: ProviderError) -> str:

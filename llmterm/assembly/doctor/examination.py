@@ -15,7 +15,7 @@ from llmterm.assembly.doctor.terminal import terminal_checks
 from llmterm.assembly.secrets import known_secrets
 from llmterm.config import Settings
 
-_LIBRARIES = ("httpx2", "prompt_toolkit", "rich", "markdown-it-py", "typer", "pydantic", "google-genai", "stamina")
+_LIBRARIES = ("httpx2", "prompt_toolkit", "rich", "markdown-it-py", "typer", "google-genai")
 _EXTRAS = ("xllamacpp", "pynput", "keyring", "socksio")
 
 

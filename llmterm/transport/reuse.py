@@ -1,0 +1,59 @@
+"""Sends a request, and tells a connection that broke from one that was closed while it was kept.
+
+A server may close an idle connection at any moment, also in the one in which the next request goes out on it: that
+request was sent for nothing. Only the request's own connection can tell; what others are open says nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import httpx2
+
+from llmterm.errors import StaleConnectionError
+from llmterm.transport.call import Call
+
+T = TypeVar("T")
+
+_CONNECTED = (".connect_tcp.started", ".connect_unix_socket.started")
+
+
+class _Trace:
+    """What the HTTP library tells of one request (https://www.encode.io/httpcore/extensions/#trace)."""
+
+    def __init__(self) -> None:
+        self.reused = True
+        self.garbled = False
+
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if event.endswith(_CONNECTED):
+            self.reused = False
+        elif event == "http11.receive_response_headers.failed":
+            # The parser has found something to fail at; where there is nothing, nothing is the cause.
+            self.garbled = info["exception"].__cause__ is not None
+
+
+async def sent(client: httpx2.AsyncClient, request: httpx2.Request, call: Call) -> httpx2.Response:
+    """Send `request` once and return the response, whose body is still to be read; redirects are not followed.
+
+    Raises StaleConnectionError where the connection had served before, and ended before an answer; otherwise what
+    the client raises.
+    """
+    trace = request.extensions["trace"] = _Trace()
+    try:
+        return await client.send(request, stream=True, follow_redirects=False)
+    except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
+        if not trace.reused or (trace.garbled and isinstance(error, httpx2.RemoteProtocolError)):
+            raise
+    raise StaleConnectionError(
+        f"{call.who}: {call.way} had closed the connection that was kept to it", provider=call.who, model=call.model
+    )
+
+
+async def again_if_stale(send: Callable[[], Awaitable[T]]) -> T:
+    """Return what `send` does, of which the second time is the last; for requests whose tries nobody counts."""
+    try:
+        return await send()
+    except StaleConnectionError:
+        return await send()
