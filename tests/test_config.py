@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from llmterm.config import (
     BUILT_IN,
@@ -42,6 +42,7 @@ from llmterm.config import (
     secrets,
     store_secret,
 )
+from llmterm.config.credential import Credential
 from llmterm.config.reader import Reader
 from llmterm.errors import ConfigError, UsageError
 from llmterm.messages import StreamLimits
@@ -417,7 +418,7 @@ def test_settings_do_not_show_a_key(written: Written) -> None:
 
     kept = settings.providers.remotes["openai"]
     assert KEY not in f"{settings} {settings!r} {kept}"
-    assert kept.api_key == SecretStr(KEY)
+    assert kept.api_key == Credential(KEY)
 
 
 # --- the lines of keys
@@ -685,16 +686,16 @@ def test_without_a_word_from_the_environment_the_platform_decides(environ: Mappi
 
 def test_a_key_comes_from_the_environment_then_the_file_then_the_keyring() -> None:
     """Each place is asked only when those before it have nothing."""
-    settings = openai(api_key=SecretStr("file"))
+    settings = openai(api_key=Credential("file"))
     ring = FakeKeyring(openai="ring")
 
     from_environment = secret("openai", settings, {"OPENAI_API_KEY": " env\n"}, keyring=no_keyring)
     from_file = secret("openai", settings, {"OPENAI_API_KEY": ""}, keyring=lambda: ring)
-    from_keyring = secret("openai", openai(api_key=SecretStr("")), {"OPENAI_API_KEY": " "}, keyring=lambda: ring)
+    from_keyring = secret("openai", openai(api_key=Credential("")), {"OPENAI_API_KEY": " "}, keyring=lambda: ring)
 
-    assert from_environment == SecretStr("env")
-    assert from_file == SecretStr("file")
-    assert from_keyring == SecretStr("ring")
+    assert from_environment == Credential("env")
+    assert from_file == Credential("file")
+    assert from_keyring == Credential("ring")
 
 
 @pytest.mark.parametrize("keyring", [no_keyring, LockedKeyring, FakeKeyring, lambda: FakeKeyring(openai=" ")])
@@ -710,7 +711,7 @@ def test_key_env_names_another_variable() -> None:
     mine = secret("openai", settings, {"MY_KEY": "mine", "OPENAI_API_KEY": "theirs"}, keyring=no_keyring)
     none = secret("openai", settings, {"OPENAI_API_KEY": "theirs"}, keyring=no_keyring)
 
-    assert mine == SecretStr("mine")
+    assert mine == Credential("mine")
     assert none is None
 
 
@@ -721,12 +722,12 @@ def test_a_provider_without_keys_has_none() -> None:
 
 def test_several_keys_are_named_by_their_variables() -> None:
     """Each variable that is set gives a key, in the order of the file and once; one key is the first of them."""
-    settings = remote("groq", keys=("A", "B", "C", "D"), api_key=SecretStr("file"))
+    settings = remote("groq", keys=("A", "B", "C", "D"), api_key=Credential("file"))
     environ = {"A": "", "B": "b", "C": " c ", "D": "b", "GROQ_API_KEY": "usual"}
 
-    assert secrets("groq", settings, environ, keyring=no_keyring) == [SecretStr("b"), SecretStr("c")]
-    assert secret("groq", settings, environ, keyring=no_keyring) == SecretStr("b")
-    assert secrets("groq", settings, {"GROQ_API_KEY": "usual"}, keyring=no_keyring) == [SecretStr("file")]
+    assert secrets("groq", settings, environ, keyring=no_keyring) == [Credential("b"), Credential("c")]
+    assert secret("groq", settings, environ, keyring=no_keyring) == Credential("b")
+    assert secrets("groq", settings, {"GROQ_API_KEY": "usual"}, keyring=no_keyring) == [Credential("file")]
     assert secrets("nobody", settings, environ, keyring=no_keyring) == []
 
 
@@ -739,7 +740,7 @@ def test_every_known_provider_has_its_usual_variables(provider: str, variables: 
     for number, variable in enumerate(variables):
         environ = dict.fromkeys(variables[number:], "later") | {variable: KEY}
 
-        assert secrets(provider, Settings(), environ, keyring=no_keyring) == [SecretStr(KEY)]
+        assert secrets(provider, Settings(), environ, keyring=no_keyring) == [Credential(KEY)]
 
 
 def test_the_variables_are_those_of_the_sdks() -> None:
@@ -756,7 +757,7 @@ def test_ollama_is_not_looked_up_in_the_keyring() -> None:
     ring = FakeKeyring(ollama=KEY)
 
     assert secrets("ollama", Settings(), {}, keyring=lambda: ring) == []
-    assert secrets("ollama", remote("ollama", api_key=SecretStr("p")), {}, keyring=no_keyring) == [SecretStr("p")]
+    assert secrets("ollama", remote("ollama", api_key=Credential("p")), {}, keyring=no_keyring) == [Credential("p")]
 
 
 @pytest.mark.parametrize(
@@ -809,7 +810,7 @@ def test_a_key_is_stored_for_a_provider_of_ones_own() -> None:
 
     store_secret("mine", lambda: KEY, settings=settings, keyring=lambda: ring)
 
-    assert secret("mine", settings, {}, keyring=lambda: ring) == SecretStr(KEY)
+    assert secret("mine", settings, {}, keyring=lambda: ring) == Credential(KEY)
     with pytest.raises(UsageError, match='"mine" is not a provider that needs a key'):
         store_secret("mine", lambda: KEY, keyring=lambda: ring)
 
@@ -826,7 +827,7 @@ def test_a_stored_key_is_found_again() -> None:
 
     store_secret("openai", lambda: f" {KEY}\n", keyring=lambda: ring)
 
-    assert secret("openai", Settings(), {}, keyring=lambda: ring) == SecretStr(KEY)
+    assert secret("openai", Settings(), {}, keyring=lambda: ring) == Credential(KEY)
 
 
 @pytest.mark.parametrize(
@@ -1004,7 +1005,7 @@ def test_a_base_url_that_is_no_address_names_its_variable() -> None:
         ("openai", Settings(), {}, True, "openai"),
         (None, Settings(provider="local"), {"OPENAI_API_KEY": "k"}, True, "local"),
         (None, Settings(), {"OPENAI_API_KEY": "k"}, True, "openai"),
-        (None, openai(api_key=SecretStr("k")), {}, True, "openai"),
+        (None, openai(api_key=Credential("k")), {}, True, "openai"),
         (None, openai(base_url="http://x/v1"), {}, True, "openai"),
         (None, Settings(), {"OPENAI_BASE_URL": "http://x/v1"}, True, "openai"),
         (None, Settings(), {"OPENAI_API_KEY": " "}, True, "local"),
@@ -1105,6 +1106,25 @@ def test_no_other_name_is_a_provider(name: str) -> None:
         choose_provider(name, Settings(), {}, available=lambda _: True, keyring=no_keyring)
 
 
+# --- a key as a value
+
+
+@given(st.text(min_size=1), st.text())
+def test_a_credential_is_its_text_and_shows_none_of_it(text: str, other: str) -> None:
+    """In whichever way it gets into words, also inside of other values; JSON and copies as a dict have it closed."""
+    credential = Credential(text)
+    settings = RemoteSettings(api_key=credential)
+
+    assert credential.reveal() == text
+    assert (credential == Credential(other)) is (text == other)
+    assert hash(credential) == hash(Credential(text))
+    assert {str(credential), repr(credential), f"{credential}", f"{credential!s:>1}"} == {"Credential('***')"}
+    assert repr(settings) == repr(RemoteSettings(api_key=Credential("another")))
+    assert asdict(settings)["api_key"] == credential
+    with pytest.raises(TypeError):
+        json.dumps(credential)
+
+
 # --- start-up
 
 
@@ -1126,10 +1146,8 @@ def test_a_start_without_a_file_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_a_start_with_a_file_imports_no_library(written: Written) -> None:
-    """A file of plain values costs no more than reading it; pydantic is for wrapping a key."""
-    path = written(
-        uncommented().replace('api_key = ""', "").replace("keys = []", "keys = ['A']").replace("[]", "['local']")
-    )
+    """A file costs no more than reading it, also one with a key in it."""
+    path = written(uncommented().replace("keys = []", "keys = ['A']").replace("[]", "['local']"))
     script = (
         "import sys\n"
         "from pathlib import Path\n"

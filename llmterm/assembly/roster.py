@@ -90,7 +90,7 @@ def _remote(
     from llmterm.transport import Proxies, Transport
 
     base_url = config.base_url(name, settings, environ)
-    keys = [secret.get_secret_value() for secret in config.secrets(name, settings, environ)]
+    keys = [secret.reveal() for secret in config.secrets(name, settings, environ)]
     if (keys or basic(base_url)) and not remote.allow_http:
         _refuse_clear_text(name, "key" if keys else "password", base_url)
     secrets.add(*keys)

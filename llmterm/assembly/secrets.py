@@ -22,7 +22,7 @@ def known_secrets(settings: Settings, environ: Mapping[str, str], *, stored: boo
     secrets = Secrets(_given(settings, environ), words=names)
     if stored:
         for name in names:
-            secrets.add(*(each.get_secret_value() for each in config.secrets(name, settings, environ)))
+            secrets.add(*(each.reveal() for each in config.secrets(name, settings, environ)))
     return secrets
 
 
@@ -44,7 +44,7 @@ def _given(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
         for variable in (*remote.variables, *endpoint.key_variables):
             yield environ.get(variable, "").strip()
         if remote.api_key:
-            yield remote.api_key.get_secret_value().strip()
+            yield remote.api_key.reveal().strip()
         for url in (remote.base_url, *(environ.get(variable, "") for variable in endpoint.base_url_variables)):
             yield from secret_parts(url if "://" in url else f"http://{url}")
     for variable in _PROXIES:

@@ -7,16 +7,14 @@ provider here is one of `ProvidersSettings.names`, or no provider at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from llmterm.config.checks import address_check, quote, suggestion
+from llmterm.config.credential import Credential
 from llmterm.config.endpoints import BUILT_IN, Endpoint, ollama_url
 from llmterm.config.file import APP, config_path
-from llmterm.config.settings import Environ, RemoteSettings, Settings, make_secret
+from llmterm.config.settings import Environ, RemoteSettings, Settings
 from llmterm.errors import ConfigError, UsageError
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
 
 
 class Keyring(Protocol):
@@ -36,14 +34,14 @@ def system_keyring() -> Keyring:
 
 def secret(
     provider: str, settings: Settings, environ: Environ, *, keyring: Callable[[], Keyring] = system_keyring
-) -> SecretStr | None:
+) -> Credential | None:
     """Return the first of the `secrets` of `provider`."""
     return next(iter(secrets(provider, settings, environ, keyring=keyring)), None)
 
 
 def secrets(
     provider: str, settings: Settings, environ: Environ, *, keyring: Callable[[], Keyring] = system_keyring
-) -> list[SecretStr]:
+) -> list[Credential]:
     """Return the keys of `provider` from the environment, else the one of the file, else the one of the keyring.
 
     There are several only where the file names several variables.
@@ -55,7 +53,7 @@ def secrets(
     keys = _given_keys(remote, endpoint, environ)
     if not keys and endpoint.kind != "ollama":
         keys = [key for _, key in _stored_keys([provider], keyring)]
-    return [make_secret(key) for key in keys]
+    return [Credential(key) for key in keys]
 
 
 def key_hint(provider: str, settings: Settings, environ: Environ | None = None) -> str:
@@ -219,7 +217,7 @@ def _given_keys(remote: RemoteSettings, endpoint: Endpoint, environ: Environ) ->
         found = [_first(remote.variables or endpoint.key_variables, environ)]
     if keys := list(dict.fromkeys(filter(None, found))):
         return keys
-    key = remote.api_key.get_secret_value().strip() if remote.api_key else ""
+    key = remote.api_key.reveal().strip() if remote.api_key else ""
     return [key] if key else []
 
 

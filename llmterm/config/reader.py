@@ -13,6 +13,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from llmterm.config.checks import choice, quote, suggestion
+from llmterm.config.credential import Credential
 from llmterm.config.endpoints import KNOWN
 from llmterm.config.settings import (
     KIND,
@@ -23,17 +24,11 @@ from llmterm.config.settings import (
     ProvidersSettings,
     RemoteSettings,
     Settings,
-    make_secret,
 )
-
-
-class _Secret:
-    """Stands in annotations for pydantic's `SecretStr`, which is imported when there is one to make."""
-
 
 _EXPECTED: Mapping[object, str] = {
     str: "text",
-    _Secret: "text",
+    Credential: "text",
     int: "a whole number",
     float: "a number",
     bool: "true or false",
@@ -72,7 +67,7 @@ class Reader:
         if not isinstance(table, dict):
             self._complain(path, f"{_label(path)} must be a table, not {_kind(table)}")
             return base
-        hints = get_type_hints(type(base), localns={"SecretStr": _Secret})
+        hints = get_type_hints(type(base))
         known = {item.name: item for item in fields(base)}
         values: dict[str, Any] = {}
         for key, value in table.items():
@@ -172,8 +167,8 @@ def _accepted(hint: Any, value: object) -> object:
     wanted = get_origin(wanted) or wanted
     if wanted is tuple and type(value) is list and all(type(each) is str for each in value):
         return tuple(value)
-    if wanted is _Secret and type(value) is str:
-        return make_secret(value)
+    if wanted is Credential and type(value) is str:
+        return Credential(value)
     if wanted is float and type(value) is int:
         return _decimal(value)
     if type(value) is wanted and wanted is not tuple:

@@ -1,7 +1,7 @@
 """The settings, with all their defaults in one place, and what each of them may be.
 
 Plain dataclasses of the standard library: neither a start without a configuration file nor one with a right one needs
-anything else, unless there is a key to wrap.
+anything else.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from llmterm.config.checks import (
     variables_check,
     within,
 )
+from llmterm.config.credential import Credential
 from llmterm.config.endpoints import BUILT_IN, KNOWN, PRESETS, Continuation, Endpoint, Kind
 from llmterm.errors import UsageError
 from llmterm.marker import DEFAULT_MARKER
@@ -30,7 +31,6 @@ from llmterm.messages import StreamLimits
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-    from pydantic import SecretStr
 
 Environ: TypeAlias = Mapping[str, str]
 KeyPath: TypeAlias = tuple[str, ...]
@@ -138,7 +138,7 @@ class RemoteSettings:
     base_url: str = field(default="", metadata=checked(address_check))
     key_env: str = field(default="", metadata=checked(variable_check))
     keys: tuple[str, ...] = field(default=(), metadata=checked(variables_check))
-    api_key: SecretStr | None = None
+    api_key: Credential | None = None
     model: str = ""
     models: tuple[str, ...] = field(default=(), metadata=checked(texts_check))
     continuation: Continuation = ""
@@ -240,9 +240,3 @@ def override(settings: AnySettings, **flags: object) -> AnySettings:
         if check and (complaint := check(value)):
             raise UsageError(f"--{_FLAGS.get(name, name).replace('_', '-')} {complaint}")
     return replace(settings, **given)
-
-
-def make_secret(key: str) -> SecretStr:
-    from pydantic import SecretStr
-
-    return SecretStr(key)

@@ -79,7 +79,7 @@ def _key_source(name: str, settings: Settings, environ: Mapping[str, str]) -> st
     found = [variable for variable in variables if environ.get(variable, "").strip()]
     if found:
         return f"in {', '.join(found if remote.keys else found[:1])}"
-    if remote.api_key and remote.api_key.get_secret_value().strip():
+    if remote.api_key and remote.api_key.reveal().strip():
         return "in the configuration file"
     return "in the keyring" if config.secrets(name, settings, environ) else ""
 
