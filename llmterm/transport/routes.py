@@ -47,7 +47,8 @@ class Routes(httpx2.AsyncBaseTransport):
             return httpx2.AsyncHTTPTransport(uds=self._socket, limits=_POOL, verify=verify)
         proxy.require()
         auth = (proxy.user, proxy.password) if proxy.user or proxy.password else None
-        through = httpx2.Proxy(proxy.address, auth=auth)
+        to_proxy = self._certificates if proxy.kind == "https" else None
+        through = httpx2.Proxy(proxy.address, auth=auth, ssl_context=to_proxy)
         return httpx2.AsyncHTTPTransport(limits=_POOL, verify=verify, proxy=through)
 
     @cached_property

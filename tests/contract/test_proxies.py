@@ -298,3 +298,25 @@ async def test_an_excluded_address_needs_no_proxy(remote: Dialect) -> None:
         await ask(remote, environ)
 
     assert "proxy" not in str(caught.value).lower()
+
+
+async def test_certificates_are_read_only_where_something_is_encrypted(
+    remote: Dialect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a direct way and through a proxy, also where an SDK would read some for itself; elsewhere none can hinder."""
+    broken = tmp_path / "certificates.pem"
+    broken.write_text("none")
+    monkeypatch.setenv("SSL_CERT_FILE", str(broken))
+
+    async with Caller(remote, answering(remote, *whole(remote, "hello"))) as caller:
+        assert (await caller.ask()).text == "hello"
+    with counted() as (seen, proxies):
+        with fails(ProviderError, "this is the proxy"):
+            await ask(remote, {remote.url_variable: "http://models.example", **proxies}, allow_http=True)
+        assert seen
+    for environ in (
+        {remote.url_variable: "https://127.0.0.1:1"},
+        {remote.url_variable: "http://models.example", "HTTP_PROXY": "https://127.0.0.1:1"},
+    ):
+        with fails(ConfigError, "the certificates cannot be read"):
+            await ask(remote, environ, allow_http=True)
