@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -365,16 +364,15 @@ async def test_blocked_prompt_is_an_end(transport: Transport) -> None:
     assert (text, rest) == ("", [Finished(EndReason.REFUSAL)])
 
 
-async def test_word_that_is_new_is_no_failure(transport: Transport, caplog: pytest.LogCaptureFixture) -> None:
-    """The SDK would warn of it on the terminal, or stop."""
+async def test_word_that_is_new_is_no_failure(transport: Transport) -> None:
+    """Whether the process lets the SDK warn of it, or takes warnings for errors."""
     new = end("BRAND_NEW", safetyRatings=[{"category": "HARM_CATEGORY_BRAND_NEW", "probability": 7}])
-    with warnings.catch_warnings(record=True) as said:
-        text, rest = await answer(transport, send(part("a", brandNew={"x": 1}), new))
+    for action in ("ignore", "error"):
+        with warnings.catch_warnings(action=action):
+            text, rest = await answer(transport, send(part("a", brandNew={"x": 1}), new))
 
-    assert text == "a"
-    assert rest[-1] == Finished(EndReason.OTHER)
-    assert not said
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+        assert text == "a"
+        assert rest[-1] == Finished(EndReason.OTHER)
 
 
 async def test_what_the_sdk_breaks_at_is_read_without_it(transport: Transport) -> None:

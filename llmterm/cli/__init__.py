@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import shlex
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -59,6 +61,7 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows question marks
     _end_on_signals()
+    _quieten_libraries()
     line = os.environ.get(completion.LINE)
     if line is not None:
         exit_with(lambda: completion.answer(app, line, _means_chat))
@@ -78,6 +81,16 @@ def _end_on_signals() -> None:
         number = getattr(signal, name, None)  # Windows has not all of them
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, end)
+
+
+def _quieten_libraries() -> None:
+    """Keep from the terminal what libraries say to programmers: this process is ours, as a host's is not.
+
+    Gemini's SDK warns of words that are new in the API, and of variables; pynput of permissions that it misses.
+    """
+    warnings.filterwarnings("ignore", message=".* is not a valid ", category=UserWarning, module=r"google\.genai")
+    for name in ("google_genai", "pynput"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
 
 
 def _run(arguments: Sequence[str]) -> None:

@@ -10,7 +10,6 @@ pynput is optional and imported on entering: its import fails without a display.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -151,8 +150,6 @@ def _names(keyboard: Any, chord: Chord) -> dict[Any, str]:
 
 
 def _import_keyboard() -> Any:
-    # pynput warns of missing permissions through logging, which without a handler would be on the screen.
-    logging.getLogger("pynput").addHandler(logging.NullHandler())
     try:
         from pynput import keyboard
     except ImportError as error:  # also where the display cannot be opened: pynput turns that into one

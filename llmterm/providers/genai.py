@@ -14,9 +14,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import logging
 import os
-import warnings
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -249,7 +248,6 @@ class Genai:
     async def _models(self) -> Any:
         async with self._loading:
             if self._client is None:
-                _quieten()
                 self._client = await asyncio.to_thread(self._load)
         return self._client.aio.models
 
@@ -265,8 +263,9 @@ class Genai:
                     base_url=_ADDRESS,
                     api_version=self._api_version,
                     httpx_async_client=self._http,
-                    # Never used; it would make one of its own, and fail at a proxy that nobody needs.
+                    # Neither is ever used; it would make its own, with certificates, and fail at a proxy nobody needs.
                     httpx_client=httpx2.Client(transport=httpx2.BaseTransport(), trust_env=False),
+                    async_client_args={"ssl": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)},
                     retry_options=types.HttpRetryOptions(attempts=1),
                 ),
             )
@@ -274,14 +273,6 @@ class Genai:
             raise ConfigError(f"gemini needs google-genai: {error}", hint="pip install google-genai") from None
         except Exception as error:
             raise ConfigError(f"google-genai does not start: {_words(error)}", hint="check the base URL") from None
-
-
-def _quieten() -> None:
-    """Keep from the terminal what the SDK says of new words in the API, and of the variables it finds."""
-    warnings.filterwarnings("ignore", message=".* is not a valid ", category=UserWarning, module=r"google\.genai")
-    logger = logging.getLogger("google_genai")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
 
 
 @contextmanager

@@ -8,9 +8,9 @@ resumes.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import TypeVar
 
 from llmterm import log
@@ -54,7 +54,7 @@ class RetryPolicy:
 
     attempts: int = 3
     max_wait: float = 60.0
-    jitter: Callable[[float, float], float] = random.uniform
+    jitter: Callable[[float, float], float] = SystemRandom().uniform  # the sequence of `random` is the host's
 
     def wait_for(self, error: ProviderError, number: int) -> float | None:
         """Return the seconds to wait after try `number` failed, counted from 1; None if it is not worth waiting.
