@@ -32,13 +32,17 @@ _WHY = {
 
 
 class Output(Protocol):
-    """Where an answer goes. What is written as its text may raise OSError."""
+    """Where an answer goes. What is written as its text may raise OSError; only `room` waits for a reader."""
 
     def text(self, text: str) -> None: ...
     def thinking(self, text: str) -> None: ...
     def notice(self, line: str) -> None: ...
     def end(self) -> None:
         """There is no more of it."""
+        ...
+
+    async def room(self) -> None:
+        """Wait until there is room for more."""
         ...
 
 
@@ -127,6 +131,7 @@ class Ask:
                     record.move(provider=provider, model=other)
                 case _:
                     pass
+            await output.room()
         if turn.state is TurnState.FAILED and turn.error is not None:
             raise turn.error
         output.end()

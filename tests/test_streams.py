@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,20 +46,33 @@ def shell(env: Mapping[str, str], redirection: str, *arguments: str) -> subproce
     return subprocess.run(command, env=env, input=b"", capture_output=True, timeout=60)
 
 
+def thought(text: str) -> bytes:
+    """Return what a chunk of thinking is on the wire."""
+    return f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'reasoning_content': text}}]})}\n\n".encode()
+
+
 def thinks(*thoughts: str, text: Sequence[str] = ()) -> Script:
     """Return a script that thinks, says `text`, and ends."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.start()
-        for thought in thoughts:
-            delta = f'{{"choices": [{{"index": 0, "delta": {{"reasoning_content": "{thought}"}}}}]}}'
-            await exchange.raw(f"data: {delta}\n\n".encode())
+        for each in thoughts:
+            await exchange.raw(thought(each))
         for each in text:
             await exchange.text(each)
         await exchange.raw(finish())
         await exchange.close()
 
     return script
+
+
+def patiently() -> Iterator[None]:
+    """Yield until it is no use to wait any longer."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(0.02)
+    pytest.fail("what was waited for did not come")
 
 
 async def anything(exchange: Exchange) -> None:
@@ -198,6 +214,79 @@ def test_thinking_and_answer_have_lines_of_their_own(tmp_path: Path) -> None:
             program.wait_for_end()
 
             assert program.lines[:3] == ["I wonder", "half", "code 0"]
+
+
+# A reader that does not read
+
+
+def received(home: Path) -> str:
+    """Return what is on the record of the newest session's answer."""
+    with closing(SessionStore(home / "data")) as store:
+        newest = store.latest()
+        session = store.load(newest, peek=True) if newest else None
+    if session is None:
+        return ""
+    if session.answer is not None:
+        return session.answer.message.text
+    return "".join(each.text for each in session.conversation.messages if each.role == "assistant")
+
+
+@pytest.mark.parametrize(("number", "unread"), [(signal.SIGINT, "stdout"), (signal.SIGTERM, "stderr")])
+def test_reader_that_does_not_read_holds_up_neither_signal_nor_journal(
+    tmp_path: Path, number: signal.Signals, unread: str
+) -> None:
+    """The answer is more than a pipe holds: all of it is on the record while nobody has read any."""
+    text = ["x" * 1000 + "\n"] * 200
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        if unread == "stderr":
+            for each in text:
+                await exchange.raw(thought(each))
+        for each in text:
+            await exchange.text(each)
+        await exchange.hung_up()
+
+    with (
+        WireServer(script) as server,
+        subprocess.Popen(
+            [*LLMTERM, "why?"],
+            env=served(tmp_path, server),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if unread == "stdout" else subprocess.DEVNULL,
+            stderr=subprocess.PIPE if unread == "stderr" else subprocess.DEVNULL,
+        ) as run,
+    ):
+        try:
+            for _ in patiently():
+                if received(tmp_path) == "".join(text):
+                    break
+            run.send_signal(number)
+
+            assert run.wait(30) == 128 + number
+        finally:
+            run.kill()
+    assert received(tmp_path) == "".join(text)
+
+
+def test_reader_that_reads_late_gets_all_in_order(tmp_path: Path) -> None:
+    """Also what is written beside the text, where both go the same way."""
+    text = [f"{number:06}" * 200 + "\n" for number in range(2500)]
+    with WireServer(thinks("hm", text=text)) as server:
+        command = [*LLMTERM, "why?"]
+        with subprocess.Popen(
+            command,
+            env=served(tmp_path, server),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as run:
+            for _ in patiently():
+                if len(received(tmp_path)) > 500_000:
+                    break
+            said, _ = run.communicate(timeout=60)
+
+    assert (said.decode(), run.returncode) == ("hm\n" + "".join(text), 0)
 
 
 # Signals

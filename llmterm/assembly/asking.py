@@ -16,6 +16,8 @@ from llmterm.sessions import StoredSession
 
 # How long an answer that comes waits for another process that is writing; its end waits longer.
 _STORE_SECONDS = 0.05
+# How long what is written already is waited for when a signal ends the program: a reader that reads has it by then.
+_READER_SECONDS = 0.2
 
 
 async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | None) -> int:
@@ -54,33 +56,36 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
             output.notice(line)
         if preparation and sys.stderr.isatty():
             output.notice(f"{preparation} …")
-        await Ask(
+        asking = Ask(
             provider=provider,
             store=sessions,
             limits=launch.settings.stream.limits(),
             output=output,
             fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
-        ).run(
-            session.conversation if session else Conversation(system=launch.settings.system),
-            asked,
-            model=launch.model,
-            options=launch.options,
-            marker=launch.marker,
-            session=session.id if session else None,
-            head=session.head if session else 0,
         )
+        async with output:
+            await asking.run(
+                session.conversation if session else Conversation(system=launch.settings.system),
+                asked,
+                model=launch.model,
+                options=launch.options,
+                marker=launch.marker,
+                session=session.id if session else None,
+                head=session.head if session else 0,
+            )
     except BrokenPipeError:
         let_go(sys.stdout)  # the reader has had enough
     except asyncio.CancelledError:
         if signals.received is None:
             raise
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_READER_SECONDS):
+                await output.drained()
         return 128 + signals.received
     except OSError as error:
         let_go(sys.stdout)
         raise UsageError(f"the answer cannot be written: {error.strerror}", hint="it is kept in the session") from None
     finally:
-        with suppress(OSError):
-            output.end()
         signals.remove()
         await providers.aclose()
         sessions.close()

@@ -10,8 +10,10 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from io import RawIOBase
+from typing import Any, Self, TextIO, cast
 
+from llmterm.assembly.outlet import Outlet, same_file
 from llmterm.assembly.secrets import secrets_of
 from llmterm.errors import UsageError
 from llmterm.redaction import Secrets
@@ -25,11 +27,9 @@ def notice(line: str, secrets: Secrets | None = None) -> None:
 
     No secret is in it; where none are given, they are those of the process's environment and of its settings.
     """
-    from llmterm.render.sanitize import clean
-
     known = secrets_of(os.environ) if secrets is None else secrets
     with suppress(OSError):
-        sys.stderr.write(f"llmterm: {known.redact(clean(line))}\n")
+        sys.stderr.write(_noticed(line, known))
 
 
 def open_closed() -> None:
@@ -85,13 +85,16 @@ def let_go(stream: TextIO) -> None:
 class Output:
     """Where an answer goes: its text to standard output, whatever else there is to read to standard error.
 
-    What is thought and what is said begins on a line of its own, and the text ends with its line.
+    What is thought and what is said begins on a line of its own, and the text ends with its line. Nothing here waits
+    for a reader but `room` and `drained`.
     """
 
     def __init__(self, out: TextIO, err: TextIO, secrets: Secrets) -> None:
         self._secrets = secrets
-        self._write = _writer(out)
-        self._write_beside = _writer(err)
+        self._out = Outlet()
+        self._beside = self._out if same_file(out, err) else Outlet()
+        self._write = _writer(out, self._out)
+        self._write_beside = _writer(err, self._beside)
         self._together = out.isatty() and err.isatty()
         # Whether the last line of either is still without its end.
         self._in_text = self._in_thinking = False
@@ -112,7 +115,8 @@ class Output:
     def notice(self, line: str) -> None:
         self._begin_beside()
         self._end_thinking()
-        notice(line, self._secrets)
+        with suppress(OSError):
+            self._write_beside(_noticed(line, self._secrets))
 
     def end(self) -> None:
         """End the lines that are not ended. Raises OSError."""
@@ -120,6 +124,31 @@ class Output:
         if self._in_text:
             self._in_text = False
             self._write("\n")
+
+    async def room(self) -> None:
+        """Wait for a reader that is far behind."""
+        await self._out.room()
+        await self._beside.room()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Wait until all is written, unless it is cancelled or cannot be written. Raises OSError where there was no
+        other error.
+        """
+        if error is None:
+            await self.drained()
+        elif isinstance(error, Exception) and not isinstance(error, OSError):
+            with suppress(OSError):
+                await self.drained()
+
+    async def drained(self) -> None:
+        """Wait until all is written, with the end of its line. Raises OSError where the text is not."""
+        self.end()
+        await self._out.room(0)
+        await self._beside.room(0)
+        self._write("")
 
     def _begin_beside(self) -> None:
         if self._in_text and self._together:
@@ -134,9 +163,16 @@ class Output:
                 self._write_beside("\n")
 
 
-def _writer(stream: TextIO) -> Callable[[str], None]:
+def _noticed(line: str, secrets: Secrets) -> str:
+    from llmterm.render.sanitize import clean
+
+    return f"llmterm: {secrets.redact(clean(line))}\n"
+
+
+def _writer(stream: TextIO, outlet: Outlet) -> Callable[[str], None]:
     """Return what writes text to `stream`: as it is, but on a terminal made harmless."""
-    out = stream.buffer
+    stream.flush()
+    raw: RawIOBase = cast(Any, stream.buffer).raw
     sanitizer = None
     if stream.isatty():
         from llmterm.render.sanitize import Sanitizer
@@ -144,7 +180,6 @@ def _writer(stream: TextIO) -> Callable[[str], None]:
         sanitizer = Sanitizer()
 
     def write(text: str) -> None:
-        out.write((sanitizer.feed(text) if sanitizer else text).encode("utf-8", "replace"))
-        out.flush()
+        outlet.put(raw, (sanitizer.feed(text) if sanitizer else text).encode("utf-8", "replace"))
 
     return write
