@@ -1,0 +1,41 @@
+"""The values that everything else speaks in: messages, segments, stream events, requests, replies, snapshots.
+
+All are frozen. Equal content means equal value; identity (a row, an id) belongs to the store. Text is measured
+in characters (code points), time in milliseconds where a name ends in `_ms` and in seconds elsewhere.
+"""
+
+from llmterm.messages.limits import StreamLimits
+from llmterm.messages.message import Message, Role, Status
+from llmterm.messages.parts import Attachment
+from llmterm.messages.reply import Reply
+from llmterm.messages.request import Continuation, Options, Request
+from llmterm.messages.rope import Rope
+from llmterm.messages.segment import EndReason, Mode, Segment, Timing, Usage
+from llmterm.messages.snapshot import Snapshot
+from llmterm.messages.stream import Carried, Cited, Finished, StreamEvent, TextDelta, ThinkingDelta, UsageReport
+
+__all__ = [
+    "Attachment",
+    "Carried",
+    "Cited",
+    "Continuation",
+    "EndReason",
+    "Finished",
+    "Message",
+    "Mode",
+    "Options",
+    "Reply",
+    "Request",
+    "Role",
+    "Rope",
+    "Segment",
+    "Snapshot",
+    "Status",
+    "StreamEvent",
+    "StreamLimits",
+    "TextDelta",
+    "ThinkingDelta",
+    "Timing",
+    "Usage",
+    "UsageReport",
+]

@@ -1,0 +1,142 @@
+"""An answer while it is made: a pure reducer over what a provider's stream gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, assert_never
+
+from llmterm.messages.message import Message, Status
+from llmterm.messages.parts import NOTHING, nothing
+from llmterm.messages.rope import Rope, common
+from llmterm.messages.segment import EndReason, Segment, Usage
+from llmterm.messages.stream import Carried, Cited, Finished, StreamEvent, TextDelta, ThinkingDelta, UsageReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer as received so far, over all its segments; `add` is a pure reducer over stream events."""
+
+    body: Rope = field(default_factory=Rope)
+    thoughts: Rope = field(default_factory=Rope)
+    segments: tuple[Segment, ...] = ()
+    usage: Usage | None = None
+    finish: EndReason | None = None
+    chunks: int = 0
+    provider_data: Mapping[str, Any] = field(default_factory=nothing, hash=False)
+
+    @property
+    def text(self) -> str:
+        return str(self.body)
+
+    @property
+    def thinking(self) -> str:
+        return str(self.thoughts)
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing to read in the text. Does not put it together, as it may be long."""
+        return not any(part.strip() for part in self.body.parts)
+
+    @property
+    def spent(self) -> int:
+        """Tokens of the answer's limit that are taken: an end by the limit begins a new one.
+
+        What left no text, such as thinking that was cut, is no part of the answer: it is asked for again.
+        """
+        if self.blank:
+            return 0
+        spent = 0
+        for segment in reversed(self.segments):
+            if segment.end_reason is EndReason.LENGTH:
+                break
+            spent += segment.usage.output_tokens if segment.end > segment.start else 0
+            if segment.mode == "fresh":
+                break
+        return spent
+
+    def add(self, event: StreamEvent) -> Reply:
+        """Take one event in. `usage`, `finish` and `chunks` are those of the segment being written."""
+        match event:
+            case TextDelta(text, chunks):
+                # Spelled out: dataclasses.replace costs five times as much, and this runs once a read.
+                return Reply(
+                    body=self.body.add(text),
+                    thoughts=self.thoughts,
+                    segments=self.segments,
+                    usage=self.usage,
+                    finish=self.finish,
+                    chunks=self.chunks + chunks,
+                    provider_data=self.provider_data,
+                )
+            case ThinkingDelta(text, chunks):
+                return replace(self, thoughts=self.thoughts.add(text), chunks=self.chunks + chunks)
+            case UsageReport(usage):
+                return replace(self, usage=usage)
+            case Carried(data):
+                return self if self.segments else replace(self, provider_data=data)
+            case Cited():
+                return self
+            case Finished(reason, data):
+                # An answer in several parts is not what any provider has signed.
+                return replace(self, finish=reason, provider_data=NOTHING if self.segments else data)
+            case _:
+                assert_never(event)
+
+    def close(self, *segments: Segment) -> Reply:
+        """End the segment being written, with its record if it has one; the next starts with fresh figures."""
+        # What a provider has signed is a whole answer of its own.
+        data = NOTHING if self.segments and segments else self.provider_data
+        together = (*self.segments, *segments)
+        return replace(self, segments=together, usage=None, finish=None, chunks=0, provider_data=data)
+
+    def cut(self, size: int, reason: EndReason | None = None) -> Reply:
+        """Return the reply without the last `size` characters of its text; what is shorter now has ended for `reason`,
+        if one is given."""
+        text = self.text[: len(self.body) - size]
+        kept = tuple(
+            replace(each.ending(len(text)), end_reason=reason or each.end_reason) if each.end > len(text) else each
+            for each in self.segments
+        )
+        return replace(self, body=Rope().add(text), segments=kept)
+
+    def rewrite(self, text: str) -> Reply:
+        """Return the reply with another text; segments keep what is still theirs at its beginning."""
+        shared = common(self.text, text)
+        kept = tuple(each.ending(shared) for each in self.segments if each.start < shared or not each.end)
+        return replace(self, body=Rope().add(text), segments=kept, provider_data=NOTHING)
+
+    def unseam(self, number: int) -> Reply:
+        """Return the reply with what was changed at the beginning of segment `number`, from 0, undone."""
+        seam = self.segments[number]
+        shift = len(seam.cut) - len(seam.added)
+        text = self.text[: seam.start] + seam.cut + self.text[seam.start + len(seam.added) :]
+        segments = [
+            replace(each, end=each.end + shift, start=each.start + (shift if index > number else 0))
+            if index >= number
+            else each
+            for index, each in enumerate(self.segments)
+        ]
+        segments[number] = replace(segments[number], seam="", cut="", added="")
+        return replace(self, body=Rope().add(text), segments=tuple(segments))
+
+    def message(self, status: Status) -> Message:
+        """Return the answer as one message."""
+        return Message(
+            role="assistant",
+            text=self.text,
+            thinking=self.thinking,
+            status=status,
+            segments=self.segments,
+            provider_data=self.provider_data,
+        )
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Return the reply that `message` is the record of, ready to be continued."""
+        return cls(
+            body=Rope().add(message.text),
+            thoughts=Rope().add(message.thinking),
+            segments=message.segments,
+            provider_data=message.provider_data,
+        )

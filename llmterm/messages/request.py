@@ -1,0 +1,54 @@
+"""What is asked of a model: the messages, and how it is to go about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from llmterm.messages.message import Message
+
+# How a model is asked to go on with an answer: literally (`prefill`, or one of the two flags that some servers want
+# with it), or by an instruction.
+Continuation: TypeAlias = Literal["prefill", "prefix", "continue_final_message", "instruct"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What may be asked of a model besides the messages; `None` leaves it to the provider.
+
+    `max_tokens` is the limit of an answer, over all its segments.
+    """
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """All that a provider may look at. Resuming an answer is nothing but making another one of these.
+
+    `continuation` is None for a new answer; for the rest of one that ends in an assistant's message, unless it is by
+    instruction. `spent` is how many tokens of its limit the answer has taken.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    options: Options = field(default_factory=Options)
+    continuation: Continuation | None = None
+    spent: int = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left of the answer's limit."""
+        return self.options.max_tokens is not None and self.spent >= self.options.max_tokens
+
+    def left(self, limit: int | None = None, *, least: int = 1) -> int | None:
+        """Return how many tokens to ask for: what is left of the answer's limit, which is `limit` if none was set.
+
+        None for no limit. `least` is the smallest number that the provider takes; a whole limit that is smaller is the
+        user's own, and goes out as it is.
+        """
+        limit = self.options.max_tokens or limit
+        return None if limit is None else max(min(least, limit), limit - self.spent)

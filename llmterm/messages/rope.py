@@ -1,0 +1,80 @@
+"""Text that grows at its end, and what two texts have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Rope:
+    """Text that grows at its end: a pure value with an append that does not copy all of it.
+
+    Small parts at least halve in length from each to the next, and none grows by merging beyond `LARGEST`: a character
+    is copied a few times only, and a long text is never there twice.
+    """
+
+    LARGEST: ClassVar[int] = 65_536
+
+    parts: tuple[str, ...] = ()
+
+    def add(self, text: str) -> Rope:
+        if not text:
+            return self
+        parts = self.parts
+        keep = len(parts)
+        size = len(text)
+        while keep and len(parts[keep - 1]) < 2 * size and size + len(parts[keep - 1]) <= self.LARGEST:
+            keep -= 1
+            size += len(parts[keep])
+        if keep == len(parts):
+            return Rope((*parts, text))
+        return Rope((*parts[:keep], "".join((*parts[keep:], text))))
+
+    def slice(self, start: int, end: int) -> str:
+        """Return the characters from `start` to `end`. The nearer they are to the end, the sooner."""
+        first, behind = len(self.parts), len(self)
+        while first and behind > start:
+            first -= 1
+            behind -= len(self.parts[first])
+        found: list[str] = []
+        for part in self.parts[first:]:
+            if behind >= end:
+                break
+            found.append(part[max(0, start - behind) : end - behind])
+            behind += len(part)
+        return "".join(found)
+
+    def head(self, size: int) -> Rope:
+        """Return its first `size` characters."""
+        kept: list[str] = []
+        for part in self.parts:
+            if size <= 0:
+                break
+            kept.append(part[:size])
+            size -= len(part)
+        return Rope(tuple(kept))
+
+    def common(self, other: Rope) -> int:
+        """Return how many characters both have in common at their beginning."""
+        if self.parts == other.parts:
+            return len(self)
+        return common(str(self), str(other))
+
+    def __str__(self) -> str:
+        return "".join(self.parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rope) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+def common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (mine, theirs) in pairs if mine != theirs), min(len(one), len(other)))
