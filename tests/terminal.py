@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +22,8 @@ import pyte
 
 LLMTERM = [sys.executable, "-m", "llmterm"]
 PATIENCE = 60.0
+# Seconds that a program has to end when its terminal is closed.
+GRACE = 5.0
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -36,6 +40,37 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     }
 
 
+class Screen(pyte.Screen):
+    """A screen that keeps the text of what scrolled away, `above`. It is read after each write, so it is read cheaply."""
+
+    def reset(self) -> None:
+        super().reset()
+        self.above: list[str] = []
+
+    @property
+    def rows(self) -> list[str]:
+        """The text of each row without trailing blanks."""
+        return [self._text(row) for row in range(self.lines)]
+
+    def index(self) -> None:
+        top, bottom = self.margins or (0, self.lines - 1)
+        if self.cursor.y == bottom:
+            self.above.append(self._text(top))
+        super().index()
+
+    def erase_in_display(self, how: int = 0, *args: Any, **kwargs: Any) -> None:
+        super().erase_in_display(how, *args, **kwargs)
+        if how == 3:
+            self.above.clear()
+
+    def _text(self, row: int) -> str:
+        cells = [" "] * self.columns
+        for column, cell in self.buffer[row].items():
+            if column < self.columns:
+                cells[column] = cell.data
+        return "".join(cells).rstrip()
+
+
 class Program:
     """A program in a terminal of `columns` by `rows`."""
 
@@ -48,7 +83,7 @@ class Program:
         rows: int = 24,
         cwd: Path | str | None = None,
     ) -> None:
-        self.screen = pyte.HistoryScreen(columns, rows, history=10_000)
+        self.screen = Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.written = b""
         self._child = pexpect.spawn(
@@ -69,7 +104,18 @@ class Program:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._child.close(force=True)
+        """End the program where it still runs: by closing its terminal, and if that does not help, by force."""
+        if self._child.closed:
+            return
+        if not self._child.isalive():
+            self._child.close()
+            return
+        killing = threading.Timer(GRACE, os.kill, (self.pid, signal.SIGKILL))
+        killing.start()
+        try:
+            self.hang_up()
+        finally:
+            killing.cancel()
 
     @property
     def pid(self) -> int:
@@ -106,9 +152,7 @@ class Program:
     @property
     def lines(self) -> list[str]:
         """What scrolled away and what is on the screen, oldest line first, without trailing blanks."""
-        columns = range(self.screen.columns)
-        above = ["".join(line[column].data for column in columns).rstrip() for line in self.screen.history.top]
-        return above + [line.rstrip() for line in self.screen.display]
+        return self.screen.above + self.screen.rows
 
     @property
     def text(self) -> str:
