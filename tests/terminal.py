@@ -41,7 +41,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 class Screen(pyte.Screen):
-    """A screen that keeps the text of what scrolled away, `above`. It is read after each write, so it is read cheaply."""
+    """A screen that keeps the text of what scrolled away, `above`. It is cheap to read: tests do after each write."""
 
     def reset(self) -> None:
         super().reset()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmterm.errors import (
@@ -449,6 +449,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(json_values, st.sampled_from(["", "error", "ping"]))
 def test_no_json_breaks_the_parser(value: object, event: str) -> None:
     """Whatever a server sends, the parser gives events."""

@@ -16,7 +16,8 @@ from llmterm.sessions import OpenAnswer, SessionStore
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, WireServer, say
 
-KILLS = 30
+# LLMTERM_TEST_KILLS asks for more.
+KILLS = int(os.environ.get("LLMTERM_TEST_KILLS", "8"))
 
 
 class Metronome:
@@ -54,9 +55,9 @@ def open_answer(folder: Path) -> OpenAnswer:
         store.close()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(60 + 15 * KILLS)
 def test_killed_while_streaming_keeps_what_was_journalled(tmp_path: Path) -> None:
-    """Thirty kills: never a broken store, never a wrong character, and nothing that was once on disk is missing."""
+    """Never a broken store, never a wrong character, and nothing that was once on disk is missing."""
     dice = random.Random(20261121)
     for kill in range(KILLS):
         home = tmp_path / str(kill)
@@ -90,7 +91,7 @@ def test_killed_while_the_rest_is_drawn_keeps_all(tmp_path: Path) -> None:
         with Program([*LLMTERM, "chat", "-m", "test"], env) as program:
             program.wait_for(r"(?m)^>")
             program.send("go\r")
-            program.wait_for(lambda: any("being drawn" in line for line in program.screen.display))
+            program.wait_for(lambda: "being drawn" in program.text)
             program.wait_for(lambda: _journalled(tmp_path / "data") == len(text))
             os.kill(program.pid, signal.SIGKILL)
             assert program.exit_code == -signal.SIGKILL

@@ -301,16 +301,16 @@ def test_silence_is_said_in_words_and_ended_in_time(open_chat: Open, tmp_path: P
             await exchange.text("Half of ")
         await beat(exchange)
 
-    limits = configured(tmp_path, "[stream]\nfirst_token_timeout = 2\nsilence_timeout = 6\n")
+    limits = configured(tmp_path, "[stream]\nfirst_token_timeout = 2\nsilence_timeout = 4\n")
     with open_chat(script, columns=120, **limits) as chat:
         chat.ask("one")
-        chat.program.wait_for(r"thinking, [3-9] s - SPACE pause")
+        chat.program.wait_for(r"thinking, [2-9] s - SPACE pause")
         go.open()
         chat.program.wait_for(r"Thought over\.\n\n>")
 
         chat.ask("two")
         chat.program.wait_for(r"Half of[\s\S]*thinking, \d s - SPACE pause")
-        chat.program.wait_for(r"signs of life, but no answer for 6 s[\s\S]*paused by silence")
+        chat.program.wait_for(r"signs of life, but no answer for 4 s[\s\S]*paused by silence")
         chat.program.send("\x1b")
         chat.program.wait_for(r"/continue goes on with the answer")
         assert [message["text"] for message in chat.messages()] == ["one", "Thought over.", "two", "Half of "]

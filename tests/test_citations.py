@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmterm.citations import Citations
@@ -170,6 +170,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(WORDS), json_values), st.sampled_from([*KINDS, ""]), st.sampled_from([*PARSERS]))
 def test_no_json_breaks_a_parser(value: dict[str, Any], kind: str, wire: str) -> None:
     for source in sources(wire, {**value, "type": kind} if kind else value):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmterm.errors import NetworkError, ServerError
@@ -225,6 +225,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(json_values, st.sampled_from(["", "error"]))
 def test_no_json_breaks_the_parsers(value: object, event: str) -> None:
     """Whatever a server sends, both versions give events."""

@@ -234,6 +234,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(KEYS), json_values))
 def test_no_json_breaks_the_parser(value: dict[str, Any]) -> None:
     """Whatever a server sends, there are events and names."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmterm.errors import NetworkError, ServerError
@@ -124,6 +124,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(json_values)
 def test_no_json_breaks_the_parsers(value: object) -> None:
     """Whatever a server sends, there are events, names and progress, or one of our errors."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmterm.errors import ContextTooLongError, NetworkError, ProviderError, RateLimitError, ServerError
@@ -354,6 +354,7 @@ chunks = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=40)
 @given(json_values | chunks, st.sampled_from(["", "error", "message"]))
 def test_no_json_breaks_the_parser(value: object, event: str) -> None:
     """Whatever a server sends, the parser gives events, and none of them is empty."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmterm.conversation import Conversation, continuation
@@ -266,6 +266,7 @@ spoken = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=40)
 @given(json_values | spoken, st.sampled_from(["", *KINDS]))
 def test_no_json_breaks_the_parser(value: object, name: str) -> None:
     """Whatever a server sends, the parser gives events, and what is kept of them can be sent back."""
