@@ -5,23 +5,24 @@ What was received is written even when the provider cuts the answer short, and i
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from llmterm.conversation import Conversation
+from llmterm.chat.session import ChatSession
 from llmterm.errors import LlmtermError, ProviderError, SessionError
 from llmterm.eventlog import Reader
-from llmterm.events import Notice, SegmentStarted
+from llmterm.events import Notice
 from llmterm.fallback import Fallback
-from llmterm.journal import keep_journal
 from llmterm.marker import marker_for
 from llmterm.messages import EndReason, Message, Options, StreamLimits, TextDelta, ThinkingDelta
 from llmterm.providers import Provider
-from llmterm.sessions import SessionStore
-from llmterm.sessions.piped import PipedRecord
+from llmterm.recorded import RecordedTurn
+from llmterm.sessions.whole import HeldAnswer
 from llmterm.turn import Turn, TurnState
+
+# Seconds that the end of an answer waits for a store that somebody else keeps locked: nobody waits for it any more.
+_PATIENCE = 5.0
 
 _WHY = {
     EndReason.MARKER: "the model stopped itself",
@@ -48,76 +49,54 @@ class Output(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """Asks one question."""
+    """Asks one question in `session`, which is that of a pipe."""
 
     provider: Provider
-    store: SessionStore
+    session: ChatSession
     limits: StreamLimits
     output: Output
     fallbacks: Sequence[Fallback] = ()
 
-    async def run(
-        self,
-        conversation: Conversation,
-        question: Message,
-        *,
-        model: str,
-        options: Options,
-        marker: str | None,
-        session: str | None = None,
-        head: int = 0,
-    ) -> None:
-        """Answer `question`, in a new session or in that of `conversation`, whose last row is `head`.
-
-        Raises ProviderError where the answer fails or is cut short by the provider.
-        """
-        asked = conversation.add(question)
+    async def run(self, question: Message, *, model: str, options: Options, marker: str | None) -> None:
+        """Answer `question`. Raises ProviderError where the answer fails or is cut short by the provider, and
+        SessionError where nothing can be asked in the session, or kept in its store."""
+        session = self.session
+        asked = session.conversation.add(question)
         marker, note = marker_for(marker, question.text)
-        request = asked.request(model=model, options=options, note=note)
-        record = PipedRecord(
-            self.store,
-            asked,
-            session=session,
-            head=head,
-            provider=self.provider.name,
-            model=model,
-            options=options,
-        )
-        record.begin()
+        record = session.ask(question, HeldAnswer(provider=self.provider.name, model=model, options=options))
+        session.keeper.require_usable()
 
         turn = Turn(
             self.provider,
-            request,
+            asked.request(model=model, options=options, note=note),
             marker,
             limits=self.limits,
             fallbacks=self.fallbacks,
         )
         reader = turn.reader(waited_for=True)
-        turn.start()
-        journal = asyncio.create_task(keep_journal(turn, record, self.output.notice))
         try:
-            await self._write_all(turn, reader, record, model)
-        except LlmtermError:
-            self._keep(record.drop)
-            raise
+            async with RecordedTurn(turn, record) as recorded:
+                turn.start()
+                try:
+                    await self._write_all(turn, reader)
+                finally:
+                    await turn.pause(EndReason.CRASH)  # the program is being ended; the answer can be gone on with
+                    if turn.state is TurnState.DONE:
+                        await recorded.finish()
         finally:
-            journal.cancel()
-            if turn.state is TurnState.STREAMING:
-                await turn.cancel()
-            if turn.state in (TurnState.PAUSED, TurnState.CANCELLED) or _broken(turn):
-                self._keep(lambda: record.rest(turn.reply, turn.reason))
-            elif turn.state is TurnState.DONE:
-                self._keep(lambda: record.finish(turn.reply))
-        self._judge(turn, options, record.id)
+            self._keep(turn)
+        self._judge(turn, options)
 
-    def _keep(self, write: Callable[[], None]) -> None:
-        """Write to the store; the answer is there whether or not that can be."""
+    def _keep(self, turn: Turn) -> None:
+        """See to it that the record is there; the answer is, whether or not it can be kept."""
         try:
-            write()
+            if turn.state is TurnState.FAILED and isinstance(turn.error, LlmtermError):
+                self.session.withdraw()
+            self.session.keeper.last_chance(_PATIENCE)
         except SessionError as error:
             self.output.notice(f"the answer is not kept: {error}")
 
-    async def _write_all(self, turn: Turn, reader: Reader, record: PipedRecord, model: str) -> None:
+    async def _write_all(self, turn: Turn, reader: Reader) -> None:
         output = self.output
         async for event in reader.streamed():
             match event:
@@ -125,10 +104,8 @@ class Ask:
                     output.text(text)
                 case ThinkingDelta(text):
                     output.thinking(text)
-                case Notice(text):
+                case Notice(text, failure=False):  # of the store it counts what it has in the end
                     output.notice(text)
-                case SegmentStarted(provider=provider, model=other) if (provider, other) != (self.provider.name, model):
-                    record.move(provider=provider, model=other)
                 case _:
                     pass
             await output.room()
@@ -136,7 +113,7 @@ class Ask:
             raise turn.error
         output.end()
 
-    def _judge(self, turn: Turn, options: Options, session: str | None) -> None:
+    def _judge(self, turn: Turn, options: Options) -> None:
         """Raise ProviderError unless there is an answer, whole or as short as was asked for."""
         blank = turn.reply.blank
         said = f": {turn.end_words}" if turn.end_words else ""
@@ -151,12 +128,8 @@ class Ask:
             return
         why = str(turn.error) if turn.error else _WHY.get(turn.reason, turn.reason)
         message = f"the answer was cut short: {why}"
+        session = self.session.id
         hint = f"llmterm chat --session {session} goes on with it" if session else ""
         if blank or turn.reason is not EndReason.LENGTH or options.max_tokens is None:
             raise ProviderError(message, hint=hint)
         self.output.notice(f"{message} ({hint})" if hint else message)
-
-
-def _broken(turn: Turn) -> bool:
-    """Tell whether a bug of ours ended the answer: what came of it is kept all the same."""
-    return turn.state is TurnState.FAILED and not isinstance(turn.error, LlmtermError)

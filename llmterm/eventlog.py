@@ -312,10 +312,21 @@ class Reader:
 
     def skip(self) -> None:
         """Take all there is for read."""
-        while self._log.following(self._place) is not None:
+        for _ in self.pending():
             pass
+
+    def pending(self) -> Iterator[Entry]:
+        """Yield what has come and was not read, and wait for nothing more."""
+        while (entry := self._taken_on(self._log.following(self._place))) is not None:
+            yield entry
         self._taken = self._log.chunks
         self._log.moved()
+
+    async def arrived(self) -> None:
+        """Wait until something has come that was not read, also after the turn is over: it may be cut then."""
+        while self.at_end:
+            self._arrival.clear()
+            await self._arrival.wait()
 
     def go_on(self) -> None:
         """Let go of what was held."""

@@ -38,11 +38,12 @@ class SegmentStarted:
 class Notice:
     """What a person should know of an answer besides its text: a refused key, another provider that steps in.
 
-    One that is `passing`, such as a wait, is nothing to be kept.
+    One that is `passing`, such as a wait, is nothing to be kept; a `failure` is one that the answer outlives.
     """
 
     text: str
     passing: bool = False
+    failure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

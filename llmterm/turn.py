@@ -170,6 +170,10 @@ class Turn:
             self._move(TurnState.CANCELLED)
         return self.snapshot()
 
+    def note(self, notice: Notice) -> None:
+        """Tell all readers what somebody else has to say about this answer."""
+        self._log.append(notice)
+
     def snapshot(self) -> Snapshot:
         return Snapshot(request=self.request, reply=self.reply, reason=self.reason)
 

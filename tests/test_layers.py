@@ -41,7 +41,7 @@ LAYERS = [
     {"clipboard", "config", "files", "keys", "render", "sessions", "transport"},
     {"providers"},
     {"fallback", "turn"},
-    {"journal"},
+    {"recorded"},
     {"ask", "chat", "stats"},
     {"assembly"},
     {"cli"},

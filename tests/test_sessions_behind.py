@@ -96,7 +96,7 @@ class Chatting:
 
     def move(self) -> None:
         assert self.log is not None
-        self.log.move(provider="q", model="n")
+        self.log.move(provider="q", model="n", mode="instruct")
 
     def finish(self) -> None:
         self.end("complete")

@@ -38,7 +38,7 @@ def question(text: str) -> Message:
 
 def say(session: ChatSession, asked: str, answer: str) -> None:
     reply = Reply().add(TextDelta(answer))
-    session.ask(question(asked), CHOICES).finish(reply)
+    session.ask(question(asked), CHOICES).finish(reply, "complete")
     session.say(question(asked), reply.message("complete"))
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import Output, let_go
-from llmterm.conversation import Conversation
 from llmterm.errors import UsageError
 from llmterm.sessions import StoredSession
 
@@ -27,6 +26,7 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
     """
     from llmterm.ask import Ask
     from llmterm.assembly.question import question
+    from llmterm.chat.session import ChatSession
     from llmterm.chat.terminal import Signals
     from llmterm.providers.attaching import refused
 
@@ -56,23 +56,18 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
             output.notice(line)
         if preparation and sys.stderr.isatty():
             output.notice(f"{preparation} …")
+        asked_in = ChatSession(sessions, system=launch.settings.system, piped=True)
+        if session is not None:
+            asked_in.open(session)
         asking = Ask(
             provider=provider,
-            store=sessions,
+            session=asked_in,
             limits=launch.settings.stream.limits(),
             output=output,
             fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
         )
         async with output:
-            await asking.run(
-                session.conversation if session else Conversation(system=launch.settings.system),
-                asked,
-                model=launch.model,
-                options=launch.options,
-                marker=launch.marker,
-                session=session.id if session else None,
-                head=session.head if session else 0,
-            )
+            await asking.run(asked, model=launch.model, options=launch.options, marker=launch.marker)
     except BrokenPipeError:
         let_go(sys.stdout)  # the reader has had enough
     except asyncio.CancelledError:

@@ -1,7 +1,6 @@
 """One answer, from its first token to its end, through as many pauses as it has.
 
-The order that matters most is kept here: a pause is on disk before the screen says so. A store that fails is
-reported, and the answer on the screen outlives it.
+The order that matters most is kept here: a pause is on disk before the screen says so.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from llmterm.chat.record import AnswerRecord
 from llmterm.chat.stage import Stage, Wish
 from llmterm.chat.status import BY_ITSELF, ending, held_line, pause_line, queue_lines
 from llmterm.chat.view import View
-from llmterm.conversation import mode_of
-from llmterm.errors import LlmtermError, SessionError, UsageError
+from llmterm.errors import LlmtermError, UsageError
 from llmterm.eventlog import Reader
-from llmterm.journal import keep_journal
+from llmterm.events import Notice
 from llmterm.keys import Key
 from llmterm.keys.autorepeat import Autorepeat
-from llmterm.messages import EndReason, Message, Status
+from llmterm.messages import EndReason, Message
 from llmterm.providers.registry import ProviderRegistry
+from llmterm.recorded import RecordedTurn
 from llmterm.turn import Turn, TurnState
 
 # States from which an answer can be gone on with.
@@ -84,10 +83,8 @@ class Answering:
         self._edit = edit
         self._guide = guide
         self._chosen = ("", "")
-        self._prompting = False
-        self._unsaid: list[str] = []
 
-    async def play(self, turn: Turn, log: AnswerRecord, *, at_once: bool = False) -> Message | None:
+    async def play(self, turn: Turn, record: AnswerRecord, *, at_once: bool = False) -> Message | None:
         """Stream, rest, stream again, until the answer is over; return it, unless nothing of it came.
 
         One that is at rest goes on `at_once`, or when the user says so.
@@ -97,19 +94,23 @@ class Answering:
         reader = self._pausing.reader = turn.reader(waited_for=True)
         reader.skip()  # of an earlier run, and on the screen already
         try:
-            return await self._play(turn, reader, log, at_once=at_once)
+            async with RecordedTurn(turn, record) as recorded:
+                if turn.state is TurnState.READY:
+                    turn.start()
+                return await self._play(recorded, reader, at_once=at_once)
         finally:
             reader.leave()
             self._pausing.reader = None
 
-    async def _play(self, turn: Turn, reader: Reader, log: AnswerRecord, *, at_once: bool) -> Message | None:
+    async def _play(self, recorded: RecordedTurn, reader: Reader, *, at_once: bool) -> Message | None:
+        turn = recorded.turn
         leaving: Leaving | None = None
         rested = held = False
         alone = self._choices.auto_resume  # how often an answer that broke off goes on by itself
         while held or not reader.at_end or turn.state not in (TurnState.CANCELLED, TurnState.DONE):
             if held:
-                await self._rest_held(turn, reader, log)
-            elif turn.state in _RESTING and reader.at_end:
+                await self._rest_held(recorded, reader)
+            elif turn.state in _RESTING and not reader.unread:
                 if leaving is not None:
                     self._view.pause()
                     leaving.kept = True
@@ -118,12 +119,12 @@ class Answering:
                 if at_once:
                     at_once = False
                     self._view.pause()
-                    self._resume(turn, log, "")
+                    self._resume(turn, "")
                     continue
                 alone -= turn.reason is EndReason.NETWORK
-                await self._rest(turn, reader, log, by_itself=turn.reason is EndReason.NETWORK and alone >= 0)
+                await self._rest(recorded, reader, by_itself=turn.reason is EndReason.NETWORK and alone >= 0)
             try:
-                wish = await self._stream(turn, reader, log)
+                wish = await self._stream(recorded, reader)
             except LlmtermError:
                 # Where a pause came before, the failure is one more: the same keys try again, or end the answer.
                 if not rested or turn.state is not TurnState.FAILED:
@@ -134,14 +135,15 @@ class Answering:
             if wish is Wish.SUSPEND:
                 self._view.pause()
                 self._suspend()
-                self._resume(turn, log, "")
-        message = self._finish(turn, log)
+                self._resume(turn, "")
+        message = await self._finish(recorded)
         if leaving is not None:
             raise leaving
         return message
 
-    async def _stream(self, turn: Turn, reader: Reader, log: AnswerRecord) -> Wish:
+    async def _stream(self, recorded: RecordedTurn, reader: Reader) -> Wish:
         """Play the answer, if it streams; afterwards what there is of it is on disk."""
+        turn = recorded.turn
         if turn.state is not TurnState.STREAMING and reader.at_end:
             return Wish.NOTHING
         while self._chords is not None and not self._chords.empty():
@@ -149,39 +151,31 @@ class Answering:
         label = self._registry.label(turn.provider.name, turn.request.model)
         began = self._stage.clock()
         try:
-            wish = await self._stage.play(turn, reader, log, label)
+            wish = await self._stage.play(recorded, reader, label)
             if turn.state is TurnState.DONE or turn.reason in BY_ITSELF:
                 self._notifier.ended(f"{label} {ending(turn.reason)}", self._stage.clock() - began)
             return wish
         except asyncio.CancelledError:
             await turn.pause(EndReason.CRASH)  # the program is being ended; the answer can be gone on with
             self._view.pause()
-            self._keep(turn, log)
+            await self._keep(recorded)
             raise
-        finally:
-            self._save(turn, log)
 
-    def _keep(self, turn: Turn, log: AnswerRecord) -> None:
+    async def _keep(self, recorded: RecordedTurn) -> None:
         """Put the answer on disk as it is when the program is left: at rest, or whole if it has ended unseen."""
-        if turn.state is TurnState.DONE:
-            self.record(lambda: log.finish(turn.reply))
+        if recorded.turn.state is TurnState.DONE:
+            await recorded.finish()
         else:
-            self._save(turn, log)
+            await recorded.kept()
 
-    def _save(self, turn: Turn, log: AnswerRecord) -> None:
-        if turn.state in _RESTING:
-            self.record(lambda: log.pause(turn.reply, turn.reason))
-
-    def _finish(self, turn: Turn, log: AnswerRecord) -> Message | None:
+    async def _finish(self, recorded: RecordedTurn) -> Message | None:
+        turn = recorded.turn
         self._view.close()
-        stopped = turn.state is TurnState.CANCELLED
-        if stopped and not turn.reply.body and not turn.reply.thoughts:
-            self.record(log.discard)
+        message = await recorded.finish()
+        if message is None:
             return None
-        status: Status = "interrupted" if stopped else "complete"
-        if stopped:
+        if message.status == "interrupted":
             self._view.note("stopped; /continue goes on with the answer")
-        self.record(lambda: log.finish(turn.reply, status))
         said = f": {turn.end_words}" if turn.end_words else ""
         if turn.reason is EndReason.REFUSAL:
             self._view.say(f"the provider's filter ended this answer{said}", error=True)
@@ -189,16 +183,18 @@ class Answering:
             self._view.say(f"the provider ended this answer early{said}", error=True)
         elif turn.reply.blank:
             self._view.say("the answer is empty")
-        return turn.reply.message(status)
+        return message
 
     # An answer at rest
 
-    async def _rest(self, turn: Turn, reader: Reader, log: AnswerRecord, *, by_itself: bool) -> None:
+    async def _rest(self, recorded: RecordedTurn, reader: Reader, *, by_itself: bool) -> None:
         """Wait for what is to become of a paused answer, unless it goes on `by_itself`, and do it."""
+        turn = recorded.turn
         self._view.pause()
+        self._pass_over(reader)
         if by_itself:
             self._view.say("the connection broke; the answer goes on")
-            self._resume(turn, log, "")
+            self._resume(turn, "")
             return
         trouble = f"{turn.error}\n" if turn.error else ""
         queue = "".join(f"{row}\n" for row in queue_lines(self._stage.ahead.queue, self._view.columns))
@@ -206,47 +202,42 @@ class Answering:
         decision = await self._decide(turn, lambda: line)
         match decision:
             case Resume():
-                self._resume(turn, log, "")
+                self._resume(turn, "")
             case Send(text) if Commands.is_command(text):
-                await self._act(turn, reader, log, text)
+                await self._act(recorded, reader, text)
             case Send(text):
-                await self._guided(turn, log, text)
+                await self._guided(turn, text)
             case Stop(unsent):
                 self._stage.ahead.put(unsent)
                 await turn.cancel()
-                reader.skip()
+                self._pass_over(reader)
             case Leave(interrupted):
                 raise Leaving(interrupted=interrupted, kept=True)
             case Compose():
                 pass  # `_decide` has asked again
 
-    async def _rest_held(self, turn: Turn, reader: Reader, log: AnswerRecord) -> None:
+    async def _rest_held(self, recorded: RecordedTurn, reader: Reader) -> None:
         """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach."""
+        turn = recorded.turn
         self._view.pause()
-        self.record(lambda: log.journal(turn.reply) if turn.state is TurnState.STREAMING else None)
-        behind = [
-            asyncio.create_task(self._limit(turn, reader, log)),
-            asyncio.create_task(keep_journal(turn, log, self.say)),
-        ]
+        limit = asyncio.create_task(self._limit(turn, reader))
         try:
-            decision = await self._decide_held(turn, reader, log)
+            decision = await self._decide_held(turn, reader)
         except asyncio.CancelledError:
             await turn.pause(EndReason.CRASH)  # the program is being ended
-            self._keep(turn, log)
+            await self._keep(recorded)
             raise
         except Leaving:
             await turn.pause()
-            self._keep(turn, log)
+            await self._keep(recorded)
             raise
         finally:
-            for task in behind:
-                task.cancel()
-            await asyncio.wait(behind)
-            self._save(turn, log)
-        await self._answer_held(turn, reader, log, decision)
+            limit.cancel()
+            await asyncio.wait({limit})
+        await self._answer_held(turn, reader, decision)
         reader.go_on()
 
-    async def _decide_held(self, turn: Turn, reader: Reader, log: AnswerRecord) -> Decision | None:
+    async def _decide_held(self, turn: Turn, reader: Reader) -> Decision | None:
         """Wait for what ends the hold; commands are run meanwhile. Return None where one of them has ended it.
 
         Raises Leaving.
@@ -257,7 +248,7 @@ class Answering:
             )
             match decision:
                 case Send(text) if Commands.is_command(text):
-                    if await self._changed_by(text, turn, reader, log):
+                    if await self._changed_by(text, turn, reader):
                         return None
                     self._view.pause()
                 case Leave(interrupted):
@@ -265,14 +256,14 @@ class Answering:
                 case _:
                     return decision
 
-    async def _changed_by(self, text: str, turn: Turn, reader: Reader, log: AnswerRecord) -> bool:
+    async def _changed_by(self, text: str, turn: Turn, reader: Reader) -> bool:
         """Run a command while the answer is held; return whether it changed it, which ends the hold."""
         changed = False
 
         async def cut() -> None:
             nonlocal changed
             changed = True
-            await self._cut(turn, reader, log)
+            await self._cut(turn, reader)
 
         self._pausing.turn, self._pausing.goes_on, self._pausing.cut = turn, False, cut
         try:
@@ -280,17 +271,17 @@ class Answering:
         finally:
             self._pausing.turn, self._pausing.cut = None, at_rest
         if changed:
-            reader.skip()  # what a command has made of the answer it has shown
+            self._pass_over(reader)
         return changed
 
-    async def _answer_held(self, turn: Turn, reader: Reader, log: AnswerRecord, decision: Decision | None) -> None:
+    async def _answer_held(self, turn: Turn, reader: Reader, decision: Decision | None) -> None:
         """Do what was decided about a held answer."""
         match decision:
             case None:
-                self._go_on(turn, log)
+                self._go_on(turn)
             case Send(text):
-                await self._cut(turn, reader, log)
-                await self._guided(turn, log, text)
+                await self._cut(turn, reader)
+                await self._guided(turn, text)
             case Stop(unsent):
                 self._stage.ahead.put(unsent)
                 await turn.cancel()
@@ -298,48 +289,53 @@ class Answering:
             case _:
                 self._view.resume("")
 
-    async def _limit(self, turn: Turn, reader: Reader, log: AnswerRecord) -> None:
+    async def _limit(self, turn: Turn, reader: Reader) -> None:
         """Cut the stream where the buffer is full, or when it was held for long enough."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._choices.hold_limit):
                 await reader.filled()
         if turn.state is TurnState.STREAMING:
             await turn.pause()
-            self._save(turn, log)
 
-    async def _cut(self, turn: Turn, reader: Reader, log: AnswerRecord) -> None:
+    async def _cut(self, turn: Turn, reader: Reader) -> None:
         """End the answer where it was shown."""
         await turn.pause(upto=reader.text)
-        reader.skip()
-        self._save(turn, log)
+        self._pass_over(reader)
 
-    async def _act(self, turn: Turn, reader: Reader, log: AnswerRecord, text: str) -> None:
+    async def _act(self, recorded: RecordedTurn, reader: Reader, text: str) -> None:
         """Run a command at a pause, and go on with the answer where it says so."""
+        turn = recorded.turn
         self._pausing.turn, self._pausing.goes_on = turn, False
         try:
             await self._command(text)
         finally:
             self._pausing.turn = None
-        reader.skip()  # what a command has made of the answer it has shown
-        self._go_on(turn, log)
+        await recorded.kept()
+        self._pass_over(reader)
+        self._go_on(turn)
 
-    def _go_on(self, turn: Turn, log: AnswerRecord) -> None:
-        """Keep what a command has made of the answer, and go on with it if the command says so."""
-        self._save(turn, log)
+    def _go_on(self, turn: Turn) -> None:
+        """Go on with the answer if a command says so."""
         if self._pausing.goes_on:
             self._view.pause()
-            self._resume(turn, log, "")
+            self._resume(turn, "")
+
+    def _pass_over(self, reader: Reader) -> None:
+        """Take what is not read for seen: a command has shown what it has made of the answer. What failed is said."""
+        for entry in reader.pending():
+            if isinstance(entry.event, Notice) and entry.event.failure:
+                self._view.say(entry.event.text, error=True)
 
     def _elsewhere(self, turn: Turn) -> str:
         """Return the first of the fallbacks that is not the one that wrote last."""
         here = (turn.provider.name, turn.request.model)
         return next((each for each in self._choices.fallback if self._registry.resolve(each) != here), "")
 
-    async def _guided(self, turn: Turn, log: AnswerRecord, text: str) -> None:
-        if not self._resume(turn, log, await self._guide(text)):
+    async def _guided(self, turn: Turn, text: str) -> None:
+        if not self._resume(turn, await self._guide(text)):
             self._stage.ahead.put(text)
 
-    def _resume(self, turn: Turn, log: AnswerRecord, guidance: str) -> bool:
+    def _resume(self, turn: Turn, guidance: str) -> bool:
         """Go on with the answer; return whether that is so, and it was not refused."""
         if turn.state not in _RESTING:
             return False
@@ -353,8 +349,6 @@ class Answering:
             self._view.say(str(error), error=True)
             return False
         continuation = self._choices.resume_mode or provider.continuation(model)
-        mode = mode_of(turn.reply, continuation)
-        self.record(lambda: log.resume(provider=provider.name, model=model, mode=mode, guidance=guidance))
         self._view.resume(guidance)
         turn.resume(guidance=guidance, mode=continuation, provider=provider, model=model)
         return True
@@ -374,7 +368,6 @@ class Answering:
 
     async def _ask(self, turn: Turn, line: Callable[[], str]) -> Decision:
         self._pausing.turn = turn
-        self._prompting = True
         given, shortcuts = self._stage.ahead.take(), self._pausing.shortcuts()
         prompt = asyncio.ensure_future(self._prompt.paused(line, given, shortcuts))
         waiting: set[asyncio.Future[Decision]] = {prompt}
@@ -395,26 +388,8 @@ class Answering:
             await asyncio.wait(waiting)
             self._pausing.turn = None
             self._retake()
-            self._prompting = False
-            for unsaid in self._unsaid:
-                self._view.say(unsaid)
-            self._unsaid.clear()
         self._stage.ahead.put(self._prompt.unsent)
         return Resume()
-
-    def say(self, line: str) -> None:
-        """Show a line, or, while a prompt is up that it would tear, keep it until that is answered."""
-        if self._prompting:
-            self._unsaid.append(line)
-        else:
-            self._view.say(line)
-
-    def record(self, write: Callable[[], object]) -> None:
-        """Write to the store; the answer on the screen outlives a store that cannot."""
-        try:
-            write()
-        except SessionError as error:
-            self._view.say(str(error), error=True)
 
 
 def _leaving(wish: Wish) -> Leaving | None:

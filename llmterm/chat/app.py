@@ -33,7 +33,7 @@ from llmterm.chat.status import bar, count, queue_lines
 from llmterm.chat.telling import Telling
 from llmterm.chat.view import View
 from llmterm.conversation import Conversation
-from llmterm.errors import LlmtermError
+from llmterm.errors import LlmtermError, SessionError
 from llmterm.keys import Key
 from llmterm.marker import marker_for, marker_note
 from llmterm.messages import Attachment, EndReason, Message, Options, Reply, StreamLimits, TextDelta, ThinkingDelta
@@ -46,6 +46,8 @@ from llmterm.turn import Turn, TurnState
 
 # Between two steps of getting ready: time enough for the keys that are being typed.
 _WARMING_SECONDS = 0.05
+# Seconds that the end of the program waits for a store that somebody else keeps locked.
+_PATIENCE = 2.0
 # How often a store that failed is tried again while nothing else happens.
 _CATCHING_UP_SECONDS = 1.0
 _PAGE = {"pageup": "/pager"}
@@ -179,7 +181,7 @@ class Chat:
         finally:
             for task in behind:
                 task.cancel()
-            self._answering.record(self._session.keeper.last_chance)
+            self._try(lambda: self._session.keeper.last_chance(_PATIENCE))
 
     def bar(self) -> str:
         """Return the line below the prompt."""
@@ -245,7 +247,7 @@ class Chat:
         self._view.say(f"llmterm {__version__} - {label}\nSPACE pauses an answer and goes on with it - /help\n\n")
 
     async def _round(self) -> None:
-        self._answering.record(self._session.keeper.report)
+        self._tell_trouble()
         for line in self._session.keeper.news():
             self._view.say(line)
         self._session.store.rest()
@@ -342,11 +344,10 @@ class Chat:
         provider.preparation(self._choices.model)
         self._check(question.attachments)
         log = self._session.ask(question, self._choices)
-        self._answering.record(self._session.keeper.report)
+        self._tell_trouble()
         turn = self._turn(self._session.conversation.add(question))
         typed, self._unsent = self._unsent, ""
         self._view.begin()
-        turn.start()
         try:
             answer = await self._answering.play(turn, log)
         except LlmtermError:
@@ -371,7 +372,7 @@ class Chat:
         self._view.close()
         self._unsent = typed
         self._stage.ahead.hold()  # nothing is sent by itself after a failure
-        self._answering.record(self._session.withdraw)
+        self._try(self._session.withdraw)
 
     def _left_unanswered(self, turn: Turn, *, again: bool) -> bool:
         """The program is left with the answer open, to be gone on with; unless, of a question that was asked `again`,
@@ -380,8 +381,20 @@ class Chat:
         came = turn.state is TurnState.DONE or turn.reply.text or turn.reply.thinking
         if not again or not self._session.replacing or came:
             return False
-        self._answering.record(self._session.withdraw)
+        self._try(self._session.withdraw)
         return True
+
+    def _try(self, write: Callable[[], object]) -> None:
+        """Write to the store; what was said outlives a store that cannot."""
+        try:
+            write()
+        except SessionError as error:
+            self._view.say(str(error), error=True)
+
+    def _tell_trouble(self) -> None:
+        """Say why something is not kept, once."""
+        if trouble := self._session.keeper.untold():
+            self._view.say(trouble, error=True)
 
     def _hold(self, turn: Turn) -> None:
         """After a stop nothing that was queued is sent by itself."""

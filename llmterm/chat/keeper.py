@@ -14,9 +14,6 @@ from llmterm.errors import SessionError, StoreError
 from llmterm.sessions import AnswerLog, SessionStore
 from llmterm.sessions.whole import HeldSession, Put
 
-# Seconds that the end of the program waits for a store that somebody else keeps locked.
-_PATIENCE = 2.0
-
 
 class Holder(Protocol):
     """Who has a session in hand."""
@@ -106,24 +103,33 @@ class Keeper:
             trouble = self._trouble
             raise SessionError(f"session {session_id} is not kept yet: {trouble.message}", hint=trouble.hint)
 
-    def report(self) -> None:
-        """Raise StoreError if something is not kept, and that was not said yet."""
+    def require_usable(self) -> None:
+        """Raise StoreError where the store is none that can ever be used: no waiting helps."""
+        if self.owes and isinstance(self._trouble, StoreError) and self._trouble.lasting:
+            raise self._trouble
+
+    def untold(self) -> str:
+        """Return why something is not kept, if that was not said yet."""
         untold, self._untold = self._untold, False
-        if untold and self.owes:
-            hints = (self._trouble.hint, "the chat goes on, and tries again")
-            raise StoreError(f"not kept yet: {self._trouble.message}", hint="; ".join(filter(None, hints)))
+        if not (untold and self.owes):
+            return ""
+        hints = (self._trouble.hint, "the chat goes on, and tries again")
+        return str(StoreError(f"not kept yet: {self._trouble.message}", hint="; ".join(filter(None, hints))))
 
     def news(self) -> list[str]:
         """Return what there is to say about the record, once."""
         news, self._news = self._news, []
         return news
 
-    def last_chance(self) -> None:
-        """Put on the record what is not there yet, with some patience. Raises StoreError for what is lost now."""
+    def last_chance(self, seconds: float) -> None:
+        """Put on the record what is not there yet, and wait that long for a store that somebody else keeps locked.
+
+        Raises StoreError for what is lost now.
+        """
         self.catch_up()
         if not self.owes:
             return
-        with self._holder.store.patient(_PATIENCE):
+        with self._holder.store.patient(seconds):
             self.catch_up()
         if self.owes:
             raise StoreError(f"what was said last could not be kept: {self._trouble.message}", hint=self._trouble.hint)

@@ -15,7 +15,7 @@ from llmterm.sessions.whole import HeldAnswer
 
 
 class AnswerRecord:
-    """Written to as an `AnswerLog` is. A store that fails raises StoreError once, and again when it fails anew."""
+    """Written to as an `AnswerLog` is, but for what it raises, which is nothing: see `untold`."""
 
     def __init__(self, keeper: Keeper, held: HeldAnswer, log: AnswerLog | None = None) -> None:
         """`log` is how the answer is written, None while it has no row."""
@@ -36,32 +36,32 @@ class AnswerRecord:
     def journal(self, reply: Reply) -> None:
         self._write(lambda log: log.journal(reply))
         self.held = replace(self.held, reply=reply)
-        self._keeper.report()
 
     def pause(self, reply: Reply, reason: EndReason) -> None:
         self._write(lambda log: log.pause(reply, reason))
         self.held = replace(self.held, reply=reply, reason=reason)
-        self._keeper.report()
 
-    def resume(self, *, provider: str, model: str, mode: Mode = "instruct", guidance: str = "") -> None:
+    def resume(self, *, provider: str, model: str, mode: Mode, guidance: str) -> None:
         self._write(lambda log: log.resume(provider=provider, model=model, mode=mode, guidance=guidance))
         self.held = replace(self.held, provider=provider, model=model, mode=mode, guidance=guidance, reason=None)
-        self._keeper.report()
 
-    def move(self, *, provider: str, model: str) -> None:
-        self._write(lambda log: log.move(provider=provider, model=model))
-        self.held = replace(self.held, provider=provider, model=model)
-        self._keeper.report()
+    def move(self, *, provider: str, model: str, mode: Mode) -> None:
+        """Note who writes what comes, and how he was asked; nothing is written where that is known."""
+        held = self.held
+        if (held.provider, held.model, held.mode) != (provider, model, mode):
+            self._write(lambda log: log.move(provider=provider, model=model, mode=mode))
+            self.held = replace(self.held, provider=provider, model=model, mode=mode)
 
-    def finish(self, reply: Reply, status: Status = "complete") -> None:
+    def finish(self, reply: Reply, status: Status) -> None:
         self._write(lambda log: log.finish(reply, status))
         self.held, self.over = replace(self.held, reply=reply), status
-        self._keeper.report()
 
     def discard(self) -> None:
         self._write(lambda log: log.discard())
         self.dropped = True
-        self._keeper.report()
+
+    def untold(self) -> str:
+        return self._keeper.untold()
 
     def _write(self, step: Callable[[AnswerLog], None]) -> None:
         def write() -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Protocol
 
-from llmterm.chat.choosing import Choices
 from llmterm.chat.keeper import Keeper
 from llmterm.chat.record import AnswerRecord
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, StoreError, UsageError
-from llmterm.messages import Message, Reply
+from llmterm.messages import Message, Options, Reply
 from llmterm.sessions import AnswerLog, OpenAnswer, Replacement, SessionStore, StoredSession
 from llmterm.sessions.titles import clean_title, title_of
 from llmterm.sessions.whole import HeldAnswer, HeldSession, Put
@@ -25,14 +25,27 @@ def _nothing() -> None:
     pass
 
 
+class Answerer(Protocol):
+    """Who is asked, and with what options."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def options(self) -> Options: ...
+
+
 class ChatSession:
     """One conversation, kept as it happens. It has no record, and no `id`, before its first question.
 
     `asked` is the question that is being answered, `replacing` whether that is to replace another one.
     """
 
-    def __init__(self, store: SessionStore, *, system: str) -> None:
+    def __init__(self, store: SessionStore, *, system: str, piped: bool = False) -> None:
+        """`piped`: its answers are asked for through a pipe."""
         self.store = store
+        self._piped = piped
         self.id: str | None = None
         self.title = ""
         self.asked: Message | None = None
@@ -101,7 +114,7 @@ class ChatSession:
             raise UsageError("nothing was said yet")
         return self.id
 
-    def ask(self, question: Message, choices: Choices) -> AnswerRecord:
+    def ask(self, question: Message, choices: Answerer) -> AnswerRecord:
         """Put the question on the record, in the place of what was set aside, and open the record of its answer."""
         self._learn()
         log: AnswerLog | None = None
@@ -114,11 +127,11 @@ class ChatSession:
         self._titles = (self.title, self._named(question))
         self.title = self._titles[1]
         self.asked, self.replacing = question, self.editing
-        held = HeldAnswer(provider=choices.provider, model=choices.model, options=choices.options)
+        held = HeldAnswer(provider=choices.provider, model=choices.model, options=choices.options, piped=self._piped)
         self._answer = AnswerRecord(self.keeper, held, log if kept else None)
         return self._answer
 
-    def _ask(self, question: Message, choices: Choices) -> AnswerLog:
+    def _ask(self, question: Message, choices: Answerer) -> AnswerLog:
         if self.id is None:
             self.id = self.store.create(system=self._whole.system, title=self.title)
         self._replacement = None
@@ -130,7 +143,12 @@ class ChatSession:
         self._head = self._asked
         try:
             log = self.store.begin(
-                self.id, provider=choices.provider, model=choices.model, options=choices.options, head=self._head
+                self.id,
+                provider=choices.provider,
+                model=choices.model,
+                options=choices.options,
+                piped=self._piped,
+                head=self._head,
             )
         except StoreError:
             raise

@@ -1,4 +1,4 @@
-"""An answer on the screen: events to the view, keys to the turn, text to the journal, all at the same time.
+"""An answer on the screen: events to the view and keys to the turn, at the same time.
 
 Keys are raced with the stream; they never wait for the next chunk. What is typed while the answer streams is shown
 below it and kept: a finished line is queued as the next message, an unfinished one stays to be gone on with.
@@ -14,18 +14,17 @@ from typing import Any
 
 from llmterm.chat.ahead import Ahead
 from llmterm.chat.decision import Interrupts
-from llmterm.chat.record import AnswerRecord
 from llmterm.chat.status import drawing_line, queue_lines, streaming_line
 from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
-from llmterm.errors import SessionError
+from llmterm.errors import LlmtermError
 from llmterm.eventlog import Reader
-from llmterm.events import Notice, SegmentStarted, TurnEvent
-from llmterm.journal import keep_journal
+from llmterm.events import Notice, TurnEvent
 from llmterm.keys import Key, RereadKeys, get_apart
 from llmterm.keys.autorepeat import Autorepeat
 from llmterm.messages import TextDelta, ThinkingDelta
-from llmterm.turn import Turn, TurnState
+from llmterm.recorded import RecordedTurn
+from llmterm.turn import TurnState
 
 _FRAME_SECONDS = 1 / 30
 # A frame may take this share of the time between frames: keys and sockets come first. But not for ever: what has
@@ -77,27 +76,26 @@ class Stage:
         self.autorepeat = autorepeat
         self.clock = clock
 
-    async def play(self, turn: Turn, reader: Reader, log: AnswerRecord, label: str) -> Wish:
-        """Show what `reader` gives until the stream ends, for whatever reason, and journal it. Keys act on `turn`."""
-        performance = _Performance(self, turn, reader, log, label)
+    async def play(self, recorded: RecordedTurn, reader: Reader, label: str) -> Wish:
+        """Show what `reader` gives until the stream ends, for whatever reason, and it is kept. Keys act on the turn."""
+        performance = _Performance(self, recorded, reader, label)
         return await performance.run()
 
 
 class _Performance:
-    def __init__(self, stage: Stage, turn: Turn, reader: Reader, log: AnswerRecord, label: str) -> None:
+    def __init__(self, stage: Stage, recorded: RecordedTurn, reader: Reader, label: str) -> None:
         self._stage = stage
         self._view = stage.view
         self._clock = stage.clock
-        self._turn = turn
+        self._recorded = recorded
+        self._turn = turn = recorded.turn
         self._reader = reader
-        self._log = log
         self._label = label
         self._began = self._clock()
         self._first_token: float | None = None
-        self._who: tuple[str, str] | None = None
         self._wish = Wish.NOTHING
         self._failure: Exception | None = None
-        self._below: list[str] = []  # what is to be said when all of the answer is there
+        self._below: list[Notice] = []  # what is to be said when all of the answer is there
         self._changed = asyncio.Event()
         # The stream is over, and not all of it is drawn yet.
         self._drawing = False
@@ -108,14 +106,9 @@ class _Performance:
 
     async def run(self) -> Wish:
         async with self._stage.keys:
-            # Until all is drawn: only then is the answer stored as a whole.
-            journal = asyncio.create_task(self._beside(self._keep))
-            try:
-                await self._show()
-                await self._draw_rest()
-                self._say_below()
-            finally:
-                await _end(journal)
+            await self._show()
+            await self._draw_rest()
+            self._say_below()
         if self._failure is not None:
             raise self._failure
         return self._wish
@@ -126,14 +119,22 @@ class _Performance:
         try:
             await self._stage.window.steady()
             self._view.frame(self._footer())  # before anything that may take its time
-            async for event in self._reader.streamed():
-                self._show_event(event)
-                self._changed.set()
-                await self._catch_up()
+            await self._show_events()
+            await self._recorded.kept()
+            await self._show_events()  # what the store has to say
         finally:
             await _end(*jobs)
-        if self._turn.state is TurnState.FAILED and self._turn.error is not None:
-            raise self._turn.error
+        error = self._turn.error
+        if self._turn.state is TurnState.FAILED and error is not None:
+            if not isinstance(error, LlmtermError):
+                self._view.pause()  # a bug: there will be no other chance to show what came
+            raise error
+
+    async def _show_events(self) -> None:
+        async for event in self._reader.streamed():
+            self._show_event(event)
+            self._changed.set()
+            await self._catch_up()
 
     async def _draw_rest(self) -> None:
         """Draw what there was no time for while it came, in frames, until the user has seen enough of them."""
@@ -158,30 +159,18 @@ class _Performance:
                 if self._first_token is None:
                     self._first_token = self._clock()
                 self._view.event(event)
-            case Notice(text, passing=False) if self._turn.state not in (TurnState.STREAMING, TurnState.FAILED):
-                self._below.append(text)
-            case Notice(text, passing=False):
-                self._view.say(text)
-            case SegmentStarted():
-                self._report_move(event)
+            case Notice(passing=False) if self._turn.state not in (TurnState.STREAMING, TurnState.FAILED):
+                self._below.append(event)
+            case Notice(text, passing=False, failure=failure):
+                self._view.say(text, error=failure)
             case _:
                 pass
 
     def _say_below(self) -> None:
         if self._below:
             self._view.pause()
-        for line in self._below:
-            self._view.say(line)
-
-    def _report_move(self, event: SegmentStarted) -> None:
-        """Put it on the record where another one answers than was asked."""
-        who, self._who = self._who, (event.provider, event.model)
-        if who in (None, self._who):
-            return
-        try:
-            self._log.move(provider=event.provider, model=event.model)
-        except SessionError as error:
-            self._view.say(str(error), error=True)
+        for notice in self._below:
+            self._view.say(notice.text, error=notice.failure)
 
     async def _catch_up(self) -> None:
         """After a hold, show what had come meanwhile in a second or two: quickly, but so that it can be followed."""
@@ -193,9 +182,6 @@ class _Performance:
     def _hurry(self) -> None:
         """Show what waits at once."""
         self._behind, self._reader.most = False, None
-
-    async def _keep(self) -> None:
-        await keep_journal(self._turn, self._log, lambda line: self._view.say(line, error=True))
 
     async def _beside(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a job beside the stream. Where it fails the answer must not go on unseen and unheard."""

@@ -101,12 +101,12 @@ class AnswerLog:
             touch(tx, self.message_id, now)
         self._revision += 1
 
-    def move(self, *, provider: str, model: str) -> None:
-        """Note that another provider answers than the one that was asked first."""
+    def move(self, *, provider: str, model: str, mode: Mode = "fresh") -> None:
+        """Note that what comes is from another provider than the one that was asked first, or asked for otherwise."""
         with self._database.writing() as tx:
             if not tx.change(
-                "UPDATE open_answers SET provider = ?, model = ? WHERE message_id = ? AND revision = ?",
-                *(provider, model, self.message_id, self._revision),
+                "UPDATE open_answers SET provider = ?, model = ?, mode = ? WHERE message_id = ? AND revision = ?",
+                *(provider, model, mode, self.message_id, self._revision),
             ):
                 raise self._lost()
 

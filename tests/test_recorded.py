@@ -1,0 +1,224 @@
+"""A turn that records itself: what it tells is on disk in time, and a store that fails is in nobody's way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from llmterm.chat.session import ChatSession
+from llmterm.events import Notice
+from llmterm.messages import EndReason, Finished, Message, Options, Reply, TextDelta
+from llmterm.recorded import RecordedTurn
+from llmterm.sessions import OpenAnswer, SessionStore
+from llmterm.sessions.owner import Owner
+from llmterm.sessions.whole import HeldAnswer
+from llmterm.turn import Turn
+from tests.chatting import opened
+from tests.clock import instant
+from tests.scripted import ScriptedProvider
+from tests.terminal import LLMTERM, environment
+from tests.wire import Exchange, WireServer, say
+
+DEAD = Owner(pid=0, host="", born="")
+QUESTION = Message(role="user", text="why?")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SessionStore]:
+    """A store of a process that is dead to all others: what is in it is what a kill leaves."""
+    with closing(SessionStore(tmp_path, owner=DEAD, timeout=0)) as store:
+        yield store
+
+
+class Answering:
+    """A question that is on the record, and the turn that answers it."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self.store = store
+        self.provider = ScriptedProvider()
+        self.session = ChatSession(store, system="")
+        asked = self.session.conversation.add(QUESTION)
+        record = self.session.ask(QUESTION, HeldAnswer(provider="scripted", model="m", options=Options()))
+        self.turn = Turn(self.provider, asked.request(model="m"), seam_seconds=0)
+        self.reader = self.turn.reader()
+        self.recorded = RecordedTurn(self.turn, record)
+
+    async def say(self, text: str) -> None:
+        """Say it, and wait until it has come."""
+        await self.provider.opened.wait()
+        self.provider.stream.put(TextDelta(text))
+        whole = self.turn.reply.text + text
+        async for _ in self.reader:
+            if self.turn.reply.text == whole:
+                return
+
+    def left(self) -> OpenAnswer:
+        """The answer as the next start would find it now."""
+        answer = self.store.load(self.session.recorded(), peek=True).answer
+        assert answer is not None
+        return answer
+
+
+def modes(answer: OpenAnswer) -> list[tuple[str, str, str]]:
+    text = answer.message.text
+    return [(each.mode, text[each.start : each.end], each.guidance) for each in answer.message.segments]
+
+
+@instant
+async def never_older_than_a_quarter_of_a_second(store: SessionStore) -> None:
+    answering = Answering(store)
+    async with answering.recorded:
+        answering.turn.start()
+        for word in ("one ", "two ", "three "):
+            await answering.say(word)
+            await asyncio.sleep(0.25)
+
+            assert answering.left().message.text == answering.turn.reply.text
+        await answering.turn.cancel()
+
+
+def test_what_came_is_on_disk_within_a_quarter_of_a_second(store: SessionStore) -> None:
+    """By the loop's own clock, and while nothing else comes."""
+    never_older_than_a_quarter_of_a_second(store)
+
+
+async def test_answer_is_written_segment_by_segment(store: SessionStore) -> None:
+    """Also where it is resumed in the same breath as it was paused; and at rest as it was rewritten."""
+    answering = Answering(store)
+    turn, provider = answering.turn, answering.provider
+    async with answering.recorded as recorded:
+        turn.start()
+        await answering.say("one ")
+        await turn.pause()
+        turn.resume(guidance="shorter")
+        provider.opened.clear()
+        await answering.say("two ")
+        await recorded.kept()
+
+        assert modes(answering.left())[0] == ("fresh", "one ", "")
+        assert modes(answering.left())[-1] == ("prefill", "two ", "shorter")
+        assert answering.left().reason is EndReason.CRASH
+
+        await turn.pause()
+        await recorded.kept()
+        assert answering.left().reason is EndReason.PAUSE
+        turn.rewrite(Reply().add(TextDelta("mine")))
+        await recorded.kept()
+        assert answering.left().message.text == "mine"
+
+
+async def test_store_that_fails_is_told_once_and_tried_again(store: SessionStore) -> None:
+    """The answer goes on meanwhile, and is whole on the record at the next chance."""
+    answering = Answering(store)
+    turn, reader = answering.turn, answering.turn.reader()
+    async with answering.recorded as recorded:
+        turn.start()
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            for word in ("one ", "two ", "three "):
+                await answering.say(word)
+                await recorded.kept()
+        told = [entry.event for entry in reader.pending() if isinstance(entry.event, Notice)]
+        answering.provider.stream.put(Finished(EndReason.STOP))
+        async for _ in reader.streamed():
+            pass
+        message = await recorded.finish()
+
+    assert [(notice.failure, "not kept yet" in notice.text) for notice in told] == [(True, True)]
+    assert message is not None
+    assert store.load(answering.session.recorded()).conversation.messages[1:] == (message,)
+    assert message.text == "one two three "
+
+
+class Broken:
+    """A record with a bug."""
+
+    def journal(self, reply: Reply) -> None:
+        raise ZeroDivisionError
+
+    def nothing(self, *_: object, **__: object) -> None:
+        pass
+
+    move = resume = pause = finish = discard = nothing
+
+    def untold(self) -> str:
+        return ""
+
+
+async def test_bug_in_the_record_does_not_pass_for_one(store: SessionStore) -> None:
+    """Who relies on it hears of it; the answer is received all the same."""
+    answering = Answering(store)
+    async with RecordedTurn(answering.turn, Broken()) as recorded:
+        answering.turn.start()
+        await answering.say("half")
+        with pytest.raises(ZeroDivisionError):
+            await recorded.kept()
+        await answering.turn.cancel()
+
+    assert answering.turn.reply.text == "half"
+
+
+# As users meet it
+
+
+def test_killed_after_a_refused_prefill_the_record_says_how_it_was_asked(tmp_path: Path) -> None:
+    """In the same breath the rest was asked for by an instruction: so says the record of what came."""
+    config = tmp_path / "config.toml"
+    config.write_text('[providers.openai]\ncontinuation = "prefill"\n')
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.body["messages"][-1]["role"] == "assistant":
+            await exchange.refuse(400, {"error": {"message": "assistant message prefill is not supported"}})
+            return
+        await exchange.start()
+        await exchange.text("one " if exchange.question == "count" else "and then two, three and four. " * 20)
+        await exchange.hung_up()
+
+    with opened(tmp_path, script, LLMTERM_CONFIG=str(config)) as chat:
+        chat.ask("count")
+        chat.program.wait_for("one")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send(" ")
+        chat.program.wait_for(lambda: "four" in chat.messages()[-1]["text"])
+        os.kill(chat.program.pid, signal.SIGKILL)
+        chat.program.wait_for_end()
+
+        assert [each["mode"] for each in chat.messages()[-1]["segments"]] == ["fresh", "instruct"]
+
+
+def test_pipe_whose_store_fails_still_asks_the_other_provider(tmp_path: Path) -> None:
+    """Its session is taken out of the store before the first one refuses: the answer comes, and is kept anew."""
+
+    async def refuse(exchange: Exchange) -> None:
+        with closing(sqlite3.connect(tmp_path / "data" / "sessions.db")) as database, database:
+            database.execute("PRAGMA foreign_keys = ON")
+            database.execute("DELETE FROM sessions")
+        await exchange.refuse(401, {"error": {"message": "bad key"}})
+
+    with WireServer(refuse) as first, WireServer(say("from the other.")) as other:
+        (tmp_path / "config.toml").write_text(
+            f'fallback = ["mine/small"]\n[providers.mine]\nkind = "openai"\nbase_url = "{other.base_url}"\n'
+        )
+        env = environment(
+            tmp_path,
+            OPENAI_BASE_URL=first.base_url,
+            OPENAI_API_KEY="sk-test",
+            LLMTERM_CONFIG=str(tmp_path / "config.toml"),
+        )
+        command = [*LLMTERM, "chat", "-p", "openai", "-m", "m", "hi"]
+        done = subprocess.run(command, env=env, capture_output=True, timeout=60, input=b"")
+
+    assert (done.returncode, done.stdout) == (0, b"from the other.\n"), done.stderr
+    with closing(SessionStore(tmp_path / "data")) as store:
+        messages = store.load(store.latest() or "").conversation.messages
+    assert [message.text for message in messages] == ["hi", "from the other."]
+    assert [segment.provider for segment in messages[1].segments] == ["mine"]
