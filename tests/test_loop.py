@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
 from contextlib import suppress
@@ -10,10 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from llmterm.chat.choosing import Choices, Choosing
 from llmterm.chat.mentions import paths
+from llmterm.errors import NetworkError
+from llmterm.messages import Options
+from llmterm.providers.registry import Entry, ProviderRegistry
 from llmterm.threads import in_thread
-from tests.chatting import opened
-from tests.wire import Exchange
+from tests.chatting import Gate, opened
+from tests.scripted import ScriptedProvider
+from tests.terminal import LLMTERM, Program, environment
+from tests.wire import Exchange, WireServer
 
 _STILL = ("sessions/", "chat/history.py", "providers/weights.py")
 WATCHED = [sys.executable, "-m", "tests.watched"]
@@ -80,6 +87,56 @@ def _waits(found: Path) -> list[str]:
     """Return what was waited for, but for what is still on the loop by design: the store and the history."""
     waits = found.read_text("utf-8").splitlines()
     return [each for each in waits if not each.partition(" in ")[2].startswith(_STILL)]
+
+
+def test_ollama_that_does_not_answer_does_not_keep_the_prompt(tmp_path: Path) -> None:
+    """It is looked for while the user types: one that answers before the first question has that."""
+    answers = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.path == "/api/tags":
+            await answers.wait()
+            await exchange.refuse(200, {"models": [{"name": "slow"}]})
+            return
+        await exchange.start(content_type="application/x-ndjson")
+        line = {"message": {"role": "assistant", "content": "Here I am."}, "done": True, "done_reason": "stop"}
+        await exchange.raw(json.dumps(line).encode() + b"\n")
+        await exchange.close()
+
+    with WireServer(script) as server:
+        env = environment(tmp_path, OLLAMA_HOST=f"127.0.0.1:{server.port}")
+        with Program([*LLMTERM, "chat"], env) as program:
+            program.wait_for(r"(?m)^>")
+            assert "ollama" not in program.text
+            answers.open()
+            program.send("who are you?\r")
+            program.wait_for(r"ollama/slow answers\n(?s:.*)Here I am\.")
+            program.send("\x04")
+
+            assert program.exit_code == 0
+
+
+async def test_who_was_chosen_meanwhile_stays_chosen() -> None:
+    """Whatever the search for a default comes to; and one that fails leaves who was there."""
+    said: list[str] = []
+    registry = ProviderRegistry({name: Entry(build=ScriptedProvider, model="m") for name in ("local", "ollama", "x")})
+
+    async def found() -> tuple[str, str]:
+        return "ollama", "m"
+
+    async def fails() -> tuple[str, str]:
+        raise NetworkError("it broke")
+
+    for search, chosen, provider in ((found, "", "ollama"), (found, "x", "x"), (fails, "", "local")):
+        choices = Choices(provider="local", model="m", options=Options(), search=search)
+        choosing = Choosing(registry=registry, choices=choices, say=said.append)
+        if chosen:
+            choosing.choose(chosen, "m")
+        await choosing.decide()
+        await choosing.decide()
+
+        assert choices.provider == provider
+    assert said == ["ollama/m answers", "it broke; local/m answers"]
 
 
 def test_a_program_ends_while_a_disk_does_not_answer() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -126,6 +127,7 @@ def _build(
         auto_resume=settings.chat.auto_resume,
         named=launch.named,
         theme=settings.chat.theme,
+        search=_search(launch, providers),
     )
     view = look.view(lambda: look.theme(choices.theme, source.background), launch.secrets.redact)
     window = WindowSize(size, time.monotonic, settles=look.settles)
@@ -160,6 +162,19 @@ def _build(
         limits=settings.stream.limits(),
         keys=bound,
     )
+
+
+def _search(launch: Launch, providers: ProviderRegistry) -> Callable[[], Awaitable[tuple[str, str]]] | None:
+    """Return what waits for the search for an Ollama, if that is not over."""
+    search = launch.search
+    if search is None:
+        return None
+
+    async def wait() -> tuple[str, str]:
+        found = await in_thread(search.found)
+        return await providers.choose("ollama") if found else (launch.provider, launch.model)
+
+    return wait
 
 
 def _prompt(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
+from functools import partial
 
 from llmterm import config
 from llmterm.assembly.roster import registry
+from llmterm.assembly.search import MOMENT, PATIENCE, Search
 from llmterm.assembly.secrets import known_secrets
 from llmterm.config import Settings
 from llmterm.messages import Options
@@ -16,13 +17,13 @@ from llmterm.providers.weights import MODELS_FOLDER, available
 from llmterm.redaction import Secrets
 from llmterm.sessions import SessionStore
 
-_MOMENT = 0.2  # seconds
-_TAGS_SECONDS = 2.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What the command line, the environment and the configuration file come to."""
+    """What the command line, the environment and the configuration file come to.
+
+    While the `search` for an Ollama goes on, the provider is the one that answers where there is none.
+    """
 
     settings: Settings
     environ: Mapping[str, str]
@@ -30,6 +31,7 @@ class Launch:
     model: str
     named: bool = False
     secrets: Secrets = field(default_factory=Secrets, repr=False)
+    search: Search | None = None
 
     @property
     def options(self) -> Options:
@@ -42,9 +44,17 @@ class Launch:
 
 
 def launch(
-    settings: Settings, environ: Mapping[str, str], *, provider: str | None = None, model: str | None = None
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    at_once: bool = False,
 ) -> Launch:
-    """Decide on the provider and the model. Raises UsageError or ConfigError."""
+    """Decide on the provider and the model. Raises UsageError or ConfigError.
+
+    `at_once` leaves the search for an Ollama to go on, where it is not over in a moment and there is somebody else.
+    """
     named = provider is not None or model is not None
     secrets = known_secrets(settings, environ)
     providers = registry(settings, environ, secrets=secrets)
@@ -53,12 +63,16 @@ def launch(
         provider, own = providers.resolve(provider)
     if provider is None and model is not None and model.endswith(".gguf"):
         provider = "local"
+    local = partial(available, model or "", config.data_dir(environ) / MODELS_FOLDER)
+    search = Search(lambda: config.base_url("ollama", settings, environ))
+
+    def ollama_runs() -> bool:
+        # Of whom a model is, is a matter of who is to answer: there it has to be known.
+        beside = at_once and not (model or settings.model) and local()
+        return search.found(MOMENT if beside else PATIENCE)
+
     name = config.choose_provider(
-        provider,
-        settings,
-        environ,
-        available=lambda name: name == "local" and available(model or "", config.data_dir(environ) / MODELS_FOLDER),
-        ollama_runs=lambda: _has_models(config.base_url("ollama", settings, environ)),
+        provider, settings, environ, available=lambda name: name == "local" and local(), ollama_runs=ollama_runs
     )
     if model or not own:
         name, own = _located(providers, settings, name, provider, model)
@@ -69,6 +83,7 @@ def launch(
         model=own or providers.default_model(name),
         named=named,
         secrets=secrets,
+        search=search if at_once and search.pending else None,
     )
 
 
@@ -100,28 +115,6 @@ async def with_model(launch: Launch, providers: ProviderRegistry) -> Launch:
         return launch
     _, model = await providers.choose(launch.provider)
     return replace(launch, model=model)
-
-
-def _has_models(url: str) -> bool:
-    """Tell whether an Ollama answers at an address that has anything to answer with."""
-    if not answers(url):
-        return False
-    from llmterm.assembly.probe import tags
-
-    listed = tags(url, _TAGS_SECONDS)
-    return bool(listed.get("models")) if isinstance(listed, dict) else False
-
-
-def answers(url: str) -> bool:
-    """Tell whether something listens at an address, which is asked for a moment only."""
-    import socket
-
-    try:
-        parts = urlsplit(url)
-        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=_MOMENT).close()
-    except (OSError, ValueError):  # also of a name that is none
-        return False
-    return True
 
 
 def store(environ: Mapping[str, str], *, timeout: float = 5.0) -> SessionStore:

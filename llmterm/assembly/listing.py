@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llmterm import config
-from llmterm.assembly.launch import answers
 from llmterm.assembly.roster import registry
+from llmterm.assembly.search import answers
 from llmterm.config import Settings
 from llmterm.errors import LlmtermError
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.providers.weights import MODELS_FOLDER, available
+from llmterm.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ async def models(settings: Settings, environ: Mapping[str, str], provider: str |
     Raises UsageError for a provider that there is not.
     """
     providers = registry(settings, environ)
-    names = [provider] if provider else _usable(settings, environ)
+    names = [provider] if provider else await in_thread(_usable, settings, environ)
     if provider and provider not in providers.names:
         providers.get(provider)  # says what there is
     try:

@@ -261,6 +261,7 @@ class Chat:
             else:
                 # A SPACE that came just too late to pause an answer is not part of the next question.
                 self._unsent = text.strip("\n") if "\n" in text.strip() else text.strip()
+                await self._choosing.decide()
                 await self._attaching.send(self._unsent, self._ask)
         except LlmtermError as error:
             self._view.say(str(error), error=True)
@@ -339,6 +340,7 @@ class Chat:
 
         One that comes to nothing goes back into the line, unless it is asked `again`.
         """
+        await self._choosing.decide()
         provider = self._registry.get(self._choices.provider)
         # Refuses a model that cannot be, before anything is written.
         provider.preparation(self._choices.model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
@@ -27,7 +27,8 @@ class Choices:
     `hold_limit`: seconds after which a held stream is cut. `resume_mode`: how answers are gone on with, whatever is
     known of their model. `auto_resume`: how often an answer whose connection breaks goes on by itself. `named`:
     provider or model were named on the command line, and also go on with an answer that others began. `theme` "auto"
-    is the one that fits the terminal's background.
+    is the one that fits the terminal's background. `search`, while nobody was chosen, gives provider and model once it
+    is known who answers by default; until then it is who answers where nobody else is found.
     """
 
     provider: str
@@ -40,6 +41,7 @@ class Choices:
     auto_resume: int = 0
     named: bool = False
     theme: ThemeChoice = "auto"
+    search: Callable[[], Awaitable[tuple[str, str]]] | None = None
 
 
 class Choosing:
@@ -101,8 +103,22 @@ class Choosing:
         if provider:
             self._registry.require(provider)
         self._registry.get(provider or self._choices.provider).preparation(model)
+        self._choices.search = None
         self._choices.provider = provider or self._choices.provider
         self._choices.model = model
+
+    async def decide(self) -> None:
+        """Wait until it is known who answers by default, where that is looked for and nobody was chosen meanwhile."""
+        search, self._choices.search = self._choices.search, None
+        if search is None:
+            return
+        try:
+            found = await search()
+            if found != (self._choices.provider, self._choices.model):
+                self.choose(*found)
+                self._say(f"{self._registry.label(*found)} answers")
+        except LlmtermError as error:
+            self._say(f"{error}; {self._registry.label(self._choices.provider, self._choices.model)} answers")
 
     async def go_over(self, given: str) -> None:
         """Have "provider", "provider/model" or a model of the provider answer from now on. Raises our errors."""
@@ -117,6 +133,7 @@ class Choosing:
         self.choose("" if provider == current else provider, model)
 
     async def _set_model(self, name: str) -> None:
+        await self.decide()  # whose model it is
         if name:
             self._choose_model(name)
         self._say(self._registry.label(self._choices.provider, self._choices.model))

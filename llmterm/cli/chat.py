@@ -85,10 +85,11 @@ def chat(
     opened = open_session(session, latest=latest, peek=False)
     if opened is not None and system is not None:
         opened = replace(opened, conversation=replace(opened.conversation, system=system))
-    launch = assembly.launch(settings, os.environ, provider=provider, model=model)
+    text = " ".join(question or ()).strip()
+    at_once = not text and sys.stdin.isatty() and sys.stdout.isatty()
+    launch = assembly.launch(settings, os.environ, provider=provider, model=model, at_once=at_once)
     assembly.require_key(launch)
     with assembly.debug_log(launch, text=debug_text):
-        text = " ".join(question or ()).strip()
         if not sys.stdin.isatty():
             if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):
                 assembly.notice("the question is read from standard input (for a chat in mintty: winpty llmterm chat)")

@@ -9,6 +9,7 @@ from typing import Self
 
 from llmterm.errors import ConfigError, UsageError
 from llmterm.providers import Provider
+from llmterm.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,8 @@ class ProviderRegistry:
         Where no model is set it is the first that the provider lists. Raises ProviderError, or UsageError where there
         is no model.
         """
-        name, model = self.resolve(given or self._default())
+        # The default may be looked for on other machines, by a program that has more to do.
+        name, model = self.resolve(given or await in_thread(self._default))
         if model:
             return name, model
         names = await self.models(name)

@@ -14,8 +14,9 @@ from importlib.util import find_spec
 from llmterm import config
 from llmterm.assembly.doctor.check import Check
 from llmterm.assembly.doctor.storage import size
-from llmterm.assembly.launch import answers, launch
+from llmterm.assembly.launch import launch
 from llmterm.assembly.roster import registry
+from llmterm.assembly.search import answers
 from llmterm.config import Settings
 from llmterm.errors import (
     AuthError,
