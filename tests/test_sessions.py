@@ -309,36 +309,41 @@ def test_an_impossible_id_is_unknown(store: SessionStore, given_id: str) -> None
 # Taking away
 
 
-def test_truncate_goes_back_to_before_a_message(store: SessionStore) -> None:
-    """The message and all after it are gone, and the next one follows what was before."""
+def test_what_came_to_nothing_is_taken_out(store: SessionStore) -> None:
+    """The question and its answer are gone, and the next one follows what was before."""
     session_id = ask(store, "kept")
+    before = store.head(session_id)
     failed = store.add(session_id, Message(role="user", text="failed"))
-    store.begin(session_id, provider="p", model="m", options=Options())
+    log = store.begin(session_id, provider="p", model="m", options=Options())
 
-    store.truncate(session_id, failed)
+    store.withdraw(session_id, [failed, log.message_id], before)
 
     store.add(session_id, Message(role="user", text="next"))
     assert [message.text for message in store.load(session_id).conversation.messages] == ["kept", "next"]
     assert store.infos()[0].messages == 2
+    assert store.forks(session_id) == {}
 
 
-def test_truncate_at_the_first_message_leaves_an_empty_session(store: SessionStore) -> None:
+def test_the_only_question_leaves_an_empty_session(store: SessionStore) -> None:
     """The head may go back to nothing."""
     session_id = store.create()
     only = store.add(session_id, Message(role="user", text="?"))
 
-    store.truncate(session_id, only)
+    store.withdraw(session_id, [only], 0)
 
     assert store.load(session_id).conversation.messages == ()
+    assert store.drop_empty(session_id)
 
 
-def test_truncate_refuses_a_message_of_another_session(store: SessionStore) -> None:
-    """An id out of place takes nothing away."""
+def test_a_message_of_another_session_is_out_of_reach(store: SessionStore) -> None:
+    """An id out of place moves and takes out nothing."""
     mine, other = store.create(), store.create()
     message_id = store.add(other, Message(role="user", text="theirs"))
 
-    with pytest.raises(SessionError, match=f"no message {message_id}"):
-        store.truncate(mine, message_id)
+    for call in (store.move, store.switch):
+        with pytest.raises(SessionError, match=f"no message {message_id}"):
+            call(mine, message_id)
+    store.withdraw(mine, [message_id], 0)
 
     assert len(store.load(other).conversation.messages) == 1
 
@@ -366,7 +371,7 @@ def test_a_very_long_session_can_be_read_and_deleted(store: SessionStore) -> Non
     ids = [store.add(session_id, Message(role="user", text=str(n))) for n in range(1100)]
 
     loaded = store.load(session_id).conversation.messages
-    store.truncate(session_id, ids[10])
+    store.move(session_id, ids[9])
     rest = store.load(session_id).conversation.messages
     store.delete(session_id)
 

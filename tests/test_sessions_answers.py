@@ -234,7 +234,7 @@ def test_an_interrupted_answer_can_be_kept(store: SessionStore) -> None:
 
 
 def test_a_discarded_answer_leaves_the_question(store: SessionStore) -> None:
-    """Row, segments and journal are gone, and the question can be asked anew."""
+    """What came of it stays beside it, journal and all, and the question can be asked anew."""
     session_id, log = begin(store)
     reply = reply_of("nonsense")
     log.pause(reply.close(segment(reply)), EndReason.PAUSE)
@@ -244,13 +244,14 @@ def test_a_discarded_answer_leaves_the_question(store: SessionStore) -> None:
     log.discard()
 
     assert [message.text for message in store.load(session_id).conversation.messages] == ["why?"]
-    assert [rows(store, f"SELECT * FROM {table}") for table in ("segments", "journal", "open_answers")] == [[], [], []]
+    assert [rows(store, f"SELECT * FROM {table}") for table in ("journal", "open_answers")] == [[], []]
+    assert rows(store, "SELECT text, status FROM messages")[1:] == [("nonsense more", "interrupted")]
     store.begin(session_id, provider="openai", model="gpt", options=OPTIONS).finish(Reply())
     assert len(store.load(session_id).conversation.messages) == 2
 
 
 def test_nothing_can_follow_an_answer_that_is_not_over(store: SessionStore) -> None:
-    """Only one answer of a session is open, and it is the last message."""
+    """What it will say is not known yet."""
     session_id, log = begin(store)
     log.pause(reply_of("one"), EndReason.PAUSE)
 

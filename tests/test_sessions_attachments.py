@@ -64,24 +64,19 @@ def test_an_open_answer_comes_with_the_attachments_of_its_question(store: Sessio
     assert session.conversation.messages[0].attachments == (PICTURE,)
 
 
-def truncate(store: SessionStore, session_id: str) -> None:
-    message_id = store.add(session_id, Message(role="user", text="again", attachments=(PAGES,)))
-    store.truncate(session_id, message_id)
-    store.take_back(session_id)
+def withdraw(store: SessionStore, session_id: str) -> None:
+    first = store.head(session_id)
+    again = store.add(session_id, Message(role="user", text="again", attachments=(PAGES,)))
+    store.withdraw(session_id, [first, again], 0)
 
 
 def rewrite(store: SessionStore, session_id: str) -> None:
-    store.take_back(session_id)
+    withdraw(store, session_id)
     store.add(session_id, Message(role="assistant", text="here it is", attachments=(PICTURE,)))
     store.rewrite(session_id, Message(role="assistant", text="there it was"))
 
 
-def supersede(store: SessionStore, session_id: str) -> None:
-    store.replace(session_id, 0, Message(role="user", text="never mind"))
-    store.begin(session_id, provider="p", model="m", options=Options()).finish(Reply())
-
-
-@pytest.mark.parametrize("remove", [SessionStore.delete, SessionStore.take_back, truncate, rewrite, supersede])
+@pytest.mark.parametrize("remove", [SessionStore.delete, withdraw, rewrite])
 def test_bytes_that_no_message_has_any_more_are_gone(
     store: SessionStore, remove: Callable[[SessionStore, str], object]
 ) -> None:

@@ -126,7 +126,7 @@ class Chatting:
         self.session.withdraw()
 
     def aside(self) -> None:
-        self.session.set_aside()
+        self.session.edit()
 
     def restore(self) -> None:
         self.session.restore()

@@ -1,4 +1,4 @@
-"""The session that is open in a chat: what is set aside stays on the record until something is in its place."""
+"""The session that is open in a chat: asked again and otherwise, gone back, and kept beside what was there."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def stored(session: ChatSession) -> list[str]:
     return [message.text for message in session.store.load(session.recorded()).conversation.messages]
 
 
-def test_what_is_set_aside_stays_on_the_record(session: ChatSession) -> None:
+def test_the_last_question_is_edited_without_touching_the_record(session: ChatSession) -> None:
     """The next question does not see it; the record and the commands about the last answer do."""
     say(session, "why?", "because")
     say(session, "and?", "so")
 
-    asked = session.set_aside()
+    asked = session.edit()
 
-    assert asked == question("and?")
+    assert asked == session.edit() == question("and?")
     assert (said(session), stored(session)) == (["why?", "because"], ["why?", "because", "and?", "so"])
     assert session.answer.text == session.answered.text == "so"
     assert session.restore()
@@ -65,26 +65,10 @@ def test_what_is_set_aside_stays_on_the_record(session: ChatSession) -> None:
     assert not session.restore()
 
 
-def test_questions_are_set_aside_one_after_the_other(session: ChatSession) -> None:
-    """And come back all together."""
+def test_an_edited_question_is_asked_beside_the_one_it_was(session: ChatSession, store: SessionStore) -> None:
+    """In hand and on the record it is the new one, and so is the title that came from it; the old one is a version."""
     say(session, "why?", "because")
-    say(session, "and?", "so")
-
-    aside = [session.set_aside().text, session.set_aside().text]
-
-    assert (aside, said(session)) == (["and?", "why?"], [])
-    with pytest.raises(UsageError, match="nothing was asked yet"):
-        session.set_aside()
-    session.restore()
-    assert said(session) == ["why?", "because", "and?", "so"]
-
-
-def test_an_answer_replaces_what_was_set_aside(session: ChatSession, store: SessionStore) -> None:
-    """All of it, in hand and on the record, and the title that came from it."""
-    say(session, "why?", "because")
-    say(session, "and?", "so")
-    session.set_aside()
-    session.set_aside()
+    session.edit()
 
     say(session, "how?", "thus")
 
@@ -92,19 +76,38 @@ def test_an_answer_replaces_what_was_set_aside(session: ChatSession, store: Sess
     assert session.title == store.load(session.recorded()).title == "how?"
     assert store.infos()[0].messages == 2
     assert not session.restore()
+    ((first, _),) = store.forks(session.recorded()).values()
+    session.open(store.switch(session.recorded(), first, head=session.head))
+    assert (said(session), session.title) == (["why?", "because"], "why?")
 
 
-def test_a_question_that_came_to_nothing_leaves_all_as_it_was(session: ChatSession, store: SessionStore) -> None:
-    """What it was to replace is on the record again, and still set aside."""
+def test_a_question_that_is_asked_as_it_was_has_another_answer(session: ChatSession, store: SessionStore) -> None:
+    """It is the same question, once."""
     say(session, "why?", "because")
-    session.set_aside()
+    session.edit()
 
-    session.ask(question("how?"), CHOICES)
+    say(session, "why?", "just so")
+
+    assert said(session) == stored(session) == ["why?", "just so"]
+    question_row = store.load(session.recorded()).rows[0]
+    assert list(store.forks(session.recorded())) == [question_row]
+
+
+@pytest.mark.parametrize("asked", ["how?", "why?"])
+def test_a_question_that_came_to_nothing_leaves_all_as_it_was(
+    session: ChatSession, store: SessionStore, asked: str
+) -> None:
+    """It is no version, the last question is as it was and still edited."""
+    say(session, "why?", "because")
+    session.edit()
+
+    session.ask(question(asked), CHOICES)
     replacing = session.replacing
     session.withdraw()
 
     assert (replacing, session.replacing) == (True, False)
     assert (said(session), stored(session)) == ([], ["why?", "because"])
+    assert store.forks(session.recorded()) == {}
     assert session.title == store.load(session.recorded()).title == "why?"
     say(session, "how?", "thus")
     assert said(session) == stored(session) == ["how?", "thus"]
@@ -121,6 +124,7 @@ class Taken(SessionStore):
         model: str,
         options: Options,
         piped: bool = False,
+        after: int | None = None,
         head: int | None = None,
     ) -> AnswerLog:
         raise SessionError("changed by another llmterm")
@@ -133,7 +137,7 @@ def test_a_question_that_another_llmterm_has_come_before_is_not_asked(
     """It is off the record again, and what was there is there."""
     say(session, "why?", "because")
     if aside:
-        session.set_aside()
+        session.edit()
     with closing(Taken(tmp_path)) as session.store:
         with pytest.raises(SessionError, match="changed by another"):
             session.ask(question("how?"), CHOICES)
@@ -146,22 +150,22 @@ def test_another_session_is_not_cut_where_the_last_one_was(session: ChatSession,
     """Opening and beginning one forget what was set aside."""
     say(session, "why?", "because")
     first = session.recorded()
-    session.set_aside()
+    session.edit()
 
     session.new()
     say(session, "how?", "thus")
-    session.set_aside()
+    session.edit()
     session.open(store.load(first))
 
     assert said(session) == ["why?", "because"]
     assert [info.messages for info in store.infos()] == [2, 2]
 
 
-def test_taking_back_takes_up_what_was_set_aside_first(session: ChatSession) -> None:
-    """So that it is the last question that goes, and with the only one the title that came from it."""
+def test_taking_back_goes_back_question_by_question(session: ChatSession, store: SessionStore) -> None:
+    """With the only one goes the title that came from it; all of it is still a version."""
     say(session, "why?", "because")
     say(session, "and?", "so")
-    session.set_aside()
+    session.edit()
 
     first, second = session.take_back(), session.take_back()
 
@@ -169,6 +173,9 @@ def test_taking_back_takes_up_what_was_set_aside_first(session: ChatSession) -> 
     assert session.title == ""
     with pytest.raises(UsageError, match="nothing was asked yet"):
         session.take_back()
+    (row,) = store.forks(session.recorded())[0]
+    session.open(store.switch(session.recorded(), row, head=session.head))
+    assert (said(session), session.title) == (["why?", "because"], "why?")
 
 
 def test_only_the_answer_to_the_last_question_is_rewritten(session: ChatSession) -> None:
@@ -184,10 +191,10 @@ def test_only_the_answer_to_the_last_question_is_rewritten(session: ChatSession)
     assert session.answer.text == "because"
 
 
-def test_an_answer_that_is_set_aside_can_be_rewritten(session: ChatSession) -> None:
+def test_the_answer_to_a_question_that_is_edited_can_be_rewritten(session: ChatSession) -> None:
     """It is still the last one."""
     say(session, "why?", "because")
-    session.set_aside()
+    session.edit()
 
     session.rewrite(Message(role="assistant", text="just so"))
 
@@ -236,7 +243,7 @@ def test_a_session_that_another_llmterm_goes_on_with_is_not_written_over(
         session.take_back,
         lambda: session.rewrite(Message(role="assistant", text="just so")),
         lambda: session.ask(question("how?"), CHOICES),
-        lambda: (session.set_aside(), session.ask(question("how?"), CHOICES)),
+        lambda: (session.edit(), session.ask(question("how?"), CHOICES)),
     ):
         with pytest.raises(SessionError, match="changed by another llmterm"):
             change()
@@ -255,7 +262,7 @@ def test_a_session_knows_what_it_has_done_itself(session: ChatSession) -> None:
     session.withdraw()
     session.ask(question("and?"), CHOICES).discard()
     session.say(question("and?"))
-    session.set_aside()
+    session.edit()
     session.ask(question("and?"), CHOICES).discard()
     session.withdraw()
     say(session, "so?", "so")
@@ -275,7 +282,7 @@ def test_an_answer_that_is_gone_on_with_and_dropped_gives_its_place_back(
     """To what its question was to replace, where there is that; the next question follows what is there."""
     say(session, "why?", "because")
     if aside:
-        session.set_aside()
+        session.edit()
     session.ask(question("how?"), CHOICES).pause(Reply(), EndReason.PAUSE)
     session.open(store.load(session.recorded()))
     answer = store.load(session.recorded()).answer
@@ -297,14 +304,14 @@ def test_what_is_taken_up_again_is_told_once(session: ChatSession, store: Sessio
         session.take_back,
     ]
     for number, each in enumerate(leave):
-        session.set_aside(left=partial(left.append, str(number)))
+        session.edit(left=partial(left.append, str(number)))
         each()
         session.restore()
     say(session, "why?", "because")
-    session.set_aside(left=partial(left.append, "answered"))
+    session.edit(left=partial(left.append, "answered"))
     say(session, "how?", "thus")
     session.restore()
-    session.set_aside(left=partial(left.append, "new"))
+    session.edit(left=partial(left.append, "new"))
 
     session.new()
 
@@ -385,7 +392,7 @@ async def test_a_dropped_answer_gives_its_place_back(
 ) -> None:
     """Whether it was left at a rest, or its process ended."""
     say(session, "why?", "because")
-    session.set_aside()
+    session.edit()
     with closing(SessionStore(tmp_path, owner=Owner(pid=0, host="", born=""))) as session.store:
         log = session.ask(question("how?"), CHOICES)
         if not killed:

@@ -1,8 +1,7 @@
-"""What is done to a session afterwards: a title, a branch, a question taken back."""
+"""What is done to a session afterwards: a title, a branch, an answer rewritten."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -240,277 +239,6 @@ def test_a_branch_after_a_message_that_is_not_there_is_refused(store: SessionSto
     assert len(store.infos()) == 1
 
 
-# Taking back
-
-
-def test_the_last_question_is_taken_back_with_its_answer(store: SessionStore) -> None:
-    """It comes back as it was asked, and the next one follows what was before."""
-    session_id = talk(store, "why?", "because", "and?", "so")
-    store.add(session_id, Message(role="assistant", text="also"))
-
-    question = store.take_back(session_id)
-
-    assert question == Message(role="user", text="and?")
-    assert texts(store, session_id) == ["why?", "because"]
-    store.add(session_id, question)
-    assert texts(store, session_id) == ["why?", "because", "and?"]
-
-
-def test_questions_are_taken_back_until_there_is_none(store: SessionStore) -> None:
-    """One at a time, also those that nobody answered; then nothing is changed any more."""
-    session_id = talk(store, "why?", "because")
-    store.add(session_id, Message(role="user", text="hello?"))
-
-    taken = [store.take_back(session_id) for _ in range(3)]
-
-    assert [question and question.text for question in taken] == ["hello?", "why?", None]
-    assert texts(store, session_id) == []
-
-
-def test_an_answer_without_a_question_stays(store: SessionStore) -> None:
-    """What nobody asked cannot be taken back."""
-    session_id = store.create()
-    store.add(session_id, Message(role="assistant", text="welcome"))
-
-    taken = store.take_back(session_id)
-
-    assert taken is None
-    assert texts(store, session_id) == ["welcome"]
-
-
-@pytest.mark.parametrize(("given_title", "kept"), [("", "a better question"), ("mine", "mine")])
-def test_a_session_is_named_anew_with_its_first_question(store: SessionStore, given_title: str, kept: str) -> None:
-    """A title that came from the question goes with it; one that was given stays."""
-    session_id = store.create(title=given_title)
-    store.add(session_id, Message(role="user", text="a bad question"))
-
-    store.take_back(session_id)
-
-    store.add(session_id, Message(role="user", text="a better question"))
-    assert store.load(session_id).title == kept
-
-
-def test_nothing_is_taken_back_under_an_open_answer(store: SessionStore) -> None:
-    """It has to be kept or discarded first."""
-    session_id = talk(store, "why?")
-    log = begin(store, session_id)
-    log.pause(Reply().add(TextDelta("bec")), EndReason.PAUSE)
-
-    with pytest.raises(SessionError, match="is not over"):
-        store.take_back(session_id)
-
-    log.finish(Reply().add(TextDelta("bec")), "interrupted")
-    assert store.take_back(session_id) == Message(role="user", text="why?")
-
-
-def test_taking_back_makes_a_session_the_latest(store: SessionStore) -> None:
-    """It is what the user last had to do with."""
-    session_id = talk(store, "why?")
-    talk(store, "other")
-
-    store.take_back(session_id)
-
-    assert store.latest() == session_id
-
-
-# Replacing
-
-
-def hits(store: SessionStore, words: str) -> list[str]:
-    return [hit.id for hit in store.search(words)]
-
-
-@pytest.mark.parametrize("keep", [0, 1, 2, 3])
-def test_a_question_is_asked_in_the_place_of_others(store: SessionStore, keep: int) -> None:
-    """What it replaces is off the path: not read, counted, searched, copied or shown, and there all the same."""
-    session_id = talk(store, "why?", "because", "and?", "so")
-
-    replacement = store.replace(session_id, keep, Message(role="user", text="how?"))
-
-    expected = [*["why?", "because", "and?", "so"][:keep], "how?"]
-    assert texts(store, session_id) == expected
-    assert store.infos()[0].messages == len(expected)
-    assert hits(store, "so") == []
-    assert hits(store, "how") == [session_id]
-    assert texts(store, store.branch(session_id, keep + 1)) == expected
-    store.restore(session_id, replacement)
-    assert texts(store, session_id) == ["why?", "because", "and?", "so"]
-    assert store.infos()[0].messages == 4
-    assert (hits(store, "so")[:1], hits(store, "how")[1:]) == ([session_id], [])
-
-
-def test_what_was_replaced_comes_back_in_the_place_of_an_open_answer(store: SessionStore) -> None:
-    """Whatever came of the new question goes, its answer and what was journalled of it too."""
-    session_id = talk(store, "why?", "because")
-    replacement = store.replace(session_id, 0, Message(role="user", text="how?"))
-    log = begin(store, session_id)
-    log.journal(Reply().add(TextDelta("so")))
-
-    store.restore(session_id, replacement)
-
-    assert texts(store, session_id) == ["why?", "because"]
-    with pytest.raises(SessionError, match="paused, over"):
-        log.finish(Reply())
-
-
-def test_what_was_replaced_is_dropped_for_good(store: SessionStore) -> None:
-    """With the answer to what is in its place its rows are gone, and there is no way back."""
-    session_id = talk(store, "why?", "because", "and?", "so")
-    replacement = store.replace(session_id, 2, Message(role="user", text="how?"))
-
-    begin(store, session_id).finish(Reply().add(TextDelta("thus")))
-
-    assert texts(store, session_id) == ["why?", "because", "how?", "thus"]
-    with closing(sqlite3.connect(store.path)) as connection:
-        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (4,)
-    with pytest.raises(SessionError, match="not there any more"):
-        store.restore(session_id, replacement)
-    assert texts(store, session_id) == ["why?", "because", "how?", "thus"]
-
-
-def test_what_was_replaced_is_back_where_its_process_was_killed_before_a_word_came(store: SessionStore) -> None:
-    """The way back is on the disk; who only looks changes nothing."""
-    session_id = talk(store, "why?", "because")
-    store.replace(session_id, 0, Message(role="user", text="how?"))
-    begin(store, session_id)
-
-    seen = store.load(session_id, peek=True)
-    stored = store.load(session_id)
-
-    assert [message.text for message in seen.conversation.messages] == ["how?"]
-    assert [message.text for message in stored.conversation.messages] == ["why?", "because"]
-    assert (stored.title, stored.answer) == ("why?", None)
-    assert store.infos()[0].state == "complete"
-
-
-def test_what_was_replaced_is_back_where_its_process_was_killed_before_it_asked(store: SessionStore) -> None:
-    """There is not even an open answer then."""
-    session_id = talk(store, "why?", "because")
-    store.replace(session_id, 0, Message(role="user", text="how?"))
-
-    store.load(session_id)
-
-    assert texts(store, session_id) == ["why?", "because"]
-
-
-def test_an_answer_that_streams_keeps_its_place(store: SessionStore, tmp_path: Path) -> None:
-    """Of a living process nobody knows what will come."""
-    session_id = talk(store, "why?", "because")
-    store.replace(session_id, 0, Message(role="user", text="how?"))
-    with closing(SessionStore(tmp_path)) as alive:
-        log = begin(alive, session_id)
-
-        with pytest.raises(SessionError, match="is being answered in another llmterm"):
-            store.load(session_id)
-
-        log.finish(Reply().add(TextDelta("thus")))
-    assert texts(store, session_id) == ["how?", "thus"]
-
-
-@pytest.mark.parametrize("came", ["", "th"])
-def test_what_was_replaced_waits_for_the_end_of_an_answer_at_rest(store: SessionStore, came: str) -> None:
-    """With the answer it is gone, and back without it, also in a later process."""
-    kept, dropped = talk(store, "why?", "because"), talk(store, "why?", "because")
-    for session_id in (kept, dropped):
-        store.replace(session_id, 0, Message(role="user", text="how?"))
-        begin(store, session_id).pause(Reply().add(TextDelta(came)), EndReason.PAUSE)
-
-    for session_id in (kept, dropped):
-        stored = store.load(session_id)
-        assert [message.text for message in stored.conversation.messages] == ["how?"]
-        assert stored.answer is not None
-        log = store.reopen(stored.answer)
-        if session_id == kept:
-            log.finish(Reply().add(TextDelta("thus")))
-        else:
-            log.discard()
-
-    assert (texts(store, kept), texts(store, dropped)) == (["how?", "thus"], ["why?", "because"])
-    assert store.load(dropped).title == "why?"
-    with closing(sqlite3.connect(store.path)) as connection:
-        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (4,)
-        assert connection.execute("SELECT count(*) FROM replacements").fetchone() == (0,)
-
-
-def test_an_answer_that_was_cut_after_a_word_came_stays(store: SessionStore) -> None:
-    """It can be gone on with."""
-    session_id = talk(store, "why?", "because")
-    store.replace(session_id, 0, Message(role="user", text="how?"))
-    begin(store, session_id).journal(Reply().add(TextDelta("th")))
-
-    stored = store.load(session_id)
-
-    assert stored.answer is not None
-    assert stored.answer.message.text == "th"
-
-
-def test_a_replacement_of_a_replacement_is_taken_back_step_by_step(store: SessionStore) -> None:
-    """Each knows the head that was there before it."""
-    session_id = talk(store, "why?", "because")
-    first = store.replace(session_id, 0, Message(role="user", text="how?"))
-    second = store.replace(session_id, 0, Message(role="user", text="when?"))
-
-    store.restore(session_id, second)
-    between = texts(store, session_id)
-    store.restore(session_id, first)
-
-    assert (between, texts(store, session_id)) == (["how?"], ["why?", "because"])
-
-
-@pytest.mark.parametrize(("given_title", "then"), [("", "how?"), ("mine", "mine")])
-def test_a_replaced_first_question_names_the_session_anew(store: SessionStore, given_title: str, then: str) -> None:
-    """As long as it is there; a title that was given stays, before and after."""
-    session_id = store.create(title=given_title)
-    store.add(session_id, Message(role="user", text="why?"))
-
-    replacement = store.replace(session_id, 0, Message(role="user", text="how?"))
-
-    assert (replacement.title, store.load(session_id, peek=True).title) == (then, then)
-    assert store.restore(session_id, replacement) == store.load(session_id).title == (given_title or "why?")
-
-
-def test_a_title_given_since_outlives_the_way_back(store: SessionStore) -> None:
-    """It is the user's."""
-    session_id = talk(store, "why?")
-    replacement = store.replace(session_id, 0, Message(role="user", text="how?"))
-    store.set_title(session_id, "mine")
-
-    title = store.restore(session_id, replacement)
-
-    assert (title, store.load(session_id).title) == ("mine", "mine")
-
-
-@pytest.mark.parametrize("keep", [-1, 2, 3])
-def test_there_has_to_be_something_to_replace(store: SessionStore, keep: int) -> None:
-    """Nothing is added or moved."""
-    session_id = talk(store, "why?", "because")
-
-    with pytest.raises(SessionError, match="has 2 messages"):
-        store.replace(session_id, keep, Message(role="user", text="how?"))
-
-    assert texts(store, session_id) == ["why?", "because"]
-
-
-def test_nothing_is_replaced_under_an_open_answer(store: SessionStore) -> None:
-    """It has to be kept or discarded first."""
-    session_id = talk(store, "why?")
-    begin(store, session_id)
-
-    with pytest.raises(SessionError, match="is not over"):
-        store.replace(session_id, 0, Message(role="user", text="how?"))
-
-
-def test_a_deleted_session_takes_along_what_was_replaced_in_it(store: SessionStore) -> None:
-    """Nothing of it is left in the file."""
-    session_id = talk(store, "why?", "because")
-    store.replace(session_id, 0, Message(role="user", text="how?"))
-
-    store.delete(session_id)
-
-    with closing(sqlite3.connect(store.path)) as connection:
-        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (0,)
-
-
 # Changes of somebody else
 
 
@@ -523,11 +251,12 @@ def test_a_change_is_refused_once_somebody_else_has_made_one(store: SessionStore
     how = Message(role="user", text="how?")
     calls: list[Callable[[int], object]] = [
         lambda head: store.rewrite(session_id, Message(role="assistant", text="thus"), head=head),
-        lambda head: store.replace(session_id, 3, how, head=head),
         lambda head: store.add(session_id, how, head=head),
+        lambda head: store.add(session_id, how, after=0, head=head),
+        lambda head: store.move(session_id, head, head=head),
+        lambda head: store.switch(session_id, head, head=head),
         lambda head: store.begin(session_id, provider="p", model="m", options=Options(), head=head),
-        lambda head: store.truncate(session_id, head, head=head),
-        lambda head: store.take_back(session_id, head=head),
+        lambda head: store.withdraw(session_id, [], 0, head=head),
     ]
 
     for call in calls:
@@ -536,7 +265,7 @@ def test_a_change_is_refused_once_somebody_else_has_made_one(store: SessionStore
         assert caught.value.hint == f"/load {session_id} opens it as it is now"
 
     assert texts(store, session_id) == ["why?", "because", "and?", "so"]
-    for call in calls[:5]:
+    for call in calls:
         call(store.load(session_id, peek=True).head)
 
 
@@ -650,9 +379,9 @@ def test_an_impossible_id_is_unknown(store: SessionStore, given_id: str) -> None
     talk(store, "why?")
     calls: list[Callable[[], object]] = [
         lambda: store.set_title(given_id, "x"),
-        lambda: store.take_back(given_id),
+        lambda: store.move(given_id, 0),
+        lambda: store.switch(given_id, 1),
         lambda: store.branch(given_id, 0),
-        lambda: store.replace(given_id, 0, Message(role="user", text="x")),
         lambda: store.rewrite(given_id, Message(role="assistant", text="x")),
         lambda: store.open_again(given_id, Options()),
     ]

@@ -107,9 +107,11 @@ def test_an_answer_that_was_cut_is_found_by_all_that_reached_the_disk(store: Ses
 
 
 def test_what_was_deleted_is_not_found(store: SessionStore) -> None:
-    """There is no index that could still know it."""
-    session_id = say(store, "kept", "needle")
-    store.take_back(session_id)
+    """Nor what the conversation does not go through any more."""
+    session_id = say(store, "kept")
+    kept = store.head(session_id)
+    store.add(session_id, Message(role="user", text="needle"))
+    store.move(session_id, kept)
     store.delete(say(store, "needle too"))
 
     assert found(store, "needle") == []

@@ -55,14 +55,14 @@ class Redoing:
     async def edit(self) -> None:
         """Put the last question back into the line, to be asked in its own place."""
         self._session.restore()
-        question = self._session.set_aside(left=lambda: self._attach(()))
+        question = self._session.edit(left=lambda: self._attach(()))
         self._give_back(question.text)
         self._attach(question.attachments)
         self._note(EDITING)
 
     async def _retry(self, _argument: str) -> None:
         self._session.restore()
-        question = self._session.set_aside()
+        question = self._session.edit()
         self._echo(question.text)
         try:
             await self._ask(question)

@@ -1,7 +1,7 @@
 """The session that is open in the chat: what was said in it, and its record in the store.
 
-A question that is to be asked again or edited is only set aside, with its answer: both stay on the record, and in
-hand, until another answer is there. What another llmterm has made of the record is not written over: see `_head`.
+Asking again, and asking otherwise, add to the record beside what was said before; giving up goes back to that. What
+another llmterm has made of the record is not written over: see `_head`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from llmterm.chat.record import AnswerRecord
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.messages import Message, Options, Reply
-from llmterm.sessions import AnswerLog, OpenAnswer, Replacement, SessionStore, StoredSession
-from llmterm.sessions.titles import clean_title, title_of
-from llmterm.sessions.whole import HeldAnswer, HeldSession, Put
+from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
+from llmterm.sessions.titles import clean_title, followed, title_of
+from llmterm.sessions.whole import HeldAnswer, HeldMessage, HeldSession, Put
 
 
 def _nothing() -> None:
@@ -39,7 +39,8 @@ class Answerer(Protocol):
 class ChatSession:
     """One conversation, kept as it happens. It has no record, and no `id`, before its first question.
 
-    `asked` is the question that is being answered, `replacing` whether that is to replace another one.
+    `asked` is the question that is being answered, `replacing` whether that is in the place of another one, or the same
+    once more.
     """
 
     def __init__(self, store: SessionStore, *, system: str, piped: bool = False) -> None:
@@ -48,23 +49,26 @@ class ChatSession:
         self._piped = piped
         self.id: str | None = None
         self.title = ""
+        self.system = system
         self.asked: Message | None = None
         self.replacing = False
-        self._whole = Conversation(system=system)
-        # How many messages the next question follows, where some are set aside, and what is done once none are.
+        self._path: tuple[HeldMessage, ...] = ()
+        # Versions that were left before they were on the record.
+        self._beside: tuple[tuple[HeldMessage, ...], ...] = ()
+        # How many messages the next question follows, while the last one is edited, and what is done once it is not.
         self._keep: int | None = None
         self._left: Callable[[], None] = _nothing
-        # The row of `asked`, what it is to replace, the titles before it and with it, and the record of its answer.
-        self._asked = 0
-        self._replacement: Replacement | None = None
+        # `asked` in hand, the titles before it and with it, the record of its answer, and the row of that.
+        self._question: HeldMessage | None = None
         self._titles = ("", "")
         self._answer: AnswerRecord | None = None
+        self._answer_row = 0
         # The last row of the record as it is known here, 0 for none: where it is another one, the store refuses.
         self._head = 0
+        # Rows that are to be taken off the record where that could not be done at once.
+        self._obsolete: tuple[int, ...] = ()
         # An answer of the record is gone on with. Whether it was dropped, and what came back then, only that knows.
         self._opened = False
-        # How many messages are on the record.
-        self._stored = 0
         self.keeper = Keeper(self)
 
     @property
@@ -75,31 +79,31 @@ class ChatSession:
     @property
     def conversation(self) -> Conversation:
         """What the next question follows."""
-        return replace(self._whole, messages=self.messages)
+        return Conversation(system=self.system, messages=self.messages)
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        return self._whole.messages[: self._keep]
+        return tuple(each.message for each in self._path[: self._keep])
 
     @property
     def answer(self) -> Message:
-        """The last answer there is, also one that is set aside. Raises UsageError where there is none."""
-        for message in reversed(self._whole.messages):
-            if message.role == "assistant":
-                return message
+        """The last answer there is. Raises UsageError where there is none."""
+        for each in reversed(self._path):
+            if each.message.role == "assistant":
+                return each.message
         raise UsageError("there is no answer yet")
 
     @property
     def answered(self) -> Message:
         """The answer to the last question. Raises UsageError where there is none."""
         answer = self.answer
-        if self._whole.messages[-1].role != "assistant":
+        if self._path[-1].message.role != "assistant":
             raise UsageError("the last question has no answer", hint="/retry asks it again")
         return answer
 
     @property
     def editing(self) -> bool:
-        """Whether the next question takes the place of what is set aside."""
+        """Whether the next question takes the place of the last one."""
         return self._keep is not None
 
     @property
@@ -115,7 +119,10 @@ class ChatSession:
         return self.id
 
     def ask(self, question: Message, choices: Answerer) -> AnswerRecord:
-        """Put the question on the record, in the place of what was set aside, and open the record of its answer."""
+        """Put the question on the record, beside the one that it was made of, and open the record of its answer.
+
+        One that is as it was is asked once more: it has another answer then.
+        """
         self._learn()
         log: AnswerLog | None = None
 
@@ -124,6 +131,8 @@ class ChatSession:
             log = self._ask(question, choices)
 
         kept = self.keeper.attempt(write)
+        if self._question is None:
+            self._question = self._once_more(question) or HeldMessage(question)
         self._titles = (self.title, self._named(question))
         self.title = self._titles[1]
         self.asked, self.replacing = question, self.editing
@@ -133,14 +142,13 @@ class ChatSession:
 
     def _ask(self, question: Message, choices: Answerer) -> AnswerLog:
         if self.id is None:
-            self.id = self.store.create(system=self._whole.system, title=self.title)
-        self._replacement = None
-        if self._keep is not None:
-            self._replacement = self.store.replace(self.id, self._keep, question, head=self._head)
-            self._asked = self._replacement.message_id
-        else:
-            self._asked = self.store.add(self.id, question, head=self._head)
-        self._head = self._asked
+            self.id = self.store.create(system=self.system, title=self.title)
+        before = self._path[: self._keep]
+        asked = self._once_more(question)
+        if asked is None:
+            row = self.store.add(self.id, question, after=before[-1].row if before else 0, head=self._head)
+            asked, self._head = HeldMessage(question, row), row
+        self._question = asked
         try:
             log = self.store.begin(
                 self.id,
@@ -148,29 +156,46 @@ class ChatSession:
                 model=choices.model,
                 options=choices.options,
                 piped=self._piped,
+                after=asked.row,
                 head=self._head,
             )
         except StoreError:
             raise
         except SessionError:
             self._take_off()  # somebody else has changed the session: it is theirs now
+            self._question = None
             raise
-        self._head = log.message_id
+        self._head = self._answer_row = log.message_id
         return log
 
+    def _once_more(self, question: Message) -> HeldMessage | None:
+        """Return the last question, where it is that one once more."""
+        last = self._path[self._keep] if self._keep is not None else None
+        return last if last is not None and last.message == question else None
+
     def _take_off(self) -> None:
-        """Take the question that is being answered off the record."""
-        if self._replacement is not None:
-            self.store.restore(self.recorded(), self._replacement)
-        else:
-            self.store.truncate(self.recorded(), self._asked, head=self._head)
-        self._head = self.store.head(self.recorded())
+        """Take what is being asked off the record, and go back to what was before."""
+        if self._answer is not None and self._answer.dropped:
+            self._head = self.store.head(self.recorded())
+        before = self._path[-1].row if self._path else 0
+        self.store.withdraw(self.recorded(), self._asked_rows(), before, head=self._head)
+        self._head = before
+
+    def _asked_rows(self) -> tuple[int, ...]:
+        """Return the rows that the question and its answer have of their own."""
+        question = self._question
+        new = question is not None and question not in self._path
+        return tuple(filter(None, (question.row if new and question else 0, self._answer_row)))
+
+    def _title_before(self) -> str:
+        """Return the title as it is without the question that is being answered."""
+        before, named = self._titles
+        return before if self.title == named else self.title
 
     def _named(self, question: Message) -> str:
         """Return the title of the session once the question is asked."""
-        first = self._whole.messages[0] if self._keep == 0 else None
-        if first is not None:
-            return title_of(question.text) if self.title == title_of(first.text) else self.title
+        if self._keep == 0:
+            return followed(self.title, self._path[0].message.text, question.text)
         return self.title or title_of(question.text)
 
     def reopen(self, answer: OpenAnswer) -> AnswerRecord:
@@ -182,6 +207,7 @@ class ChatSession:
             log = self.store.reopen(answer)
 
         kept = self.keeper.attempt(write)
+        self._answer_row = answer.message_id
         held = HeldAnswer(
             provider=answer.provider,
             model=answer.model,
@@ -193,76 +219,89 @@ class ChatSession:
         return self._answer
 
     def withdraw(self) -> None:
-        """Take the question that came to nothing off the record; what it was to replace is still set aside."""
+        """Take the question that came to nothing off the record; the one that was edited still is."""
 
         def write() -> None:
             self._take_off()
             if not (self.replacing or self.messages) and self.store.drop_empty(self.recorded()):
                 self.id = None
 
-        self.keeper.attempt(write)
-        before, asked = self._titles
-        if self.title == asked and (self.replacing or not self.messages):
-            self.title = before
+        if not self.keeper.attempt(write):
+            self._obsolete += self._asked_rows()
+        self.title = self._title_before()
         self._over()
 
     def say(self, *messages: Message) -> None:
-        """Take note of messages that are on the record. What was set aside is replaced by them."""
-        before = len(self.messages)
-        self._whole, self._keep = self.conversation.add(*messages), None
-        self._stored = min(self._stored, before) if self.keeper.behind else len(self._whole.messages)
-        if messages[-1].role == "user" and not self.keeper.behind:
-            self._head = self._asked  # its answer was dropped
+        """Take note of messages that are on the record, in the place of the last question where that was edited."""
+        behind = self.keeper.behind
+        if self._keep is not None:
+            self._leave_beside()
+        path = self._path[: self._keep]
+        for message in messages:
+            if message.role == "user":
+                path = (*path, self._question or HeldMessage(message))
+            else:
+                path = (*path, HeldMessage(message, 0 if behind else self._answer_row))
+        if behind:
+            self._obsolete += tuple(filter(None, (self._answer_row,)))
+        elif messages[-1].role == "user":
+            self._head = path[-1].row  # its answer was dropped
+        self._path, self._keep = path, None
         self._over()
         self._left, self._opened = _nothing, False
 
     def _over(self) -> None:
         """No question is being answered any more."""
-        self.asked = self._answer = self._replacement = None
+        self.asked = self._answer = self._question = None
         self.replacing = False
+        self._answer_row = 0
 
-    def set_aside(self, left: Callable[[], None] = _nothing) -> Message:
-        """Set the last question aside with what came after it, until another one is answered; return it.
+    def _leave_beside(self) -> None:
+        """Have what is left now be put on the record as well, if it is not there."""
+        if any(not each.row for each in self._path):
+            self._beside = (*self._beside, self._path)
 
-        `left` is called if it is taken up again instead.
-        """
+    def edit(self, left: Callable[[], None] = _nothing) -> Message:
+        """Have the next question take the place of the last one, and return that. `left` is called if none does."""
         self._require_words()
+        self._take_up()
         last = self._last_question()
-        question, self._keep = self.messages[last], last
-        self._left = left
-        return question
+        self._keep, self._left = last, left
+        return self._path[last].message
 
     def restore(self) -> bool:
-        """Take up again what was set aside; return whether there was something."""
+        """Leave the last question as it is; return whether it was to be edited."""
         self._learn()
         return self._take_up()
 
     def take_back(self) -> Message:
-        """Take the last question and what came after it out of session and record, and return it."""
+        """Go back to before the last question, and return that. It stays on the record, with what came after it."""
         self.restore()
         self._require_words()
         last = self._last_question()
-        question = self.messages[last]
+        question = self._path[last].message
 
         def write() -> None:
-            self.store.take_back(self.recorded(), head=self._head)
-            self._head = self.store.head(self.recorded())
+            to = self._path[last - 1].row if last else 0
+            self.store.move(self.recorded(), to, head=self._head)
+            self._head = to
 
-        self.keeper.attempt(write)
-        self._shorten(last)
-        if not self.messages and self.title == title_of(question.text):
-            self.title = ""
+        if not self.keeper.attempt(write):
+            self._leave_beside()
+        self._path = self._path[:last]
+        if not self._path:
+            self.title = followed(self.title, question.text, None)
         return question
 
     def rewrite(self, answer: Message) -> None:
         """Put `answer` in the place of that to the last question, on the record too. Raises UsageError without one."""
         if answer == self.answered:
             return
-        self.keeper.attempt(lambda: self.store.rewrite(self.recorded(), answer, head=self._head))
-        stored = self._stored
-        before = self._whole.messages[:-1]
-        self._whole = replace(self._whole, messages=(*before, answer))
-        self._stored = min(stored, len(before)) if self.keeper.behind else stored
+        kept = self.keeper.attempt(lambda: self.store.rewrite(self.recorded(), answer, head=self._head))
+        *before, last = self._path
+        if not kept:
+            self._obsolete += tuple(filter(None, (last.row,)))
+        self._path = (*before, HeldMessage(answer, last.row if kept else 0))
 
     def set_system(self, text: str) -> None:
         def write() -> None:
@@ -270,7 +309,7 @@ class ChatSession:
                 self.store.set_system(self.id, text)
 
         self.keeper.attempt(write)
-        self._whole = replace(self._whole, system=text)
+        self.system = text
 
     def set_title(self, title: str) -> None:
         named = clean_title(title)
@@ -287,17 +326,19 @@ class ChatSession:
     def open(self, stored: StoredSession) -> None:
         """Go over to a session of the store."""
         self._leave()
-        self.id, self.title, self._whole = stored.id, stored.title, stored.conversation
-        self._head, self._opened = stored.head, stored.answer is not None
-        self._stored = len(self._whole.messages)
+        self.id, self.title, self.system = stored.id, stored.title, stored.conversation.system
+        self._take(stored)
+        self._opened = stored.answer is not None
+
+    def _take(self, stored: StoredSession) -> None:
+        self._path = tuple(map(HeldMessage, stored.conversation.messages, stored.rows))
+        self._head = stored.head
 
     def new(self) -> None:
         """Begin anew, under the same system prompt."""
         self._leave()
         self.id, self.title = None, ""
-        self._whole = Conversation(system=self._whole.system)
-        self._head = self._stored = 0
-        self._opened = False
+        self._path, self._head, self._opened = (), 0, False
 
     def stored(self) -> StoredSession:
         """Return the session as it is on the record, or would be."""
@@ -310,33 +351,43 @@ class ChatSession:
 
     def settle(self, put: Put, log: AnswerLog | None) -> None:
         """Take note of where the session is on the record."""
-        self.id, self._head, self._asked, self._replacement = put.id, put.head, put.asked_row, put.replacement
+        self.id, self._head = put.id, put.head
+        # A question that is asked once more is the one on the path.
+        known = {each: replace(each, row=put.rows.get(each, each.row)) for each in self._path}
+        if self._question is not None:
+            question = self._question
+            self._question = known.get(question) or replace(question, row=put.rows.get(question, question.row))
+        self._path = tuple(known.values())
+        self._beside, self._obsolete = (), ()
+        self._answer_row = put.answer
         if self._answer is not None:
             self._answer.log = log
-        self._stored = len(self._whole.messages)
+            if self._answer.over is not None:
+                self._answer_row = put.head
 
     def held(self, *, elsewhere: bool = False) -> HeldSession:
         """Return the session as it is in hand."""
-        messages, stored, asked, answer = self._whole.messages, self._stored, self.asked, self._answer
+        path, beside, obsolete, answer = self._path, self._beside, self._obsolete, self._answer
+        title = self.title
+        if answer is not None and answer.dropped and self.replacing:
+            title = self._title_before()
+        elif self._question is not None:
+            if self.replacing:
+                beside = (*beside, path)
+            path = (*path[: self._keep], self._question)
+        if answer is not None and (answer.dropped or answer.over is not None):
+            obsolete += tuple(filter(None, (self._answer_row,)))
         if answer is not None and answer.over is not None:
-            question = (asked,) if asked is not None else ()
-            stored = min(stored, len(self.messages))
-            messages = (*self.messages, *question, answer.held.reply.message(answer.over))
-            asked = None
-        elif answer is not None and answer.dropped and self.replacing:
-            asked = None
-        in_place = asked is not None and self.replacing  # it names the session by itself
+            path = (*path, HeldMessage(answer.held.reply.message(answer.over)))
         going_on = answer is not None and answer.over is None and not answer.dropped
         return HeldSession(
             id=self.id,
-            title=self._titles[0] if in_place and self.title == self._titles[1] else self.title,
-            system=self._whole.system,
-            messages=messages,
-            stored=stored,
+            title=title,
+            system=self.system,
+            path=path,
+            beside=beside,
             head=self._head,
-            asked=asked,
-            asked_row=self._asked,
-            keep=self._keep if self.replacing else None,
+            obsolete=obsolete,
             answer=answer.row if answer is not None and going_on else None,
             elsewhere=elsewhere,
         )
@@ -346,22 +397,17 @@ class ChatSession:
         self._take_up()
         self.keeper.leave()
         self._over()
-        self._asked = 0
-
-    def _shorten(self, size: int) -> None:
-        """Forget all but the first `size` messages."""
-        self._whole = replace(self._whole, messages=self._whole.messages[:size])
-        self._stored = min(self._stored, size)
+        self._beside, self._obsolete = (), ()
 
     def _require_words(self) -> None:
-        if self.id is None and not self._whole.messages:
+        if self.id is None and not self._path:
             raise UsageError("nothing was said yet")
 
     def _take_up(self) -> bool:
-        aside, self._keep = self._keep is not None, None
+        edited, self._keep = self._keep is not None, None
         left, self._left = self._left, _nothing
         left()
-        return aside
+        return edited
 
     def _learn(self) -> None:
         """Learn what became of an answer that was gone on with, where nothing was said of that."""
@@ -372,14 +418,13 @@ class ChatSession:
     def _read(self) -> None:
         """Take title and messages from the record."""
         stored = self.store.load(self.recorded(), peek=True)
-        self.title, self._head = stored.title, stored.head
-        self._whole = replace(self._whole, messages=stored.conversation.messages)
-        self._stored = len(stored.conversation.messages)
+        self.title = stored.title
+        self._take(stored)
         self._answer = None
 
     def _last_question(self) -> int:
         """Return where the last question is. Raises UsageError where there is none."""
-        for index in range(len(self.messages) - 1, -1, -1):
-            if self.messages[index].role == "user":
+        for index in range(len(self._path) - 1, -1, -1):
+            if self._path[index].message.role == "user":
                 return index
         raise UsageError("nothing was asked yet")

@@ -7,14 +7,13 @@ only. When to journal, and what to do with an answer that was cut, is decided by
 
 from llmterm.sessions.answer import AnswerLog
 from llmterm.sessions.export import export, markdown, snapshot
-from llmterm.sessions.record import Hit, OpenAnswer, Replacement, SessionInfo, SessionState, StoredSession
+from llmterm.sessions.record import Hit, OpenAnswer, SessionInfo, SessionState, StoredSession
 from llmterm.sessions.store import SessionStore
 
 __all__ = [
     "AnswerLog",
     "Hit",
     "OpenAnswer",
-    "Replacement",
     "SessionInfo",
     "SessionState",
     "SessionStore",

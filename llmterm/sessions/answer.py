@@ -16,9 +16,8 @@ from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Seg
 from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import OpenAnswer, SessionState
-from llmterm.sessions.removing import remove
-from llmterm.sessions.replacing import drop, put_back
-from llmterm.sessions.rows import options_column, read_options, read_time, replace_reply, time_column
+from llmterm.sessions.rows import options_column, read_message, read_options, read_time, replace_reply, time_column
+from llmterm.sessions.tree import leave, remove_leaves
 
 Clock = Callable[[], datetime]
 
@@ -111,28 +110,23 @@ class AnswerLog:
                 raise self._lost()
 
     def finish(self, reply: Reply, status: Status = "complete") -> None:
-        """Store the answer for good, and delete what its question has replaced."""
+        """Store the answer for good."""
         with self._database.writing() as tx:
             self._advance(tx)
-            replace_reply(tx, self.message_id, reply, status)
-            tx.change("DELETE FROM open_answers WHERE message_id = ?", self.message_id)
-            drop(tx, self._question(tx))
+            close(tx, self.message_id, reply, status)
             touch(tx, self.message_id, self._clock())
         self._revision += 1
 
     def discard(self) -> None:
-        """Remove the answer; the question is the head again, or what that was to replace."""
-        now = self._clock()
+        """Have the conversation end with the question again, or with another answer to it.
+
+        What came of the answer stays beside that, as one that was stopped; where nothing came, nothing does.
+        """
         with self._database.writing() as tx:
             self._advance(tx)
-            touch(tx, self.message_id, now)
-            if put_back(tx, self._question(tx), time_column(now)) is None:
-                remove(tx, self.message_id)
+            touch(tx, self.message_id, self._clock())
+            give_up(tx, self.message_id)
         self._revision += 1
-
-    def _question(self, tx: Transaction) -> int | None:
-        row = tx.row("SELECT parent_id FROM messages WHERE id = ?", self.message_id)
-        return None if row is None or row[0] is None else int(row[0])
 
     def _advance(self, tx: Transaction) -> None:
         if not tx.change(
@@ -233,8 +227,35 @@ def settle(tx: Transaction, message_id: int, reply: Reply, reason: EndReason) ->
     tx.change("UPDATE open_answers SET state = 'paused', reason = ? WHERE message_id = ?", reason, message_id)
 
 
-def touch(tx: Transaction, head_id: int, moment: datetime) -> None:
-    tx.change("UPDATE sessions SET updated_at = ? WHERE head_id = ?", time_column(moment), head_id)
+def close(tx: Transaction, message_id: int, reply: Reply, status: Status) -> None:
+    """Have the answer be over."""
+    replace_reply(tx, message_id, reply, status)
+    tx.change("DELETE FROM open_answers WHERE message_id = ?", message_id)
+
+
+def give_up(tx: Transaction, message_id: int) -> None:
+    """End an open answer that is not to be gone on with: see `AnswerLog.discard`."""
+    session_id, message = of_session(tx, message_id), read_message(tx, message_id)
+    row = read_open(tx, message_id, message) if message is not None else None
+    if row is None:
+        return
+    leave(tx, session_id, message_id)
+    reply = Reply.of(row.answer.message)
+    if reply.body or reply.thoughts:
+        close(tx, message_id, reply, "interrupted")
+    else:
+        remove_leaves(tx, session_id, [message_id])
+
+
+def of_session(tx: Transaction, message_id: int) -> str:
+    """Return the id of the session that the message is in."""
+    (session_id,) = tx.row("SELECT session_id FROM messages WHERE id = ?", message_id) or ("",)
+    return str(session_id)
+
+
+def touch(tx: Transaction, message_id: int, moment: datetime) -> None:
+    """Note that the session of the message was changed."""
+    tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", time_column(moment), of_session(tx, message_id))
 
 
 def _tail(rope: Rope, start: int) -> str:

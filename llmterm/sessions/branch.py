@@ -33,8 +33,9 @@ def copy_session(tx: Transaction, session_id: str, keep: int, now: str) -> str:
         *(branch_id, title_of_branch(title, titles), system, now, now),
     )
     times: dict[int, str] = dict(tx.rows("SELECT id, created_at FROM messages WHERE session_id = ?", session_id))
+    last = 0
     for message_id, message in path[:keep]:
-        insert_message(tx, branch_id, message, times[message_id])
+        last = insert_message(tx, branch_id, message, times[message_id], after=last)
     tx.change("UPDATE messages SET copied = 1 WHERE session_id = ?", branch_id)
-    tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, branch_id)
+    tx.change("UPDATE sessions SET head_id = ? WHERE id = ?", last or None, branch_id)
     return branch_id

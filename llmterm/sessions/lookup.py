@@ -91,19 +91,31 @@ def require_head(tx: Transaction, session_id: str, head: int | None) -> None:
         )
 
 
-def require_closed(tx: Transaction, session_id: str, head: int | None = None) -> None:
-    """Refuse a session that is unknown, changed since `head` was its last message, or whose last answer is open."""
+def require_closed(tx: Transaction, session_id: str, head: int | None = None, *, after: int | None = None) -> int:
+    """Return the row that a message of the session is to follow: `after`, else its head; 0 for the beginning.
+
+    Refuses a session that is unknown or was changed since `head` was its last message, and a row that is no message of
+    it, or an answer that is open.
+    """
     require_head(tx, session_id, head)
-    row = tx.row(
-        "SELECT message_id FROM sessions LEFT JOIN open_answers ON message_id = head_id WHERE id = ?", session_id
-    )
+    row = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id)
     if row is None:
         raise unknown(session_id)
-    if row[0] is not None:
+    last: int = (row[0] or 0) if after is None else after
+    if after:
+        require_message(tx, session_id, after)
+    if tx.row("SELECT 1 FROM open_answers WHERE message_id = ?", last):
         raise SessionError(
             f"the last answer of session {session_id} is not over",
             hint=f"go on with it, keep it or discard it: `llmterm chat --session {session_id}`",
         )
+    return last
+
+
+def require_message(tx: Transaction, session_id: str, row: int) -> None:
+    """Refuse a row that is no message of the session."""
+    if not tx.row("SELECT 1 FROM messages WHERE id = ? AND session_id = ?", row, session_id):
+        raise SessionError(f"session {session_id!r} has no message {row}", hint=LIST_HINT)
 
 
 def unknown(session_id: str) -> SessionError:

@@ -5,7 +5,8 @@ Unlike a `Message`, these have identity: the id of a session, the row of an answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -42,19 +43,6 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replacement:
-    """A question that was asked in the place of others.
-
-    `message_id` is its own row, `head_id` that of the last message it replaces. `title` is that of the session since
-    then.
-    """
-
-    message_id: int
-    head_id: int
-    title: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAnswer:
     """An answer that is not over: paused, or cut by the end of its process.
 
@@ -74,8 +62,9 @@ class OpenAnswer:
 class StoredSession:
     """A session in full. The open answer, if there is one, comes after the messages of `conversation`.
 
-    `head` is the row of the last message, the open answer too, and 0 where there is none: whoever knows it can have
-    changes refused once somebody else has made one.
+    `rows` are those of the messages. `head` is the row of the last one, the open answer too, and 0 where there is none:
+    whoever knows it can have changes refused once somebody else has made one. `forks` are the rows of messages that
+    stand beside each other, by the row they follow; also what stands after the head.
     """
 
     id: str
@@ -84,4 +73,6 @@ class StoredSession:
     updated_at: datetime
     conversation: Conversation
     answer: OpenAnswer | None
+    rows: tuple[int, ...] = ()
     head: int = 0
+    forks: Mapping[int, tuple[int, ...]] = field(default_factory=dict)

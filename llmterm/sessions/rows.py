@@ -32,16 +32,19 @@ _ONE = "WITH path (id) AS (SELECT ?)"
 _UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def insert_message(tx: Transaction, session_id: str, message: Message, at: str) -> int:
-    """Put the message under the head of its session, make it the head, and return its id."""
+def insert_message(tx: Transaction, session_id: str, message: Message, at: str, *, after: int) -> int:
+    """Put the message under the row `after`, 0 for the beginning, and return its id. The head stays where it is."""
+    parent = after or None
     message_id = tx.insert(
-        "INSERT INTO messages (session_id, parent_id, role, text, thinking, status, provider_data, created_at)"
-        " SELECT id, head_id, ?, ?, ?, ?, ?, ? FROM sessions WHERE id = ?",
-        *(message.role, message.text, message.thinking, message.status, _json(message.provider_data), at, session_id),
+        "INSERT INTO messages"
+        " (session_id, parent_id, role, text, thinking, status, provider_data, created_at, depth, used)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1 + coalesce((SELECT depth FROM messages WHERE id = ?), 0),"
+        " 1 + coalesce((SELECT max(used) FROM messages WHERE session_id = ? AND parent_id IS ?), 0))",
+        *(session_id, parent, message.role, message.text, message.thinking, message.status),
+        *(_json(message.provider_data), at, parent, session_id, parent),
     )
     _insert_segments(tx, message_id, message.segments)
     insert_attachments(tx, message_id, message.attachments)
-    tx.change("UPDATE sessions SET head_id = ?, updated_at = ? WHERE id = ?", message_id, at, session_id)
     return message_id
 
 

@@ -183,4 +183,22 @@ MIGRATIONS: tuple[Migration, ...] = (
         END
         """,
     ),
+    (
+        # Whoever asks again adds a message beside another: nothing is replaced any more, and what was stays beside it.
+        "DROP TABLE replacements",
+        # How many messages the way from the root to this one has. Which of those beside each other was gone on with
+        # last: the highest, and 0 is one that was given up.
+        "ALTER TABLE messages ADD COLUMN depth INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE messages ADD COLUMN used INTEGER NOT NULL DEFAULT 1",
+        """
+        WITH RECURSIVE down (id, depth) AS (
+            SELECT id, 1 FROM messages WHERE parent_id IS NULL
+            UNION ALL
+            SELECT messages.id, down.depth + 1 FROM down JOIN messages ON parent_id = down.id
+        )
+        UPDATE messages SET depth = down.depth FROM down WHERE down.id = messages.id
+        """,
+        "DROP INDEX messages_of_session",
+        "CREATE INDEX messages_of_session ON messages (session_id, parent_id)",
+    ),
 )

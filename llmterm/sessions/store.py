@@ -1,11 +1,13 @@
 """The store: sessions made, found, listed, read and deleted.
 
-Only one answer of a session can be open, and it is the head: while it is, nothing can be added after it. Changes that
-are told the `head` they are for, see `StoredSession`, are refused once another process has made one.
+The messages of a session form a tree, see `tree`. Nothing can be added after an answer that is open, and any number of
+them can be. Changes that are told the `head` they are for, see `StoredSession`, are refused once another process has
+made one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +15,11 @@ from typing import TYPE_CHECKING
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, StoreError
-from llmterm.messages import Message, Options, Reply
-from llmterm.sessions.answer import AnswerLog, Clock, insert_open, read_open, settle, state_of, touch
+from llmterm.messages import EndReason, Message, Options, Reply
+from llmterm.sessions.answer import AnswerLog, Clock, give_up, insert_open, read_open, settle, state_of, touch
 from llmterm.sessions.attachments import replace_attachments
-from llmterm.sessions.database import Database
+from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.lookup import (
-    LIST_HINT,
     busy,
     find,
     in_use,
@@ -26,22 +27,14 @@ from llmterm.sessions.lookup import (
     new_id,
     require_closed,
     require_head,
+    require_message,
     unknown,
 )
 from llmterm.sessions.owner import Owner
-from llmterm.sessions.record import Hit, OpenAnswer, Replacement, SessionInfo, StoredSession
-from llmterm.sessions.removing import remove
-from llmterm.sessions.replacing import abandoned, put_back, put_in_place
-from llmterm.sessions.rows import (
-    insert_message,
-    path_ids,
-    read_message,
-    read_path,
-    read_time,
-    replace_reply,
-    time_column,
-)
+from llmterm.sessions.record import Hit, OpenAnswer, SessionInfo, StoredSession
+from llmterm.sessions.rows import insert_message, read_message, read_path, read_time, replace_reply, time_column
 from llmterm.sessions.titles import clean_title, title_of
+from llmterm.sessions.tree import before, end_of, head_of, leave_behind, read_forks, remove_leaves, set_head, use
 
 if TYPE_CHECKING:
     from llmterm.sessions.cache import AnswerCache
@@ -49,14 +42,6 @@ if TYPE_CHECKING:
     from llmterm.sessions.whole import HeldSession, Put
 
 FILE_NAME = "sessions.db"
-
-# Of the path alone: messages that were replaced may be beside it.
-_COUNT = """
-    WITH RECURSIVE path (id) AS (
-        SELECT head_id UNION SELECT parent_id FROM path JOIN messages USING (id)
-    )
-    SELECT count(*) FROM path JOIN messages USING (id)
-"""
 
 
 class SessionStore:
@@ -86,14 +71,19 @@ class SessionStore:
             )
         return session_id
 
-    def add(self, session_id: str, message: Message, *, head: int | None = None) -> int:
-        """Append the message and return its id. The first question names a session without a title."""
+    def add(self, session_id: str, message: Message, *, after: int | None = None, head: int | None = None) -> int:
+        """Put the message after the last one, or after the row `after`, 0 for the beginning; return its row.
+
+        It is the last one now; what else follows that row stays beside it. The first question names a session without a
+        title, and one that was named by another first question.
+        """
         with self._database.writing() as tx:
-            require_closed(tx, session_id, head)
+            last = require_closed(tx, session_id, head, after=after)
+            row = self._insert(tx, session_id, message, last)
             if message.role == "user":
                 named = title_of(message.text)
                 tx.change("UPDATE sessions SET title = ? WHERE id = ? AND title = ''", named, session_id)
-            return insert_message(tx, session_id, message, time_column(self._clock()))
+            return row
 
     def begin(
         self,
@@ -103,14 +93,16 @@ class SessionStore:
         model: str,
         options: Options,
         piped: bool = False,
+        after: int | None = None,
         head: int | None = None,
     ) -> AnswerLog:
-        """Open the answer to the last message; it counts as streaming from now on, and as `piped` until a resume."""
-        now = self._clock()
+        """Open an answer to the last message, or to the row `after`; others to it stay beside it.
+
+        It counts as streaming from now on, and as `piped` until a resume.
+        """
         empty = Message(role="assistant", status="interrupted")
         with self._database.writing() as tx:
-            require_closed(tx, session_id, head)
-            message_id = insert_message(tx, session_id, empty, time_column(now))
+            message_id = self._insert(tx, session_id, empty, require_closed(tx, session_id, head, after=after))
             insert_open(
                 tx,
                 message_id,
@@ -118,10 +110,54 @@ class SessionStore:
                 model=model,
                 options=options,
                 owner=self._owner,
-                at=now,
+                at=self._clock(),
                 piped=piped,
             )
         return self._log(message_id, 0, empty)
+
+    def _insert(self, tx: Transaction, session_id: str, message: Message, after: int) -> int:
+        now = time_column(self._clock())
+        row = insert_message(tx, session_id, message, now, after=after)
+        set_head(tx, session_id, row)
+        tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, session_id)
+        return row
+
+    def move(self, session_id: str, to: int, *, head: int | None = None) -> str:
+        """Have the session end with that message, 0 for none, and return its title. What comes after it stays."""
+        with self._database.writing() as tx:
+            require_closed(tx, session_id, head)
+            require_closed(tx, session_id, after=to)
+            leave_behind(tx, session_id, to)
+            return self._move(tx, session_id, to)
+
+    def switch(self, session_id: str, to: int, *, head: int | None = None) -> StoredSession:
+        """Go over to another version: have the session go through that message to where it was last.
+
+        Raises SessionError where that is an answer which another process is giving right now.
+        """
+        with self._database.writing() as tx:
+            require_closed(tx, session_id, head)
+            require_message(tx, session_id, to)
+            use(tx, to)
+            self._move(tx, session_id, end_of(tx, session_id, to))
+            return self._read(tx, session_id, peek=False)
+
+    def _move(self, tx: Transaction, session_id: str, to: int) -> str:
+        set_head(tx, session_id, to)
+        tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", time_column(self._clock()), session_id)
+        (title,) = tx.row("SELECT title FROM sessions WHERE id = ?", session_id) or ("",)
+        return str(title)
+
+    def withdraw(self, session_id: str, rows: Sequence[int], to: int, *, head: int | None = None) -> str:
+        """Have the session end with the row `to` again, as if those after it had never been asked; return its title.
+
+        They are taken out: nothing came of them. What something else follows stays.
+        """
+        with self._database.writing() as tx:
+            require_head(tx, session_id, head)
+            title = self._move(tx, session_id, to)
+            remove_leaves(tx, session_id, rows)
+            return title
 
     def reopen(self, answer: OpenAnswer) -> AnswerLog:
         """Return the log of an answer that `load` has found open; until its `resume` it counts as paused."""
@@ -145,9 +181,8 @@ class SessionStore:
         It goes on with `options`: those it was asked for with are not kept once an answer is over.
         """
         with self._database.writing() as tx:
-            require_closed(tx, session_id)
-            (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
-            message = read_message(tx, head_id) if head_id else None
+            head_id = require_closed(tx, session_id)
+            message = read_message(tx, head_id)
             if message is None or message.status != "interrupted" or not message.segments:
                 raise SessionError("the last answer was not stopped", hint="only such a one can be gone on with")
             last = message.segments[-1]
@@ -195,35 +230,42 @@ class SessionStore:
     def load(self, session_id: str, *, peek: bool = False) -> StoredSession:
         """Return the session, given its id or the beginning of it.
 
-        Refuses one that a living process is answering, unless it is only to be looked at: `peek`. Otherwise a question
-        that was to replace others, and was cut before a word came, makes room for them again.
+        Refuses one that a living process is answering, unless it is only to be looked at: `peek`. Otherwise an answer
+        that was cut before a word came makes room for what was there before.
         """
         with self._database.reading() as tx:
             session_id = find(tx, session_id)
-            lost = None if peek else abandoned(tx, session_id)
-        if lost is not None:
-            # Where that cannot be written now, the next one who loads it does.
-            with suppress(StoreError), self._database.writing() as tx:
-                put_back(tx, abandoned(tx, session_id), time_column(self._clock()))
-        with self._database.reading() as tx:
-            ((title, system, created_at, updated_at, head_id),) = tx.rows(
-                "SELECT title, system, created_at, updated_at, head_id FROM sessions WHERE id = ?", session_id
-            )
-            path = read_path(tx, head_id) if head_id else []
-            row = read_open(tx, *path[-1]) if path else None
-            if row is not None:
-                path.pop()
-                if row.state == "streaming" and not peek:
-                    raise busy(session_id, row.owner)
-            return StoredSession(
-                id=session_id,
-                title=title,
-                created_at=read_time(created_at),
-                updated_at=read_time(updated_at),
-                conversation=Conversation(system=system, messages=tuple(message for _, message in path)),
-                answer=row.answer if row else None,
-                head=head_id or 0,
-            )
+            stored = self._read(tx, session_id, peek=peek)
+            if peek or not _came_to_nothing(tx, stored):
+                return stored
+        # Where that cannot be written now, the next one who loads it does.
+        with suppress(StoreError), self._database.writing() as tx:
+            if self._read(tx, session_id, peek=True) == stored:
+                give_up(tx, stored.head)
+                return self._read(tx, session_id, peek=peek)
+        return stored
+
+    def _read(self, tx: Transaction, session_id: str, *, peek: bool) -> StoredSession:
+        ((title, system, created_at, updated_at, head_id),) = tx.rows(
+            "SELECT title, system, created_at, updated_at, head_id FROM sessions WHERE id = ?", session_id
+        )
+        path = read_path(tx, head_id) if head_id else []
+        row = read_open(tx, *path[-1]) if path else None
+        if row is not None:
+            path.pop()
+            if row.state == "streaming" and not peek:
+                raise busy(session_id, row.owner)
+        return StoredSession(
+            id=session_id,
+            title=title,
+            created_at=read_time(created_at),
+            updated_at=read_time(updated_at),
+            conversation=Conversation(system=system, messages=tuple(message for _, message in path)),
+            answer=row.answer if row else None,
+            rows=tuple(message_id for message_id, _ in path),
+            head=head_id or 0,
+            forks=read_forks(tx, session_id),
+        )
 
     def latest(self) -> str | None:
         """Return the id of the session that was changed last."""
@@ -233,15 +275,14 @@ class SessionStore:
 
     def infos(self, limit: int | None = None, *, opened: bool = False) -> list[SessionInfo]:
         """Return all sessions or that many, only those with an open answer if `opened`, the one changed last first."""
-        # Every message on a path is looked at to count it: only on the paths that are asked for.
         among = "open_answers CROSS JOIN sessions ON message_id = head_id" if opened else "sessions"
         with self._database.reading() as tx:
             rows = tx.rows(
-                "SELECT id, title, created_at, updated_at,"
-                f" ({_COUNT}),"
+                "SELECT sessions.id, title, sessions.created_at, updated_at, coalesce(depth, 0),"
                 " state, owner_pid, owner_host, owner_born, piped"
                 f" FROM (SELECT sessions.* FROM {among}"
-                " ORDER BY change DESC LIMIT ?)"
+                " ORDER BY change DESC LIMIT ?) AS sessions"
+                " LEFT JOIN messages ON messages.id = head_id"
                 " LEFT JOIN open_answers ON message_id = head_id"
                 " ORDER BY change DESC",
                 -1 if limit is None else max(0, limit),
@@ -286,13 +327,11 @@ class SessionStore:
         """
         with self._database.writing() as tx:
             session_id = find(tx, session_id)
-            row = tx.row(
+            for state, pid, host, born in tx.rows(
                 "SELECT state, owner_pid, owner_host, owner_born"
-                " FROM sessions JOIN open_answers ON message_id = head_id WHERE sessions.id = ?",
+                " FROM messages JOIN open_answers ON message_id = messages.id WHERE session_id = ?",
                 session_id,
-            )
-            if row is not None:
-                state, pid, host, born = row
+            ):
                 owner = Owner(pid=pid, host=host, born=born)
                 if owner.alive() and state == "streaming":
                     raise busy(session_id, owner)
@@ -301,56 +340,6 @@ class SessionStore:
             tx.change("DELETE FROM sessions WHERE id = ?", session_id)
             tx.change("DELETE FROM answers")
         self._database.forget()
-
-    def truncate(self, session_id: str, message_id: int, *, head: int | None = None) -> None:
-        """Take the message and all after it out of the session."""
-        with self._database.writing() as tx:
-            require_head(tx, session_id, head)
-            if not tx.row("SELECT 1 FROM messages WHERE id = ? AND session_id = ?", message_id, session_id):
-                raise SessionError(f"session {session_id!r} has no message {message_id}", hint=LIST_HINT)
-            remove(tx, message_id)
-            now = time_column(self._clock())
-            tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, session_id)
-
-    def take_back(self, session_id: str, *, head: int | None = None) -> Message | None:
-        """Take the last question and its answer out, and return the question; None if there is none.
-
-        A session that was named by it, and is empty now, has no title any more.
-        """
-        with self._database.writing() as tx:
-            require_closed(tx, session_id, head)
-            (head_id,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
-            asked = [message_id for message_id, role in path_ids(tx, head_id) if role == "user"]
-            question = read_message(tx, asked[-1]) if asked else None
-            if question is None:
-                return None
-            remove(tx, asked[-1])
-            now = time_column(self._clock())
-            tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, session_id)
-            tx.change(
-                "UPDATE sessions SET title = '' WHERE id = ? AND head_id IS NULL AND title = ?",
-                *(session_id, title_of(question.text)),
-            )
-        return question
-
-    def replace(self, session_id: str, keep: int, question: Message, *, head: int | None = None) -> Replacement:
-        """Ask in the place of all after the first `keep` messages. They are back once nothing comes of it.
-
-        Until its answer is over: `AnswerLog.finish` deletes them. A session that was named by its first question is
-        named by the one in its place.
-        """
-        with self._database.writing() as tx:
-            return put_in_place(tx, session_id, keep, question, time_column(self._clock()), head)
-
-    def restore(self, session_id: str, replacement: Replacement) -> str:
-        """Have the session as it was before, without what came of the replacement, and return its title."""
-        with self._database.writing() as tx:
-            title = put_back(tx, replacement.message_id, time_column(self._clock()))
-            if title is None:
-                title, head_id = tx.row("SELECT title, head_id FROM sessions WHERE id = ?", session_id) or ("", None)
-                if head_id != replacement.head_id:
-                    raise SessionError(f"what was replaced in session {session_id!r} is not there any more")
-            return str(title)
 
     def branch(self, session_id: str, keep: int) -> str:
         """Make a session that begins with the first `keep` messages of this one, and return its id.
@@ -365,16 +354,18 @@ class SessionStore:
     def drop_empty(self, session_id: str) -> bool:
         """Delete the session if nothing was said in it; tell whether it was so."""
         with self._database.writing() as tx:
-            return bool(tx.change("DELETE FROM sessions WHERE id = ? AND head_id IS NULL", session_id))
+            return bool(
+                tx.change(
+                    "DELETE FROM sessions WHERE id = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE session_id = ?)",
+                    *(session_id, session_id),
+                )
+            )
 
     def rewrite(self, session_id: str, message: Message, *, head: int | None = None) -> None:
         """Put `message` in the place of the last one, which has to be an answer that is over."""
         with self._database.writing() as tx:
-            require_closed(tx, session_id, head)
-            head_id, role = tx.row(
-                "SELECT head_id, role FROM sessions JOIN messages ON messages.id = head_id WHERE sessions.id = ?",
-                session_id,
-            ) or (None, "")
+            head_id = require_closed(tx, session_id, head)
+            (role,) = tx.row("SELECT role FROM messages WHERE id = ?", head_id) or ("",)
             if role != "assistant":
                 raise SessionError(f"session {session_id} has no answer at its end", hint="only one can be rewritten")
             replace_reply(tx, head_id, Reply.of(message), message.status)
@@ -408,11 +399,15 @@ class SessionStore:
         """Wait that long for other processes, inside."""
         return self._database.patient(seconds)
 
+    def forks(self, session_id: str) -> Mapping[int, tuple[int, ...]]:
+        """Return the rows of messages that stand beside each other, by the row they follow: see `StoredSession`."""
+        with self._database.reading() as tx:
+            return read_forks(tx, session_id)
+
     def head(self, session_id: str) -> int:
         """Return the row of the last message, 0 where there is none."""
         with self._database.reading() as tx:
-            (head,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (None,)
-            return head or 0
+            return head_of(tx, session_id)
 
     def moved(self, session_id: str | None = None, head: int = 0) -> bool:
         """Tell whether the file is not there any more, or another one: what was known of its rows is worth nothing.
@@ -445,6 +440,14 @@ class SessionStore:
         return AnswerLog(
             self._database, message_id, owner=self._owner, clock=self._clock, revision=revision, written=written
         )
+
+
+def _came_to_nothing(tx: Transaction, stored: StoredSession) -> bool:
+    """Tell whether the session was cut before a word of its last answer came, and was elsewhere before."""
+    answer = stored.answer
+    if answer is None or answer.reason is not EndReason.CRASH or answer.message.text or answer.message.thinking:
+        return False
+    return before(tx, stored.id, answer.message_id) not in (0, *stored.rows[-1:])
 
 
 def _now() -> datetime:

@@ -36,6 +36,15 @@ def title_of(question: str) -> str:
     return next(filter(None, map(clean_title, question.splitlines())), "")
 
 
+def followed(title: str, before: str | None, after: str | None) -> str:
+    """Return what a session of that title is called once its first question is `after` and no longer `before`.
+
+    A title that came from the question goes with it; one that was given stays.
+    """
+    came_from_it = not title or (before is not None and title == title_of(before))
+    return (title_of(after) if after is not None else "") if came_from_it else title
+
+
 def title_of_branch(original: str, taken: Container[str]) -> str:
     """Return the first title of a branch that is not taken; a session without a title has branches without."""
     if not original:

@@ -6,7 +6,8 @@ session since, or another file is in the store's place, nothing of theirs is tou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from llmterm.conversation import Conversation
@@ -15,11 +16,9 @@ from llmterm.sessions.answer import insert_open, settle
 from llmterm.sessions.database import Transaction
 from llmterm.sessions.lookup import new_id
 from llmterm.sessions.owner import Owner
-from llmterm.sessions.record import OpenAnswer, Replacement, StoredSession
-from llmterm.sessions.removing import remove
-from llmterm.sessions.replacing import put_back, put_in_place
-from llmterm.sessions.rows import insert_message, path_ids, read_path, replace_reply, time_column
-from llmterm.sessions.titles import title_of
+from llmterm.sessions.record import OpenAnswer, StoredSession
+from llmterm.sessions.rows import insert_message, read_path, replace_reply, time_column
+from llmterm.sessions.tree import head_of, leave_behind, remove_leaves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,30 +40,36 @@ class HeldAnswer:
     piped: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldMessage:
+    """A message in hand, and its row, 0 while it has none. It is itself, whatever it says."""
+
+    message: Message
+    row: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldSession:
     """A session as a program has it in hand. `id` is None where nothing of it was stored yet.
 
-    The first `stored` of its `messages` are on the record, whose last row was `head`. `asked` is a question that is
-    not answered yet, in the place of all after the first `keep` messages if that is a number; `asked_row` its row.
-    `elsewhere`: those rows are of another file than the store is now.
+    `path` is the conversation, from the beginning to what `answer`, if there is one, answers; what the paths `beside`
+    it have besides are versions that were left. `head` was the last row of its record, and the rows `obsolete` are not
+    worth keeping: nothing came of them, or what they say is in hand. `elsewhere`: all those rows are of another file
+    than the store is now.
     """
 
     id: str | None
     title: str
     system: str
-    messages: tuple[Message, ...]
-    stored: int
-    head: int
-    asked: Message | None = None
-    asked_row: int = 0
-    keep: int | None = None
+    path: tuple[HeldMessage, ...] = ()
+    beside: tuple[tuple[HeldMessage, ...], ...] = ()
+    head: int = 0
+    obsolete: tuple[int, ...] = ()
     answer: HeldAnswer | None = None
     elsewhere: bool = False
 
     def session(self, at: datetime) -> StoredSession:
         """Return what the record would be."""
-        asked = (self.asked,) if self.asked is not None else ()
         held = self.answer
         answer = (
             None
@@ -83,7 +88,7 @@ class HeldSession:
             title=self.title,
             created_at=at,
             updated_at=at,
-            conversation=Conversation(system=self.system, messages=(*self.messages[: self.keep], *asked)),
+            conversation=Conversation(system=self.system, messages=tuple(each.message for each in self.path)),
             answer=answer,
         )
 
@@ -94,58 +99,57 @@ class Put:
 
     id: str | None
     head: int = 0
-    asked_row: int = 0
-    replacement: Replacement | None = None
+    rows: Mapping[HeldMessage, int] = field(default_factory=dict)
     answer: int = 0
 
 
 def put_whole(tx: Transaction, held: HeldSession, *, owner: Owner, at: datetime) -> Put:
     """Have the record be what `held` is."""
     now = time_column(at)
-    stored = _found(tx, held, now)
-    if not held.messages and held.asked is None:
-        if stored is not None:
+    rows, session_id = _found(tx, held), held.id
+    if rows is not None and not held.elsewhere:
+        remove_leaves(tx, held.id or "", (*held.obsolete, *([held.answer.row] if held.answer is not None else [])))
+    if not held.path and not any(held.beside) and _is_empty(tx, held.id if rows is not None else None):
+        if rows is not None:
             tx.change("DELETE FROM sessions WHERE id = ?", held.id)
         return Put(id=None)
-    session_id = held.id
-    if stored is None:
-        session_id = _made(tx, held, now)
-    assert session_id is not None
-    tx.change("UPDATE sessions SET title = ?, system = ? WHERE id = ?", held.title, held.system, session_id)
-    for message in held.messages[stored or 0 :]:
-        _insert(tx, session_id, message, now)
-    put = Put(id=session_id)
-    if held.asked is not None and held.keep is not None:
-        replacement = put_in_place(tx, session_id, held.keep, held.asked, now, None)
-        put = replace(put, replacement=replacement, asked_row=replacement.message_id)
-    elif held.asked is not None:
-        put = replace(put, asked_row=_insert(tx, session_id, held.asked, now))
-    if held.answer is not None:
-        put = replace(put, answer=_insert_answer(tx, session_id, held.answer, owner, at))
-    (head,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", session_id) or (0,)
-    return replace(put, head=head or 0)
+    if rows is None or session_id is None:
+        session_id, rows = _made(tx, held, now), {}
+    last = 0
+    for path in (*held.beside, held.path):
+        last = 0
+        for each in path:
+            if each not in rows:
+                rows[each] = insert_message(tx, session_id, each.message, now, after=last)
+            last = rows[each]
+    leave_behind(tx, session_id, last)
+    answer = _insert_answer(tx, session_id, held.answer, last, owner, at) if held.answer is not None else 0
+    tx.change(
+        "UPDATE sessions SET head_id = ?, title = ?, system = ?, updated_at = ? WHERE id = ?",
+        *(answer or last or None, held.title, held.system, now, session_id),
+    )
+    return Put(id=session_id, head=answer or last, rows=rows, answer=answer)
 
 
-def _found(tx: Transaction, held: HeldSession, now: str) -> int | None:
-    """Return how many of the messages are on the record, and nothing after them; None where it is not this one's."""
-    row = tx.row("SELECT head_id FROM sessions WHERE id = ?", held.id)
-    if row is None:
+def _found(tx: Transaction, held: HeldSession) -> dict[HeldMessage, int] | None:
+    """Return the rows of those messages that are on the record; None where that is not this session's."""
+    if tx.row("SELECT 1 FROM sessions WHERE id = ?", held.id) is None:
         return None
-    head = row[0] or 0
+    head = head_of(tx, held.id or "")
     if held.elsewhere:
         # An earlier state of this session, as out of a backup, is gone on with.
-        path = [message for _, message in read_path(tx, head)]
-        earlier = tuple(path) == held.messages[: len(path)] and not _is_open(tx, head)
-        return len(path) if earlier else None
+        path = read_path(tx, head)
+        said = tuple(each.message for each in held.path[: len(path)])
+        if said != tuple(message for _, message in path) or _is_open(tx, head):
+            return None
+        return {each: row for each, (row, _) in zip(held.path, path, strict=False)}
     if head != held.head or not _still_ours(tx, head, held.answer):
         return None
-    if held.asked_row:
-        put_back(tx, held.asked_row, now)
-    (head,) = tx.row("SELECT head_id FROM sessions WHERE id = ?", held.id) or (None,)
-    path_now = path_ids(tx, head)
-    if len(path_now) > held.stored:
-        remove(tx, path_now[held.stored][0])
-    return min(held.stored, len(path_now))
+    return {each: each.row for path in (*held.beside, held.path) for each in path if each.row}
+
+
+def _is_empty(tx: Transaction, session_id: str | None) -> bool:
+    return tx.row("SELECT 1 FROM messages WHERE session_id = ?", session_id) is None
 
 
 def _is_open(tx: Transaction, message_id: int) -> bool:
@@ -170,15 +174,10 @@ def _made(tx: Transaction, held: HeldSession, now: str) -> str:
     return session_id
 
 
-def _insert(tx: Transaction, session_id: str, message: Message, now: str) -> int:
-    if message.role == "user":
-        tx.change("UPDATE sessions SET title = ? WHERE id = ? AND title = ''", title_of(message.text), session_id)
-    return insert_message(tx, session_id, message, now)
-
-
-def _insert_answer(tx: Transaction, session_id: str, answer: HeldAnswer, owner: Owner, at: datetime) -> int:
+def _insert_answer(tx: Transaction, session_id: str, answer: HeldAnswer, after: int, owner: Owner, at: datetime) -> int:
     status: Status = "interrupted"
-    message_id = insert_message(tx, session_id, Message(role="assistant", status=status), time_column(at))
+    empty = Message(role="assistant", status=status)
+    message_id = insert_message(tx, session_id, empty, time_column(at), after=after)
     insert_open(
         tx,
         message_id,
