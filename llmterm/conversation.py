@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from llmterm.messages import Attachment, Continuation, Message, Mode, Options, Reply, Request
+from llmterm.messages import Attachment, Continuation, Message, Mode, Options, Part, Reply, Request, ThinkingPart
 from llmterm.openblock import open_block
 
 QUOTE_LENGTH = 200
@@ -41,9 +41,16 @@ def _plain(message: Message) -> Message:
     """Leave out what only the record needs: no provider may see who wrote which part, or what was thought."""
     if message.role == "user":
         return message
-    return Message(
-        role=message.role, text=message.text, attachments=message.attachments, provider_data=message.provider_data
-    )
+    return Message(role=message.role, parts=filter(None, map(_unthought, message.parts)))
+
+
+def _unthought(part: Part) -> Part | None:
+    """Leave only what goes back of a thought, if there is anything."""
+    match part:
+        case ThinkingPart(provider_data=data):
+            return ThinkingPart("", data) if data else None
+        case _:
+            return part
 
 
 def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
@@ -58,7 +65,7 @@ def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
         if not message.text or message.text.isspace():
             if message.role != "user" or not message.attachments:
                 continue
-            message = replace(message, text="")
+            message = message.saying("")
         if turns and turns[-1].role == message.role:
             turns[-1] = _merged(turns[-1], message)
         elif turns or message.role == "user":

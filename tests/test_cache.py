@@ -42,6 +42,7 @@ from tests.scripted import ScriptedProvider
 
 LIMITS = StreamLimits()
 QUESTION = Message(role="user", text="why?")
+SIGNED = Message(role="user", text="why?", provider_data={"wire": [{}]})
 REQUEST = Request(model="scripted-1", messages=(Message(role="system", text="be brief"), QUESTION))
 WHOLE = (TextDelta("be"), TextDelta("cause"), UsageReport(Usage(input_tokens=3, output_tokens=2)))
 PLAYED = [TextDelta("because"), UsageReport(Usage()), Finished(EndReason.STOP)]
@@ -153,8 +154,8 @@ async def test_the_cache_outlives_the_program(tmp_path: Path, inner: ScriptedPro
         replace(REQUEST, model="scripted-2"),
         replace(REQUEST, messages=(QUESTION,)),
         replace(REQUEST, messages=(Message(role="user", text="be brief"), QUESTION)),
-        replace(REQUEST, messages=(*REQUEST.messages[:1], replace(QUESTION, text="why? "))),
-        replace(REQUEST, messages=(*REQUEST.messages[:1], replace(QUESTION, provider_data={"wire": [{}]}))),
+        replace(REQUEST, messages=(*REQUEST.messages[:1], QUESTION.saying("why? "))),
+        replace(REQUEST, messages=(*REQUEST.messages[:1], SIGNED)),
         replace(REQUEST, options=Options(temperature=0.0)),
         replace(REQUEST, options=Options(max_tokens=1)),
         replace(REQUEST, options=Options(seed=0)),
@@ -177,7 +178,7 @@ async def test_any_difference_is_another_question(
 async def test_the_record_of_a_message_does_not_count(provider: CachedProvider, inner: ScriptedProvider) -> None:
     """What no provider gets to see makes no difference: what was thought, and whether it was interrupted."""
     await answer(provider, inner, *WHOLE, Finished(EndReason.STOP))
-    noted = replace(QUESTION, thinking="hm", status="interrupted")
+    noted = replace(QUESTION.saying("why?", thinking="hm"), status="interrupted")
 
     again = await read_all(await ask(provider, replace(REQUEST, messages=(REQUEST.messages[0], noted))))
 
@@ -207,7 +208,7 @@ def test_keys_are_equal_only_for_equal_text(one: str, two: str) -> None:
 def test_what_is_attached_is_part_of_the_question(other: tuple[Attachment, ...]) -> None:
     """The same words about another image have another answer; about the same image they have the same."""
     asked, same, otherwise = (
-        answer_key("p", replace(REQUEST, messages=(replace(QUESTION, attachments=attachments),)))
+        answer_key("p", replace(REQUEST, messages=(Message(role="user", text="why?", attachments=attachments),)))
         for attachments in ((CAT,), (replace(CAT),), other)
     )
 

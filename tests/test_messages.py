@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llmterm.messages import (
+    Attachment,
     EndReason,
     Finished,
     Message,
+    Part,
     Reply,
+    Request,
     Rope,
     Segment,
     TextDelta,
+    TextPart,
     ThinkingDelta,
+    ThinkingPart,
     Usage,
     UsageReport,
 )
+from llmterm.providers import anthropic, cohere, gemini, ollama, openai, responses
+from llmterm.providers.wire import Wire
+from tests.values import ATTACHMENT, OPAQUE, PART, TEXT
 
 SEGMENT = Segment(provider="p", model="m", mode="fresh", start=0, end=3, end_reason=EndReason.PAUSE)
 
@@ -101,3 +113,65 @@ def test_cut_takes_off_the_end(text: str, size: int) -> None:
 
     assert cut.text == text[: len(text) - min(size, len(text))]
     assert all(segment.end <= len(cut.text) or segment.end == 3 > len(text) for segment in cut.segments)
+
+
+# A message and its parts
+
+
+@given(parts=st.lists(PART, max_size=5))
+def test_views_are_what_the_parts_of_a_kind_say_together(parts: list[Part]) -> None:
+    """In their order; what goes back is that of all parts, by wire, and equal parts make equal messages."""
+    message = Message(role="assistant", parts=parts)
+
+    assert message.parts == tuple(parts)
+    assert message.text == "".join(part.text for part in parts if isinstance(part, TextPart))
+    assert message.thinking == "".join(part.text for part in parts if isinstance(part, ThinkingPart))
+    assert message.attachments == tuple(part for part in parts if isinstance(part, Attachment))
+    assert set(message.provider_data) == {name for part in parts for name in part.provider_data}
+    assert message == Message(role="assistant", parts=tuple(parts))
+    assert hash(message) == hash(replace(message, status="complete"))
+
+
+@given(text=TEXT, thinking=TEXT, attachments=st.lists(ATTACHMENT, max_size=2), data=OPAQUE)
+def test_usual_message_is_made_of_what_it_says(
+    text: str, thinking: str, attachments: list[Attachment], data: Mapping[str, Any]
+) -> None:
+    """With nothing in it that is empty."""
+    message = Message(role="user", text=text, thinking=thinking, attachments=attachments, provider_data=data)
+
+    assert (message.text, message.thinking) == (text, thinking)
+    assert (message.attachments, message.provider_data) == (tuple(attachments), data)
+    assert len(message.parts) == bool(text) + bool(thinking or data) + len(attachments)
+
+
+@given(parts=st.lists(PART, max_size=5), text=TEXT, thinking=st.none() | TEXT)
+def test_message_says_something_else_and_keeps_the_rest(parts: list[Part], text: str, thinking: str | None) -> None:
+    """What is attached, called and returned stays, and so does what goes back with what was said."""
+    before = Message(role="assistant", parts=parts)
+
+    message = before.saying(text, thinking=thinking)
+
+    assert message.text == text
+    assert message.thinking == (before.thinking if thinking is None else thinking)
+    kept = [part for part in parts if not isinstance(part, TextPart | ThinkingPart)]
+    assert [part for part in message.parts if not isinstance(part, TextPart | ThinkingPart)] == kept
+    assert set(message.provider_data) == set(before.provider_data)
+
+
+def test_message_is_not_made_of_parts_and_of_text() -> None:
+    """One of them would be lost."""
+    with pytest.raises(TypeError):
+        Message(role="user", parts=[TextPart("a")], text="b")
+
+
+@pytest.mark.parametrize("wire", [each.wire() for each in (anthropic, cohere, gemini, ollama, openai, responses)])
+@given(parts=st.lists(PART, max_size=4))
+def test_every_wire_has_words_for_any_parts(wire: Wire, parts: list[Part]) -> None:
+    """Or leaves them out; the text of a question is in its request whatever is around it."""
+    question = Message(role="user", parts=[TextPart("why?"), *parts])
+    answer = Message(role="assistant", parts=[*parts, TextPart("so")])
+
+    body = wire.payload(Request(model="claude-haiku-4-5", messages=(question, answer, question)))
+
+    assert "why?" in str(body)
+    assert "so" in str(body)

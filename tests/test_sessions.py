@@ -17,50 +17,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmterm.errors import SessionError
-from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Segment, TextDelta, Timing, Usage
+from llmterm.messages import EndReason, Message, Options, Reply, Segment, TextDelta, Usage
 from llmterm.sessions import SessionStore
 from llmterm.sessions.database import Database, translated
 from llmterm.sessions.owner import Owner, birth
 from llmterm.sessions.schema import MIGRATIONS
 from llmterm.sessions.titles import clean_title
-
-TEXT = st.text(st.characters(exclude_categories=()), max_size=40)  # surrogates too
-FIGURE = st.integers(min_value=0, max_value=2**63 - 1)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(allow_nan=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=6,
-)
-SEGMENT = st.builds(
-    Segment,
-    provider=TEXT,
-    model=TEXT,
-    mode=st.sampled_from(["fresh", "prefill", "instruct"]),
-    start=FIGURE,
-    end=FIGURE,
-    end_reason=st.sampled_from(EndReason),
-    usage=st.builds(Usage, input_tokens=FIGURE, output_tokens=FIGURE, estimated=st.booleans()),
-    timing=st.builds(Timing, first_token_ms=st.none() | FIGURE, duration_ms=FIGURE),
-    guidance=TEXT,
-)
-ATTACHMENT = st.builds(Attachment, name=TEXT, media_type=TEXT, data=st.binary(max_size=8))
-MESSAGE = st.builds(
-    Message,
-    role=st.sampled_from(["system", "user", "assistant"]),
-    text=TEXT,
-    thinking=TEXT,
-    status=st.sampled_from(["complete", "interrupted"]),
-    segments=st.lists(SEGMENT, max_size=3).map(tuple),
-    attachments=st.lists(ATTACHMENT, max_size=3).map(tuple),
-    provider_data=st.dictionaries(TEXT, JSON, max_size=3),
-)
-OPTIONS = st.builds(
-    Options,
-    temperature=st.none() | st.floats(0, 2),
-    max_tokens=st.none() | st.integers(1, 10**6),
-    seed=st.none() | st.integers(0, 2**70),
-    stop=st.lists(TEXT, max_size=2).map(tuple),
-)
+from tests.values import MESSAGE, OPTIONS, TEXT
 
 
 class Ticks:

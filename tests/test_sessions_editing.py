@@ -16,7 +16,7 @@ from llmterm.messages import EndReason, Message, Options, Reply, Rope, Segment, 
 from llmterm.sessions import AnswerLog, SessionStore
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.titles import TITLE_LENGTH
-from tests.test_sessions import MESSAGE, TEXT
+from tests.values import MESSAGE, TEXT
 
 DEAD = Owner(pid=0, host="", born="")
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,23 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from llmterm.conversation import Conversation
-from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Request, Segment, Timing, Usage
+from llmterm.messages import (
+    Attachment,
+    EndReason,
+    Message,
+    Options,
+    Reply,
+    Request,
+    Segment,
+    TextPart,
+    ThinkingPart,
+    Timing,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
 from llmterm.sessions import OpenAnswer, StoredSession, export, markdown, snapshot
+from tests.values import MESSAGE
 
 QUESTION = Message(role="user", text="Qué hora es? 🕐")
 FIRST = Segment(
@@ -113,7 +129,7 @@ def test_the_export_has_the_promised_shape() -> None:
 def test_attachments_are_described_and_not_exported() -> None:
     """Name, type and size of each, in both forms; a name of several lines does not break the page."""
     image = Attachment(name="a\n# b.png", media_type="image/png", data=b"x" * 1234)
-    asked = replace(QUESTION, attachments=(image,))
+    asked = Message(role="user", text=QUESTION.text, attachments=(image,))
     session = replace(SESSION, answer=None, conversation=Conversation(messages=(QUESTION, asked)))
 
     plain, attached = export(session)["messages"]
@@ -201,3 +217,57 @@ def test_any_mix_of_fences_is_closed(text: str) -> None:
     page = markdown(session)
 
     assert headings(page) == ["Qué hora es? 🕐", "Assistant", "You"]
+
+
+def as_version_1(message: dict[str, Any]) -> Message:
+    """Return what a program reads of an exported message that knows version 1 and nothing later."""
+    assert message.keys() >= {"role", "text", "thinking", "status", "segments"}
+    return Message(role=message["role"], text=message["text"], thinking=message["thinking"], status=message["status"])
+
+
+@given(st.lists(MESSAGE, max_size=3))
+def test_any_message_is_exported_as_version_1_reads_it(messages: list[Message]) -> None:
+    """Text, thinking and offsets mean what they always meant; `parts` only say how they follow each other."""
+    session = replace(SESSION, answer=None, conversation=Conversation(messages=tuple(messages)))
+
+    exported = json.loads(json.dumps(export(session)))
+
+    assert exported["version"] == 1
+    for message, written in zip(messages, exported["messages"], strict=True):
+        read = as_version_1(written)
+        assert (read.role, read.text, read.thinking) == (message.role, message.text, message.thinking)
+        assert len(written.get("attachments", [])) == len(message.attachments)
+        assert [each["start"] for each in written["segments"]] == [each.start for each in message.segments]
+        for kind, whole in (("text", message.text), ("thinking", message.thinking)):
+            parts = [part for part in written.get("parts", []) if part["type"] == kind]
+            assert "".join(whole[part["start"] : part["end"]] for part in parts) == (
+                whole if "parts" in written else ""
+            )
+
+
+def test_parts_are_exported_where_they_say_more() -> None:
+    """The order of thoughts, words and calls; what goes back to a provider stays here."""
+    message = Message(
+        role="assistant",
+        parts=[
+            ThinkingPart("hm", {"anthropic": [{"signature": "s"}]}),
+            TextPart("I look. "),
+            ToolCall(id="1", name="look", arguments="{}"),
+            ToolResult(id="1", text="blue"),
+            TextPart("Blue."),
+        ],
+    )
+    session = replace(SESSION, answer=None, conversation=Conversation(messages=(QUESTION, PARTIAL, message)))
+
+    usual, answered, more = export(session)["messages"]
+
+    assert "parts" not in usual
+    assert "parts" not in answered
+    assert more["text"] == "I look. Blue."
+    assert more["parts"] == [
+        {"type": "thinking", "start": 0, "end": 2},
+        {"type": "text", "start": 0, "end": 8},
+        {"type": "tool_call", "id": "1", "name": "look", "arguments": "{}"},
+        {"type": "tool_result", "id": "1", "text": "blue", "failed": False},
+        {"type": "text", "start": 8, "end": 13},
+    ]

@@ -1,29 +1,99 @@
-"""One message of a conversation."""
+"""One message of a conversation: a sequence of typed parts, and the views that most of its readers want of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from llmterm.messages.parts import Attachment, nothing
+from llmterm.messages.parts import NOTHING, Attachment, Opaque, Part, TextPart, ThinkingPart, parts_of
 from llmterm.messages.segment import Segment
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
 Status: TypeAlias = Literal["complete", "interrupted"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Message:
-    """One message of a conversation.
+    """Made of its `parts`, or, as most are, of one for each of the others that is not empty.
 
-    `provider_data` is opaque: under the name of a wire, what must be sent back over that wire as it came.
+    Offsets, such as those of the segments, are in characters of `text`: all that its parts of text say, joined.
     """
 
     role: Role
-    text: str = ""
-    thinking: str = ""
-    status: Status = "complete"
-    segments: tuple[Segment, ...] = ()
-    attachments: tuple[Attachment, ...] = ()
-    provider_data: Mapping[str, Any] = field(default_factory=nothing, hash=False)
+    parts: tuple[Part, ...]
+    status: Status
+    segments: tuple[Segment, ...]
+
+    def __init__(
+        self,
+        *,
+        role: Role,
+        parts: Iterable[Part] | None = None,
+        text: str = "",
+        thinking: str = "",
+        attachments: Iterable[Attachment] = (),
+        provider_data: Opaque = NOTHING,
+        status: Status = "complete",
+        segments: tuple[Segment, ...] = (),
+    ) -> None:
+        """Raises TypeError where both `parts` and what they would be made of are given."""
+        if parts is None:
+            parts = parts_of(text, thinking, attachments, provider_data)
+        elif text or thinking or attachments or provider_data:
+            raise TypeError("a message is made of its parts, or of a text and what goes with it")
+        put = object.__setattr__
+        put(self, "role", role)
+        put(self, "parts", tuple(parts))
+        put(self, "status", status)
+        put(self, "segments", segments)
+
+    @property
+    def text(self) -> str:
+        return _joined(self.parts, TextPart)
+
+    @property
+    def thinking(self) -> str:
+        return _joined(self.parts, ThinkingPart)
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        return tuple(part for part in self.parts if isinstance(part, Attachment))
+
+    @property
+    def provider_data(self) -> Opaque:
+        """What goes back with the message, of all its parts: the blocks of each wire, one behind the other."""
+        return _together([part.provider_data for part in self.parts if part.provider_data])
+
+    def blocks(self, wire: str) -> Iterator[Mapping[str, Any]]:
+        """Yield what goes back over that wire. What is no block is left out: the store may be damaged."""
+        for part in self.parts:
+            blocks = part.provider_data.get(wire)
+            if isinstance(blocks, list | tuple):
+                yield from (block for block in blocks if isinstance(block, Mapping))
+
+    def saying(self, text: str, *, thinking: str | None = None) -> Message:
+        """Return the message with another text, and other thoughts if given, each as one part."""
+        thinking = self.thinking if thinking is None else thinking
+        said = [part for part in self.parts if isinstance(part, TextPart | ThinkingPart)]
+        others = [part for part in self.parts if not isinstance(part, TextPart | ThinkingPart)]
+        data = _together([part.provider_data for part in said if part.provider_data])
+        return replace(self, parts=(*parts_of(text, thinking, (), data), *others))
+
+
+def _joined(parts: tuple[Part, ...], kind: type[TextPart | ThinkingPart]) -> str:
+    if len(parts) == 1:
+        [part] = parts
+        return part.text if type(part) is kind else ""
+    return "".join([part.text for part in parts if isinstance(part, kind)])
+
+
+def _together(found: Sequence[Opaque]) -> Opaque:
+    if len(found) < 2:
+        return found[0] if found else NOTHING
+    names = dict.fromkeys(name for data in found for name in data)
+    return {name: [block for data in found for block in _listed(data.get(name, ()))] for name in names}
+
+
+def _listed(value: object) -> Iterable[object]:
+    return value if isinstance(value, list | tuple) else (value,)

@@ -1,17 +1,37 @@
-"""What a message is made of."""
+"""What a message is made of: a closed set of frozen values, in the order in which they were said.
+
+Beside each part is what its provider wants back with it: opaque, under the name of a wire, as it came. A part can be
+nothing but that, such as a thought that was signed and not shown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-# What most messages have of a provider's own: one for all of them, as a long conversation has thousands.
-NOTHING: Mapping[str, Any] = {}
+Opaque: TypeAlias = Mapping[str, Any]
+
+# What most parts have beside them: one for all of them, as a long conversation has thousands.
+NOTHING: Opaque = {}
 
 
-def nothing() -> Mapping[str, Any]:
+def nothing() -> Opaque:
     return NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    text: str
+    provider_data: Opaque = field(default_factory=nothing, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingPart:
+    """What the model thought, as far as it was shown."""
+
+    text: str
+    provider_data: Opaque = field(default_factory=nothing, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,3 +41,36 @@ class Attachment:
     name: str
     media_type: str
     data: bytes = field(repr=False)
+    provider_data: Opaque = field(default_factory=nothing, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """What a model wants to have done; `arguments` are JSON as it wrote them, which may be none."""
+
+    id: str
+    name: str
+    arguments: str
+    provider_data: Opaque = field(default_factory=nothing, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What came of the call of that id."""
+
+    id: str
+    text: str
+    failed: bool = False
+    provider_data: Opaque = field(default_factory=nothing, hash=False)
+
+
+Part: TypeAlias = TextPart | ThinkingPart | Attachment | ToolCall | ToolResult
+
+
+def parts_of(
+    text: str, thinking: str = "", attachments: Iterable[Attachment] = (), provider_data: Opaque = NOTHING
+) -> tuple[Part, ...]:
+    """Return the parts of the usual message: what was thought and what is to go back with it, the text, what is
+    attached. What is empty is no part."""
+    said: tuple[Part, ...] = (TextPart(text, NOTHING), *attachments) if text else tuple(attachments)
+    return (ThinkingPart(thinking, provider_data), *said) if thinking or provider_data else said

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, assert_never
 
 from llmterm.errors import (
     AuthError,
@@ -30,9 +30,14 @@ from llmterm.messages import (
     EndReason,
     Finished,
     Message,
+    Part,
     Request,
     TextDelta,
+    TextPart,
     ThinkingDelta,
+    ThinkingPart,
+    ToolCall,
+    ToolResult,
     Usage,
     UsageReport,
 )
@@ -192,13 +197,29 @@ def _think(body: dict[str, Any], traits: _Traits, budget: int) -> None:
 
 
 def _message(message: Message, traits: _Traits) -> dict[str, Any]:
-    signed = list(_signed(message)) if traits.replay and message.role == "assistant" else []
     # Images and documents are best understood before the text that is about them.
-    before = [*signed, *map(_attached, message.attachments)]
-    if not before:
-        return {"role": message.role, "content": message.text}
-    text = [{"type": "text", "text": message.text}] if message.text.strip() else []
-    return {"role": message.role, "content": [*before, *text]}
+    parts = sorted(message.parts, key=lambda part: not isinstance(part, Attachment))
+    replay = traits.replay and message.role == "assistant"
+    match [block for part in parts for block in _content(part, replay=replay)]:
+        case [{"type": "text", "text": content}] | content:
+            return {"role": message.role, "content": content}
+
+
+def _content(part: Part, *, replay: bool) -> Iterator[dict[str, Any]]:
+    """Yield the blocks of content that a part is; thoughts only where they may be sent back."""
+    match part:
+        case TextPart(text):
+            if text.strip():
+                yield {"type": "text", "text": text}
+        case ThinkingPart():
+            if replay:
+                yield from _signed(part)
+        case Attachment():
+            yield _attached(part)
+        case ToolCall() | ToolResult():
+            pass  # no request offers a tool yet
+        case _:
+            assert_never(part)
 
 
 def _attached(attachment: Attachment) -> dict[str, Any]:
@@ -207,9 +228,9 @@ def _attached(attachment: Attachment) -> dict[str, Any]:
     return {"type": "document" if attachment.media_type == PDF else "image", "source": source}
 
 
-def _signed(message: Message) -> Iterator[dict[str, str]]:
-    """Yield the whole blocks of thinking in `message`: the store may be damaged, the stream may have been cut."""
-    match message.provider_data:
+def _signed(thinking: ThinkingPart) -> Iterator[dict[str, str]]:
+    """Yield the whole blocks of what was thought: the store may be damaged, the stream may have been cut."""
+    match thinking.provider_data:
         case {"anthropic": list(blocks)}:
             for block in blocks:
                 match block:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from llmterm.errors import UsageError
-from llmterm.messages import Attachment, Message, Request
+from llmterm.messages import Attachment, Message, Part, Request
 
 Kind: TypeAlias = Literal["image", "pdf"]
 
@@ -85,12 +85,17 @@ def noted(request: Request, accepts: Accepts) -> Request:
 
 def _attaching(message: Message, kept: Sequence[Attachment], left: Sequence[str]) -> Message:
     if message.role != "user":
-        return replace(message, attachments=())  # no wire has a place for them there, nor would a line be its own words
+        # No wire has a place for them there, nor would a line be its own words.
+        return replace(message, parts=_without_attachments(message))
     if not left:
         return message
     lines = "\n".join(left)
-    text = f"{message.text}\n\n{lines}" if message.text.strip() else lines
-    return replace(message, text=text, attachments=tuple(kept))
+    said = message.saying(f"{message.text}\n\n{lines}" if message.text.strip() else lines)
+    return replace(message, parts=(*_without_attachments(said), *kept))
+
+
+def _without_attachments(message: Message) -> tuple[Part, ...]:
+    return tuple(part for part in message.parts if not isinstance(part, Attachment))
 
 
 def refused(attachments: Sequence[Attachment], accepts: Accepts, who: str) -> UsageError | None:

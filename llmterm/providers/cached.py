@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import assert_never
 
 from llmterm import log
 from llmterm.errors import SessionError
@@ -21,13 +22,18 @@ from llmterm.messages import (
     Continuation,
     EndReason,
     Finished,
+    Part,
     Reply,
     Request,
     Rope,
     StreamEvent,
     StreamLimits,
     TextDelta,
+    TextPart,
     ThinkingDelta,
+    ThinkingPart,
+    ToolCall,
+    ToolResult,
     Usage,
     UsageReport,
 )
@@ -44,7 +50,7 @@ _WHOLE = (EndReason.STOP, EndReason.STOP_SEQUENCE)
 def answer_key(provider: str, request: Request) -> str:
     """Return the SHA-256 of all that the answer may depend on, as hexadecimal digits."""
     messages = [
-        [message.role, message.text, message.provider_data, *map(_digest, message.attachments)]
+        [message.role, message.text, message.provider_data, *filter(None, map(_beside, message.parts))]
         for message in request.messages
     ]
     asked = [provider, request.model, messages, asdict(request.options)]
@@ -53,8 +59,19 @@ def answer_key(provider: str, request: Request) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _digest(attachment: Attachment) -> list[str]:
-    return [attachment.name, attachment.media_type, hashlib.sha256(attachment.data).hexdigest()]
+def _beside(part: Part) -> list[str]:
+    """Return what a part says that is neither text nor opaque; nothing for one that says no such thing."""
+    match part:
+        case TextPart() | ThinkingPart():
+            return []
+        case Attachment(name=name, media_type=media_type, data=data):
+            return [name, media_type, hashlib.sha256(data).hexdigest()]
+        case ToolCall(id=name, name=called, arguments=arguments):
+            return ["tool call", name, called, arguments]
+        case ToolResult(id=name, text=text, failed=failed):
+            return ["tool result", name, text, "failed" if failed else ""]
+        case _:
+            assert_never(part)
 
 
 class CachedProvider:

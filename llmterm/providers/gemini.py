@@ -165,9 +165,8 @@ def _content(message: Message) -> dict[str, Any]:
 
 def _signatures(message: Message) -> Iterator[str]:
     """Yield what the model signed its thoughts with, as far as it is base64: all else would break the request."""
-    blocks = message.provider_data.get(NAME)
-    for block in blocks if isinstance(blocks, list | tuple) else ():
-        kept = block.get(_SIGNATURE) if isinstance(block, Mapping) else None
+    for block in message.blocks(NAME):
+        kept = block.get(_SIGNATURE)
         for signature in kept.split() if isinstance(kept, str) else ():
             safe = signature.replace("+", "-").replace("/", "_")
             if _BASE64.fullmatch(safe):

@@ -200,7 +200,7 @@ class LocalProvider:
         if answer.thought or len(answer.pieces) < 2:
             return None
         *before, part = request.messages
-        whole = replace(request, messages=(*before, replace(part, text="".join(answer.pieces))))
+        whole = replace(request, messages=(*before, part.saying("".join(answer.pieces))))
         ask = engine.asking(limits)
         return await tokens(ask, _WIRE.payload(whole)["messages"], answer.pieces, always=bool(answer.white))
 

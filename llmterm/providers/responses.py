@@ -111,7 +111,7 @@ def _items(message: Message, thinker: str) -> Iterator[dict[str, Any]]:
         text = [{"type": "input_text", "text": message.text}] if message.text or not message.attachments else []
         yield {"role": "user", "content": [*text, *map(_attached, message.attachments)]}
         return
-    blocks = [block for block in message.provider_data.get(NAME, ()) if isinstance(block, Mapping)]
+    blocks = list(message.blocks(NAME))
     author = next((block["model"] for block in blocks if block.get("model")), "")
     own = bool(thinker) and _SNAPSHOT.sub("", author) == _SNAPSHOT.sub("", thinker)
     yield from _own_items(message.text, blocks if own else [])

@@ -88,7 +88,7 @@ class MalformedFrameError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """`name` is the key of its blocks in `Message.provider_data`; paths go behind the base URL.
+    """`name` is that of its blocks beside the parts of a message; paths go behind the base URL.
 
     `known` are names of which every object of an answer has one: what has none is no answer of this API.
 

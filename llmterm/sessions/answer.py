@@ -190,9 +190,8 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
     end = ends.get(state, EndReason(reason))
     lines = tx.rows("SELECT written_at, text, thinking FROM journal WHERE message_id = ? ORDER BY seq", message_id)
     start = len(message.text)
-    message = replace(
-        message,
-        text="".join((message.text, *(text for _, text, _ in lines))),
+    message = message.saying(
+        "".join((message.text, *(text for _, text, _ in lines))),
         thinking="".join((message.thinking, *(thinking for _, _, thinking in lines))),
     )
     if state != "paused" and (lines or guidance):

@@ -9,9 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
-from llmterm.messages import Attachment, Message, Reply, Segment, Snapshot, Usage
+from llmterm.messages import (
+    Attachment,
+    Message,
+    Reply,
+    Segment,
+    Snapshot,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+    ToolResult,
+    Usage,
+    parts_of,
+)
 from llmterm.sessions.record import StoredSession
 from llmterm.sessions.titles import one_line
 
@@ -24,7 +36,8 @@ _FENCE = re.compile(r"\s*(`{3,}(?=[^`]*$)|~{3,})")
 def export(session: StoredSession) -> dict[str, Any]:
     """Return the session as JSON values. `start` and `end` are offsets in code points into `text`.
 
-    Attachments are described only; a message without any has no such field.
+    Attachments are described only; a message without any has no such field. `parts` are there where a message is
+    more than some thinking, then its text, then what is attached: what they are, in their order. What is opaque stays.
     """
     return {
         "version": VERSION,
@@ -67,7 +80,38 @@ def _message(message: Message) -> dict[str, Any]:
     }
     if message.attachments:
         values["attachments"] = [_attachment(each) for each in message.attachments]
+    if _is_more(message):
+        values["parts"] = list(_parts(message))
     return values
+
+
+def _is_more(message: Message) -> bool:
+    """Tell whether a message says more than its text, its thinking and its attachments do, one after the other."""
+    usual = parts_of(message.text, message.thinking, message.attachments)
+    shown = [part for part in message.parts if not isinstance(part, ThinkingPart) or part.text]
+    return list(map(type, shown)) != list(map(type, usual))
+
+
+def _parts(message: Message) -> Iterator[dict[str, Any]]:
+    """Yield what the parts of a message are, in their order: of text and thinking, which part of the whole."""
+    said = thought = attached = 0
+    for part in message.parts:
+        match part:
+            case TextPart(text):
+                yield {"type": "text", "start": said, "end": said + len(text)}
+                said += len(text)
+            case ThinkingPart(text):
+                yield {"type": "thinking", "start": thought, "end": thought + len(text)}
+                thought += len(text)
+            case Attachment():
+                yield {"type": "attachment", "index": attached}
+                attached += 1
+            case ToolCall():
+                yield {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
+            case ToolResult():
+                yield {"type": "tool_result", "id": part.id, "text": part.text, "failed": part.failed}
+            case _:
+                assert_never(part)
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Messages, segments and options as rows, and back.
 
-Knows the columns and nothing of sessions' rules. JSON is written with its characters as they are: escaped, two lone
-surrogates would come back as one character.
+Knows the columns and nothing of sessions' rules.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import cast, get_args
 from llmterm.messages import EndReason, Message, Options, Reply, Role, Rope, Segment, Status, Timing, Usage
 from llmterm.sessions.attachments import insert_attachments, read_attachments
 from llmterm.sessions.database import Row, Transaction
+from llmterm.sessions.parts import column, parts, written
 
 # The messages from a head to its root. A parent is always older than its child, so their ids are in the order of the
 # conversation; UNION, not UNION ALL: a file in which somebody has made a circle of them must not hold up a reader.
@@ -41,7 +41,7 @@ def insert_message(tx: Transaction, session_id: str, message: Message, at: str, 
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1 + coalesce((SELECT depth FROM messages WHERE id = ?), 0),"
         " 1 + coalesce((SELECT max(used) FROM messages WHERE session_id = ? AND parent_id IS ?), 0))",
         *(session_id, parent, message.role, message.text, message.thinking, message.status),
-        *(_json(message.provider_data), at, parent, session_id, parent),
+        *(column(message), at, parent, session_id, parent),
     )
     _insert_segments(tx, message_id, message.segments)
     insert_attachments(tx, message_id, message.attachments)
@@ -56,7 +56,7 @@ def replace_reply(tx: Transaction, message_id: int, reply: Reply, status: Status
     text, thinking = (reply.text, reply.thinking) if short else ("", "")
     tx.change(
         "UPDATE messages SET text = ?, thinking = ?, status = ?, provider_data = ? WHERE id = ?",
-        *(text, thinking, status, _json(reply.provider_data), message_id),
+        *(text, thinking, status, written(reply.provider_data), message_id),
     )
     if not short:
         pairs = zip_longest(_pieces(reply.body), _pieces(reply.thoughts), fillvalue="")
@@ -114,12 +114,14 @@ def _read(tx: Transaction, path: str, head_id: int) -> list[tuple[int, Message]]
             message_id,
             Message(
                 role=_role(role),
-                text="".join((text, *(piece for piece, _ in pieces.get(message_id, ())))),
-                thinking="".join((thinking, *(piece for _, piece in pieces.get(message_id, ())))),
+                parts=parts(
+                    data,
+                    "".join((text, *(piece for piece, _ in pieces.get(message_id, ())))),
+                    "".join((thinking, *(piece for _, piece in pieces.get(message_id, ())))),
+                    attachments.get(message_id, ()),
+                ),
                 status=status,
                 segments=tuple(segments.get(message_id, ())),
-                attachments=attachments.get(message_id, ()),
-                provider_data=json.loads(data),
             ),
         )
         for message_id, role, text, thinking, status, data in rows
@@ -133,7 +135,7 @@ def _role(column: str) -> Role:
 
 
 def options_column(options: Options) -> str:
-    return _json(asdict(options))
+    return written(asdict(options))
 
 
 def read_options(column: str) -> Options:
@@ -153,10 +155,6 @@ def read_time(column: object) -> datetime:
     except (ValueError, OverflowError):
         return _UNKNOWN
     return moment if 1 < moment.year < MAXYEAR else _UNKNOWN
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=dict)
 
 
 def _insert_segments(tx: Transaction, message_id: int, segments: tuple[Segment, ...]) -> None:
