@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from llmterm.messages import Attachment, Continuation, Message, Mode, Options, Part, Reply, Request, ThinkingPart
-from llmterm.openblock import open_block
+from llmterm.openblock import End, open_block
 
 QUOTE_LENGTH = 200
 
@@ -81,11 +81,14 @@ def _merged(first: Message, second: Message) -> Message:
     )
 
 
-def continuation(request: Request, reply: Reply, mode: Continuation, guidance: str = "") -> Request:
+def continuation(
+    request: Request, reply: Reply, mode: Continuation, guidance: str = "", end: End | None = None
+) -> Request:
     """Return the request that goes on with `reply`, which was the beginning of the answer to `request`.
 
     The whole answer so far is replayed, and counts against its limit. Guidance of earlier pauses of the same answer is
-    still in force. An answer without any text yet is simply asked for again.
+    still in force. An answer without any text yet is simply asked for again. `end` is that of the text, where that is
+    known.
     """
     request = replace(request, spent=reply.spent)
     wishes = [segment.guidance for segment in reply.segments if segment.guidance]
@@ -99,13 +102,13 @@ def continuation(request: Request, reply: Reply, mode: Continuation, guidance: s
         base = _guided(request, wishes)
         return replace(base, messages=(*base.messages, part), continuation=mode)
     part = Message(role="assistant", text=text, provider_data=reply.provider_data)
-    order = Message(role="user", text=_instruction(text, wishes))
+    order = Message(role="user", text=_instruction(text, wishes, end))
     return replace(request, messages=(*request.messages, part, order), continuation=mode)
 
 
 def mode_of(reply: Reply, mode: Continuation) -> Mode:
     """Return how a segment that begins now is asked for."""
-    if not reply.text.strip():
+    if reply.blank:
         return "fresh"
     return "instruct" if mode == "instruct" else "prefill"
 
@@ -119,14 +122,14 @@ def _guided(request: Request, wishes: list[str]) -> Request:
     return replace(request, messages=(*before, _merged(question, guidance)))
 
 
-def _instruction(text: str, wishes: list[str]) -> str:
+def _instruction(text: str, wishes: list[str], end: End | None) -> str:
     lines = [
         "Your answer above was interrupted. Its last words are:",
         f"«{_last_words(text)}»",
         "Go on from exactly there, in the same language, format and voice. "
         "Begin with the very next character; do not repeat anything and do not comment.",
     ]
-    if block := open_block(text):
+    if block := open_block(text, end):
         lines.append(f"You are in the middle of {block}: stay in it, and do not open it again.")
     if wishes:
         lines.append("From here on: " + " ".join(wishes))

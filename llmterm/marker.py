@@ -57,12 +57,12 @@ class MarkerScanner:
     the marker straddles `before`.
     """
 
-    def __init__(self, marker: str, *, before: str = "") -> None:
-        """Start in the state that the text `before` (the answer so far) leaves behind."""
+    def __init__(self, marker: str) -> None:
         self.found = False
         self.retract = 0
         self._marker = check_marker(marker)
-        self._token = re.compile(rf"\n|`+|~~~+|{re.escape(marker)}")
+        # Spelled so that each alternative begins with a character: the search then skips all others at once.
+        self._token = re.compile(rf"\n|``*|~~~~*|{re.escape(marker)}")
         self._rest = ""  # not interpreted yet; its first `_shown` characters have been given out
         self._shown = 0
         self._line = ""  # the current line, as far as it may matter for a fence
@@ -71,10 +71,11 @@ class MarkerScanner:
         self._closing = False  # a closing fence, if nothing else follows on its line
         self._opening = False  # the line that opened a fence with backticks
         self._span = 0  # backticks that opened the code span
-        if before:
-            self._interpret(before, final=False)
-            self.found, self.retract = False, 0
-            self._shown = len(self._rest)
+
+    def recall(self, text: str) -> None:
+        """Take in text that was given out before, the answer so far or a piece of it: a marker in it is text."""
+        self._interpret(text, final=False, recalled=True)
+        self._shown = len(self._rest)
 
     def feed(self, text: str) -> str:
         if self.found:
@@ -87,7 +88,7 @@ class MarkerScanner:
             return ""
         return self._interpret("", final=True)
 
-    def _interpret(self, text: str, *, final: bool) -> str:
+    def _interpret(self, text: str, *, final: bool, recalled: bool = False) -> str:
         buffer = self._rest + text
         shown, at = self._shown, 0
         for match in self._token.finditer(buffer):
@@ -96,7 +97,7 @@ class MarkerScanner:
                 break  # the run may go on in the next piece
             self._text(buffer[at:start])
             at = match.end()
-            if token == self._marker and not self.in_code:
+            if token == self._marker and not self.in_code and not recalled:
                 self.found = True
                 self.retract = max(0, shown - start)
                 self._rest, self._shown = "", 0

@@ -12,15 +12,48 @@ from dataclasses import dataclass
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s`]*)")
 _CLOSING = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t\r]*$")
 _TABLE_ROW = re.compile(r"[ \t]*\|")
+# As far back as the beginning of a paragraph is looked for.
+_MEMORY = 20_000
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
 
 
-def open_fence(text: str) -> tuple[str, str] | None:
-    """Return the fence that is open at the end of `text`, as its marks and its language; None outside of code."""
+@dataclass(frozen=True, slots=True)
+class End:
+    """The code block that a text leaves open, as its marks and its language: at its end, and `above` its last line."""
+
     fence: tuple[str, str] | None = None
-    if "```" not in text and "~~~" not in text:
-        return None
-    for line in text.split("\n"):
+    above: tuple[str, str] | None = None
+
+    @classmethod
+    def of(cls, text: str) -> End:
+        fences = Fences()
+        fences.feed(text)
+        return fences.end
+
+
+class Fences:
+    """Finds the end of a text that is read in pieces, which may be cut anywhere."""
+
+    def __init__(self) -> None:
+        self._above: tuple[str, str] | None = None
+        self._line = ""
+
+    def feed(self, text: str) -> None:
+        lines, newline, line = text.rpartition("\n")
+        if newline:
+            self._above, self._line = _behind(self._above, self._line + lines), ""
+        self._line += line
+
+    @property
+    def end(self) -> End:
+        return End(_behind(self._above, self._line), self._above)
+
+
+def _behind(fence: tuple[str, str] | None, lines: str) -> tuple[str, str] | None:
+    """Return the fence that is open behind some whole lines."""
+    if "```" not in lines and "~~~" not in lines:
+        return fence
+    for line in lines.split("\n"):
         if fence is None:
             if match := _FENCE.match(line):
                 fence = match[1], match[2]
@@ -29,11 +62,16 @@ def open_fence(text: str) -> tuple[str, str] | None:
     return fence
 
 
-def open_block(text: str) -> str:
+def open_fence(text: str) -> tuple[str, str] | None:
+    """Return the fence that is open at the end of `text`, as its marks and its language; None outside of code."""
+    return End.of(text).fence
+
+
+def open_block(text: str, end: End | None = None) -> str:
     """Return what the end of `text` stands in, in words for a model; "" for plain paragraphs."""
-    if fence := open_fence(text):
+    if fence := (end or End.of(text)).fence:
         return f"a code block in {fence[1]}" if fence[1] else "a code block"
-    paragraph = text.rstrip().rpartition("\n\n")[2]
+    paragraph = text[-_MEMORY:].rstrip().rpartition("\n\n")[2]
     lines = paragraph.split("\n")
     if text.endswith("\n\n") and not _LIST_ITEM.match(lines[-1]):
         return ""

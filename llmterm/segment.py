@@ -14,6 +14,7 @@ from llmterm import log, tokens
 from llmterm.marker import MarkerScanner
 from llmterm.messages import EndReason, Mode, Reply, Request, Segment, Timing, Usage
 from llmterm.progress import Progress
+from llmterm.recall import Recall
 from llmterm.thinktag import ThinkTag
 
 if TYPE_CHECKING:
@@ -33,31 +34,35 @@ class OpenSegment:
         cost: Callable[[str, Usage], float | None],
         mode: Mode,
         guidance: str,
-        marker: str | None,
         clock: Callable[[], float],
     ) -> None:
-        before = reply.text
         self._request = request
         self._provider = provider
         self._progress = progress
         self._cost = cost
         self._mode = mode
         self._guidance = guidance
-        self._start = len(before)
+        self._start = len(reply.body)
         self._thought = len(reply.thoughts)
         self._clock = clock
         self._began = clock()
         self._first_token: float | None = None
-        self._seam = _seam(before, mode)
+        self._seam: Seam | None = None
         self._timed = False
-        self._scanner = MarkerScanner(marker, before=before) if marker else None
+        self._scanner: MarkerScanner | None = None
         # A literal continuation is in the middle of the answer from its first character on.
         self._tag = None if mode == "prefill" else ThinkTag()
+
+    def ask(self, request: Request, recall: Recall) -> None:
+        """Begin: `request` is as it is sent, `recall` what it goes on with."""
+        self._request = request
+        self._seam = _seam(recall, self._mode)
+        self._scanner = recall.scanner
         log.event(
             "start",
-            provider=provider,
+            provider=self._provider,
             model=request.model,
-            mode=mode,
+            mode=self._mode,
             messages=len(request.messages),
             question=log.Said(request.messages[-1].text if request.messages else ""),
         )
@@ -197,13 +202,13 @@ class OpenSegment:
         return None if moment is None else round((moment - self._began) * 1000)
 
 
-def _seam(before: str, mode: Mode) -> Seam | None:
+def _seam(recall: Recall, mode: Mode) -> Seam | None:
     """Return the seam of a continuation; its vocabulary is not for the start of a chat.
 
     White space alone is no answer to go on with: it is asked for anew, and says it again.
     """
-    if mode == "fresh" and not before:
+    if mode == "fresh" and not recall.before:
         return None
     from llmterm.seam import Seam
 
-    return Seam(before, mode="prefill" if mode == "fresh" else mode)
+    return Seam(recall.before, mode="prefill" if mode == "fresh" else mode, end=recall.end)

@@ -29,7 +29,6 @@ from llmterm.messages import (
     Continuation,
     EndReason,
     Finished,
-    Mode,
     Reply,
     Request,
     Snapshot,
@@ -43,6 +42,7 @@ from llmterm.messages import (
 from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.providers.attaching import noted
+from llmterm.recall import Recall
 from llmterm.segment import OpenSegment
 from llmterm.states import AT_REST, BY_PROVIDER, TRANSITIONS, TurnState, end_reason, outcome
 
@@ -119,7 +119,7 @@ class Turn:
         """Ask for the answer. Raises TurnStateError unless the turn is ready."""
         if self._state is not TurnState.READY:
             raise TurnStateError(f"a turn that is {self._state} cannot start")
-        self._stream(self.request, "fresh", "")
+        self._stream(None, "")
 
     def resume(
         self,
@@ -139,8 +139,8 @@ class Turn:
         if model is not None:
             self.request = replace(self.request, model=model)
         mode = mode or self._provider.continuation(self.request.model)
-        self._thinks_anew = bool(self.reply.thinking) and not self.reply.text.strip()
-        self._stream(continuation(self.request, self.reply, mode, guidance), mode_of(self.reply, mode), guidance)
+        self._thinks_anew = len(self.reply.thoughts) > 0 and self.reply.blank
+        self._stream(mode, guidance)
 
     async def pause(self, reason: EndReason = EndReason.PAUSE, *, upto: int | None = None) -> Snapshot:
         """Stop the stream, keep everything received, and return it. At any moment, any number of times.
@@ -204,15 +204,15 @@ class Turn:
         words = self.end_words if self.error is None else str(self.error)
         self._log.append(StateChanged(state, None if streaming else self.reason, words))
 
-    def _stream(self, request: Request, mode: Mode, guidance: str) -> None:
+    def _stream(self, mode: Continuation | None, guidance: str) -> None:
         self.error = None
         self.end_words = ""
         self._move(TurnState.STREAMING)
         self._stopping = None
         self.progress = self._new_progress()
         self.started_over = ""
-        self._segment = self._open(request, mode, guidance)
-        self._pump = asyncio.create_task(self._receive_all(request, guidance), name="llmterm-pump")
+        self._segment = self._open(mode, guidance)
+        self._pump = asyncio.create_task(self._receive_all(self._segment, mode, guidance), name="llmterm-pump")
         # Not in the pump's own `finally`: a task that is cancelled before its first step never gets there.
         self._pump.add_done_callback(self._conclude)
 
@@ -221,19 +221,17 @@ class Turn:
             lambda line: self._log.append(Notice(line)), lambda line: self._log.append(Notice(line, passing=True))
         )
 
-    def _open(self, request: Request, mode: Mode, guidance: str) -> OpenSegment:
-        self._log.append(
-            SegmentStarted(provider=self._provider.name, model=request.model, mode=mode, guidance=guidance)
-        )
+    def _open(self, mode: Continuation | None, guidance: str) -> OpenSegment:
+        model, written = self.request.model, "fresh" if mode is None else mode_of(self.reply, mode)
+        self._log.append(SegmentStarted(provider=self._provider.name, model=model, mode=written, guidance=guidance))
         return OpenSegment(
-            noted(request, self._provider.accepts(request.model)),  # as it is sent
+            self.request,
             self.reply,
             provider=self._provider.name,
             progress=self.progress,
             cost=self._provider.cost,
-            mode=mode,
+            mode=written,
             guidance=guidance,
-            marker=self._marker,
             clock=self._clock,
         )
 
@@ -250,9 +248,10 @@ class Turn:
         # asyncio.wait, because it does not raise the pump's cancellation as if it were the caller's.
         await asyncio.wait({pump})
 
-    async def _receive_all(self, request: Request, guidance: str) -> EndReason:
+    async def _receive_all(self, segment: OpenSegment, mode: Continuation | None, guidance: str) -> EndReason:
+        recall = await self._recall()
         while True:
-            segment = self._segment = self._segment or self._open(request, "fresh", guidance)
+            request = self._ask(segment, mode, guidance, recall)
             if request.exhausted:
                 return self._exhausted()
             try:
@@ -262,8 +261,8 @@ class Turn:
                     raise
                 # In the same breath; the user sees only that the answer goes on.
                 self._provider.cannot_prefill(request.model)
-                request = continuation(self.request, self.reply, "instruct", guidance)
-                self._segment = self._open(request, "instruct", guidance)
+                mode = "instruct"
+                segment = self._segment = self._open(mode, guidance)
             except LlmtermError as error:
                 other = None
                 if not self._stopping and not segment.begun and not self.reply.segments:
@@ -273,9 +272,23 @@ class Turn:
                 self._provider, model = other
                 self.request = replace(self.request, model=model)
                 mode = self._provider.continuation(model)
-                request = continuation(self.request, self.reply, mode, guidance)
-                self._segment = self._open(request, mode_of(self.reply, mode), guidance)
+                segment = self._segment = self._open(mode, guidance)
                 self.progress.say(f"{self._provider.name}/{model} answers instead")
+
+    async def _recall(self) -> Recall:
+        """Return what the answer so far leaves behind; while it is read, everybody else has their turn."""
+        recall = Recall(self.reply.text, self._marker)
+        for _ in recall.pieces():
+            await asyncio.sleep(0)
+        return recall
+
+    def _ask(self, segment: OpenSegment, mode: Continuation | None, guidance: str, recall: Recall) -> Request:
+        """Return what a segment is asked for with."""
+        request = self.request
+        if mode is not None:
+            request = continuation(request, self.reply, mode, guidance, recall.end)
+        segment.ask(noted(request, self._provider.accepts(request.model)), recall)  # as it is sent
+        return request
 
     def _exhausted(self) -> EndReason:
         """End a segment for which nothing is left of the answer's limit, and keep it in the record: the next has a new

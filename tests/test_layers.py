@@ -29,6 +29,7 @@ LAYERS = [
         "marker",
         "progress",
         "pulse",
+        "recall",
         "redaction",
         "seam",
         "segment",

@@ -39,8 +39,14 @@ texts = st.lists(
 ).map("".join)
 
 
+def recalling(before: str) -> MarkerScanner:
+    scanner = MarkerScanner(MARKER)
+    scanner.recall(before)
+    return scanner
+
+
 def scan(chunks: list[str], before: str = "") -> tuple[str, bool]:
-    scanner = MarkerScanner(MARKER, before=before)
+    scanner = recalling(before)
     shown = "".join([*map(scanner.feed, chunks), scanner.close()])
     return shown, scanner.found
 
@@ -54,6 +60,17 @@ def chunked(text: str, cuts: list[int]) -> list[str]:
 def test_chunking_makes_no_difference(text: str, cuts: list[int]) -> None:
     """However the text is cut, the same is shown and the same is found."""
     assert scan(chunked(text, cuts)) == scan([text]) == scan(list(text))
+
+
+@given(texts, st.lists(st.integers(0, 200), max_size=10), texts)
+def test_what_was_said_before_may_be_read_in_pieces(before: str, cuts: list[int], text: str) -> None:
+    """However it is cut, what follows is judged alike; a marker in it, as a user may write one, is text."""
+    scanner = MarkerScanner(MARKER)
+    for piece in chunked(before, cuts):
+        scanner.recall(piece)
+    shown = scanner.feed(text) + scanner.close()
+
+    assert (shown, scanner.found) == scan([text], before)
 
 
 @given(texts, st.lists(st.integers(0, 200), max_size=10))
@@ -85,7 +102,7 @@ def test_a_pause_in_the_middle_makes_no_difference(text: str, cut: int) -> None:
     if found_before:
         return
 
-    scanner = MarkerScanner(MARKER, before=part)
+    scanner = recalling(part)
     shown = scanner.feed(rest) + scanner.close()
 
     assert scanner.found is found
@@ -120,7 +137,7 @@ def test_code_and_near_misses_are_text(text: str) -> None:
 
 def test_marker_across_a_pause_is_taken_back() -> None:
     """What was shown of a marker before a pause is named, so that the record can be mended."""
-    scanner = MarkerScanner(MARKER, before="so !!CAN")
+    scanner = recalling("so !!CAN")
 
     shown = scanner.feed("CEL and so on")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.openblock import open_block, open_fence
+from llmterm.openblock import End, Fences, open_block, open_fence
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,14 @@ def test_any_text_has_an_end(text: str) -> None:
     fence = open_fence(text)
 
     assert open_fence(text + "\nword\n") == fence or (fence is None and text.rpartition("\n")[2].strip(" >"))
+
+
+@given(st.text("`~\n a-|1."), st.lists(st.integers(0, 200), max_size=10))
+def test_an_end_is_the_same_however_the_text_is_cut(text: str, cuts: list[int]) -> None:
+    points = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    fences = Fences()
+    for start, end in pairwise(points):
+        fences.feed(text[start:end])
+
+    assert fences.end == End.of(text)
+    assert fences.end.above == open_fence(text[: text.rfind("\n") + 1])

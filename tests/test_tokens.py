@@ -41,7 +41,6 @@ def test_segment_without_usage_counts_what_was_attached() -> None:
         cost=lambda _model, usage: usage.input_tokens / 1000,
         mode="fresh",
         guidance="",
-        marker=None,
         clock=lambda: 0.0,
     )
     segment.touch()

@@ -30,6 +30,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers import Provider
+from llmterm.recall import PIECE
 from llmterm.turn import Turn, TurnState
 from tests.reading import heard, reader_of
 from tests.scripted import ScriptedProvider
@@ -835,3 +836,23 @@ class TurnMachine(RuleBasedStateMachine):
 
 TestTurnMachine = TurnMachine.TestCase
 TestTurnMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+async def test_a_long_answer_is_read_in_pieces_when_it_goes_on(provider: ScriptedProvider) -> None:
+    """Between two of them the loop has its turn: a key, a signal, the screen. A pause ends it."""
+    reply = Reply().add(TextDelta("A line of `code`.\n" * 20_000))
+    turn = Turn(provider, REQUEST, "!!CANCEL", reply=reply)
+    turn.resume()
+
+    turns = 0
+    while not provider.requests:
+        turns += 1
+        await asyncio.sleep(0)
+    await turn.pause()
+    turn.resume()
+    await asyncio.sleep(0)
+    await turn.pause()
+
+    assert len(reply.body) / turns <= PIECE
+    assert len(provider.requests) == 1
+    assert turn.reply.text == reply.text

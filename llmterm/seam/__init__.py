@@ -28,6 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from llmterm.messages import Mode
+from llmterm.openblock import End
 from llmterm.seam.overlap import WINDOW, Head, Overlap, Tail
 from llmterm.seam.place import Place
 from llmterm.seam.repair import NOTHING, Repair, repair, repair_line, repair_white
@@ -53,15 +54,15 @@ class Join:
 
 
 class Seam:
-    """Joins a continuation, asked for in `mode`, to `before`, the whole answer so far."""
+    """Joins a continuation, asked for in `mode`, to `before`, the whole answer so far, of which `end` may be known."""
 
-    def __init__(self, before: str, *, mode: Mode) -> None:
+    def __init__(self, before: str, *, mode: Mode, end: End | None = None) -> None:
         self.held = ""
         """What has come and is held back, as it came; all of it, where the model has started over."""
         self.restarted = False
         self.join = Join()
         self._mode = mode
-        self._place = Place(before)
+        self._place = Place(before, end)
         self._tail = Tail(self._place)
         self._head = Head(self._place)
         self._decided = mode == "fresh" or not (self._place.bare or mode == "prefill")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
-from llmterm.openblock import open_fence
+from llmterm.openblock import End
 
 _LABEL = re.compile(r"(?:\A|\n)[\W_]*[^\W\d_a-zß-ÿа-я]\w*(?: [^\W\d_a-zß-ÿа-я]\w*)?[*_]*:[*_]*\Z")
 _LAST_WORD = re.compile(r"(?:^|[\s(\[“„«\"'’*_—–>-])([^\W\d_]+)\Z")
@@ -19,20 +19,21 @@ class Place:
     marks and the language of the code block that is open there.
     """
 
-    def __init__(self, before: str) -> None:
+    def __init__(self, before: str, end: End | None = None) -> None:
+        self._end = end or End.of(before)
         self.before = before
         self.bare = before.rstrip()
         self.owed = before[len(self.bare) :]
         self.line = before[before.rfind("\n") + 1 :]
 
-    @cached_property
+    @property
     def fence(self) -> tuple[str, str] | None:
-        return open_fence(self.before)
+        return self._end.fence
 
-    @cached_property
+    @property
     def opens_fence(self) -> bool:
         """Whether the last line is the one that opens the code block."""
-        return self.fence is not None and open_fence(self.before[: len(self.before) - len(self.line)]) is None
+        return self._end.fence is not None and self._end.above is None
 
     @cached_property
     def inline_code(self) -> bool:
