@@ -39,6 +39,7 @@ _NOT_AT_REST = (
     "/load",
     "/new",
     "/retry",
+    "/versions",
 )
 
 

@@ -31,6 +31,7 @@ from llmterm.chat.session import ChatSession
 from llmterm.chat.stage import Stage
 from llmterm.chat.status import bar, count, queue_lines
 from llmterm.chat.telling import Telling
+from llmterm.chat.versions import Versions
 from llmterm.chat.view import View
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, SessionError
@@ -99,7 +100,8 @@ class Chat:
         limits: StreamLimits,
         keys: Mapping[str, str],
     ) -> None:
-        """`prompt` makes the prompt of a chat; `chords` and `retake` are those of `Answering`, `keys` of `Pausing`."""
+        """`prompt` makes the prompt of a chat; `chords` and `retake` are those of `Answering`, `keys` of `Pausing` and
+        `Versions`."""
         self._registry = registry
         self._stage = stage
         self._view = view
@@ -141,7 +143,15 @@ class Chat:
             keys=keys,
         )
         self._browsing = Browsing(session=session, say=view.say, choices=choices, note=self._note, reopen=self._reopen)
-        self._commands = Commands(self._sections())
+        self._versions = Versions(
+            session=session,
+            say=view.say,
+            note=view.note,
+            columns=lambda: view.columns,
+            reopen=self._reopen,
+            keys=keys,
+        )
+        self._commands = Commands(self._sections(keys))
         self._prompt = prompt(self)
         self._answering = Answering(
             registry=registry,
@@ -192,6 +202,7 @@ class Chat:
             attached=self._attaching.names,
             long=self._view.long and bool(self._session.messages),
             editing=self._session.editing,
+            version=self._versions.standing,
             held=len(self._stage.ahead.queue) if self._stage.ahead.held else 0,
         )
 
@@ -291,7 +302,7 @@ class Chat:
             return queued, ""
         given = ahead.begin()
         self._list_held()
-        shortcuts = {**_PAGE, **(_NEXT if ahead.held else {})}
+        shortcuts = {**_PAGE, **self._versions.shortcuts(), **(_NEXT if ahead.held else {})}
         decision = await self._prompt.ask(given, shortcuts)
         while isinstance(decision, Compose):
             given = await self.edit(decision.text)
@@ -475,7 +486,7 @@ class Chat:
 
     # Commands
 
-    def _sections(self) -> dict[str, list[Command]]:
+    def _sections(self, keys: Mapping[str, str]) -> dict[str, list[Command]]:
         session, say, outside = self._session, self._view.say, self._outside
         telling = Telling(
             session=session,
@@ -485,6 +496,7 @@ class Chat:
             say=say,
             help=lambda: self._commands.help(),
             examine=outside.examine,
+            keys=keys,
         )
         copying = Copying(
             session=session,
@@ -504,7 +516,7 @@ class Chat:
         return {
             "who answers, and how": self._choosing.commands(),
             "an answer at rest": [*self._pausing.commands(), *seaming.commands()],
-            "the last question": self._redoing.commands(),
+            "the last question": [*self._redoing.commands(), *self._versions.commands()],
             "files and clipboard": [*self._attaching.commands(), *copying.commands()],
             "sessions": self._browsing.commands(),
             "what there is": telling.commands(),

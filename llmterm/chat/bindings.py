@@ -22,6 +22,7 @@ from llmterm.keys.autorepeat import LET_GO_SECONDS, Autorepeat, Press
 
 # Keys whose prompt_toolkit name is not ours.
 _NAMED = ("pageup", "enter")
+_ARROWS = ("left", "right", "up", "down")
 # What prompt_toolkit binds with Alt in emacs mode, to nothing.
 _ALT_NOTHING = "aet"
 
@@ -65,6 +66,7 @@ class Bindings:
     def asking(self) -> KeyBindingsBase:
         """Return the keys of the prompt for a message."""
         keys = self._common()
+        self._add_alt(keys)
 
         @keys.add("c-c")
         def _(event: KeyPressEvent) -> None:
@@ -95,9 +97,7 @@ class Bindings:
                 event.app.key_processor.feed(event.key_sequence[1], first=True)
                 _leave(event, Stop(event.current_buffer.text))
 
-        for letter in ascii_lowercase + digits:
-            name = f"alt-{letter}"
-            keys.add("escape", letter, filter=~written & self._active(name))(self._shortcut(name))
+        self._add_alt(keys)
         for letter in (*ascii_lowercase, "?"):
             keys.add(letter, filter=~written & self._active(letter))(self._shortcut(letter))
 
@@ -148,6 +148,12 @@ class Bindings:
         for name in _NAMED:
             keys.add(name, filter=~written & self._active(name))(self._shortcut(name))
         return keys
+
+    def _add_alt(self, keys: KeyBindings) -> None:
+        """Add the shortcuts with Alt: a key of the line does there what it always does once something is written."""
+        for key in (*ascii_lowercase, *digits, *_ARROWS):
+            name = f"alt-{key}"
+            keys.add("escape", key, filter=~written & self._active(name))(self._shortcut(name))
 
     def _enter(self, event: KeyPressEvent) -> None:
         def send() -> None:

@@ -1,6 +1,6 @@
-"""The commands about the last question: to ask it again, to edit it, or to have it never asked.
+"""The commands about the last question: to ask it again, to edit it, or to go back to before it.
 
-What was answered stays until another answer is there; only /undo takes it away at once.
+What was asked and answered stays, as a version: see `versions`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ another llmterm has made of the record is not written over: see `_head`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -18,6 +18,7 @@ from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.messages import Message, Options, Reply
 from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
 from llmterm.sessions.titles import clean_title, followed, title_of
+from llmterm.sessions.versions import Fork, forks_of
 from llmterm.sessions.whole import HeldAnswer, HeldMessage, HeldSession, Put
 
 
@@ -67,6 +68,8 @@ class ChatSession:
         self._head = 0
         # Rows that are to be taken off the record where that could not be done at once.
         self._obsolete: tuple[int, ...] = ()
+        # The rows of messages that stand beside each other, by the row they follow.
+        self._forks: Mapping[int, tuple[int, ...]] = {}
         # An answer of the record is gone on with. Whether it was dropped, and what came back then, only that knows.
         self._opened = False
         self.keeper = Keeper(self)
@@ -105,6 +108,11 @@ class ChatSession:
     def editing(self) -> bool:
         """Whether the next question takes the place of the last one."""
         return self._keep is not None
+
+    @property
+    def forks(self) -> list[Fork]:
+        """Where the conversation could go otherwise, the last place first."""
+        return forks_of([each.row for each in self._path], self._forks) if self._forks else []
 
     @property
     def streaming(self) -> bool:
@@ -246,9 +254,18 @@ class ChatSession:
             self._obsolete += tuple(filter(None, (self._answer_row,)))
         elif messages[-1].role == "user":
             self._head = path[-1].row  # its answer was dropped
+        beside_others = self._keep is not None or (self._path[-1].row if self._path else 0) in self._forks
         self._path, self._keep = path, None
         self._over()
         self._left, self._opened = _nothing, False
+        if beside_others:
+            self._learn_forks()
+
+    def _learn_forks(self) -> None:
+        def read() -> None:
+            self._forks = self.store.forks(self.recorded())
+
+        self.keeper.attempt(read)
 
     def _over(self) -> None:
         """No question is being answered any more."""
@@ -289,9 +306,16 @@ class ChatSession:
         if not self.keeper.attempt(write):
             self._leave_beside()
         self._path = self._path[:last]
+        self._learn_forks()
         if not self._path:
             self.title = followed(self.title, question.text, None)
         return question
+
+    def switch(self, row: int) -> StoredSession:
+        """Have the record go over to the version that goes through that message; return it, to be opened."""
+        session_id = self.recorded()
+        self.keeper.require(session_id)
+        return self.store.switch(session_id, row, head=self._head)
 
     def rewrite(self, answer: Message) -> None:
         """Put `answer` in the place of that to the last question, on the record too. Raises UsageError without one."""
@@ -332,13 +356,13 @@ class ChatSession:
 
     def _take(self, stored: StoredSession) -> None:
         self._path = tuple(map(HeldMessage, stored.conversation.messages, stored.rows))
-        self._head = stored.head
+        self._head, self._forks = stored.head, stored.forks
 
     def new(self) -> None:
         """Begin anew, under the same system prompt."""
         self._leave()
         self.id, self.title = None, ""
-        self._path, self._head, self._opened = (), 0, False
+        self._path, self._head, self._opened, self._forks = (), 0, False, {}
 
     def stored(self) -> StoredSession:
         """Return the session as it is on the record, or would be."""
@@ -359,6 +383,7 @@ class ChatSession:
             self._question = known.get(question) or replace(question, row=put.rows.get(question, question.row))
         self._path = tuple(known.values())
         self._beside, self._obsolete = (), ()
+        self._forks = self.store.forks(put.id) if put.id is not None else {}
         self._answer_row = put.answer
         if self._answer is not None:
             self._answer.log = log

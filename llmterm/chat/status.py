@@ -76,6 +76,7 @@ def bar(
     attached: Sequence[str] = (),
     long: bool = False,
     editing: bool = False,
+    version: str = "",
     held: int = 0,
 ) -> str:
     """Return the line below a prompt: who answers, the tokens of the conversation and their price, its title.
@@ -87,6 +88,7 @@ def bar(
     parts = [label]
     # What can be done comes first: a narrow window cuts the end.
     parts += [EDITING] if editing else []
+    parts += [version] if version else []
     parts += [f"Enter takes the next of {held} queued"] if held else []
     parts += ["PageUp reads the answer"] if long else []
     if messages and messages[-1].status == "interrupted":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from llmterm.chat.choosing import Choices
 from llmterm.chat.commands import Command
@@ -42,8 +42,9 @@ class Telling:
         say: Callable[[str], None],
         help: Callable[[], Sequence[str]],
         examine: Callable[[], Awaitable[Sequence[str]]],
+        keys: Mapping[str, str],
     ) -> None:
-        """`help` are the commands, `examine` gives the lines of a doctor's report.
+        """`help` are the commands, `examine` gives the lines of a doctor's report, `keys` are those that can be chosen.
 
         `note` is what the system prompt says about the marker.
         """
@@ -54,6 +55,7 @@ class Telling:
         self._say = say
         self._help_lines = help
         self._examine = examine
+        self._keys_of = keys
 
     def commands(self) -> list[Command]:
         return [
@@ -73,7 +75,9 @@ class Telling:
         self._say("\n".join(self._pausing.help()))
 
     async def _keys(self, _argument: str) -> None:
-        lines = ["at the prompt", *_table(_KEYS), "", "while an answer streams", *_table(_STREAMING), "", "at a pause"]
+        both = ", ".join(self._keys_of[name] for name in ("previous", "next"))
+        prompt = [*_KEYS, (both, "what was asked or answered otherwise, on an empty line: /versions")]
+        lines = ["at the prompt", *_table(prompt), "", "while an answer streams", *_table(_STREAMING), "", "at a pause"]
         self._say("\n".join([*lines, *(f"  {line}" for line in self._pausing.help())]))
 
     async def _info(self, _argument: str) -> None:

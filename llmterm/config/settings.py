@@ -21,6 +21,7 @@ from llmterm.config.checks import (
     thinking_check,
     variable_check,
     variables_check,
+    version_key_check,
     within,
 )
 from llmterm.config.credential import Credential
@@ -62,12 +63,14 @@ class ChatSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysSettings:
-    """The keys of the commands of a pause."""
+    """The keys of the commands of a pause, and, at the prompt, those to the version before and after."""
 
     edit: str = field(default="alt-e", metadata=checked(key_check))
     back: str = field(default="alt-b", metadata=checked(key_check))
     on: str = field(default="alt-m", metadata=checked(key_check))
     again: str = field(default="alt-r", metadata=checked(key_check))
+    previous: str = field(default="alt-left", metadata=checked(version_key_check))
+    next: str = field(default="alt-right", metadata=checked(version_key_check))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

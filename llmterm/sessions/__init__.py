@@ -7,7 +7,7 @@ only. When to journal, and what to do with an answer that was cut, is decided by
 
 from llmterm.sessions.answer import AnswerLog
 from llmterm.sessions.export import export, markdown, snapshot
-from llmterm.sessions.record import Hit, OpenAnswer, SessionInfo, SessionState, StoredSession
+from llmterm.sessions.record import Hit, OpenAnswer, SessionInfo, SessionState, StoredSession, Version
 from llmterm.sessions.store import SessionStore
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "SessionState",
     "SessionStore",
     "StoredSession",
+    "Version",
     "export",
     "markdown",
     "snapshot",

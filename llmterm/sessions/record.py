@@ -43,6 +43,20 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A message as one of several that stand beside each other.
+
+    `text` is how it begins, and `models` who wrote it, as "provider/model"; none for a question. `open`: it is an
+    answer that is not over.
+    """
+
+    row: int
+    text: str
+    models: tuple[str, ...] = ()
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAnswer:
     """An answer that is not over: paused, or cut by the end of its process.
 

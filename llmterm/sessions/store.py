@@ -31,10 +31,20 @@ from llmterm.sessions.lookup import (
     unknown,
 )
 from llmterm.sessions.owner import Owner
-from llmterm.sessions.record import Hit, OpenAnswer, SessionInfo, StoredSession
+from llmterm.sessions.record import Hit, OpenAnswer, SessionInfo, StoredSession, Version
 from llmterm.sessions.rows import insert_message, read_message, read_path, read_time, replace_reply, time_column
 from llmterm.sessions.titles import clean_title, title_of
-from llmterm.sessions.tree import before, end_of, head_of, leave_behind, read_forks, remove_leaves, set_head, use
+from llmterm.sessions.tree import (
+    before,
+    end_of,
+    head_of,
+    leave_behind,
+    read_forks,
+    read_version,
+    remove_leaves,
+    set_head,
+    use,
+)
 
 if TYPE_CHECKING:
     from llmterm.sessions.cache import AnswerCache
@@ -403,6 +413,11 @@ class SessionStore:
         """Return the rows of messages that stand beside each other, by the row they follow: see `StoredSession`."""
         with self._database.reading() as tx:
             return read_forks(tx, session_id)
+
+    def versions(self, rows: Sequence[int]) -> list[Version]:
+        """Return how those messages begin, and who wrote them."""
+        with self._database.reading() as tx:
+            return [read_version(tx, row) for row in rows]
 
     def head(self, session_id: str) -> int:
         """Return the row of the last message, 0 where there is none."""

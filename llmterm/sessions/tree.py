@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llmterm.sessions.database import Transaction
-from llmterm.sessions.titles import followed
+from llmterm.sessions.record import Version
+from llmterm.sessions.titles import followed, one_line
 
+# How much of a message is shown where several are to be told apart, in characters.
+_BEGINNING = 200
 # Of the messages beside each other, the one that was gone on with last, else the newest, unless they were given up.
 _LAST_USED = (
     "SELECT id FROM messages WHERE session_id = ? AND parent_id IS ? AND used > 0 ORDER BY used DESC, id DESC LIMIT 1"
@@ -68,6 +71,21 @@ def read_forks(tx: Transaction, session_id: str) -> dict[int, tuple[int, ...]]:
     ):
         found[after] = (*found.get(after, ()), row)
     return found
+
+
+def read_version(tx: Transaction, row: int) -> Version:
+    """Return how the message begins, and who wrote it."""
+    parts = tx.rows(
+        "SELECT substr(text, 1, ?2) FROM messages WHERE id = ?1 UNION ALL"
+        " SELECT * FROM (SELECT substr(text, 1, ?2) FROM pieces WHERE message_id = ?1 ORDER BY seq LIMIT 1) UNION ALL"
+        " SELECT * FROM (SELECT substr(text, 1, ?2) FROM journal WHERE message_id = ?1 ORDER BY seq LIMIT 9)",
+        *(row, _BEGINNING),
+    )
+    text = "".join(part for (part,) in parts)[:_BEGINNING]
+    written = tx.rows("SELECT provider, model FROM segments WHERE message_id = ? ORDER BY position", row)
+    writing = tx.rows("SELECT provider, model FROM open_answers WHERE message_id = ?", row)
+    models = tuple(dict.fromkeys(f"{provider}/{model}" for provider, model in (*written, *writing)))
+    return Version(row=row, text=one_line(text), models=models, open=bool(writing))
 
 
 def use(tx: Transaction, message_id: int) -> None:

@@ -1,0 +1,53 @@
+"""Versions of a conversation: messages that stand beside each other, and which of them it goes through.
+
+Pure: rows in, rows out. A row is that of a message in the store, 0 where it has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    """The rows of messages that follow the same one, the oldest first.
+
+    `at` is how many messages of the conversation are before them, and `current` which of them is the next one, from 0;
+    None where the conversation has gone back to before them.
+    """
+
+    at: int
+    rows: tuple[int, ...]
+    current: int | None
+
+
+def forks_of(path: Sequence[int], beside: Mapping[int, tuple[int, ...]]) -> list[Fork]:
+    """Return where the conversation on `path` could go otherwise, the last place first.
+
+    `beside` has the messages that stand beside each other by the row they follow, also those after its end.
+    """
+    places = {row: at for at, row in enumerate(path, 1) if row in beside}
+    if 0 in beside:
+        places[0] = 0
+    found = []
+    for row, at in sorted(places.items(), key=lambda place: -place[1]):
+        rows = beside[row]
+        if at == len(path):
+            found.append(Fork(at=at, rows=rows, current=None))
+        elif path[at] in rows and len(rows) > 1:
+            found.append(Fork(at=at, rows=rows, current=rows.index(path[at])))
+    return found
+
+
+def neighbour(forks: Sequence[Fork], step: int) -> int | None:
+    """Return the version before (-1) or after (1) the current one, None where there is none.
+
+    Where the last place has none it is that of an earlier one: going back from the last of all, all of them are seen.
+    """
+    for fork in forks:
+        if fork.current is None and step > 0:
+            return fork.rows[-1]
+        if fork.current is not None and 0 <= fork.current + step < len(fork.rows):
+            return fork.rows[fork.current + step]
+    return None
