@@ -12,10 +12,20 @@ from pathlib import Path
 import pytest
 
 from llmterm.chat.choosing import Choices, Choosing
+from llmterm.chat.decision import Interrupts
 from llmterm.chat.mentions import paths
+from llmterm.chat.stage import Stage
+from llmterm.chat.view import MarkdownView
+from llmterm.chat.window import WindowSize
 from llmterm.errors import NetworkError
-from llmterm.messages import Options
+from llmterm.keys import Key
+from llmterm.keys.autorepeat import Autorepeat
+from llmterm.keys.scripted import ScriptedKeys
+from llmterm.messages import Options, TextDelta
 from llmterm.providers.registry import Entry, ProviderRegistry
+from llmterm.render.markdown import MarkdownRenderer
+from llmterm.render.screen import Screen
+from llmterm.render.theme import THEMES
 from llmterm.threads import in_thread
 from tests.chatting import Gate, opened
 from tests.scripted import ScriptedProvider
@@ -137,6 +147,39 @@ async def test_who_was_chosen_meanwhile_stays_chosen() -> None:
 
         assert choices.provider == provider
     assert said == ["ollama/m answers", "it broke; local/m answers"]
+
+
+@pytest.mark.parametrize("keys", [[], ["x", "escape"]])
+async def test_an_answer_that_is_there_is_drawn_in_portions(keys: list[str]) -> None:
+    """One that is opened or edited: no frame has all of it, keys are heard in between, and Esc shows the rest."""
+    paragraphs = [f"Paragraph {number} of {'many ' * 40}" for number in range(1000)]
+    frames: list[str] = []
+    heard = ScriptedKeys()
+    heard.press(*(Key.typing(each) if len(each) == 1 else each for each in keys))
+    view = MarkdownView(
+        screen=Screen(write=frames.append, size=lambda: (80, 24), cell_len=len),
+        size=lambda: (80, 24),
+        renderer=lambda width: MarkdownRenderer(width=width, color=False, theme=THEMES["dark"]),
+        color=False,
+    )
+    stage = Stage(
+        view=view,
+        window=WindowSize(lambda: (80, 24), lambda: 0.0, settles=0.0),
+        keys=heard,
+        interrupts=Interrupts(lambda: 0.0),
+        autorepeat=Autorepeat(lambda: 0.0),
+        clock=lambda: 0.0,
+    )
+
+    view.begin()
+    view.event(TextDelta("\n\n".join(paragraphs)))
+    await stage.draw()
+    drawn = [sum(f"Paragraph {number} " in frame for number in range(1000)) for frame in frames]
+    view.close()
+
+    assert sum(f"Paragraph {number} " in "".join(frames) for number in range(1000)) == 1000
+    assert stage.ahead.text == "x" * bool(keys)
+    assert (max(drawn) > 500) == bool(keys)
 
 
 def test_a_program_ends_while_a_disk_does_not_answer() -> None:

@@ -119,6 +119,7 @@ class Answering:
                 rested = True
                 if at_once:
                     at_once = False
+                    await self._stage.draw()
                     self._view.pause()
                     self._resume(turn, "")
                     continue
@@ -191,6 +192,7 @@ class Answering:
     async def _rest(self, recorded: RecordedTurn, reader: Reader, *, by_itself: bool) -> None:
         """Wait for what is to become of a paused answer, unless it goes on `by_itself`, and do it."""
         turn = recorded.turn
+        await self._stage.draw()
         self._view.pause()
         self._pass_over(reader)
         if by_itself:
@@ -313,6 +315,7 @@ class Answering:
             self._pausing.turn = None
         await recorded.kept()
         self._pass_over(reader)
+        await self._stage.draw()
         self._go_on(turn)
 
     def _go_on(self, turn: Turn) -> None:

@@ -441,12 +441,12 @@ class Chat:
         self._session.open(stored)
         messages = stored.conversation.messages
         if stored.answer is None:
-            self._show(messages, 2)
+            await self._show(messages, 2)
             return
-        self._show(messages, 1)
+        await self._show(messages, 1)
         await self._continue(stored.answer, at_once=at_once)
 
-    def _show(self, messages: tuple[Message, ...], last: int) -> None:
+    async def _show(self, messages: tuple[Message, ...], last: int) -> None:
         if len(messages) > last:
             self._view.say(f"{count(len(messages) - last, 'earlier message')}: /pager all shows the whole session")
         for message in messages[-last:]:
@@ -455,6 +455,7 @@ class Chat:
             else:
                 self._view.begin()
                 self._view.event(TextDelta(message.text))
+                await self._stage.draw()
                 self._view.close()
 
     def _adopt(self, answer: OpenAnswer) -> None:
@@ -506,7 +507,7 @@ class Chat:
             say=say,
             confirm=self._confirm,
             copy=outside.copy,
-            page=lambda text: outside.page(self._view.page(text)),
+            page=self._page,
         )
         seaming = Seaming(session=session, pausing=self._pausing, say=say, show=lambda whole: self._show((whole,), 1))
         ending = [
@@ -522,6 +523,10 @@ class Chat:
             "what there is": telling.commands(),
             "the end": ending,
         }
+
+    async def _page(self, text: str) -> None:
+        """Show a text in the user's pager, as it is drawn, which for a long one takes its time."""
+        await self._outside.page(await in_thread(self._view.page, text))
 
     async def _clear(self, _argument: str) -> None:
         self._session.new()

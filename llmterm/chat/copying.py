@@ -91,14 +91,14 @@ class Copying:
         return turn.reply.text if turn is not None else self._session.answer.text
 
     async def _copy(self, what: str) -> None:
-        text = self._part(what)
+        text = await in_thread(self._part, what)
         where = await self._copy_text(text)
         self._say(f"copied {len(text):,} characters {where}")
 
     async def _save(self, given: str) -> None:
         what = _CODE.search(given)
         path = await in_thread(self._file, given[: what.start()] if what else given)
-        text = self._part(what[1] if what else "")
+        text = await in_thread(self._part, what[1] if what else "")
         await self._write(path, text if text.endswith("\n") else f"{text}\n")
 
     async def _export(self, name: str) -> None:
@@ -134,7 +134,7 @@ class Copying:
         )
 
     async def _code(self, _typed: str) -> Sequence[Choice]:
-        blocks = code_blocks(self._answer)
+        blocks = await in_thread(code_blocks, self._answer)
         return [
             (f"code {number}", f"{block.language} {block.code.splitlines()[0] if block.code else ''}".strip())
             for number, block in enumerate(blocks, 1)

@@ -51,6 +51,9 @@ class PlainView:
         self._put("".join(self._renderer.advance()))
         return True
 
+    def portion(self, footer: Sequence[str]) -> bool:
+        return True  # `pause` and `close` write it as it is
+
     def hurry(self) -> None:
         pass
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from llmterm.chat.commands import Command
 from llmterm.chat.pausing import Pausing, unseamed
@@ -20,7 +20,7 @@ class Seaming:
         session: ChatSession,
         pausing: Pausing,
         say: Callable[[str], None],
-        show: Callable[[Message], None],
+        show: Callable[[Message], Awaitable[None]],
     ) -> None:
         self._session = session
         self._pausing = pausing
@@ -52,7 +52,7 @@ class Seaming:
         answer = self._session.answered
         whole = unseamed(Reply.of(answer), int(number)).message(answer.status)
         self._session.rewrite(whole)
-        self._show(whole)
+        await self._show(whole)
 
 
 def _lines(reply: Reply) -> list[str]:

@@ -36,6 +36,9 @@ _CATCHING_UP_FRAMES = 45
 # The elapsed time moves on also when nothing arrives.
 _IDLE_FRAME_SECONDS = 0.5
 
+# What ends the drawing of an answer that is there.
+_ENOUGH = ("escape", "chord", "c-space", "c-c", "c-d", "eof")
+
 
 class Wish(Enum):
     """What the user wants besides the answer's own end."""
@@ -80,6 +83,30 @@ class Stage:
         """Show what `reader` gives until the stream ends, for whatever reason, and it is kept. Keys act on the turn."""
         performance = _Performance(self, recorded, reader, label)
         return await performance.run()
+
+    async def draw(self) -> None:
+        """Draw an answer that was put into the view as a whole, in frames, until the user has seen enough of them."""
+        footer = [drawing_line(paused=False)]
+        if self.view.portion(footer):
+            return
+        async with self.keys:
+            enough = asyncio.create_task(self._enough())
+            try:
+                while not enough.done() and not self.view.portion(footer):
+                    await asyncio.sleep(_FRAME_SECONDS)
+                    await self.window.steady()
+            finally:
+                await _end(enough)
+        self.view.hurry()
+
+    async def _enough(self) -> None:
+        """Wait for a key that ends the drawing; any other is typed ahead."""
+        while True:
+            key = await get_apart(self.keys)
+            self.autorepeat.count(key.name)
+            if key.name in _ENOUGH or (key.name == "space" and not self.ahead.text):
+                return
+            self.ahead.press(key)
 
 
 class _Performance:

@@ -66,6 +66,13 @@ class View(Protocol):
         """
         ...
 
+    def portion(self, footer: Sequence[str]) -> bool:
+        """Draw as much of what was put in as a whole as a frame has time for, above `footer` if that is not all.
+
+        Return whether it is all.
+        """
+        ...
+
     def hurry(self) -> None:
         """Show what was left to later frames at once, as plainly as that takes."""
         ...
@@ -169,7 +176,16 @@ class MarkdownView:
 
     def frame(self, footer: Sequence[str]) -> bool:
         self._fit()
+        return self._paint(self._advance(briefly=True), footer)
+
+    def portion(self, footer: Sequence[str]) -> bool:
+        if self._resting:
+            return True
+        self._fit()
         permanent = self._advance(briefly=True)
+        return self._paint(permanent, footer if self._renderer.behind else ())
+
+    def _paint(self, permanent: Sequence[str], footer: Sequence[str]) -> bool:
         rows = [f"{self._dim}{clean(line).translate(_ONE_LINE)}{self._plain}" for line in footer]
         self._screen.paint(permanent, self._renderer.live(), rows)
         return not self._renderer.behind
