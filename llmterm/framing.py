@@ -29,10 +29,14 @@ _FIELDS = (b":", b"event:", b"id:", b"retry:")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event: its name ("" where the server gave none) and its data, mostly JSON."""
+    """One event: its name ("" where the server gave none) and its data, mostly JSON.
+
+    `id` is the last that the server gave up to here: from there a stream that broke off can be taken up again.
+    """
 
     event: str
     data: str
+    id: str = ""
 
 
 class Decoder(Protocol):
@@ -104,6 +108,7 @@ class SseDecoder:
         self._lines = _Lines(max_event_bytes)
         self._limit = max_event_bytes
         self._event = ""
+        self._id = ""
         self._data: list[str] = []
         self._stray: list[str] = []
         self._size = 0
@@ -137,7 +142,10 @@ class SseDecoder:
         elif line.startswith(b"error:"):
             self._dispatch(frames)
             frames.append(Frame("error", _value(line, 6)))
-        elif not line.startswith((b":", b"id:", b"retry:")):
+        elif line.startswith(b"id:"):
+            if b"\0" not in line:
+                self._id = _value(line, 3)
+        elif not line.startswith((b":", b"retry:")):
             self._count(line)
             lines = self._data if self._data and line.startswith(_INNER) else self._stray
             lines.append(line.decode("utf-8", "replace"))
@@ -148,7 +156,7 @@ class SseDecoder:
 
     def _dispatch(self, frames: list[Frame]) -> None:
         if self._data:
-            frames.append(Frame(self._event, "\n".join(self._data)))
+            frames.append(Frame(self._event, "\n".join(self._data), self._id))
         self._event, self._data, self._size = "", [], 0
 
     def _flush(self, frames: list[Frame]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,7 +77,7 @@ def test_any_text_survives(texts: list[str]) -> None:
         ),
         (b"\xef\xbb\xbfdata: a\n\n", [Frame("", "a")]),
         (b"event: ping\n\ndata: a\n\n", [Frame("", "a")]),
-        (b"id: 7\nretry: 10\ndata: a\n\n", [Frame("", "a")]),
+        (b"id: 7\nretry: 10\ndata: a\n\n", [Frame("", "a", "7")]),
     ],
 )
 def test_what_servers_really_send(body: bytes, frames: list[Frame]) -> None:
@@ -110,3 +111,26 @@ def test_an_event_of_many_lines_counts_as_one() -> None:
 def test_comments_for_hours_are_no_large_event() -> None:
     """Keep-alive comments do not add up."""
     assert decode("sse", [b": ping\n\n" * LIMIT, b"data: a\n\n"]) == [Frame("", "a")]
+
+
+FIELD = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=8)
+
+
+@given(st.lists(st.tuples(st.none() | FIELD, st.none() | FIELD, st.lists(FIELD, min_size=1, max_size=3)), max_size=6))
+def test_events_are_those_that_the_http_library_reads(events: list[tuple[str | None, str | None, list[str]]]) -> None:
+    """Names, data and ids; an id holds until there is another one, and one with NUL in it is none."""
+    body = ""
+    for name, identity, lines in events:
+        body += f"event: {name}\n" if name is not None else ""
+        body += f"id: {identity}\n" if identity is not None else ""
+        body += "".join(f"data: {line}\n" for line in lines) + "\n"
+    response = httpx2.Response(
+        200,
+        headers={"content-type": "text/event-stream; charset=utf-8"},
+        content=body.encode(),
+        request=httpx2.Request("GET", "http://localhost"),
+    )
+
+    read = [(each.event, each.data, each.id) for each in httpx2.EventSource(response)]
+
+    assert [(frame.event or "message", frame.data, frame.id) for frame in sse(body.encode())] == read

@@ -177,7 +177,7 @@ class GenaiFrames:
         except Exception:  # whatever it is that the SDK breaks at, the wire reads on without it
             self._chunks = None
             return frame
-        return frame if _DROPPED in frame.data else Frame("", words)
+        return frame if _DROPPED in frame.data else Frame("", words, frame.id)
 
     async def _end(self) -> None:
         """Let the SDK's generators run out, so that none of them is left to the garbage collector."""
