@@ -34,7 +34,7 @@ from benchmarks.measure import Row
 from benchmarks.prompts import OTHERS, PROMPTS
 from benchmarks.watched import Watched
 from llmterm.conversation import Conversation
-from llmterm.messages import Continuation, EndReason, Options, Reply, Request, TextDelta
+from llmterm.messages import Continuation, EndReason, Options, Reply, Request, Snapshot, TextDelta
 from llmterm.providers.local import LocalProvider
 from llmterm.turn import Turn, TurnState
 
@@ -137,9 +137,10 @@ async def _rows() -> list[Row]:
             async with _engine() as watched:
                 others.add(whole, await _paused(watched, whole, [point], others=OTHERS))
                 reply = Reply().add(TextDelta(whole.text[:point]))
+                rest = Snapshot(request=whole.request, reply=reply, reason=EndReason.PAUSE)
             async with _engine() as watched:
-                restarted.add(whole, [await _go(watched, Turn(watched, whole.request, reply=reply), whole.until)])
-                turn = Turn(watched, _limited(whole.request, _INSTRUCTED_TOKENS), reply=reply)
+                restarted.add(whole, [await _go(watched, Turn(watched, rest), whole.until)])
+                turn = Turn(watched, replace(rest, request=_limited(whole.request, _INSTRUCTED_TOKENS)))
                 instructed.add(whole, turn, await _go(watched, turn, mode="instruct"))
     return [
         *(_identical(f"same process, pauses: {pauses}", tally, GOAL) for pauses, tally in tallies.items()),

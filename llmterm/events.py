@@ -7,7 +7,7 @@ compare texts, as what is taken back is an event like the others. Tool calls and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias, assert_never
 
 from llmterm.messages import (
@@ -17,10 +17,9 @@ from llmterm.messages import (
     Segment,
     TextDelta,
     ThinkingDelta,
-    Timing,
-    Usage,
     UsageReport,
 )
+from llmterm.messages.plain import READERS, plain, read
 from llmterm.states import TurnState
 
 
@@ -111,48 +110,21 @@ _EVENTS: tuple[type[TurnEvent], ...] = (
     SegmentEnded,
 )
 _BY_NAME = {kind.__name__: kind for kind in _EVENTS}
+_READERS = {**READERS, "TurnState": TurnState}
 
 
 def encoded(entry: Entry) -> dict[str, Any]:
     """Return the entry as JSON has it: `seq`, `event` with the name of its kind, and its fields."""
-    return {"seq": entry.seq, "event": type(entry.event).__name__, **_plain(entry.event)}
+    return {"seq": entry.seq, "event": type(entry.event).__name__, **plain(entry.event)}
 
 
 def decoded(value: Mapping[str, Any]) -> Entry:
     """Return the entry that `encoded` has made `value` of. Raises ValueError for what it has not made."""
     try:
-        seq, name = value["seq"], value["event"]
-        kind = _BY_NAME[name]
-        return Entry(int(seq), _read(kind, {key: each for key, each in value.items() if key not in ("seq", "event")}))
-    except (KeyError, TypeError, AttributeError) as error:
+        match value:
+            case {"seq": int(seq), "event": str(name), **others}:
+                return Entry(seq, read(_BY_NAME[name], others, _READERS))
+            case _:
+                raise ValueError("it says neither its place nor its kind")
+    except (ValueError, KeyError) as error:
         raise ValueError(f"no event of a turn: {error}") from None
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    return str(value) if isinstance(value, str) else value
-
-
-def _read(kind: type[TurnEvent], values: dict[str, Any]) -> TurnEvent:
-    if kind is UsageReport:
-        return UsageReport(Usage(**values["usage"]))
-    if kind is SegmentEnded:
-        return SegmentEnded(None if values["segment"] is None else _segment(values["segment"]))
-    if kind is Retraction:
-        return Retraction(values["text"], values["thinking"], tuple(map(_segment, values["segments"])))
-    if kind is StateChanged:
-        reason = values["reason"]
-        return StateChanged(TurnState(values["state"]), None if reason is None else EndReason(reason), values["words"])
-    return kind(**values)
-
-
-def _segment(values: Mapping[str, Any]) -> Segment:
-    nested = {
-        "end_reason": EndReason(values["end_reason"]),
-        "usage": Usage(**values["usage"]),
-        "timing": Timing(**values["timing"]),
-    }
-    return Segment(**{**values, **nested})

@@ -58,28 +58,29 @@ class Turn:
     def __init__(
         self,
         provider: Provider,
-        request: Request,
+        asked: Request | Snapshot,
         marker: str | None = None,
         *,
-        reply: Reply | None = None,
-        reason: EndReason | None = None,
         limits: StreamLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         fallbacks: Sequence[Fallback] = (),
         seam_seconds: float = 1.0,
     ) -> None:
-        """Make a turn that is ready, or, given the `reply` so far, one that is paused for `reason`.
+        """Make a turn that is ready, or, of a snapshot, one that is paused as that says.
 
         With a `marker` the model can pause itself by writing it. Where a provider cannot begin an answer, the first
         of the `fallbacks` that can does. For at most `seam_seconds` the beginning of a continuation is held back, to
         see how it joins what was there.
         """
-        self.request = request
-        self.reason = reason or EndReason.PAUSE
+        rest = asked if isinstance(asked, Snapshot) else None
+        self.request = asked if isinstance(asked, Request) else asked.request
+        self.reason = EndReason.PAUSE if rest is None else rest.reason
         self.error: BaseException | None = None
         self.end_words = ""
         """What the provider said of the end, where it was no usual one. From outside, as all that it says."""
-        self._state = TurnState.READY if reply is None else TurnState.PAUSED
+        self._state = TurnState.READY if rest is None else TurnState.PAUSED
+        self._cursor = None if rest is None else rest.cursor
+        self._detaching = False
         self._provider = provider
         self._limits = limits or StreamLimits()
         self._marker = marker
@@ -89,7 +90,7 @@ class Turn:
         self._stopping: EndReason | None = None
         self._segment: OpenSegment | None = None
         self._citations = Citations()
-        self._log = EventLog(reply)
+        self._log = EventLog(None if rest is None else rest.reply)
         self._seam_seconds = seam_seconds
         self._fallbacks = Fallbacks(fallbacks)
         self.progress = self._new_progress()
@@ -156,6 +157,15 @@ class Turn:
                 self._move(TurnState.PAUSED)
         return self.snapshot()
 
+    async def detach(self) -> Snapshot:
+        """Leave the answer, which goes on at its provider, and return where it is to be taken up again.
+
+        Where the provider lets none go on, this is a pause, and the snapshot has no cursor. At any moment, as `pause`.
+        """
+        self._detaching = self._stopping is None
+        await self._stop(EndReason.PAUSE)
+        return self.snapshot()
+
     def rewrite(self, reply: Reply) -> None:
         """Put `reply` in the place of the answer so far. Raises TurnStateError unless the turn is paused or failed."""
         if self._state not in AT_REST:
@@ -175,7 +185,7 @@ class Turn:
         self._log.append(notice)
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(request=self.request, reply=self.reply, reason=self.reason)
+        return Snapshot(request=self.request, reply=self.reply, reason=self.reason, cursor=self._cursor)
 
     async def events(self, after: int = 0) -> AsyncIterator[Entry]:
         """Yield all that the turn has told after `after`, and go on live, over its pauses, until it is over.
@@ -207,6 +217,7 @@ class Turn:
     def _stream(self, mode: Continuation | None, guidance: str) -> None:
         self.error = None
         self.end_words = ""
+        self._cursor, self._detaching = None, False  # what goes on elsewhere is another answer now
         self._move(TurnState.STREAMING)
         self._stopping = None
         self.progress = self._new_progress()
@@ -314,7 +325,10 @@ class Turn:
                     break
             raise
         finally:
-            await stream.aclose()
+            if self._detaching:
+                self._cursor = await stream.detach()
+            else:
+                await stream.aclose()
         raise NetworkError(f"{self._provider.name}: the answer broke off without an end")
 
     def _receive(self, event: StreamEvent, segment: OpenSegment) -> EndReason | None:

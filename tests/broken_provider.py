@@ -29,6 +29,9 @@ class BrokenStream:
     async def aclose(self) -> None:
         pass
 
+    async def detach(self) -> None:
+        pass
+
 
 class BrokenProvider:
     name = "broken"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from llmterm.messages import Continuation, Finished, Request, StreamEvent, StreamLimits, TextDelta, Usage
+from llmterm.messages import Continuation, Finished, Opaque, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
 from llmterm.providers.attaching import Accepts
 
@@ -17,7 +17,7 @@ class ScriptedStream:
         self._provider = provider
         self._batches: asyncio.Queue[Sequence[StreamEvent] | Exception] = asyncio.Queue()
         self._over = False
-        self.closed = False
+        self.closed = self.detached = False
 
     def put(self, *events: StreamEvent) -> None:
         self._batches.put_nowait(events)
@@ -57,6 +57,13 @@ class ScriptedStream:
     async def aclose(self) -> None:
         self.closed = True
 
+    async def detach(self) -> Opaque | None:
+        """It goes on where there is a cursor, and is closed where there is none."""
+        cursor = self._provider.cursor
+        self.detached = cursor is not None
+        self.closed = True
+        return cursor
+
 
 class ScriptedProvider:
     """Keeps every request and every stream it was asked for; `given` is all the text that was read from it."""
@@ -66,6 +73,7 @@ class ScriptedProvider:
     def __init__(self, mode: Continuation = "prefill") -> None:
         self.mode = mode
         self.stops = False
+        self.cursor: Opaque | None = None
         self.requests: list[Request] = []
         self.streams: list[ScriptedStream] = []
         self.given = ""

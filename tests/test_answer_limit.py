@@ -22,6 +22,7 @@ from llmterm.messages import (
     Reply,
     Request,
     Segment,
+    Snapshot,
     TextDelta,
     ThinkingDelta,
     Usage,
@@ -147,7 +148,8 @@ async def test_every_pause_leaves_less() -> None:
     answer.turn.resume(provider=other, model="o")
     await other.opened.wait()
     await answer.turn.cancel()
-    stored = Turn(answer.provider, REQUEST, reply=Reply.of(reply.message("interrupted")))
+    read = Reply.of(reply.message("interrupted"))
+    stored = Turn(answer.provider, Snapshot(request=REQUEST, reply=read, reason=EndReason.PAUSE))
     answer.provider.opened.clear()
     stored.resume()
     await answer.provider.opened.wait()

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise, permutations
 from pathlib import Path
 from typing import Any
@@ -479,7 +479,8 @@ async def test_answer_goes_on_at_four_providers(tmp_path: Path, store: SessionSt
                 await session.pause()
                 session.resume(providers.get(name), model)
             await session.rest()
-            alone = Turn(providers.get("local"), session.turn.request, reply=Reply().rewrite(third))
+            rest = replace(session.turn.snapshot(), reply=Reply().rewrite(third))
+            alone = Turn(providers.get("local"), rest)
             alone.resume()
             async for _ in heard(alone):
                 pass

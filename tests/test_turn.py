@@ -23,6 +23,7 @@ from llmterm.messages import (
     Options,
     Reply,
     Request,
+    Snapshot,
     StreamLimits,
     TextDelta,
     ThinkingDelta,
@@ -463,7 +464,7 @@ async def test_answer_that_is_started_over_is_not_glued(provider: ScriptedProvid
     assert (turn.state, turn.reason, turn.reply.text) == (TurnState.PAUSED, EndReason.RESTART, LONG)
     assert turn.started_over == LONG[:80]
     assert provider.stream.closed
-    assert Turn(provider, REQUEST, reply=turn.reply, reason=turn.reason).started_over == LONG[:80]
+    assert Turn(provider, turn.snapshot()).started_over == LONG[:80]
     turn.rewrite(turn.reply.rewrite(turn.started_over))
     turn.resume()
     assert turn.started_over == ""
@@ -648,7 +649,7 @@ async def test_another_provider_goes_on(provider: ScriptedProvider) -> None:
 async def test_paused_turn_is_made_from_its_record(provider: ScriptedProvider) -> None:
     """A snapshot of another process is gone on with as if it were our own."""
     reply = Reply.of(Message(role="assistant", text="one ", status="interrupted"))
-    turn = Turn(provider, REQUEST, reply=reply, reason=EndReason.CRASH)
+    turn = Turn(provider, Snapshot(request=REQUEST, reply=reply, reason=EndReason.CRASH))
     assert (turn.state, turn.reason) == (TurnState.PAUSED, EndReason.CRASH)
 
     turn.resume()
@@ -841,7 +842,7 @@ TestTurnMachine.settings = settings(max_examples=60, stateful_step_count=40, dea
 async def test_a_long_answer_is_read_in_pieces_when_it_goes_on(provider: ScriptedProvider) -> None:
     """Between two of them the loop has its turn: a key, a signal, the screen. A pause ends it."""
     reply = Reply().add(TextDelta("A line of `code`.\n" * 20_000))
-    turn = Turn(provider, REQUEST, "!!CANCEL", reply=reply)
+    turn = Turn(provider, Snapshot(request=REQUEST, reply=reply, reason=EndReason.PAUSE), "!!CANCEL")
     turn.resume()
 
     turns = 0

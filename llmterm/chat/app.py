@@ -37,7 +37,7 @@ from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, SessionError
 from llmterm.keys import Key
 from llmterm.marker import marker_for, marker_note
-from llmterm.messages import Attachment, EndReason, Message, Options, Reply, StreamLimits, TextDelta, ThinkingDelta
+from llmterm.messages import Attachment, Message, Options, StreamLimits, TextDelta, ThinkingDelta
 from llmterm.providers.attaching import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.render.sanitize import is_plain
@@ -414,16 +414,15 @@ class Chat:
         if turn.state is TurnState.CANCELLED:
             self._stage.ahead.hold()
 
-    def _turn(self, asked: Conversation, *, reply: Reply | None = None, reason: EndReason | None = None) -> Turn:
-        """Return the turn that answers `asked`, or goes on with `reply`."""
+    def _turn(self, asked: Conversation, answer: OpenAnswer | None = None) -> Turn:
+        """Return the turn that answers `asked`, or goes on with an answer that is open."""
         choices = self._choices
         marker, note = marker_for(self._marker, asked.messages[-1].text if asked.messages else "")
+        request = asked.request(model=choices.model, options=choices.options, note=note)
         return Turn(
             self._registry.get(choices.provider),
-            asked.request(model=choices.model, options=choices.options, note=note),
+            request if answer is None else answer.snapshot(request),
             marker,
-            reply=reply,
-            reason=reason,
             limits=self._limits,
             fallbacks=self._registry.fallbacks(choices.fallback, besides=(choices.provider, choices.model)),
         )
@@ -474,8 +473,8 @@ class Chat:
 
     async def _continue(self, answer: OpenAnswer, *, at_once: bool) -> None:
         log = self._session.reopen(answer)
-        reply = Reply.of(answer.message)
-        turn = self._turn(self._session.conversation, reply=reply, reason=answer.reason)
+        turn = self._turn(self._session.conversation, answer)
+        reply = turn.reply
         self._view.begin()
         if reply.thinking:
             self._view.event(ThinkingDelta(reply.thinking))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self, assert_never
+from typing import Self, assert_never
 
 from llmterm.messages.message import Message, Status
-from llmterm.messages.parts import NOTHING, nothing
+from llmterm.messages.parts import NOTHING, Opaque, nothing
 from llmterm.messages.rope import Rope, common
 from llmterm.messages.segment import EndReason, Segment, Usage
 from llmterm.messages.stream import Carried, Cited, Finished, StreamEvent, TextDelta, ThinkingDelta, UsageReport
@@ -23,7 +22,7 @@ class Reply:
     usage: Usage | None = None
     finish: EndReason | None = None
     chunks: int = 0
-    provider_data: Mapping[str, Any] = field(default_factory=nothing, hash=False)
+    provider_data: Opaque = field(default_factory=nothing, hash=False)
 
     @property
     def text(self) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from llmterm.messages.parts import nothing
+from llmterm.messages.parts import Opaque, nothing
 from llmterm.messages.segment import EndReason, Usage
 
 
@@ -41,7 +40,7 @@ class Finished:
     """
 
     reason: EndReason
-    provider_data: Mapping[str, Any] = field(default_factory=nothing, hash=False)
+    provider_data: Opaque = field(default_factory=nothing, hash=False)
     words: str = field(default="", compare=False)
 
 
@@ -49,7 +48,7 @@ class Finished:
 class Carried:
     """What must be sent back with the answer as far as it has come, should it end here; the last one counts."""
 
-    provider_data: Mapping[str, Any] = field(hash=False)
+    provider_data: Opaque = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, Usage
+from llmterm.messages import Continuation, Opaque, Request, StreamEvent, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.attaching import Accepts
 
@@ -30,6 +30,13 @@ class EventStream(Protocol):
 
     async def aclose(self) -> None:
         """Stop the answer, if it is not over, and let go of its connection. Idempotent."""
+        ...
+
+    async def detach(self) -> Opaque | None:
+        """Let go of the connection and of nothing else: the answer goes on, and is where the cursor says.
+
+        A provider at which no answer goes on without its reader stops it, as `aclose` does, and gives no cursor.
+        """
         ...
 
 

@@ -22,6 +22,7 @@ from llmterm.messages import (
     Continuation,
     EndReason,
     Finished,
+    Opaque,
     Part,
     Reply,
     Request,
@@ -146,6 +147,9 @@ class PlayedStream:
     async def aclose(self) -> None:
         self._events = []
 
+    async def detach(self) -> None:
+        await self.aclose()
+
 
 class KeptStream:
     """An `EventStream` as it comes from `stream`; `keep` gets the answer if it was read to a good end."""
@@ -168,6 +172,10 @@ class KeptStream:
     async def aclose(self) -> None:
         self._reply = None
         await self._stream.aclose()
+
+    async def detach(self) -> Opaque | None:
+        self._reply = None
+        return await self._stream.detach()
 
     def _take(self, event: StreamEvent) -> None:
         if self._reply is None:

@@ -104,6 +104,9 @@ class _EngineStream:
         else:
             await self._stream.aclose()
 
+    async def detach(self) -> None:
+        await self.aclose()
+
 
 class LocalProvider:
     """Answers from a model file on this machine."""

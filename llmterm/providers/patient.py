@@ -6,11 +6,11 @@ other: what has come is in `rest`, and `aclose` ends the rest.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from llmterm.errors import LlmtermError
-from llmterm.messages import Carried, Cited, StreamEvent, UsageReport
+from llmterm.messages import Carried, Cited, Opaque, StreamEvent, UsageReport
 from llmterm.progress import Progress
 from llmterm.providers import EventStream
 from llmterm.transport import Endpoint
@@ -42,10 +42,19 @@ class PatientStream:
         return [*self._take_early(), *(self._stream.rest() if self._stream is not None else ())]
 
     async def aclose(self) -> None:
-        held, self._begun = self._begun, False
-        try:
+        with self._leaving():
             if self._stream is not None:
                 await self._stream.aclose()
+
+    async def detach(self) -> Opaque | None:
+        with self._leaving():
+            return None if self._stream is None else await self._stream.detach()
+
+    @contextmanager
+    def _leaving(self) -> Iterator[None]:
+        held, self._begun = self._begun, False
+        try:
+            yield
         finally:
             if held:
                 self._endpoint.leave()

@@ -108,6 +108,9 @@ class WireStream:
         finally:
             await self._frames.aclose()
 
+    async def detach(self) -> None:
+        await self.aclose()
+
     def _events(self, frames: list[Frame]) -> list[StreamEvent]:
         events: list[StreamEvent] = []
         texts: list[str] = []

@@ -14,7 +14,6 @@ from typing import Any, assert_never
 from llmterm.messages import (
     Attachment,
     Message,
-    Reply,
     Segment,
     Snapshot,
     TextPart,
@@ -58,11 +57,7 @@ def snapshot(session: StoredSession, *, note: str = "") -> Snapshot | None:
     answer = session.answer
     if answer is None:
         return None
-    return Snapshot(
-        request=session.conversation.request(model=answer.model, options=answer.options, note=note),
-        reply=Reply.of(answer.message),
-        reason=answer.reason,
-    )
+    return answer.snapshot(session.conversation.request(model=answer.model, options=answer.options, note=note))
 
 
 def _messages(session: StoredSession) -> tuple[Message, ...]:

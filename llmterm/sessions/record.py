@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from llmterm.conversation import Conversation
-from llmterm.messages import EndReason, Message, Options
+from llmterm.messages import EndReason, Message, Options, Reply, Request, Snapshot
 
 SessionState: TypeAlias = Literal["complete", "paused", "streaming", "cut"]
 
@@ -70,6 +70,10 @@ class OpenAnswer:
     options: Options
     message: Message
     reason: EndReason
+
+    def snapshot(self, request: Request) -> Snapshot:
+        """Return what goes on with it; `request` is the question as it was first asked."""
+        return Snapshot(request=request, reply=Reply.of(self.message), reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
