@@ -241,6 +241,27 @@ async def test_account_without_summaries_is_asked_without_them_in_the_same_breat
     ]
 
 
+async def test_account_without_summaries_is_told_so_once_in_all_tries(tmp_path: Path) -> None:
+    """A provider that is busy is not asked twice in each of them; nothing is learned before it has accepted one."""
+    summaries: list[bool] = []
+
+    async def script(exchange: Exchange) -> None:
+        summaries.append("summary" in exchange.body.get("reasoning", {}))
+        if summaries[-1]:
+            await exchange.refuse(400, openai(UNVERIFIED))
+        else:
+            await exchange.refuse(503, openai("busy"), retry_after_ms="1")
+
+    with WireServer(script) as server:
+        transport = Transport()
+        with pytest.raises(ServerError):
+            await asked(provider(transport, server, tmp_path, "sk-1"))
+        await transport.aclose()
+
+    assert summaries == [True, False, False, False]
+    assert not Lessons(tmp_path).knows("no_summary", "openai", "gpt-6.1-terra")
+
+
 async def test_refusal_that_is_not_about_summaries_teaches_nothing(tmp_path: Path) -> None:
     """It is the same without them, and is the error that is told."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from llmterm import tokens
@@ -92,12 +91,22 @@ class HttpProvider:
         if self._wire.quiet(request.model):
             limits = replace(limits, first_token_timeout=limits.quiet_timeout)
 
+        wire = self._wire
+        if wire.plain is not None and self._lessons.knows("no_summary", self.name, request.model):
+            wire = wire.plain
+
         async def ask(key: str) -> WireStream:
+            nonlocal wire
             try:
-                frames = await self._opened(request, key, limits)
-            except ModelNotFoundError as error:
-                error.hint = await self._nearest(request.model, key) or error.hint
-                raise
+                frames = await self._opened(request, key, wire, limits)
+            except SummaryRefusedError:
+                if wire.plain is None:
+                    raise
+                # In the same breath, and in every later try, without what the account may not have.
+                wire = wire.plain
+                frames = await self._opened(request, key, wire, limits)
+            if wire is self._wire.plain:
+                self._lessons.learn("no_summary", self.name, request.model)  # only now: it was that, and nothing else
             self._endpoint.limits.learn(frames.headers)
             progress.watch(frames.pulse)
             return WireStream(frames, self._wire)
@@ -115,18 +124,12 @@ class HttpProvider:
         if self._needs_key and not self._endpoint.has_key:
             raise ConfigError(f"no key for {self.name}", hint=self._needs_key)
 
-    async def _opened(self, request: Request, key: str, limits: StreamLimits) -> FrameStream:
-        """Send the request: where the account may not have all that it asks for, in the same breath without that."""
-        plain = self._wire.plain
-        if plain is None:
-            return await self._transport.open(self._call(request, key, self._wire), limits)
-        if not self._lessons.knows("no_summary", self.name, request.model):
-            with suppress(SummaryRefusedError):
-                return await self._transport.open(self._call(request, key, self._wire), limits)
-            frames = await self._transport.open(self._call(request, key, plain), limits)
-            self._lessons.learn("no_summary", self.name, request.model)  # only now: it was that, and nothing else
-            return frames
-        return await self._transport.open(self._call(request, key, plain), limits)
+    async def _opened(self, request: Request, key: str, wire: Wire, limits: StreamLimits) -> FrameStream:
+        try:
+            return await self._transport.open(self._call(request, key, wire), limits)
+        except ModelNotFoundError as error:
+            error.hint = await self._nearest(request.model, key) or error.hint
+            raise
 
     def _call(self, request: Request, key: str, wire: Wire) -> Call:
         return Call(

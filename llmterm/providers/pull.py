@@ -20,7 +20,7 @@ from llmterm.messages import StreamLimits
 from llmterm.providers.ollama import PULL_PATH, PullProgress, pull_payload, pull_progress
 from llmterm.providers.weights import is_gguf
 from llmterm.providers.wire import MalformedFrameError
-from llmterm.transport import Call, Transport
+from llmterm.transport import Call, Transport, again_if_stale
 from llmterm.transport.download import Download, Report, checked_sha256, download
 
 _LIMITS = StreamLimits()
@@ -54,7 +54,7 @@ async def pull_ollama(
         framing="ndjson",
     )
     silence = None if limits.chunk_timeout is None else max(limits.chunk_timeout, _OLLAMA_SILENCE)
-    stream = await transport.open(call, replace(limits, chunk_timeout=silence))
+    stream = await again_if_stale(lambda: transport.open(call, replace(limits, chunk_timeout=silence)))
     understood = False
     try:
         while frames := await stream.read():
