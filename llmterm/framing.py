@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from llmterm.errors import LimitError
 
@@ -27,8 +26,7 @@ _INNER = (b" ", b"\t", b'"', b"}", b"]")
 _FIELDS = (b":", b"event:", b"id:", b"retry:")
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One event: its name ("" where the server gave none) and its data, mostly JSON.
 
     `id` is the last that the server gave up to here: from there a stream that broke off can be taken up again.
