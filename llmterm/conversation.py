@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from llmterm.messages import Attachment, Continuation, Message, Mode, Options, Part, Reply, Request, ThinkingPart
+from llmterm.messages import (
+    Attachment,
+    Continuation,
+    Message,
+    Mode,
+    Options,
+    Part,
+    Reply,
+    Request,
+    Snapshot,
+    ThinkingPart,
+)
 from llmterm.openblock import End, open_block
 
 QUOTE_LENGTH = 200
@@ -81,16 +92,15 @@ def _merged(first: Message, second: Message) -> Message:
     )
 
 
-def continuation(
-    request: Request, reply: Reply, mode: Continuation, guidance: str = "", end: End | None = None
-) -> Request:
-    """Return the request that goes on with `reply`, which was the beginning of the answer to `request`.
+def continuation(rest: Snapshot, mode: Continuation, guidance: str = "", end: End | None = None) -> Request:
+    """Return the request that goes on with an answer at rest.
 
     The whole answer so far is replayed, and counts against its limit. Guidance of earlier pauses of the same answer is
     still in force. An answer without any text yet is simply asked for again. `end` is that of the text, where that is
     known.
     """
-    request = replace(request, spent=reply.spent)
+    reply = rest.reply
+    request = replace(rest.request, spent=reply.spent)
     wishes = [segment.guidance for segment in reply.segments if segment.guidance]
     wishes += [guidance] if guidance else []
     text = reply.text

@@ -297,7 +297,7 @@ class Turn:
         """Return what a segment is asked for with."""
         request = self.request
         if mode is not None:
-            request = continuation(request, self.reply, mode, guidance, recall.end)
+            request = continuation(self.snapshot(), mode, guidance, recall.end)
         segment.ask(noted(request, self._provider.accepts(request.model)), recall)  # as it is sent
         return request
 

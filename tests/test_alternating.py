@@ -15,6 +15,7 @@ from llmterm.providers import anthropic, cohere, gemini, ollama, openai, respons
 from llmterm.providers.accepted import accepted
 from llmterm.providers.attaching import noted
 from llmterm.providers.wire import Wire
+from tests.values import at_rest
 
 IMAGE = Attachment(name="cat.png", media_type="image/png", data=b"\x89PNG")
 SIGNED: Mapping[str, Any] = {
@@ -177,7 +178,7 @@ def test_answer_is_gone_on_with_in_turns_that_alternate(
         # Cohere has no words for an answer that is to be continued, nor have the Responses.
         asked: Continuation = "instruct" if way.provider == "cohere" or way.read is items else mode
 
-        request = continuation(conversation.request(model=way.model), reply, asked, guidance)
+        request = continuation(at_rest(conversation.request(model=way.model), reply), asked, guidance)
 
         literal = bool(text.strip()) and asked != "instruct"
         well_formed(sent(way, request), ends_in="assistant" if literal else "user")

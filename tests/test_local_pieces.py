@@ -28,6 +28,7 @@ from llmterm.messages import (
 from llmterm.providers import openai
 from llmterm.providers.pieces import Answer, Answers, completions, parse, split, tokens
 from llmterm.providers.wire import Failure, MalformedFrameError, WireEvent
+from tests.values import at_rest
 
 HEAD = "<user>Hi<assistant>"
 texts = st.text(alphabet="ab \né👨\u200d👩", max_size=12)
@@ -39,7 +40,7 @@ def ask(question: str) -> Request:
 
 
 def going_on(request: Request, text: str) -> Request:
-    return continuation(request, Reply().add(TextDelta(text)), "prefill")
+    return continuation(at_rest(request, Reply().add(TextDelta(text))), "prefill")
 
 
 def write(answer: Answer, *written: str) -> None:

@@ -17,6 +17,7 @@ from llmterm.providers.weights import available
 from llmterm.turn import Turn
 from tests.conftest import need
 from tests.reading import heard
+from tests.values import at_rest
 
 STORY = "Write a long story about a fox, in many paragraphs."
 # They begin like the story, or share no more than the system prompt with it, which the model's template adds to all.
@@ -43,7 +44,7 @@ def ask(question: str, *, system: str = "", tokens: int = 40) -> Request:
 
 def answer_to(request: Request, text: str) -> Request:
     """Return the request that goes on with an answer of which `text` is there."""
-    return continuation(request, Reply().add(TextDelta(text)), "prefill")
+    return continuation(at_rest(request, Reply().add(TextDelta(text))), "prefill")
 
 
 async def read(turn: Turn, chunks: int | None = None) -> None:

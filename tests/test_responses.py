@@ -34,6 +34,7 @@ from llmterm.providers.responses import parse, payload, wire
 from llmterm.providers.stream import WireStream
 from llmterm.providers.wire import Break, Failure, MalformedFrameError, Opaque, Whole
 from llmterm.transport import Call, Embedded, Transport
+from tests.values import at_rest
 from tests.wire import Exchange, Script, WireServer
 
 QUESTION = Message(role="user", text="q")
@@ -413,7 +414,7 @@ async def test_thoughts_of_an_answer_that_was_paused_go_back_when_it_goes_on(tra
     for each in events:
         reply = reply.add(each)
 
-    items = payload(continuation(request, reply, "instruct"), official=True)["input"]
+    items = payload(continuation(at_rest(request, reply), "instruct"), official=True)["input"]
 
     assert items[1] == REASONING
     assert items[2] == {"role": "assistant", "content": [{"type": "output_text", "text": "half of"}]}

@@ -11,7 +11,10 @@ from llmterm.messages import (
     EndReason,
     Message,
     Options,
+    Reply,
+    Request,
     Segment,
+    Snapshot,
     TextPart,
     ThinkingPart,
     Timing,
@@ -67,3 +70,8 @@ OPTIONS = st.builds(
     seed=st.none() | st.integers(0, 2**70),
     stop=st.lists(TEXT, max_size=2).map(tuple),
 )
+
+
+def at_rest(request: Request, reply: Reply) -> Snapshot:
+    """Return the answer to `request` that was paused at `reply`."""
+    return Snapshot(request=request, reply=reply, reason=EndReason.PAUSE)
