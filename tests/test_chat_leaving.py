@@ -13,13 +13,14 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.input.typeahead import get_typeahead
 
 from llmterm.chat.bindings import Bindings
-from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Compose, Decision, Interrupts, Leave, Resume, Send, Stop
-from llmterm.chat.prompt import TerminalPrompt
+from llmterm.chat.prompt import PromptLook, TerminalPrompt
+from llmterm.chat.suggestion import Suggestion
 from llmterm.chat.window import WindowSize
 from llmterm.keys.autorepeat import Autorepeat
 from tests.chatting import opened
 from tests.clock import instant
+from tests.parts import FakeView
 from tests.wire import Exchange
 
 # The ways out of a pause, and what each of them means there.
@@ -64,13 +65,9 @@ def prompting(folder: Path, *, vi: bool = False) -> Iterator[tuple[TerminalPromp
             complete=completes_nothing,
             bindings=Bindings(suspend=lambda: None, interrupts=Interrupts(long_ago), autorepeat=Autorepeat(long_ago)),
             bar=lambda: "bar",
-            echo=lambda _text: None,
-            say=lambda _line: None,
-            covered=lambda _rows: None,
+            view=FakeView(),
             window=WindowSize(lambda: (80, 24), lambda: 0.0, settles=0.0),
-            vi=vi,
-            color=False,
-            reflows=False,
+            look=PromptLook(vi=vi, color=False, reflows=False),
         )
         yield prompt, source
 

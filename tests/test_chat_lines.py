@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Interrupts, Resume, Send
 from llmterm.chat.lines import LinePrompt
+from llmterm.chat.suggestion import Suggestion
 from llmterm.keys.autorepeat import Autorepeat
 from llmterm.keys.scripted import ScriptedKeys
 from tests.clock import instant, now

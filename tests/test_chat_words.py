@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llmterm.chat.ahead import CURSOR, Ahead
-from llmterm.chat.commands import Command, Commands, Suggestion, choices
+from llmterm.chat.commands import Command, Commands, choices
+from llmterm.chat.context import Context
 from llmterm.chat.decision import Interrupts
+from llmterm.chat.outcome import Done, Outcome
 from llmterm.chat.status import bar, pause_line, queue_lines, streaming_line, tokens
+from llmterm.chat.suggestion import Suggestion
 from llmterm.errors import UsageError
 from llmterm.keys import Key
 from llmterm.messages import EndReason, Message, Reply, Segment, TextDelta, Usage
 from llmterm.render.cells import cell_len
+from llmterm.sessions import SessionStore
+from tests.parts import Parts
 
 
 def test_pause_line_says_what_the_keys_do() -> None:
@@ -124,10 +133,11 @@ def ran() -> list[str]:
 
 @pytest.fixture
 def commands(ran: list[str]) -> Commands:
-    async def run(argument: str) -> None:
+    async def run(_context: Context, argument: str) -> Outcome:
         ran.append(argument)
+        return Done()
 
-    async def titled(typed: str) -> list[tuple[str, str]]:
+    async def titled(_context: Context, typed: str) -> list[tuple[str, str]]:
         return [("k3", "banana bread")] if typed in "banana bread" else []
 
     return Commands(
@@ -147,25 +157,29 @@ def commands(ran: list[str]) -> Commands:
     )
 
 
-async def test_command_gets_its_argument(commands: Commands, ran: list[str]) -> None:
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Context]:
+    with closing(SessionStore(tmp_path)) as store:
+        yield Parts(store).context
+
+
+async def test_command_gets_its_argument(commands: Commands, context: Context, ran: list[str]) -> None:
     """White space around it does not matter."""
-    await commands.run("/model  a b ")
-    await commands.run("/quit")
+    await commands.run(context, "/model  a b ")
+    await commands.run(context, "/quit")
 
     assert ran == ["a b", ""]
 
 
-async def test_commands_that_came_together_run_one_after_the_other(commands: Commands, ran: list[str]) -> None:
+def test_commands_that_came_together_are_one_a_line() -> None:
     """As when a stop gives several back that were queued."""
-    await commands.run("/model a\n\n /model b\n")
-
-    assert ran == ["a", "b"]
+    assert Commands.lines("/model a\n\n /model b\n") == ["/model a", " /model b"]
 
 
-async def test_unknown_command_names_the_nearest(commands: Commands) -> None:
+async def test_unknown_command_names_the_nearest(commands: Commands, context: Context) -> None:
     """A slip is answered with what was meant."""
     with pytest.raises(UsageError, match=r"no /modle \(did you mean /model\?\)"):
-        await commands.run("/modle x")
+        await commands.run(context, "/modle x")
 
 
 @pytest.mark.parametrize(
@@ -186,13 +200,13 @@ def test_paths_are_no_commands(text: str, is_command: bool) -> None:
     assert Commands.is_command(text) is is_command
 
 
-async def test_completion_and_help_come_from_the_registry(commands: Commands) -> None:
+async def test_completion_and_help_come_from_the_registry(commands: Commands, context: Context) -> None:
     """Names with their summaries, then values."""
-    assert await commands.complete("/m") == [Suggestion("/model", 2, "the model")]
-    assert await commands.complete("/model s") == [Suggestion("small", 1)]
-    assert await commands.complete("/load bread") == [Suggestion("k3", 5, "banana bread")]
-    assert await commands.complete("/load k3") == []
-    assert await commands.complete("/nothing x") == []
+    assert await commands.complete(context, "/m") == [Suggestion("/model", 2, "the model")]
+    assert await commands.complete(context, "/model s") == [Suggestion("small", 1)]
+    assert await commands.complete(context, "/load bread") == [Suggestion("k3", 5, "banana bread")]
+    assert await commands.complete(context, "/load k3") == []
+    assert await commands.complete(context, "/nothing x") == []
     assert commands.help()[:5] == ["who", "  /model [NAME]  the model", "", "where", "  /load ID       open"]
     assert commands.help()[5:] == ["", "the end", "  /quit          leave"]
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from llmterm.chat.choosing import Choices, Choosing
+from llmterm.chat.ahead import Ahead
 from llmterm.chat.decision import Interrupts
+from llmterm.chat.live import Live
 from llmterm.chat.mentions import paths
-from llmterm.chat.stage import Stage
+from llmterm.chat.options import Choices
 from llmterm.chat.view import MarkdownView
 from llmterm.chat.window import WindowSize
 from llmterm.errors import NetworkError
@@ -139,14 +140,12 @@ async def test_who_was_chosen_meanwhile_stays_chosen() -> None:
 
     for search, chosen, provider in ((found, "", "ollama"), (found, "x", "x"), (fails, "", "local")):
         choices = Choices(provider="local", model="m", options=Options(), search=search)
-        choosing = Choosing(registry=registry, choices=choices, say=said.append)
         if chosen:
-            choosing.choose(chosen, "m")
-        await choosing.decide()
-        await choosing.decide()
+            choices.choose(registry, chosen, "m")
+        said += [await choices.decide(registry), await choices.decide(registry)]
 
         assert choices.provider == provider
-    assert said == ["ollama/m answers", "it broke; local/m answers"]
+    assert [*filter(None, said)] == ["ollama/m answers", "it broke; local/m answers"]
 
 
 @pytest.mark.parametrize("keys", [[], ["x", "escape"]])
@@ -162,10 +161,12 @@ async def test_an_answer_that_is_there_is_drawn_in_portions(keys: list[str]) -> 
         renderer=lambda width: MarkdownRenderer(width=width, color=False, theme=THEMES["dark"]),
         color=False,
     )
-    stage = Stage(
+    live = Live(
         view=view,
         window=WindowSize(lambda: (80, 24), lambda: 0.0, settles=0.0),
         keys=heard,
+        ahead=Ahead(),
+        choices=Choices(provider="p", model="m", options=Options()),
         interrupts=Interrupts(lambda: 0.0),
         autorepeat=Autorepeat(lambda: 0.0),
         clock=lambda: 0.0,
@@ -173,12 +174,12 @@ async def test_an_answer_that_is_there_is_drawn_in_portions(keys: list[str]) -> 
 
     view.begin()
     view.event(TextDelta("\n\n".join(paragraphs)))
-    await stage.draw()
+    await live.draw()
     drawn = [sum(f"Paragraph {number} " in frame for number in range(1000)) for frame in frames]
     view.close()
 
     assert sum(f"Paragraph {number} " in "".join(frames) for number in range(1000)) == 1000
-    assert stage.ahead.text == "x" * bool(keys)
+    assert live.ahead.text == "x" * bool(keys)
     assert (max(drawn) > 500) == bool(keys)
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmterm.chat.attaching import Attaching
-from llmterm.chat.commands import Suggestion
+from llmterm.chat.attachments import Attachments
 from llmterm.chat.mentions import expand, paths, suggestions
+from llmterm.chat.suggestion import Suggestion
 from llmterm.errors import UsageError
 from llmterm.files import TextFile, media_type, read
-from llmterm.messages import Attachment, Message
+from llmterm.messages import Attachment
 from llmterm.openblock import CodeBlock, code_blocks
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
@@ -292,21 +291,16 @@ def test_link_to_a_hidden_file_is_not_followed(tmp_path: Path) -> None:
     assert said == ["notes.txt is hidden, and was not attached: /attach does it"]
 
 
-async def test_nothing_is_said_to_be_attached_that_is_refused(folder: Path) -> None:
-    """The model is asked about first; what waited goes on waiting."""
-    said: list[str] = []
+async def test_what_goes_with_a_message_waits_again_where_that_is_not_taken(folder: Path) -> None:
+    """And what is attached meanwhile comes after it."""
+    attachments = Attachments(folder)
+    await attachments.add("cat.png")
+    message, said = await attachments.question("see @cat.png")
+    taken = attachments.take()
+    while_it_streams = list(attachments.names)
+    await attachments.add("cat.png")
 
-    def refuse(attachments: Sequence[Attachment]) -> None:
-        raise UsageError(f"takes no images: {attachments[-1].name}")
+    attachments.give_back(taken)
 
-    async def nothing() -> str:
-        return ""
-
-    async def ask(_message: Message) -> bool:
-        raise AssertionError("it was asked")
-
-    attaching = Attaching(folder=folder, say=said.append, check=refuse, clipboard=nothing, type_in=said.append)
-
-    with pytest.raises(UsageError, match=r"takes no images: cat\.png"):
-        await attaching.send("see @cat.png", ask)
-    assert said == []
+    assert ([each.name for each in message.attachments], len(said)) == (["cat.png"], 1)
+    assert (while_it_streams, attachments.names) == ([], ["cat.png", "cat.png"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from llmterm.chat.choosing import Choices
+from llmterm.chat.options import Choices
 from llmterm.chat.record import AnswerRecord
 from llmterm.chat.session import ChatSession
 from llmterm.errors import StoreError, UsageError

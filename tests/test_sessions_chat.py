@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from llmterm.chat.browsing import Browsing
-from llmterm.chat.choosing import Choices
-from llmterm.chat.commands import Commands
+from llmterm.chat.commands.catalogue import catalogue
+from llmterm.chat.options import Choices
+from llmterm.chat.outcome import Open, Outcome, Say
 from llmterm.chat.session import ChatSession
 from llmterm.errors import SessionError, UsageError
 from llmterm.messages import EndReason, Message, Options, Reply, Segment, TextDelta
-from llmterm.sessions import AnswerLog, SessionStore, StoredSession
+from llmterm.sessions import AnswerLog, SessionStore
 from llmterm.sessions.owner import Owner
+from tests.parts import KEYS, Parts
 
 CHOICES = Choices(provider="p", model="m", options=Options())
 
@@ -322,25 +323,23 @@ def test_what_is_taken_up_again_is_told_once(session: ChatSession, store: Sessio
 
 
 class Browser:
-    """The commands about sessions, and what was opened by them."""
+    """The commands about sessions, and what they came to."""
 
-    def __init__(self, session: ChatSession) -> None:
-        self.opened: list[StoredSession] = []
-        self.said: list[str] = []
-        self.choices = Choices(provider="p", model="m", options=Options())
-        browsing = Browsing(session=session, say=self.said.append, note="", choices=self.choices, reopen=self._reopen)
-        self.commands = Commands({"sessions": browsing.commands()})
+    def __init__(self, store: SessionStore) -> None:
+        self.parts = Parts(store)
+        self.session = self.parts.session
+        self.commands = catalogue(KEYS)
 
-    async def _reopen(self, stored: StoredSession, *, at_once: bool = False) -> None:
-        self.opened.append(stored)
+    async def run(self, line: str) -> Outcome:
+        return await self.commands.run(self.parts.context, line)
 
     async def complete(self, text: str) -> list[str]:
-        return [each.text for each in await self.commands.complete(text)]
+        return [each.text for each in await self.commands.complete(self.parts.context, text)]
 
 
 @pytest.fixture
-def browser(session: ChatSession) -> Browser:
-    return Browser(session)
+def browser(store: SessionStore) -> Browser:
+    return Browser(store)
 
 
 async def test_sessions_are_completed_by_their_ids_and_titles(browser: Browser, store: SessionStore) -> None:
@@ -377,20 +376,22 @@ async def test_a_session_is_opened_by_words_that_only_its_title_has(browser: Bro
     for number in range(7):
         store.create(title=f"owls {number}")
 
-    await browser.commands.run("/load Banana recipe")
+    opened = await browser.run("/load Banana recipe")
     with pytest.raises(UsageError, match=r"which one is 'owls'\? \(\w+ owls 6; .*; \w+ owls 2; \.\.\.\)"):
-        await browser.commands.run("/load owls")
+        await browser.run("/load owls")
     with pytest.raises(SessionError, match="no session 'bananna recipe'"):
-        await browser.commands.run("/load bananna recipe")
+        await browser.run("/load bananna recipe")
 
-    assert [stored.id for stored in browser.opened] == [bread]
+    assert isinstance(opened, Open)
+    assert opened.stored.id == bread
 
 
 @pytest.mark.parametrize("killed", [False, True])
 async def test_a_dropped_answer_gives_its_place_back(
-    browser: Browser, session: ChatSession, store: SessionStore, tmp_path: Path, *, killed: bool
+    browser: Browser, store: SessionStore, tmp_path: Path, *, killed: bool
 ) -> None:
     """Whether it was left at a rest, or its process ended."""
+    session = browser.session
     say(session, "why?", "because")
     session.edit()
     with closing(SessionStore(tmp_path, owner=Owner(pid=0, host="", born=""))) as session.store:
@@ -399,26 +400,26 @@ async def test_a_dropped_answer_gives_its_place_back(
             log.pause(Reply(), EndReason.PAUSE)
     session.store = store
 
-    await browser.commands.run(f"/discard {session.id}")
+    dropped = await browser.run(f"/discard {session.id}")
 
-    assert browser.said == ["dropped"]
+    assert dropped == Say("dropped")
     assert stored(session) == ["why?", "because"]
     with pytest.raises(UsageError, match="the answer of that session is over"):
-        await browser.commands.run(f"/discard {session.id}")
+        await browser.run(f"/discard {session.id}")
 
 
-async def test_a_stopped_answer_is_gone_on_with_under_the_options_of_the_chat(
-    browser: Browser, session: ChatSession
-) -> None:
+async def test_a_stopped_answer_is_gone_on_with_under_the_options_of_the_chat(browser: Browser) -> None:
     """What it was asked for with is not known any more."""
+    session, choices = browser.session, browser.parts.choices
     part = Segment(provider="p", model="m", mode="fresh", start=0, end=3, end_reason=EndReason.CANCEL)
     reply = Reply().add(TextDelta("bec")).close(part)
     session.ask(question("why?"), CHOICES).finish(reply, "interrupted")
     session.say(question("why?"), reply.message("interrupted"))
-    browser.choices.options = Options(temperature=0.5, max_tokens=7, seed=3)
+    choices.options = Options(temperature=0.5, max_tokens=7, seed=3)
 
-    await browser.commands.run("/continue")
+    opened = await browser.run("/continue")
 
-    [stored] = browser.opened
-    assert stored.answer is not None
-    assert stored.answer.options == browser.choices.options
+    assert isinstance(opened, Open)
+    assert opened.at_once
+    assert opened.stored.answer is not None
+    assert opened.stored.answer.options == choices.options

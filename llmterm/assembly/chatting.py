@@ -26,8 +26,11 @@ from llmterm.sessions import SessionStore, StoredSession
 from llmterm.threads import in_thread
 
 if TYPE_CHECKING:
-    from llmterm.chat.app import Chat, Outside
+    from llmterm.chat.app import Chat
+    from llmterm.chat.completion import Completion, StatusBar
+    from llmterm.chat.context import Context
     from llmterm.chat.decision import Interrupts, Prompt
+    from llmterm.chat.machine import Machine
     from llmterm.chat.terminal import Signals, Terminal
     from llmterm.chat.view import View
     from llmterm.chat.window import WindowSize
@@ -104,11 +107,18 @@ def _build(
     providers: ProviderRegistry,
     sessions: SessionStore,
 ) -> Chat:
+    from llmterm.chat.ahead import Ahead
     from llmterm.chat.app import Chat
-    from llmterm.chat.choosing import Choices
+    from llmterm.chat.attachments import Attachments
+    from llmterm.chat.commands.catalogue import catalogue
+    from llmterm.chat.completion import Completion, StatusBar
+    from llmterm.chat.context import ChatSettings, Context
     from llmterm.chat.decision import Interrupts
-    from llmterm.chat.notifying import Notifier
-    from llmterm.chat.stage import Stage
+    from llmterm.chat.input import InputLine
+    from llmterm.chat.live import Live
+    from llmterm.chat.notifier import Notifier
+    from llmterm.chat.options import Choices
+    from llmterm.chat.session import ChatSession
     from llmterm.chat.window import WindowSize
     from llmterm.keys.autorepeat import Autorepeat
 
@@ -130,37 +140,53 @@ def _build(
         search=_search(launch, providers),
     )
     view = look.view(lambda: look.theme(choices.theme, source.background), launch.secrets.redact)
-    window = WindowSize(size, time.monotonic, settles=look.settles)
-    return Chat(
+    machine = _machine(launch, look, terminal, signals, view)
+    context = Context(
+        session=ChatSession(sessions, system=settings.system),
         registry=providers,
-        store=sessions,
-        prompt=lambda chat: _prompt(chat, launch, look, source, interrupts, autorepeat, view, window),
-        stage=Stage(
+        choices=choices,
+        attachments=Attachments(machine.folder),
+        view=view,
+        machine=machine,
+        settings=ChatSettings(marker=launch.marker, limits=settings.stream.limits(), keys=bound),
+    )
+    commands = catalogue(bound)
+    ahead = Ahead(vi=settings.chat.editing == "vi")
+    window = WindowSize(size, time.monotonic, settles=look.settles)
+    completion = Completion(context, commands)
+    if look.plain:
+        prompt = _line_prompt(machine, source, interrupts, autorepeat, completion)
+    else:
+        bar = StatusBar(context, ahead)
+        prompt = _terminal_prompt(launch, look, source, interrupts, autorepeat, context, window, completion, bar)
+    return Chat(
+        context=context,
+        commands=commands,
+        line=InputLine(
+            prompt=prompt,
+            ahead=ahead,
+            view=view,
+            machine=machine,
+            retake=terminal.take,
+            chords=None if look.plain else chords,  # a plain prompt hears them itself, in the order of all keys
+            autorepeat=autorepeat,
+        ),
+        live=Live(
             view=view,
             window=window,
             keys=source,
+            ahead=ahead,
+            choices=choices,
             interrupts=interrupts,
             autorepeat=autorepeat,
             clock=time.monotonic,
-            holds=lambda: choices.pause_mode == "hold",
-            vi=settings.chat.editing == "vi",
         ),
-        view=view,
-        chords=None if look.plain else chords,  # a plain prompt hears them itself, in the order of all keys
-        outside=_outside(launch, look, terminal, signals, view),
         notifier=Notifier(
             kind="off" if look.plain else settings.chat.notify,
             after=settings.chat.notify_after,
             focused=lambda: source.focused,
             write=write,
         ),
-        retake=terminal.take,
-        clear_screen=lambda: view.say("a new session") if look.plain else write("\x1b[H\x1b[2J"),
-        choices=choices,
-        system=settings.system,
-        marker=launch.marker,
-        limits=settings.stream.limits(),
-        keys=bound,
     )
 
 
@@ -177,49 +203,51 @@ def _search(launch: Launch, providers: ProviderRegistry) -> Callable[[], Awaitab
     return wait
 
 
-def _prompt(
-    chat: Chat,
+def _line_prompt(
+    machine: Machine, source: TerminalKeys, interrupts: Interrupts, autorepeat: Autorepeat, completion: Completion
+) -> Prompt:
+    from llmterm.chat.lines import LinePrompt
+
+    return LinePrompt(
+        keys=source,
+        write=write,
+        suspend=machine.suspend,
+        interrupts=interrupts,
+        autorepeat=autorepeat,
+        complete=completion.complete,
+    )
+
+
+def _terminal_prompt(
     launch: Launch,
     look: Look,
     source: TerminalKeys,
     interrupts: Interrupts,
     autorepeat: Autorepeat,
-    view: View,
+    context: Context,
     window: WindowSize,
+    completion: Completion,
+    bar: StatusBar,
 ) -> Prompt:
-    if look.plain:
-        from llmterm.chat.lines import LinePrompt
-
-        return LinePrompt(
-            keys=source,
-            write=write,
-            suspend=chat.suspend,
-            interrupts=interrupts,
-            autorepeat=autorepeat,
-            complete=chat.complete,
-        )
     from llmterm.chat.bindings import Bindings
-    from llmterm.chat.prompt import TerminalPrompt
+    from llmterm.chat.prompt import PromptLook, TerminalPrompt
 
+    vi = launch.settings.chat.editing == "vi"
     return TerminalPrompt(
         source=source.input,
         history=config.data_dir(launch.environ) / "history",
-        complete=chat.complete,
-        bindings=Bindings(suspend=chat.suspend, interrupts=interrupts, autorepeat=autorepeat),
-        bar=chat.bar,
-        echo=chat.echo,
-        say=view.say,
-        covered=view.covered,
+        view=context.view,
         window=window,
-        vi=launch.settings.chat.editing == "vi",
-        color=look.color,
-        reflows=look.reflows,
+        complete=completion.complete,
+        bar=bar.text,
+        bindings=Bindings(suspend=context.machine.suspend, interrupts=interrupts, autorepeat=autorepeat),
+        look=PromptLook(vi=vi, color=look.color, reflows=look.reflows),
     )
 
 
-def _outside(launch: Launch, look: Look, terminal: Terminal, signals: Signals, view: View) -> Outside:
+def _machine(launch: Launch, look: Look, terminal: Terminal, signals: Signals, view: View) -> Machine:
     """Return what of this machine the chat uses; what that takes is imported when it is used."""
-    from llmterm.chat.app import Outside
+    from llmterm.chat.machine import Machine
 
     environ = launch.environ
 
@@ -268,7 +296,7 @@ def _outside(launch: Launch, look: Look, terminal: Terminal, signals: Signals, v
         looked = doctor.examine(launch.settings, environ, ask_terminal=False)
         return doctor.lines(await in_thread(asyncio.run, looked))
 
-    return Outside(
+    return Machine(
         edit=edit,
         page=page,
         copy=copy,

@@ -21,7 +21,9 @@ _WORD_BEFORE = re.compile(r"\S*\s*\Z")
 class Ahead:
     """Typed ahead: `text` is the line being typed, `queue` the messages that are ready, first one first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, vi: bool = False) -> None:
+        """With `vi` Esc on a line that is being typed means the line, as everywhere, and not the answer."""
+        self._vi = vi
         self.text = ""
         self.queue: list[str] = []
         self._cursor = 0
@@ -53,6 +55,11 @@ class Ahead:
             case _:
                 self._delete(key.name)
         return None
+
+    @property
+    def takes_escape(self) -> bool:
+        """Whether Esc means this line."""
+        return self._vi and bool(self.text)
 
     def put(self, text: str) -> None:
         """Have `text` in the line, to be gone on with."""

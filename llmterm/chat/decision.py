@@ -23,9 +23,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Go on with the answer; `unsent` was being typed."""
+    """Resume the answer, with a word of `guidance` if there is one; `unsent` was being typed."""
 
     unsent: str = ""
+    guidance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,9 @@ class Compose:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """End the program; `interrupted` when by Ctrl-C."""
+    """Leave the program; `interrupted` when by Ctrl-C."""
 
     interrupted: bool = False
-
-
-class Leaving(Exception):
-    """The user leaves the program; on its way to whoever runs the chat. An answer that is `kept` rests."""
-
-    def __init__(self, *, interrupted: bool, kept: bool = False) -> None:
-        super().__init__()
-        self.interrupted = interrupted
-        self.kept = kept
 
 
 Decision: TypeAlias = Send | Resume | Stop | Compose | Leave

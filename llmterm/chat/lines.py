@@ -6,8 +6,8 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from llmterm.chat import graphemes
-from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Decision, Interrupts, Leave, Resume, Send, Stop
+from llmterm.chat.suggestion import Suggestion
 from llmterm.keys import Key, RereadKeys, get_apart
 from llmterm.keys.autorepeat import Autorepeat
 from llmterm.render.sanitize import clean

@@ -13,7 +13,7 @@ from heapq import heapify, heappop
 from itertools import islice
 from pathlib import Path
 
-from llmterm.chat.commands import Choice, Suggestion
+from llmterm.chat.suggestion import Choice, Suggestion
 from llmterm.files import TextFile, read
 from llmterm.messages import Attachment
 from llmterm.render.sanitize import is_plain

@@ -77,6 +77,9 @@ class PlainView:
         self._put("".join([*self._renderer.advance(), *self._renderer.close()]))
         self._end_line()
 
+    def blank(self) -> None:
+        self.say("a new session")
+
     def echo(self, text: str) -> None:
         self._end_line()
         self._put("\n".join([*quoted(text), ""]))

@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -30,11 +31,12 @@ from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
 from llmterm.chat.bindings import Bindings
-from llmterm.chat.commands import Suggestion
 from llmterm.chat.decision import Compose, Decision, Leave, Send
 from llmterm.chat.history import PromptHistory
 from llmterm.chat.insertion import WholeCharacters
 from llmterm.chat.reflow import ReflowRenderer
+from llmterm.chat.suggestion import Suggestion
+from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
 from llmterm.errors import UsageError
 from llmterm.render.cells import chop, wrap
@@ -62,6 +64,15 @@ _VI = "vi commands - "
 _NONE = "(none)"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptLook:
+    """`reflows` says that the terminal lays out its lines anew when its width changes."""
+
+    vi: bool
+    color: bool
+    reflows: bool
+
+
 class TerminalPrompt:
     """The `Prompt` of an ordinary terminal."""
 
@@ -70,38 +81,30 @@ class TerminalPrompt:
         *,
         source: Input,
         history: Path,
-        complete: Complete,
-        bindings: Bindings,
-        bar: Callable[[], str],
-        echo: Callable[[str], None],
-        say: Callable[[str], None],
-        covered: Callable[[int], None],
+        view: View,
         window: WindowSize,
-        vi: bool,
-        color: bool,
-        reflows: bool,
+        complete: Complete,
+        bar: Callable[[], str],
+        bindings: Bindings,
+        look: PromptLook,
     ) -> None:
-        """`complete` gives what the text being typed may become; `bar` the line below it; `echo` shows what was sent,
-        `say` a line of ours.
+        """`complete` gives what the text being typed may become; `bar` the line below it.
 
-        `covered` is told how many rows a pause has taken; `reflows` says that the terminal lays out its lines anew
-        when its width changes. A prompt is erased when it is over: of a text that is taller than the window it could
-        leave its end only.
+        `view` shows what was sent, and is told how many rows a pause has taken. A prompt is erased when it is over: of
+        a text that is taller than the window it could leave its end only.
         """
         self._source = source
         self._output = _output()
-        self._depth = None if color else ColorDepth.DEPTH_1_BIT
+        self._depth = None if look.color else ColorDepth.DEPTH_1_BIT
         self._completer = _Completer(complete)
         self._bindings = bindings
         self._bar = bar
-        self._echo = echo
-        self._say = say
+        self._view = view
         self._history = PromptHistory(history)
         self._untold = True
-        self._covered = covered
         self._window = window
-        self._reflows = reflows
-        self._mode = EditingMode.VI if vi else EditingMode.EMACS
+        self._reflows = look.reflows
+        self._mode = EditingMode.VI if look.vi else EditingMode.EMACS
         self._asking = self._session(bindings.asking(), self._history)
         self._add_bar(self._asking)
         self._pausing: PromptSession[Any] | None = None
@@ -121,7 +124,7 @@ class TerminalPrompt:
             return self._sent(result.text)
         if isinstance(result, Compose | Leave):
             return result
-        self._echo(result.strip())  # a SPACE that came too late to pause an answer is no part of it
+        self._view.echo(result.strip())  # a SPACE that came too late to pause an answer is no part of it
         return self._sent(result)
 
     def _begin(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> None:
@@ -138,7 +141,7 @@ class TerminalPrompt:
         """Say once why what is typed is not kept for the next chat."""
         if self._history.trouble and self._untold:
             self._untold = False
-            self._say(f"no history: {self._history.trouble}")
+            self._view.say(f"no history: {self._history.trouble}")
 
     def warm(self) -> Iterator[None]:
         self._pause_session()
@@ -157,7 +160,7 @@ class TerminalPrompt:
             raise
         finally:
             self._bindings.settle()
-            self._covered(renderer.tallest)
+            self._view.covered(renderer.tallest)
 
     async def _pause(self, session: PromptSession[Any], line: Callable[[], str], text: str) -> Decision:
         result = await session.prompt_async(

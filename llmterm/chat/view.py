@@ -101,6 +101,10 @@ class View(Protocol):
         """The answer is over: show the rest of it."""
         ...
 
+    def blank(self) -> None:
+        """Another session begins, on a screen with nothing on it."""
+        ...
+
     def echo(self, text: str) -> None:
         """Show what the user has said."""
         ...
@@ -239,6 +243,9 @@ class MarkdownView:
         self._rows += len(rest)
         self._screen.paint([*rest, ""], [], [])
         self._screen.clear()
+
+    def blank(self) -> None:
+        self._screen.blank()
 
     def echo(self, text: str) -> None:
         first, *rest = quoted(text)

@@ -89,6 +89,10 @@ class Screen:
         self._settled = []
         self._draw([], [])
 
+    def blank(self) -> None:
+        """Begin anew on a screen with nothing on it."""
+        self._write("\x1b[H\x1b[2J")
+
     def resized(self) -> list[str]:
         """Take note that the terminal has a new size; a frame notices it by itself.
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from enum import Enum
 from typing import Any
 
 from llmterm.chat.ahead import Ahead
-from llmterm.chat.decision import Interrupts
+from llmterm.chat.answer import Answer
+from llmterm.chat.decision import Interrupts, Leave
+from llmterm.chat.options import Choices
+from llmterm.chat.outcome import Done, Hold, Outcome, Suspend
 from llmterm.chat.status import drawing_line, queue_lines, streaming_line
 from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
 from llmterm.errors import LlmtermError
-from llmterm.eventlog import Reader
 from llmterm.events import Notice, TurnEvent
 from llmterm.keys import Key, RereadKeys, get_apart
 from llmterm.keys.autorepeat import Autorepeat
-from llmterm.messages import TextDelta, ThinkingDelta
-from llmterm.recorded import RecordedTurn
+from llmterm.messages import Message, TextDelta, ThinkingDelta
 from llmterm.turn import TurnState
 
 _FRAME_SECONDS = 1 / 30
@@ -40,18 +40,8 @@ _IDLE_FRAME_SECONDS = 0.5
 _ENOUGH = ("escape", "chord", "c-space", "c-c", "c-d", "eof")
 
 
-class Wish(Enum):
-    """What the user wants besides the answer's own end."""
-
-    NOTHING = "nothing"
-    LEAVE = "leave"
-    LEAVE_INTERRUPTED = "leave interrupted"
-    SUSPEND = "suspend"
-    HOLD = "hold"
-
-
-class Stage:
-    """Where answers are played; keeps what was typed ahead from one to the next."""
+class Live:
+    """Where answers are shown as they come; keeps what was typed ahead from one to the next."""
 
     def __init__(
         self,
@@ -59,30 +49,42 @@ class Stage:
         view: View,
         window: WindowSize,
         keys: RereadKeys,
+        ahead: Ahead,
+        choices: Choices,
         interrupts: Interrupts,
         autorepeat: Autorepeat,
         clock: Callable[[], float],
-        holds: Callable[[], bool] = lambda: False,
-        vi: bool = False,
     ) -> None:
-        """`holds` tells whether a pause only holds the screen, while the stream is read on.
-
-        With `vi` Esc on a line that is being typed means the line, as everywhere, and not the answer.
-        """
         self.window = window
-        self.holds = holds
-        self.vi = vi
-        self.ahead = Ahead()
+        self.choices = choices
+        self.ahead = ahead
         self.view = view
         self.keys = keys
         self.interrupts = interrupts
         self.autorepeat = autorepeat
         self.clock = clock
 
-    async def play(self, recorded: RecordedTurn, reader: Reader, label: str) -> Wish:
-        """Show what `reader` gives until the stream ends, for whatever reason, and it is kept. Keys act on the turn."""
-        performance = _Performance(self, recorded, reader, label)
-        return await performance.run()
+    async def play(self, answer: Answer, label: str) -> Outcome:
+        """Show the answer until its stream ends, for whatever reason, and it is kept. Keys act on its turn.
+
+        Whatever fails in this, a bug, pauses the answer and is raised: it must not go on unseen and unheard.
+        """
+        performance = _Performance(self, answer, label)
+        try:
+            return await performance.run()
+        except Exception:
+            await answer.turn.pause()
+            raise
+
+    async def show(self, message: Message) -> None:
+        """Show a message as it was said."""
+        if message.role == "user":
+            self.view.echo(message.text)
+            return
+        self.view.begin()
+        self.view.event(TextDelta(message.text))
+        await self.draw()
+        self.view.close()
 
     async def draw(self) -> None:
         """Draw an answer that was put into the view as a whole, in frames, until the user has seen enough of them."""
@@ -110,17 +112,18 @@ class Stage:
 
 
 class _Performance:
-    def __init__(self, stage: Stage, recorded: RecordedTurn, reader: Reader, label: str) -> None:
-        self._stage = stage
-        self._view = stage.view
-        self._clock = stage.clock
-        self._recorded = recorded
-        self._turn = turn = recorded.turn
-        self._reader = reader
+    def __init__(self, live: Live, answer: Answer, label: str) -> None:
+        self._live = live
+        self._view = live.view
+        self._clock = live.clock
+        self._recorded = answer.recorded
+        self._turn = turn = answer.turn
+        self._reader = reader = answer.reader
         self._label = label
         self._began = self._clock()
         self._first_token: float | None = None
-        self._wish = Wish.NOTHING
+        # What the user wants besides the answer's own end.
+        self._outcome: Outcome = Done()
         self._failure: Exception | None = None
         self._below: list[Notice] = []  # what is to be said when all of the answer is there
         self._changed = asyncio.Event()
@@ -131,20 +134,23 @@ class _Performance:
         reader.most = max(1, (len(turn.reply.body) - reader.text) // _CATCHING_UP_FRAMES) if self._behind else None
         self._preparation = turn.provider.preparation(turn.request.model)
 
-    async def run(self) -> Wish:
-        async with self._stage.keys:
+    async def run(self) -> Outcome:
+        async with self._live.keys:
             await self._show()
-            await self._draw_rest()
-            self._say_below()
+            if self._failure is not None:
+                raise self._failure
+            if self._turn.state is not TurnState.FAILED:
+                await self._draw_rest()
+                self._say_below()
         if self._failure is not None:
             raise self._failure
-        return self._wish
+        return self._outcome
 
     async def _show(self) -> None:
         """Show what comes, and act on keys, until the stream ends."""
         jobs = [asyncio.create_task(self._beside(job)) for job in (self._draw, self._listen)]
         try:
-            await self._stage.window.steady()
+            await self._live.window.steady()
             self._view.frame(self._footer())  # before anything that may take its time
             await self._show_events()
             await self._recorded.kept()
@@ -152,9 +158,8 @@ class _Performance:
         finally:
             await _end(*jobs)
         error = self._turn.error
-        if self._turn.state is TurnState.FAILED and error is not None:
-            if not isinstance(error, LlmtermError):
-                self._view.pause()  # a bug: there will be no other chance to show what came
+        if self._turn.state is TurnState.FAILED and error is not None and not isinstance(error, LlmtermError):
+            self._view.pause()  # a bug: there will be no other chance to show what came
             raise error
 
     async def _show_events(self) -> None:
@@ -165,7 +170,7 @@ class _Performance:
 
     async def _draw_rest(self) -> None:
         """Draw what there was no time for while it came, in frames, until the user has seen enough of them."""
-        await self._stage.window.steady()
+        await self._live.window.steady()
         if self._view.frame(self._footer()):
             return
         self._drawing = True
@@ -175,7 +180,7 @@ class _Performance:
                 began = self._clock()
                 self._drawing = not self._view.frame(self._footer())
                 await asyncio.sleep(max(0.0, _FRAME_SECONDS - (self._clock() - began)))
-                await self._stage.window.steady()
+                await self._live.window.steady()
         finally:
             await _end(listening)
         self._view.hurry()
@@ -211,7 +216,7 @@ class _Performance:
         self._behind, self._reader.most = False, None
 
     async def _beside(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a job beside the stream. Where it fails the answer must not go on unseen and unheard."""
+        """Run a job beside the stream; where it fails, the stream ends."""
         try:
             await job()
         except Exception as error:
@@ -223,7 +228,7 @@ class _Performance:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_IDLE_FRAME_SECONDS):
                     await self._changed.wait()
-            await self._stage.window.steady()
+            await self._live.window.steady()
             self._changed.clear()
             began = self._clock()
             if not self._view.frame(self._footer()):
@@ -233,10 +238,10 @@ class _Performance:
 
     async def _listen(self) -> None:
         # What is pressed once the screen is held, is for the prompt.
-        while self._wish is not Wish.HOLD and (
+        while not isinstance(self._outcome, Hold) and (
             self._turn.state is TurnState.STREAMING or self._behind or self._drawing
         ):
-            await self._press(await get_apart(self._stage.keys))
+            await self._press(await get_apart(self._live.keys))
             self._changed.set()
 
     async def _press(self, key: Key) -> None:
@@ -244,50 +249,50 @@ class _Performance:
             self._press_while_drawing(key)
             return
         match key.name:
-            case "space" | "enter" if self._stage.ahead.text:
+            case "space" | "enter" if self._live.ahead.text:
                 self._type(key)
             case "enter":
                 await self._ask_now(key)
             case "space" | "chord" | "c-space":
                 # At once: only going on waits until it is known whether the key is held down.
-                self._stage.autorepeat.count(key.name)
+                self._live.autorepeat.count(key.name)
                 await self._pause()
-            case "escape" if not (self._stage.vi and self._stage.ahead.text):
+            case "escape" if not self._live.ahead.takes_escape:
                 self._hurry()
                 await self._turn.cancel()
             case "c-c":
                 self._hurry()
-                if self._stage.interrupts.press():
-                    self._wish = Wish.LEAVE_INTERRUPTED
+                if self._live.interrupts.press():
+                    self._outcome = Leave(interrupted=True)
                 await self._turn.cancel()
-            case "c-d" | "eof" if not self._stage.ahead.text:
-                self._wish = Wish.LEAVE
+            case "c-d" | "eof" if not self._live.ahead.text:
+                self._outcome = Leave()
                 await self._turn.pause()
             case "c-z":
-                self._wish = Wish.SUSPEND
+                self._outcome = Suspend()
                 await self._turn.pause()
             case _:
                 self._type(key)
 
     async def _ask_now(self, key: Key) -> None:
         """End a wait for a busy provider, if the key was pressed, and is not only held down."""
-        pressed, following = await self._stage.autorepeat.pressed(key, self._stage.keys.get)
+        pressed, following = await self._live.autorepeat.pressed(key, self._live.keys.get)
         if following is not None:
-            self._stage.keys.unget(following)
+            self._live.keys.unget(following)
         if pressed:
             self._turn.progress.hurry()
 
     def _press_while_drawing(self, key: Key) -> None:
         """The answer has ended, or rests: what would end or pause it, ends the drawing."""
-        self._stage.autorepeat.count(key.name)
+        self._live.autorepeat.count(key.name)
         match key.name:
-            case "c-c" if self._stage.interrupts.press():
-                self._wish = Wish.LEAVE_INTERRUPTED
-            case "c-d" | "eof" if not self._stage.ahead.text:
-                self._wish = Wish.LEAVE
+            case "c-c" if self._live.interrupts.press():
+                self._outcome = Leave(interrupted=True)
+            case "c-d" | "eof" if not self._live.ahead.text:
+                self._outcome = Leave()
             case "escape" | "chord" | "c-space" | "c-c":
                 pass
-            case "space" if not self._stage.ahead.text:
+            case "space" if not self._live.ahead.text:
                 pass
             case _:
                 self._type(key)
@@ -295,9 +300,9 @@ class _Performance:
         self._drawing = False
 
     def _type(self, key: Key) -> None:
-        ahead = self._stage.ahead
+        ahead = self._live.ahead
         if key.name == "enter":
-            self._stage.autorepeat.count(key.name)
+            self._live.autorepeat.count(key.name)
         before = ahead.text
         queued = ahead.press(key)
         if queued is not None:
@@ -308,14 +313,14 @@ class _Performance:
     async def _pause(self) -> None:
         if self._turn.state is not TurnState.STREAMING and not self._reader.unread:
             return  # it is over, and all of it is shown
-        if self._stage.holds() or self._turn.state is not TurnState.STREAMING:
-            self._wish = Wish.HOLD
+        if self._live.choices.holds or self._turn.state is not TurnState.STREAMING:
+            self._outcome = Hold()
             self._reader.hold()
         else:
             await self._turn.pause()
 
     def _footer(self) -> list[str]:
-        ahead = self._stage.ahead
+        ahead = self._live.ahead
         queue = queue_lines(ahead.queue, self._view.columns)
         if self._drawing:
             return [*queue, drawing_line(paused=self._turn.state is TurnState.PAUSED)]

@@ -1,4 +1,7 @@
-"""The slash commands: one registry, from which help and completion come."""
+"""The slash commands: what one is, and the registry from which help and completion come.
+
+A command gets the `Context` of the chat and what is typed behind its name, and returns what it comes to.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,22 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from llmterm.chat.context import Context
+from llmterm.chat.outcome import Outcome
+from llmterm.chat.suggestion import Choice, Suggestion
 from llmterm.errors import UsageError
 
-# A value that an argument may have, and a few words about it.
-Choice: TypeAlias = tuple[str, str]
+Values: TypeAlias = Callable[[Context, str], Awaitable[Sequence[Choice]]]
 
 
-async def _nothing(_typed: str) -> Sequence[Choice]:
+async def _nothing(_context: Context, _typed: str) -> Sequence[Choice]:
     return ()
 
 
-def choices(*names: str) -> Callable[[str], Awaitable[Sequence[Choice]]]:
+def choices(*names: str) -> Values:
     """Return what offers always the same values."""
 
-    async def values(_typed: str) -> Sequence[Choice]:
+    async def values(_context: Context, _typed: str) -> Sequence[Choice]:
         return [(name, "") for name in names]
 
     return values
@@ -31,24 +36,16 @@ class Command:
     """`/name argument`: what it does in one line, what runs it, and what the argument may be.
 
     Of the `values`, which are told what was typed, those are offered that begin like it; of the `matches`, which look
-    at it in their own way, all.
+    at it in their own way, all. One that `leaves` would leave an open answer behind, and is refused while there is one.
     """
 
     name: str
-    argument: str
     summary: str
-    run: Callable[[str], Awaitable[None]]
-    values: Callable[[str], Awaitable[Sequence[Choice]]] = _nothing
-    matches: Callable[[str], Awaitable[Sequence[Choice]]] = _nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """What a text may become: `text` in the place of its last `replaced` characters, and a few words about it."""
-
-    text: str
-    replaced: int
-    about: str = ""
+    run: Callable[[Context, str], Awaitable[Outcome]]
+    argument: str = ""
+    values: Values = _nothing
+    matches: Values = _nothing
+    leaves: bool = False
 
 
 class Commands:
@@ -74,23 +71,25 @@ class Commands:
         """Tell whether `text`, a command, was typed in the place of a `line` that is a message."""
         return bool(line.strip()) and cls.is_command(text) and not cls.is_command(line)
 
-    async def run(self, text: str) -> None:
-        """Run the commands that `text` holds, one a line. Raises UsageError for one that does not exist."""
-        for line in text.splitlines():
-            if line.strip():
-                await self._run(line)
+    @staticmethod
+    def lines(text: str) -> list[str]:
+        """Return the commands that `text` holds, one a line."""
+        return [line for line in text.splitlines() if line.strip()]
 
-    async def _run(self, text: str) -> None:
-        name, _, argument = text.strip().removeprefix("/").partition(" ")
+    async def run(self, context: Context, line: str) -> Outcome:
+        """Run the command in `line`. Raises UsageError for one that does not exist, or not now."""
+        name, _, argument = line.strip().removeprefix("/").partition(" ")
         command = self._commands.get(name)
         if command is None:
             near = difflib.get_close_matches(name, self._commands, n=1)
             raise UsageError(f"there is no /{name}", hint=f"did you mean /{near[0]}?" if near else "/help lists all")
+        if command.leaves and context.answer is not None:
+            raise UsageError("an answer is still open", hint="Esc ends it")
         if argument.strip() and not command.argument:
             raise UsageError(f"/{name} takes nothing", hint=f"/{name} by itself: {command.summary}")
-        await command.run(argument.strip())
+        return await command.run(context, argument.strip())
 
-    async def complete(self, text: str) -> list[Suggestion]:
+    async def complete(self, context: Context, text: str) -> list[Suggestion]:
         """Return what `text`, a command being typed, may become."""
         name, space, argument = text.removeprefix("/").partition(" ")
         if not space:
@@ -99,8 +98,8 @@ class Commands:
         command = self._commands.get(name)
         if command is None:
             return []
-        found = [each for each in await command.values(argument) if each[0].startswith(argument)]
-        found += await command.matches(argument)
+        found = [each for each in await command.values(context, argument) if each[0].startswith(argument)]
+        found += await command.matches(context, argument)
         return [Suggestion(value, len(argument), about) for value, about in found]
 
     def help(self) -> list[str]:

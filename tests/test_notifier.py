@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.chat.notifying import Notification, Notifier, sequence
+from llmterm.chat.notifier import Notification, Notifier, sequence
 
 KINDS: tuple[Notification, ...] = get_args(Notification)
 

@@ -1,0 +1,114 @@
+"""The commands that change nothing: what can be typed, what was said, used and thought."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from llmterm.chat.commands import Command
+from llmterm.chat.commands.paused import pause_help
+from llmterm.chat.context import Context
+from llmterm.chat.outcome import Outcome, Say
+from llmterm.chat.status import Total, count, total
+from llmterm.errors import UsageError
+
+_KEYS = (
+    ("Enter", "sends; on an empty line takes the next message that waits after a stop"),
+    ("Alt-Enter", "begins a new line (in vi mode: Esc, o)"),
+    ("Up, Down", "earlier messages that begin like the line; Ctrl-R searches in all"),
+    ("Ctrl-X Ctrl-E", "opens the line in your editor"),
+    ("Tab", "completes commands, models, sessions, and files after @"),
+    ("PageUp", "opens the last answer in your pager"),
+    ("Ctrl-C", "empties the line; twice leaves"),
+    ("Ctrl-D", "leaves, on an empty line"),
+    ("Ctrl-Z", "suspends"),
+)
+_STREAMING = (
+    ("SPACE", "pauses, on an empty line; Ctrl-SPACE on any"),
+    ("text, Enter", "queues the next message; Up takes it back to edit it"),
+    ("Esc, Ctrl-C", "stops the answer, and keeps what there is; what is queued is then sent one by one, by you"),
+)
+
+
+def commands(help_lines: Callable[[], Sequence[str]]) -> list[Command]:
+    """Return them; `help_lines` are those of all commands."""
+
+    async def show_help(_context: Context, _argument: str) -> Outcome:
+        return Say("\n".join([*help_lines(), "", "/keys says what the keys do"]))
+
+    return [
+        Command(name="help", summary="what can be typed here", run=show_help),
+        Command(name="?", summary="what an answer at rest can be told", run=_show_pause),
+        Command(name="keys", summary="what the keys do", run=_keys),
+        Command(name="info", summary="this session and who answers", run=_info),
+        Command(name="tokens", summary="what this session has used, by model", run=_tokens),
+        Command(name="thinking", summary="show what the model thought last", run=_thinking),
+        Command(name="doctor", summary="check terminal, keys, providers and store", run=_doctor),
+    ]
+
+
+async def _show_pause(context: Context, _argument: str) -> Outcome:
+    return Say("\n".join(pause_help(context)))
+
+
+async def _keys(context: Context, _argument: str) -> Outcome:
+    both = ", ".join(context.settings.keys[name] for name in ("previous", "next"))
+    prompt = [*_KEYS, (both, "what was asked or answered otherwise, on an empty line: /versions")]
+    lines = ["at the prompt", *_table(prompt), "", "while an answer streams", *_table(_STREAMING), "", "at a pause"]
+    return Say("\n".join([*lines, *(f"  {line}" for line in pause_help(context))]))
+
+
+async def _info(context: Context, _argument: str) -> Outcome:
+    session, choices, note = context.session, context.choices, context.settings.note
+    options = choices.options
+    # What is being answered is no part of the conversation yet.
+    under_way = (session.asked is not None) + (context.answer is not None)
+    rows = [
+        ("session", session.id or "not begun yet"),
+        ("title", session.title or "-"),
+        ("answers", f"{choices.provider}/{choices.model}"),
+        ("system prompt", session.conversation.system or "-"),
+        *([("about the marker", note)] if note else []),
+        ("temperature", "-" if options.temperature is None else f"{options.temperature:g}"),
+        ("max tokens", "-" if options.max_tokens is None else str(options.max_tokens)),
+        ("pause mode", choices.pause_mode),
+        ("resume mode", choices.resume_mode or "auto"),
+        ("messages", str(len(session.messages) + under_way)),
+    ]
+    return Say("\n".join(_table(rows)))
+
+
+async def _tokens(context: Context, _argument: str) -> Outcome:
+    parts = [segment for message in context.session.messages for segment in message.segments]
+    parts += context.answer.reply.segments if context.answer is not None else ()
+    if not parts:
+        raise UsageError("nothing was answered yet")
+    models = dict.fromkeys((part.provider, part.model) for part in parts)
+    rows = [
+        (f"{provider}/{model}", _figures(total([s for s in parts if (s.provider, s.model) == (provider, model)])))
+        for provider, model in models
+    ]
+    rows += [("together", _figures(total(parts)))] if len(rows) > 1 else []
+    return Say("\n".join(_table(rows)))
+
+
+async def _thinking(context: Context, _argument: str) -> Outcome:
+    answer = context.answer
+    thinking = answer.reply.thinking if answer is not None else context.session.answer.thinking
+    if not thinking.strip():
+        raise UsageError("there is no thinking in the last answer")
+    return Say(thinking)
+
+
+async def _doctor(context: Context, _argument: str) -> Outcome:
+    return Say("\n".join(await context.machine.examine()))
+
+
+def _figures(used: Total) -> str:
+    about = "about " if used.estimated else ""
+    cost = f" - {used.cost:.4f}" if used.cost is not None else ""
+    return f"{about}{used.input_tokens:,} in, {used.output_tokens:,} out, {count(used.segments, 'part')}{cost}"
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max(len(name) for name, _ in rows)
+    return [f"  {name:<{width}}  {value}" for name, value in rows]

@@ -1,0 +1,233 @@
+"""The commands about sessions: which there are, and which one the chat goes on with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import TypeVar
+
+from llmterm.chat.commands import Command
+from llmterm.chat.context import Context
+from llmterm.chat.outcome import Done, Open, Outcome, Say
+from llmterm.chat.suggestion import Choice
+from llmterm.errors import SessionError, StoreError, UsageError
+from llmterm.sessions import SessionInfo, SessionStore, StoredSession
+from llmterm.sessions.lookup import means
+from llmterm.threads import in_thread
+
+T = TypeVar("T")
+
+_LISTED = 20
+_FOUND = 20
+_NAMED = 5
+
+
+def commands() -> list[Command]:
+    return [
+        Command(name="sessions", summary="list the newest sessions", run=_list),
+        Command(name="load", argument="ID", summary="open an earlier session", run=_load, matches=_ids, leaves=True),
+        Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=_system),
+        Command(name="new", argument="[TITLE]", summary="begin a new session", run=_new, leaves=True),
+        Command(name="title", argument="[TEXT]", summary="show or set the session's title", run=_title),
+        Command(name="search", argument="WORDS", summary="find sessions with all these words", run=_search),
+        Command(
+            name="branch", argument="[N]", summary="go on in a copy, of N questions or all", run=_branch, leaves=True
+        ),
+        Command(
+            name="continue",
+            argument="[ID]",
+            summary="go on with an answer that was stopped or cut",
+            run=_continue,
+            matches=_open_ids,
+            leaves=True,
+        ),
+        Command(
+            name="discard",
+            argument="[ID]",
+            summary="drop an answer that is not over",
+            run=_discard,
+            matches=_open_ids,
+            leaves=True,
+        ),
+    ]
+
+
+def ending() -> list[Command]:
+    """Return the command that ends a session, which the help has elsewhere."""
+    return [Command(name="clear", summary="begin a new session on a clear screen", run=_clear, leaves=True)]
+
+
+def offer(context: Context) -> Outcome:
+    """Point at the newest answer that is not over: cut by the end of an earlier run, or left at a pause.
+
+    Raises StoreError where the store is none that can ever be used.
+    """
+    try:
+        opened = next(iter(_opened(context, context.session.store)), None)
+    except StoreError as error:
+        if error.lasting:
+            raise
+        return Say(str(error))
+    if opened is None:
+        return Done()
+    return Say(
+        f"“{opened.title}” has an answer that is not over\n"
+        f"/continue {opened.id} goes on with it - /discard {opened.id} drops it\n\n"
+    )
+
+
+async def _apart(context: Context, use: Callable[[SessionStore], T]) -> T:
+    """Use the store in a thread: neither a long session nor a lock of somebody else holds up anything else here."""
+
+    def run() -> T:
+        with closing(context.session.store.another()) as store:
+            return use(store)
+
+    return await in_thread(run)
+
+
+async def _list(context: Context, _argument: str) -> Outcome:
+    infos = await _apart(context, lambda store: store.infos(limit=_LISTED + 1))
+    if not infos:
+        raise UsageError("there is no session yet")
+    lines = [_line(context, info) for info in infos[:_LISTED]]
+    lines += ["older ones: /search WORDS, or `llmterm sessions list`"] if len(infos) > _LISTED else []
+    return Say("\n".join(lines))
+
+
+def _line(context: Context, info: SessionInfo) -> str:
+    state = "" if info.state == "complete" else f"  ({info.state})"
+    here = "  (this one)" if info.id == context.session.id else ""
+    return f"{info.id}  {info.updated_at.astimezone():%Y-%m-%d %H:%M}  {info.title}{state}{here}"
+
+
+async def _load(context: Context, given: str) -> Outcome:
+    if not given:
+        raise UsageError("which session?", hint="/load ID; /sessions lists them")
+    found = await _apart(context, lambda store: _named(store, given))
+    return Open(await _loaded(context, found))
+
+
+async def _loaded(context: Context, session_id: str) -> StoredSession:
+    context.session.keeper.require(session_id)
+    return await _apart(context, lambda store: store.load(session_id))
+
+
+async def _new(context: Context, title: str) -> Outcome:
+    session = context.session
+    session.new()
+    if title:
+        session.set_title(title)
+    return Say(f"a new session{f', “{session.title}”' if title else ''}")
+
+
+async def _clear(context: Context, _argument: str) -> Outcome:
+    context.session.new()
+    context.view.blank()
+    return Done()
+
+
+async def _system(context: Context, text: str) -> Outcome:
+    if text:
+        context.session.set_system(text)
+    system = context.session.conversation.system or "there is no system prompt of yours"
+    return Say("\n\n".join(filter(None, (system, context.settings.note))))
+
+
+async def _title(context: Context, title: str) -> Outcome:
+    if title:
+        context.session.set_title(title)
+    return Say(context.session.title or "the session has no title yet")
+
+
+async def _search(context: Context, words: str) -> Outcome:
+    if not words:
+        raise UsageError("search for what?", hint="/search WORDS")
+    hits = await _apart(context, lambda store: store.search(words, limit=_FOUND))
+    return Say("\n".join(f"{hit.id}  {hit.title}\n          {hit.snippet}" for hit in hits) or "nothing was found")
+
+
+async def _branch(context: Context, given: str) -> Outcome:
+    """The number of questions that stay, not of messages: people count what they asked."""
+    session = context.session
+    session.restore()
+    questions = [index for index, message in enumerate(session.messages) if message.role == "user"]
+    if given and not (given.isdecimal() and 0 < int(given) <= len(questions)):
+        raise UsageError(f"there is no question {given!r}", hint=f"there are {len(questions)}")
+    keep = len(session.messages)
+    if given and int(given) < len(questions):
+        keep = questions[int(given)]
+    original = session.recorded()
+    session.keeper.require(original)
+    branch = await _apart(context, lambda store: store.branch(original, keep))
+    session.open(await _loaded(context, branch))
+    return Say(f"this is {branch}, “{session.title}”")
+
+
+async def _continue(context: Context, given: str) -> Outcome:
+    session = context.session
+    session.restore()
+    if not given and session.id is not None:
+        last = session.messages[-1] if session.messages else None
+        if last is not None and last.role == "assistant" and last.status == "interrupted":
+            session.keeper.require(session.id)
+            return Open(session.store.open_again(session.id, context.choices.options), at_once=True)
+        raise UsageError("there is no answer here to go on with", hint="/continue ID takes that of another session")
+    found = await _apart(context, lambda store: store.find(given) if given else _newest_open(context, store))
+    return Open(await _loaded(context, found))
+
+
+async def _discard(context: Context, given: str) -> Outcome:
+    await _apart(context, lambda store: _drop(store, store.find(given) if given else _newest_open(context, store)))
+    return Say("dropped")
+
+
+def _newest_open(context: Context, store: SessionStore) -> str:
+    found = next(iter(_opened(context, store)), None)
+    if found is None:
+        raise UsageError("there is no answer to go on with", hint="/sessions lists sessions, /load opens one")
+    return found.id
+
+
+def _opened(context: Context, store: SessionStore) -> list[SessionInfo]:
+    """Return the sessions whose answer is not over, but for this one and those of pipes."""
+    return [
+        info
+        for info in store.infos(opened=True)
+        if info.state in ("cut", "paused") and info.id != context.session.id and not info.piped
+    ]
+
+
+async def _ids(context: Context, typed: str) -> Sequence[Choice]:
+    return await _apart(context, lambda store: store.matching(typed, limit=_LISTED))
+
+
+async def _open_ids(context: Context, typed: str) -> Sequence[Choice]:
+    opened = await _apart(context, lambda store: _opened(context, store))
+    return [(info.id, info.title) for info in opened if means(typed, info.id, info.title)][:_LISTED]
+
+
+def _named(store: SessionStore, given: str) -> str:
+    """Return the id that `given` stands for, also as words that one title alone has."""
+    try:
+        return store.find(given)
+    except StoreError:
+        raise
+    except SessionError:
+        found = store.matching(given, limit=_NAMED + 1)
+        if not found:
+            raise
+    if len(found) > 1:
+        more = "; ..." if len(found) > _NAMED else ""
+        some = "; ".join(f"{session_id} {title}" for session_id, title in found[:_NAMED])
+        raise UsageError(f"which one is {given!r}?", hint=some + more)
+    return found[0][0]
+
+
+def _drop(store: SessionStore, session_id: str) -> None:
+    """Remove the open answer of a session. Raises UsageError where there is none."""
+    if store.load(session_id, peek=True).answer is None:
+        raise UsageError("the answer of that session is over")
+    answer = store.load(session_id).answer
+    if answer is not None:  # else the store has dropped it: nothing had come in the place of what was there
+        store.reopen(answer).discard()

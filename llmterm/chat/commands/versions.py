@@ -1,0 +1,122 @@
+"""/versions: what was asked or answered otherwise, and the way there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+
+from llmterm.chat.commands import Command
+from llmterm.chat.context import Context
+from llmterm.chat.outcome import Open, Outcome, Say
+from llmterm.chat.session import ChatSession
+from llmterm.chat.suggestion import Choice
+from llmterm.errors import UsageError
+from llmterm.render.cells import cell_len, chop
+from llmterm.sessions import Version
+from llmterm.sessions.versions import Fork, neighbour
+from llmterm.threads import in_thread
+
+_STEPS = {"previous": -1, "next": 1}
+
+
+def commands(keys: Mapping[str, str]) -> list[Command]:
+    """Return it; `keys` are those of `_STEPS`, by their names."""
+    both = ", ".join(keys[name] for name in _STEPS)
+    return [
+        Command(
+            name="versions",
+            argument="[N]",
+            summary=f"({both}) what was asked or answered otherwise",
+            run=_versions,
+            values=_numbers,
+            leaves=True,
+        )
+    ]
+
+
+def shortcuts(keys: Mapping[str, str]) -> dict[str, str]:
+    """Return what the keys stand for at the prompt."""
+    return {keys[name]: f"/versions {name}" for name in _STEPS}
+
+
+def standing(session: ChatSession) -> str:
+    """Return which of how many versions the conversation goes through, at the last place where there are several."""
+    forks = session.forks
+    return _standing(forks[0], _question(session, forks[0]), _is_last(session, forks[0])) if forks else ""
+
+
+def _question(session: ChatSession, fork: Fork) -> int:
+    """Return the number, from 1, of the question that has versions there, or whose answer has."""
+    before = session.messages[: fork.at]
+    asked = sum(message.role == "user" for message in before)
+    return asked + (not before or before[-1].role != "user")
+
+
+def _is_last(session: ChatSession, fork: Fork) -> bool:
+    """Tell whether it is about the last question or its answer."""
+    return not any(message.role == "user" for message in session.messages[fork.at + 1 :])
+
+
+async def _versions(context: Context, argument: str) -> Outcome:
+    session = context.session
+    session.restore()
+    forks = session.forks
+    rows = [row for fork in forks for row in fork.rows]
+    if not rows:
+        raise UsageError("there are no other versions", hint="/retry and /edit make some")
+    if argument in _STEPS:
+        row = neighbour(forks, _STEPS[argument])
+        if row is None:
+            raise UsageError(f"there is no {argument} version", hint="/versions lists them")
+    elif not argument:
+        return Say("\n".join(await _listed(context, forks)))
+    elif argument.isdecimal() and 0 < int(argument) <= len(rows):
+        row = rows[int(argument) - 1]
+    else:
+        raise UsageError(f"there is no version {argument!r}", hint=f"there are {len(rows)}: /versions lists them")
+    if row in [fork.rows[fork.current] for fork in forks if fork.current is not None]:
+        raise UsageError("this is that version")
+    return Open(session.switch(row))
+
+
+async def _listed(context: Context, forks: Sequence[Fork]) -> list[str]:
+    number, lines, columns = 0, [], context.view.columns
+    for fork in forks:
+        lines.append(_heading(context.session, fork))
+        for index, version in enumerate(await _read(context, fork)):
+            number += 1
+            mark = "*" if index == fork.current else " "
+            line = f"{mark} {number:>2}  {_about(version)}"
+            lines.append(line if cell_len(line) < columns else f"{chop(line, columns - 2)[0]}…")
+    return lines
+
+
+def _heading(session: ChatSession, fork: Fork) -> str:
+    before = session.messages[: fork.at]
+    what = "answer to question" if before and before[-1].role == "user" else "question"
+    return f"{what} {_question(session, fork)}{', taken back' if fork.current is None else ''}"
+
+
+async def _read(context: Context, fork: Fork) -> list[Version]:
+    def read() -> list[Version]:
+        with closing(context.session.store.another()) as store:
+            return store.versions(fork.rows)
+
+    return await in_thread(read)
+
+
+async def _numbers(context: Context, _typed: str) -> Sequence[Choice]:
+    versions = [version for fork in context.session.forks for version in await _read(context, fork)]
+    return [(str(number), _about(version)) for number, version in enumerate(versions, 1)]
+
+
+def _standing(fork: Fork, question: int, last: bool) -> str:
+    if fork.current is None:
+        return "/versions has what was taken back"
+    place = "" if last else f" of question {question}"
+    return f"version {fork.current + 1} of {len(fork.rows)}{place}"
+
+
+def _about(version: Version) -> str:
+    who = f"{', '.join(version.models)}  " if version.models else ""
+    return f"{who}{version.text or '(nothing)'}{'  (not over)' if version.open else ''}"

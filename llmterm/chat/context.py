@@ -1,0 +1,77 @@
+"""What the commands of a chat are about: its session, who answers, what goes with the next message, the open answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from llmterm.chat.answer import Answer
+from llmterm.chat.attachments import Attachments
+from llmterm.chat.machine import Machine
+from llmterm.chat.options import Choices
+from llmterm.chat.session import ChatSession
+from llmterm.chat.view import View
+from llmterm.errors import UsageError
+from llmterm.marker import marker_note
+from llmterm.messages import StreamLimits
+from llmterm.providers.registry import ProviderRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSettings:
+    """What stays as it is while the chat goes on. `keys` are those of commands, by their names."""
+
+    marker: str | None
+    limits: StreamLimits
+    keys: Mapping[str, str]
+
+    @property
+    def note(self) -> str:
+        """What the system prompt says about the marker."""
+        return "" if self.marker is None else marker_note(self.marker)
+
+
+class Context:
+    """Handed to every command. `answer` is the one at rest, None while there is none."""
+
+    def __init__(
+        self,
+        *,
+        session: ChatSession,
+        registry: ProviderRegistry,
+        choices: Choices,
+        attachments: Attachments,
+        view: View,
+        machine: Machine,
+        settings: ChatSettings,
+    ) -> None:
+        self.session = session
+        self.registry = registry
+        self.choices = choices
+        self.attachments = attachments
+        self.view = view
+        self.machine = machine
+        self.settings = settings
+        self.answer: Answer | None = None
+
+    @contextmanager
+    def resting(self, answer: Answer) -> Iterator[None]:
+        """Have `answer` be the one at rest, inside."""
+        self.answer = answer
+        try:
+            yield
+        finally:
+            self.answer = None
+
+    @property
+    def label(self) -> str:
+        """Who answers."""
+        return self.registry.label(self.choices.provider, self.choices.model)
+
+    @property
+    def paused(self) -> Answer:
+        """The answer at rest. Raises UsageError where there is none."""
+        if self.answer is None:
+            raise UsageError("no answer is paused", hint="SPACE pauses one")
+        return self.answer

@@ -1,0 +1,317 @@
+"""One answer in the chat, from its first token to its end, through as many pauses as it has.
+
+What comes next is decided by `following`; here each of these steps is taken. The order that matters most is kept: a
+pause is on disk before the screen says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from llmterm.chat.answer import Answer
+from llmterm.chat.commands import Commands
+from llmterm.chat.commands.paused import shortcuts
+from llmterm.chat.context import Context
+from llmterm.chat.decision import Leave, Resume, Send, Stop
+from llmterm.chat.effects import perform
+from llmterm.chat.input import InputLine
+from llmterm.chat.live import Live
+from llmterm.chat.notifier import Notifier
+from llmterm.chat.outcome import Done, Fill, Outcome, Restore, Rewrite, Say, Show, Step, Unseam, Write, following
+from llmterm.chat.status import BY_ITSELF, count, ending, held_line, pause_line, queue_lines
+from llmterm.errors import LlmtermError
+from llmterm.messages import EndReason, Message, TextDelta
+from llmterm.states import AT_REST
+from llmterm.turn import TurnState
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How an answer has left the screen: its message, unless nothing came of it or it rests, and how the user left."""
+
+    message: Message | None = None
+    leave: Leave | None = None
+
+
+class AnswerLoop:
+    """Plays `answer`, and rests with the user while it is paused."""
+
+    def __init__(
+        self,
+        *,
+        context: Context,
+        commands: Commands,
+        line: InputLine,
+        live: Live,
+        notifier: Notifier,
+        answer: Answer,
+    ) -> None:
+        self._context = context
+        self._choices = context.choices
+        self._view = context.view
+        self._commands = commands
+        self._line = line
+        self._live = live
+        self._notifier = notifier
+        self._answer = answer
+        self._turn = answer.turn
+        # Who was asked; whether the answer was paused before; and how often it is resumed by itself where it breaks.
+        self._chosen = (self._choices.provider, self._choices.model)
+        self._rested = self._turn.state in AT_REST
+        self._alone = self._choices.auto_resume
+
+    async def run(self, outcome: Outcome) -> Played:
+        """Stream, rest, stream again, until the answer is over or the user leaves; `outcome` is what it begins with.
+
+        Raises the turn's error where the answer failed before anything came, and whatever else fails while it comes.
+        """
+        leave: Leave | None = None
+        while True:
+            if isinstance(outcome, Leave):
+                leave = outcome
+            step = following(outcome, self._turn.state, unread=self._answer.unread, rested=self._rested)
+            match step:
+                case Step.PLAY:
+                    outcome = await self._play()
+                case Step.HOLD:
+                    outcome = await self._hold()
+                case Step.REST:
+                    outcome = await self._rest()
+                case Step.RESUME:
+                    assert isinstance(outcome, Resume)
+                    outcome = await self._resume(outcome)
+                case Step.SUSPEND:
+                    self._view.pause()
+                    self._context.machine.suspend()
+                    outcome = Resume()
+                case Step.FAIL:
+                    assert self._turn.error is not None
+                    raise self._turn.error
+                case Step.LEAVE:
+                    self._view.pause()
+                    return Played(leave=leave)
+                case _:  # CLOSE: nothing else comes to an answer that is open
+                    return Played(await self._close(), leave)
+
+    async def _play(self) -> Outcome:
+        """Show the answer as it comes; afterwards what there is of it is on disk."""
+        turn = self._turn
+        self._line.forget_chords()
+        label = self._context.registry.label(turn.provider.name, turn.request.model)
+        began = self._live.clock()
+        try:
+            outcome = await self._live.play(self._answer, label)
+        except asyncio.CancelledError:
+            await self._cut_off()
+            raise
+        if turn.state is TurnState.DONE or turn.reason in BY_ITSELF:
+            self._notifier.ended(f"{label} {ending(turn.reason)}", self._live.clock() - began)
+        return outcome
+
+    async def _cut_off(self) -> None:
+        """The program is being ended: the answer can be gone on with, unless it has ended unseen."""
+        await self._turn.pause(EndReason.CRASH)
+        self._view.pause()
+        if self._turn.state is TurnState.DONE:
+            await self._answer.recorded.finish()
+
+    async def _close(self) -> Message | None:
+        turn = self._turn
+        self._view.close()
+        message = await self._answer.recorded.finish()
+        if message is None:
+            return None
+        if message.status == "interrupted":
+            self._view.note("stopped; /continue goes on with the answer")
+        said = f": {turn.end_words}" if turn.end_words else ""
+        if turn.reason is EndReason.REFUSAL:
+            self._view.say(f"the provider's filter ended this answer{said}", error=True)
+        elif turn.reason is EndReason.OTHER:
+            self._view.say(f"the provider ended this answer early{said}", error=True)
+        elif turn.reply.blank:
+            self._view.say("the answer is empty")
+        return message
+
+    # At rest
+
+    async def _rest(self) -> Outcome:
+        """Wait for what is to become of a paused answer, unless it is resumed by itself."""
+        turn = self._turn
+        self._rested = True
+        await self._live.draw()
+        self._view.pause()
+        self._say_notices()
+        self._alone -= turn.reason is EndReason.NETWORK
+        if turn.reason is EndReason.NETWORK and self._alone >= 0:
+            self._view.say("the connection broke; the answer goes on")
+            return Resume()
+        with self._context.resting(self._answer):
+            said = self._pause_line()
+            decision = await self._line.decide(lambda: said, shortcuts(self._context))
+            match decision:
+                case Send(text) if Commands.is_command(text):
+                    return await self._command(text)
+                case Send(text):
+                    return await self._guided(text)
+                case Stop():
+                    await turn.cancel()
+                    self._say_notices()
+                    return Done()
+                case Resume() | Leave():
+                    return decision
+
+    def _pause_line(self) -> str:
+        turn = self._turn
+        trouble = f"{turn.error}\n" if turn.error else ""
+        queue = "".join(f"{row}\n" for row in queue_lines(self._line.ahead.queue, self._view.columns))
+        return trouble + queue + pause_line(turn.reply, turn.reason, self._elsewhere())
+
+    def _elsewhere(self) -> str:
+        """Return the first of the fallbacks that is not the one that wrote last."""
+        here = (self._turn.provider.name, self._turn.request.model)
+        return next((each for each in self._choices.fallback if self._context.registry.resolve(each) != here), "")
+
+    async def _hold(self) -> Outcome:
+        """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach."""
+        self._view.pause()
+        limit = asyncio.create_task(self._limit())
+        try:
+            with self._context.resting(self._answer):
+                return await self._held()
+        except asyncio.CancelledError:
+            await self._cut_off()
+            raise
+        finally:
+            limit.cancel()
+            await asyncio.wait({limit})
+
+    async def _held(self) -> Outcome:
+        """Wait for what ends the hold; commands are run meanwhile, and one that changes the answer ends it."""
+        answer = self._answer
+        while True:
+            outcome = await self._held_outcome(await self._line.decide(self._held_line, shortcuts(self._context)))
+            match outcome:
+                case Leave():
+                    await self._turn.pause()
+                    self._say_notices()
+                    answer.let_go()
+                    return outcome
+                case Resume():
+                    await answer.cut()
+                    return outcome
+                case _ if not answer.reader.held:
+                    return outcome
+                case _:
+                    self._view.pause()
+
+    async def _held_outcome(self, decision: Send | Resume | Stop | Leave) -> Outcome:
+        match decision:
+            case Send(text) if Commands.is_command(text):
+                return await self._command(text)
+            case Send(text):
+                return await self._guided(text)
+            case Resume() | Stop():
+                if isinstance(decision, Stop):
+                    await self._turn.cancel()
+                self._view.resume("")
+                self._answer.let_go()
+                return Done()
+            case Leave():
+                return decision
+
+    def _held_line(self) -> str:
+        waiting = self._answer.reader.waiting
+        return held_line(self._answer.reply, waiting, streaming=self._turn.state is TurnState.STREAMING)
+
+    async def _limit(self) -> None:
+        """Cut the stream where the buffer is full, or when it was held for long enough."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._choices.hold_limit):
+                await self._answer.reader.filled()
+        await self._turn.pause()
+
+    async def _guided(self, text: str) -> Outcome:
+        guidance, said = await self._context.attachments.guidance(text)
+        for each in said:
+            self._view.say(each)
+        return Resume(text, guidance)
+
+    async def _resume(self, outcome: Resume) -> Outcome:
+        self._say_notices()
+        await self._live.draw()
+        self._view.pause()
+        name, model = self._choices.provider, self._choices.model
+        if (name, model) == self._chosen:
+            name, model = self._turn.provider.name, self._turn.request.model  # another may have stepped in
+        try:
+            provider = self._context.registry.get(name)
+            provider.preparation(model)  # refuses a model that cannot be
+        except LlmtermError as error:
+            self._view.say(str(error), error=True)
+            if outcome.guidance:
+                self._line.ahead.put(outcome.unsent)
+            return Done()
+        mode = self._choices.resume_mode or provider.continuation(model)
+        self._view.resume(outcome.guidance)
+        self._turn.resume(guidance=outcome.guidance, mode=mode, provider=provider, model=model)
+        return Done()
+
+    # Commands
+
+    async def _command(self, text: str) -> Outcome:
+        """Run commands, one after the other; return what they come to together."""
+        wanted: Outcome = Done()
+        try:
+            for line in Commands.lines(text):
+                outcome = await self._apply(await self._commands.run(self._context, line))
+                wanted = wanted if isinstance(outcome, Done) else outcome
+                if isinstance(outcome, Leave):
+                    break
+        except LlmtermError as error:
+            self._view.say(str(error), error=True)
+        return wanted
+
+    async def _apply(self, outcome: Outcome) -> Outcome:
+        """Do what a command has come to on the spot; return what is left of it."""
+        answer = self._answer
+        match outcome:
+            case Done() | Say() | Show() | Fill() | Write():
+                await perform(outcome, self._live, self._line)
+                return Done()
+            case Rewrite(text, resumes):
+                await answer.cut()
+                if not text or text != answer.reply.text:
+                    answer.rewrite(text)
+                    await self._show_changed()
+                return Resume() if resumes else Done()
+            case Unseam(number):
+                await answer.cut()
+                answer.unseam(number)
+                await self._show_changed()
+                return Done()
+            case Restore():
+                await answer.cut()
+                answer.restore()
+                await self._show_changed()
+                return Done()
+            case _:
+                return outcome
+
+    async def _show_changed(self) -> None:
+        """Keep the answer as it is now, and show it."""
+        await self._answer.recorded.kept()
+        self._say_notices()
+        reply = self._answer.reply
+        if not reply.text:
+            self._view.say("the answer begins again")
+            self._view.begin()
+            return
+        self._view.say(f"the answer is now {count(len(reply.body), 'character')} long")
+        self._view.begin()
+        self._view.event(TextDelta(reply.text))
+
+    def _say_notices(self) -> None:
+        for notice in self._answer.passed_over():
+            self._view.say(notice.text, error=notice.failure)
