@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -35,6 +36,10 @@ def spelled_out(value: Any) -> Any:
             return value
 
 
+def made(payload: dict[str, Any]) -> Body:
+    return asyncio.run(Body.of(payload))
+
+
 async def sent(body: Body) -> list[bytes]:
     return [piece async for piece in body]
 
@@ -42,7 +47,7 @@ async def sent(body: Body) -> list[bytes]:
 @given(payload=st.dictionaries(TEXT, VALUE, max_size=4))
 def test_pieces_are_the_json_of_the_payload(payload: dict[str, Any]) -> None:
     """Wherever something is embedded, and whatever else is said; the size is known before."""
-    body = Body(payload)
+    body = made(payload)
 
     whole = b"".join(body.pieces())
     assert whole == json.dumps(spelled_out(payload), ensure_ascii=False).encode("utf-8", "replace")
@@ -53,7 +58,7 @@ def test_pieces_are_the_json_of_the_payload(payload: dict[str, Any]) -> None:
 def test_no_length_leaves_a_seam_between_slices(length: int) -> None:
     """Padding belongs to the end of a base64 text only."""
     data = bytes(number % 251 for number in range(length))
-    body = Body({"image": Embedded(data)})
+    body = made({"image": Embedded(data)})
 
     value = json.loads(b"".join(body.pieces()))
 
@@ -63,7 +68,7 @@ def test_no_length_leaves_a_seam_between_slices(length: int) -> None:
 
 def test_large_attachment_never_is_one_piece() -> None:
     """Between any two of them the event loop gets to the keys."""
-    body = Body({"text": "q", "image": Embedded(bytes(5 * SLICE), "data:image/png;base64,")})
+    body = made({"text": "q", "image": Embedded(bytes(5 * SLICE), "data:image/png;base64,")})
 
     lengths = [len(piece) for piece in body.pieces()]
 
@@ -71,9 +76,30 @@ def test_large_attachment_never_is_one_piece() -> None:
     assert max(lengths) == SLICE // 3 * 4
 
 
+async def test_long_text_is_written_in_slices() -> None:
+    """What was said before, and the answer that goes on: no piece is larger than another's turn allows."""
+    text = "“line”\n\ud83d\ude00" * SLICE
+    payload = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": text}]}
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    body = await Body.of(payload)
+    beside.cancel()
+
+    assert b"".join(await sent(body)) == json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
+    assert body.size == sum(map(len, body.pieces()))
+    assert turns >= len(text) // SLICE
+
+
 async def test_body_can_be_sent_again() -> None:
     """A connection that turned out to be closed must not cost the question."""
-    body = Body({"image": Embedded(b"abc"), "again": Embedded(b"")})
+    body = await Body.of({"image": Embedded(b"abc"), "again": Embedded(b"")})
 
     assert await sent(body) == await sent(body)
 
@@ -86,4 +112,4 @@ def test_repr_has_nothing_of_the_data() -> None:
 def test_what_json_does_not_have_is_refused() -> None:
     """A mistake in a wire is found at once, not by the server."""
     with pytest.raises(TypeError, match="bytes is nothing that JSON has"):
-        Body({"image": b"abc"})
+        made({"image": b"abc"})

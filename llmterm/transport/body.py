@@ -1,18 +1,20 @@
 """The body of a request: a payload in JSON, made in pieces while it is being sent.
 
-What is attached to a message has megabytes. To encode them at once takes tenths of a second in which the event loop
-answers no key, and a thread would not help: base64 and json keep the interpreter to themselves. So the payload has an
-`Embedded` in their place, which becomes base64 slice by slice, between two writes to the socket.
+What is attached to a message has megabytes, and so may have what was said. To encode them at once takes tenths of a
+second in which the event loop answers no key, and a thread would not help: base64 and json keep the interpreter to
+themselves. So the payload has an `Embedded` in the place of bytes, which becomes base64 slice by slice, between two
+writes to the socket; a long text becomes JSON in the same way.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 # Bytes or characters, encoded in 0.3 ms. A multiple of three: the slices of a base64 text need no padding between them.
 SLICE = 3 * 64 * 1024
@@ -37,38 +39,82 @@ class Embedded:
             yield base64.b64encode(view[start : start + SLICE])
 
 
+@dataclass(frozen=True, slots=True)
+class _Long:
+    """The inside of a JSON string that is too long to be written at once. `size` is known when it was counted."""
+
+    text: str = field(repr=False)
+
+    def slices(self) -> Iterator[bytes]:
+        for start in range(0, len(self.text), SLICE):
+            yield json.dumps(self.text[start : start + SLICE], ensure_ascii=False)[1:-1].encode("utf-8", "replace")
+
+
 class Body:
-    """`payload` as bytes, to be iterated as often as it has to be sent. `size` is how many they are.
+    """A payload as bytes, to be iterated as often as it has to be sent. `size` is how many they are.
 
     A long conversation is a long payload, sent with every question: it is put together without a copy of the whole.
     """
 
-    def __init__(self, payload: Mapping[str, Any]) -> None:
-        found: list[Embedded] = []
+    def __init__(self) -> None:
+        self.size = 0
+        self._parts: list[str | Embedded | _Long] = []
+
+    @classmethod
+    async def of(cls, payload: Mapping[str, Any]) -> Self:
+        """Return the body of `payload`; the loop has its turn between two pieces of it."""
+        body = cls()
+        for size in body._put_together(payload):
+            body.size += size
+            await asyncio.sleep(0)
+        return body
+
+    def _put_together(self, payload: Mapping[str, Any]) -> Iterator[int]:
+        """Take in a payload, and yield how many bytes each piece of it has."""
+        found: list[Embedded | _Long] = []
         mark = os.urandom(16).hex()  # in no text that anybody has written before
 
         def stand_in(value: object) -> str:
-            if not isinstance(value, Embedded):
+            if not isinstance(value, Embedded | _Long):
                 raise TypeError(f"{type(value).__name__} is nothing that JSON has")
             found.append(value)
-            return value.prefix + mark
+            return value.prefix + mark if isinstance(value, Embedded) else mark
 
-        self._parts: list[str | Embedded] = []
-        for text in _blocks(_written(payload, json.JSONEncoder(ensure_ascii=False, default=stand_in).encode)):
+        encode = json.JSONEncoder(ensure_ascii=False, default=stand_in).encode
+        for text in _blocks(_written(payload, lambda value: encode(_apart(value)))):
             first, *others = text.split(mark)
             self._parts.append(first)
+            yield _size(first)
             for other in others:
-                self._parts += [found.pop(0), other]
-        self.size = sum(part.size if isinstance(part, Embedded) else _size(part) for part in self._parts)
+                part = found.pop(0)
+                self._parts += [part, other]
+                if isinstance(part, _Long):
+                    yield from map(len, part.slices())
+                else:
+                    yield part.size
+                yield _size(other)
 
     def pieces(self) -> Iterator[bytes]:
         """Yield all of it in small pieces: every copy on the way to the socket is as small."""
         for part in self._parts:
-            yield from part.slices() if isinstance(part, Embedded) else _encoded(part)
+            yield from _encoded(part) if isinstance(part, str) else part.slices()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in self.pieces():
             yield piece
+
+
+def _apart(value: Any) -> Any:
+    """Return `value` with a stand-in for each text that is too long to be written at once."""
+    match value:
+        case str() if len(value) > SLICE:
+            return _Long(value)
+        case dict():
+            return {name: _apart(each) for name, each in value.items()}
+        case list():
+            return [_apart(each) for each in value]
+        case _:
+            return value
 
 
 def _written(payload: Mapping[str, Any], encode: Callable[[object], str]) -> Iterator[str]:
