@@ -12,6 +12,7 @@ from benchmarks import (
     frames,
     growth,
     journal,
+    loop,
     memory,
     pause,
     providers,
@@ -29,6 +30,10 @@ BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "cancel": (cancel.run, "from the cancellation of an answer to the closed socket, for each provider"),
     "pause": (pause.run, "from the key to the closed socket and to the word on the screen"),
     "frames": (frames.run, "what a minute at 200 chunks a second writes to the terminal, against the final rendering"),
+    "loop": (
+        loop.run,
+        "how long a key would wait, at the longest, where a disk, a lock, a reader or a long text takes its time",
+    ),
     "memory": (memory.run, "growth of resident memory, against the bytes of the text"),
     "readers": (readers.run, "what a thousand more readers of one answer cost, against the first"),
     "fidelity": (fidelity.run, "whether a paused answer is the uninterrupted one, and what is wrong at its seams"),

@@ -25,6 +25,8 @@ from llmterm.messages import (
 from llmterm.openblock import End, open_block
 
 QUOTE_LENGTH = 200
+# As far back as the last words are looked for.
+_MEMORY = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +105,9 @@ def continuation(rest: Snapshot, mode: Continuation, guidance: str = "", end: En
     request = replace(rest.request, spent=reply.spent)
     wishes = [segment.guidance for segment in reply.segments if segment.guidance]
     wishes += [guidance] if guidance else []
-    text = reply.text
-    if not text.strip():
+    if reply.blank:
         return _guided(request, wishes)
+    text = reply.text
     if mode != "instruct":
         # Several providers refuse, or do worse after, a prefill that ends in white space; the seam puts it back.
         part = Message(role="assistant", text=text.rstrip())
@@ -147,7 +149,7 @@ def _instruction(text: str, wishes: list[str], end: End | None) -> str:
 
 
 def _last_words(text: str) -> str:
-    tail = text.rstrip()
+    tail = text[-_MEMORY:].rstrip() or text.rstrip()
     if len(tail) <= QUOTE_LENGTH:
         return tail
     tail = tail[-QUOTE_LENGTH:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 import threading
 from contextlib import suppress
@@ -31,7 +32,7 @@ from llmterm.threads import in_thread
 from tests.chatting import Gate, opened
 from tests.scripted import ScriptedProvider
 from tests.terminal import LLMTERM, Program, environment
-from tests.wire import Exchange, WireServer
+from tests.wire import Exchange, WireServer, say
 
 _STILL = ("sessions/", "chat/history.py", "providers/weights.py")
 WATCHED = [sys.executable, "-m", "tests.watched"]
@@ -91,6 +92,26 @@ def test_nothing_that_is_typed_has_the_loop_wait(tmp_path: Path) -> None:
         chat.program.send("\x04")
         chat.program.wait_for_end()
 
+    assert _waits(found) == []
+
+
+def test_question_in_a_pipe_has_the_loop_wait_for_nothing(tmp_path: Path) -> None:
+    """Neither for the file that it mentions nor for who reads the answer."""
+    (tmp_path / "notes.txt").write_text("remember\n", "utf-8")
+    found = tmp_path / "waits"
+    with WireServer(say("fine.")) as server:
+        done = subprocess.run(
+            [*WATCHED, str(found), "chat"],
+            input=b"what is in @notes.txt?",
+            env=environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test"),
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert (done.returncode, done.stdout) == (0, b"fine.\n")
+    assert b"attached notes.txt" in done.stderr
     assert _waits(found) == []
 
 

@@ -12,6 +12,7 @@ from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import Output, let_go
 from llmterm.errors import UsageError
 from llmterm.sessions import StoredSession
+from llmterm.threads import in_thread
 
 # How long an answer that comes waits for another process that is writing; its end waits longer.
 _STORE_SECONDS = 0.05
@@ -35,7 +36,7 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
             f"session {session.id} has an answer that is not over",
             hint="open it in a terminal: llmterm chat --continue",
         )
-    asked, said = question(words, data, Path.cwd())
+    asked, said = await in_thread(question, words, data, Path.cwd())
     sessions = store(launch.environ, timeout=_STORE_SECONDS)
     providers = registry(
         launch.settings, launch.environ, wrap=cached(launch.settings, sessions), secrets=launch.secrets

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from heapq import heapify, heappop
-from itertools import islice
+from heapq import nsmallest
 from pathlib import Path
 
 from llmterm.chat.suggestion import Choice, Suggestion
@@ -81,22 +80,19 @@ def paths(typed: str, folder: Path) -> Sequence[Choice]:
     where = parent + slash
     try:
         with os.scandir(folder / Path(where).expanduser()) as entries:
-            # A file that is not asked for by the dot of its name is hidden.
-            named = {
-                each.name: each for each in entries if each.name.startswith(name) and (name or each.name[0] != ".")
-            }
+            wanted = (each for each in entries if _may_be_meant(each.name, name))
+            first = nsmallest(_COMPLETIONS, wanted, key=lambda entry: entry.name)
     except (OSError, RuntimeError, ValueError):
         return []
+    return [_choice(each, where) for each in first]
+
+
+def _may_be_meant(name: str, typed: str) -> bool:
+    """Tell whether a file's name may be what is being typed. One that begins with a dot is hidden until that is."""
+    if not name.startswith(typed) or (not typed and name[0] == "."):
+        return False
     # A name with a line break in it would end the line; and none is to hide what it is.
-    plain = filter(is_plain, _ascending(list(named)))
-    return [_choice(named[each], where) for each in islice(plain, _COMPLETIONS)]
-
-
-def _ascending(names: list[str]) -> Iterator[str]:
-    """Yield the names in their order; of many only the first are wanted, and to sort all of them takes longer."""
-    heapify(names)
-    while names:
-        yield heappop(names)
+    return (name.isascii() and name.isprintable()) or is_plain(name)
 
 
 def _choice(entry: os.DirEntry[str], before: str) -> Choice:

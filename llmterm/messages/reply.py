@@ -7,7 +7,7 @@ from typing import Self, assert_never
 
 from llmterm.messages.message import Message, Status
 from llmterm.messages.parts import NOTHING, Opaque, nothing
-from llmterm.messages.rope import Rope, common
+from llmterm.messages.rope import Rope
 from llmterm.messages.segment import EndReason, Segment, Usage
 from llmterm.messages.stream import Carried, Cited, Finished, StreamEvent, TextDelta, ThinkingDelta, UsageReport
 
@@ -101,9 +101,10 @@ class Reply:
 
     def rewrite(self, text: str) -> Reply:
         """Return the reply with another text; segments keep what is still theirs at its beginning."""
-        shared = common(self.text, text)
+        body = Rope().add(text)
+        shared = self.body.common(body)
         kept = tuple(each.ending(shared) for each in self.segments if each.start < shared or not each.end)
-        return replace(self, body=Rope().add(text), segments=kept, provider_data=NOTHING)
+        return replace(self, body=body, segments=kept, provider_data=NOTHING)
 
     def unseam(self, number: int) -> Reply:
         """Return the reply with what was changed at the beginning of segment `number`, from 0, undone."""

@@ -1,11 +1,9 @@
-"""Text that grows at its end, and what two texts have in common."""
+"""Text that grows at its end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
-
-_COMPARED = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +57,12 @@ class Rope:
 
     def common(self, other: Rope) -> int:
         """Return how many characters both have in common at their beginning."""
-        if self.parts == other.parts:
-            return len(self)
-        return common(str(self), str(other))
+        text, start = str(other), 0
+        for part in self.parts:
+            if not text.startswith(part, start):
+                return start + _common(part, text[start : start + len(part)])
+            start += len(part)
+        return start
 
     def __str__(self) -> str:
         return "".join(self.parts)
@@ -76,11 +77,10 @@ class Rope:
         return hash(str(self))
 
 
-def common(one: str, other: str) -> int:
-    """Return how many characters two texts have in common at their beginning."""
-    start, size = 0, _COMPARED
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning: as memory is compared, in halves."""
+    start, size = 0, len(one)
     while size:
-        # As memory is compared, and not a character at a time: of a long answer that takes a second.
         if start < len(one) and one[start : start + size] == other[start : start + size]:
             start += size
         else:

@@ -1,0 +1,186 @@
+"""How long the event loop stands still, at the longest, where something takes its time: a disk, a lock, a reader, text.
+
+A task asks for its turn each millisecond; how late it gets it is what a key would wait. What the process waited for a
+processor, because others have it, does not count, where the system tells that (Linux). Of several rounds the median of
+the longest waits counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from io import TextIOWrapper
+from pathlib import Path
+from statistics import median
+
+from benchmarks.answer import Recipe
+from benchmarks.measure import Row, alone
+from benchmarks.programs import Programs, programs
+from benchmarks.providers import SUBJECTS
+from llmterm.ask import Ask
+from llmterm.assembly.roster import registry
+from llmterm.assembly.streams import Output
+from llmterm.chat.mentions import expand, suggestions
+from llmterm.chat.session import ChatSession
+from llmterm.config import Settings
+from llmterm.conversation import Conversation
+from llmterm.messages import EndReason, Message, Options, Reply, Request, Snapshot, StreamLimits, TextDelta
+from llmterm.providers import Provider
+from llmterm.redaction import Secrets
+from llmterm.sessions import SessionStore
+from llmterm.threads import in_thread
+from llmterm.turn import Turn
+
+ROUNDS = 5
+FILES = 50_000
+CHARACTERS = 5_000_000
+GOAL = 5.0
+_BEAT = 0.001
+# How long an answer comes while nobody reads it, or the store is locked: several times as long as it is not written.
+_SECONDS = 1.0
+
+
+def run() -> list[Row]:
+    with programs() as subjects, tempfile.TemporaryDirectory(prefix="llmterm-bench-") as folder:
+        return asyncio.run(_rows(subjects, Path(folder)))
+
+
+async def _rows(subjects: Programs, folder: Path) -> list[Row]:
+    many = folder / "many"
+    many.mkdir()
+    for number in range(FILES):
+        (many / f"file{number:05}").touch()
+    (folder / "notes.txt").write_text("word " * 100_000, encoding="utf-8")
+    reply = _answered()
+    providers = registry(Settings(), SUBJECTS[0].environ(subjects.port))
+    provider = providers.get(SUBJECTS[0].provider)
+    situations: dict[str, Callable[[], Awaitable[object]]] = {
+        f"a path is completed among {FILES:,} files": lambda: in_thread(suggestions, "@file", many),
+        "a word of guidance takes a file of 500 kB along": lambda: in_thread(expand, "as in @notes.txt", folder),
+        f"an answer of {CHARACTERS:,} characters is edited": lambda: _edit(provider, reply),
+        "the same goes on, until its first token": lambda: _resume(provider, reply),
+        "an answer comes that nobody reads": lambda: _unread(provider),
+        "an answer comes, and the store is locked": lambda: _locked(provider, folder / "locked"),
+    }
+    try:
+        return [
+            alone(f"{what}, ms", median([await _longest(situation) for _ in range(ROUNDS)]), form="{:.1f}", goal=GOAL)
+            for what, situation in situations.items()
+        ]
+    finally:
+        await providers.aclose()
+
+
+async def _longest(situation: Callable[[], Awaitable[object]]) -> float:
+    """Return for how many milliseconds, at the longest, nothing else had its turn."""
+    late = [0.0]
+
+    async def beat() -> None:
+        while True:
+            began, queued = time.perf_counter(), _queued()
+            await asyncio.sleep(_BEAT)
+            late.append(time.perf_counter() - began - _BEAT - (_queued() - queued))
+
+    beating = asyncio.create_task(beat())
+    await asyncio.sleep(_BEAT)
+    try:
+        await situation()
+        await asyncio.sleep(_BEAT)
+    finally:
+        beating.cancel()
+    return max(late) * 1000
+
+
+def _queued() -> float:
+    """Return for how many seconds this thread was ready to run, and did not, in all."""
+    try:
+        # https://www.kernel.org/doc/html/latest/scheduler/sched-stats.html#proc-pid-schedstat
+        return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
+def _request(*, chunks: int, rate: float = 0.0) -> Request:
+    return Conversation().ask(Recipe(text="prose", chunks=chunks, rate=rate).question()).request(model="test")
+
+
+def _resting(reply: Reply) -> Snapshot:
+    return Snapshot(request=_request(chunks=1), reply=reply, reason=EndReason.PAUSE)
+
+
+def _answered() -> Reply:
+    reply, size = Reply(), 0
+    for piece in Recipe(text="markdown", chunks=CHARACTERS).pieces():
+        reply = reply.add(TextDelta(piece))
+        size += len(piece)
+        if size >= CHARACTERS:
+            break
+    return reply
+
+
+async def _edit(provider: Provider, reply: Reply) -> None:
+    turn = Turn(provider, _resting(reply))
+    turn.rewrite(turn.reply.rewrite(reply.text[:-1000]))
+
+
+async def _resume(provider: Provider, reply: Reply) -> None:
+    turn = Turn(provider, _resting(reply), "!!CANCEL")
+    turn.resume(mode="instruct")
+    reader = turn.reader()
+    reader.skip()
+    async for event in reader.streamed():
+        if isinstance(event, TextDelta):
+            break
+    await turn.cancel()
+
+
+async def _unread(provider: Provider) -> None:
+    """Write an answer, as that to a question in a pipe is, for a while."""
+    turn = Turn(provider, _request(chunks=1_000_000, rate=2_000))
+    reader = turn.reader(waited_for=True)
+    turn.start()
+    with _written(read=False) as output, suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS):
+            async for event in reader.streamed():
+                if isinstance(event, TextDelta):
+                    output.text(event.text)
+                await output.room()
+    await turn.cancel()
+
+
+async def _locked(provider: Provider, folder: Path) -> None:
+    """Ask, as `echo question | llmterm` does, and end it after a while."""
+    with closing(SessionStore(folder)) as store:
+        store.create()
+        other = sqlite3.connect(store.path, isolation_level=None)
+    with closing(other), closing(SessionStore(folder, timeout=0.02)) as store, _written(read=True) as output:
+        other.execute("BEGIN IMMEDIATE")
+        session = ChatSession(store, system="", piped=True)
+        asking = Ask(provider=provider, session=session, limits=StreamLimits(), output=output)
+        question = Message(role="user", text=Recipe(text="prose", chunks=1_000_000, rate=2_000).question())
+        answer = asyncio.create_task(asking.run(question, model="test", options=Options(), marker=None))
+        await asyncio.wait({answer}, timeout=_SECONDS)
+        other.execute("ROLLBACK")
+        answer.cancel()
+        with suppress(asyncio.CancelledError):
+            await answer
+
+
+@contextmanager
+def _written(*, read: bool) -> Iterator[Output]:
+    """Give an output to a pipe whose reader keeps up, or never reads."""
+    reading, writing = os.pipe()
+    loop = asyncio.get_running_loop()
+    if read:
+        loop.add_reader(reading, os.read, reading, 65_536)
+    with TextIOWrapper(os.fdopen(writing, "wb")) as out, open(os.devnull, "w", encoding="utf-8") as beside:
+        try:
+            yield Output(out, beside, Secrets())
+        finally:
+            loop.remove_reader(reading)
+            os.close(reading)
