@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmterm.messages import EndReason, Message, Options, Reply, Rope, TextDelta
@@ -104,6 +105,134 @@ def test_an_answer_that_was_cut_is_found_by_all_that_reached_the_disk(store: Ses
     hits = store.search("needles")
 
     assert [(hit.id, hit.snippet) for hit in hits] == [(session_id, "half a needles and")]
+
+
+def test_what_is_written_without_spaces_is_found_anywhere_in_it(store: SessionStore) -> None:
+    """By one character or several, also where other texts begin with them."""
+    tokyo, kyoto = say(store, "私は東京都に行く"), say(store, "京都タワー")
+    thai, mixed = say(store, "ผมรักกรุงเทพมาก"), say(store, "iPhone手机壳 and more")
+
+    assert found(store, "京") == [kyoto, tokyo]
+    assert found(store, "京都") == [kyoto, tokyo]
+    assert found(store, "東京都に") == [tokyo]
+    assert found(store, "タワ") == [kyoto]
+    assert found(store, "กรุงเทพ") == [thai]
+    assert found(store, "京" * 9999) == found(store, "x" * 99999) == []
+    assert found(store, "手机壳") == found(store, "iphone") == found(store, "iphone手") == [mixed]
+
+
+def test_a_word_that_is_the_end_of_others_is_found_where_nothing_begins_with_it(store: SessionStore) -> None:
+    """All is read then. Where words begin with it these are enough."""
+    banana = say(store, "banana bread")
+
+    assert found(store, "nana") == [banana]
+    grandmother = say(store, "Nana's recipe")
+    assert found(store, "nana") == [grandmother]
+    assert found(store, "nana bread") == [banana]
+
+
+def test_only_the_current_path_is_searched(store: SessionStore) -> None:
+    """What stands beside it is found once the session goes through it."""
+    session_id = say(store, "first needle")
+    needle = store.head(session_id)
+    store.add(session_id, Message(role="user", text="first pin"), after=0)
+
+    before = found(store, "needle"), found(store, "pin")
+    store.switch(session_id, needle)
+
+    assert (before, found(store, "needle"), found(store, "pin")) == (([], [session_id]), [session_id], [])
+
+
+def test_a_text_is_found_as_it_is_now(store: SessionStore) -> None:
+    """Paused, resumed, cut back, rewritten: what was indexed before does not stay."""
+    session_id = say(store, "go")
+    log = store.begin(session_id, provider="p", model="m", options=Options())
+    log.pause(Reply().add(TextDelta("alpha beta")), EndReason.PAUSE)
+    paused = found(store, "beta")
+    log.resume(provider="p", model="m")
+    reply = Reply().add(TextDelta("alpha gamma"))
+    log.journal(reply)
+    streaming = found(store, "alpha")
+    log.finish(reply)
+    over = found(store, "beta"), found(store, "gamma")
+
+    store.rewrite(session_id, Message(role="assistant", text="delta"))
+
+    assert (paused, streaming, over) == ([session_id], [session_id], ([], [session_id]))
+    assert (found(store, "gamma"), found(store, "delta")) == ([], [session_id])
+
+
+def test_a_deleted_text_leaves_nothing_in_the_index(store: SessionStore, tmp_path: Path) -> None:
+    """Not a word of it is in the files, while the others are still found."""
+    gone, kept = say(store, "xyzzyword " * 9 + "plughword"), say(store, "staysword", title="kept")
+    assert found(store, "plughword") == [gone]
+    log = store.begin(gone, provider="p", model="m", options=Options())
+    log.finish(Reply().add(TextDelta("frobword")))
+    assert found(store, "frob") == [gone]
+
+    store.delete(gone)
+
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert [word for word in (b"xyzzy", b"plugh", b"frob", b"stays") if word in content] == [b"stays"]
+    assert found(store, "stays") == [kept]
+
+
+def test_nothing_is_written_to_the_index_while_an_answer_streams(store: SessionStore) -> None:
+    """Before something is searched there is none; then what streams is read from the journal."""
+    session_id = say(store, "go")
+    log = store.begin(session_id, provider="p", model="m", options=Options())
+    log.journal(Reply().add(TextDelta("needle")))
+
+    def tables() -> int:
+        with closing(sqlite3.connect(store.path)) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'spoken%'").fetchone()
+        return int(count)
+
+    before = tables()
+
+    assert found(store, "needle") == [session_id]
+    assert before == 0
+    assert tables() > 0
+
+
+def test_a_search_does_not_wait_long_for_another_writer(store: SessionStore) -> None:
+    """What could not be taken into the index is read."""
+    first = say(store, "a needle")
+    assert found(store, "needle") == [first]
+    second = say(store, "needles")
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        assert found(store, "needle") == [second, first]
+
+
+WORDS = ["moon", "moonlight", "Sun", "sunday", "東京", "京都", "кот", "Straße", "strasse", "ne-edle", "x_y"]
+
+
+@settings(max_examples=60)
+@given(
+    sessions=st.lists(st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join), min_size=1, max_size=5),
+    wanted=st.lists(st.sampled_from(WORDS), min_size=1, max_size=2),
+    size=st.integers(1, 9),
+)
+def test_the_index_finds_what_reading_all_finds(
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[str], wanted: list[str], size: int
+) -> None:
+    """Of words by their beginnings, however many sessions there are and whatever was searched before."""
+    query = " ".join(word[:size] for word in wanted)
+    with closing(SessionStore(tmp_path_factory.mktemp("some"))) as store:
+        ids = []
+        for text in sessions:
+            ids.append(say(store, text, title="-"))
+            store.search(query)
+        hits = found(store, query)
+
+    read = [
+        session_id
+        for session_id, text in zip(ids, sessions, strict=True)
+        if all(word in text.casefold() for word in query.casefold().split())
+    ]
+    assert hits == read[::-1]
 
 
 def test_what_was_deleted_is_not_found(store: SessionStore) -> None:

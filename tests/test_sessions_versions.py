@@ -88,6 +88,8 @@ def test_everything_in_a_store_of_every_version_can_be_gone_on_with(store: Sessi
             log = store.reopen(session.answer)
             log.resume(provider="p", model="m")
             log.finish(Reply.of(session.answer.message).add(TextDelta(" and so on")))
+        if session.title == "taken back":
+            store.switch(info.id, session.forks[0][0])
         added = store.add(info.id, Message(role="user", text="and then?"))
         export(store.load(info.id))
         markdown(store.load(info.id))
@@ -120,6 +122,17 @@ def test_what_was_to_be_replaced_is_a_version(store: SessionStore) -> None:
     asked_again = titled(store, "asked again")
     older = min(asked_again.forks[0])
     assert texts(store.switch(asked_again.id, older)) == ["why not?", "no reason"]
+
+
+@pytest.mark.parametrize("version", range(9, len(MIGRATIONS)), indirect=True)
+def test_versions_are_there(store: SessionStore) -> None:
+    """Of questions and answers, also what was taken back."""
+    how, again, back = (titled(store, title) for title in ("how?", "asked again", "taken back"))
+    first = store.switch(again.id, again.forks[again.rows[0]][0])
+
+    assert (texts(how), how.answer and how.answer.message.text) == (["how?"], "thu")
+    assert (texts(again), texts(first)) == (["why not?", "some reason"], ["why not?", "no reason"])
+    assert (texts(back), texts(store.switch(back.id, back.forks[0][0]))) == ([], ["when?", "now"])
 
 
 @pytest.mark.parametrize("version", EVERY)

@@ -201,4 +201,25 @@ MIGRATIONS: tuple[Migration, ...] = (
         "DROP INDEX messages_of_session",
         "CREATE INDEX messages_of_session ON messages (session_id, parent_id)",
     ),
+    (
+        # Messages whose text the index of words does not have as it is now, and those that are not there any more.
+        "CREATE TABLE unindexed (message_id INTEGER PRIMARY KEY)",
+        "INSERT INTO unindexed SELECT id FROM messages",
+        """
+        CREATE TRIGGER message_said AFTER INSERT ON messages BEGIN
+            INSERT OR IGNORE INTO unindexed VALUES (NEW.id);
+        END
+        """,
+        """
+        CREATE TRIGGER message_changed AFTER UPDATE OF text ON messages BEGIN
+            INSERT OR IGNORE INTO unindexed VALUES (NEW.id);
+        END
+        """,
+        """
+        CREATE TRIGGER message_gone AFTER DELETE ON messages BEGIN
+            INSERT OR IGNORE INTO unindexed VALUES (OLD.id);
+        END
+        """,
+        "CREATE INDEX sessions_by_title ON sessions (title, id)",
+    ),
 )

@@ -1,21 +1,25 @@
-"""Sessions by the words that were said in them.
+"""Sessions by the words that were said in them, on their current paths, the newest first.
 
-All of it is read, newest session first, until enough is found: no index has to be written while an answer streams, and
-nothing of a deleted text stays in one. Letters count as equal by Unicode's case folding. What models thought, system
-prompts and attachments are not searched.
+The index tells which sessions to read. Where it knows of none all are read: a word may be the end of a longer one, or
+nothing but signs. Letters count as equal by Unicode's case folding. What models thought, system prompts and attachments
+are not searched.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 
-from llmterm.sessions.database import Transaction
+from llmterm.sessions.database import Row, Transaction
+from llmterm.sessions.index import sessions_not_in, sessions_with
 from llmterm.sessions.record import Hit
 from llmterm.sessions.rows import PATH, read_time
 from llmterm.sessions.titles import one_line
 
+# What SQLite takes to compare is limited.
+_LONGEST = 1000
 _BEFORE = 24
 _AFTER = 56
 
@@ -43,16 +47,45 @@ class _Match:
 def read_hits(tx: Transaction, words: str, limit: int) -> list[Hit]:
     """Return the newest sessions that have all the words, each in any of its messages or in its title."""
     wanted = frozenset(words.casefold().split())
+    among = _candidates(tx, wanted)
+    return _read(tx, wanted, limit, among) or ([] if among is None else _read(tx, wanted, limit, None))
+
+
+def _candidates(tx: Transaction, wanted: frozenset[str]) -> set[str] | None:
+    """Return the sessions that may have all the words, None where any of them may."""
+    among: set[str] | None = None
+    for word in wanted:
+        found = sessions_with(tx, word)
+        if found is not None:
+            found |= _titled(tx, word)
+            among = found if among is None else among & found
+    return None if among is None else among | sessions_not_in(tx)
+
+
+def _titled(tx: Transaction, word: str) -> set[str]:
+    """Return the sessions that may have the word in their title."""
+    if word.isascii():
+        # A sign that means more here than it says finds more: each is looked at again.
+        return {row[0] for row in tx.rows("SELECT id FROM sessions WHERE title LIKE ?", f"%{word[:_LONGEST]}%")}
+    return {session_id for session_id, title in tx.rows("SELECT id, title FROM sessions") if word in title.casefold()}
+
+
+def _read(tx: Transaction, wanted: frozenset[str], limit: int, among: set[str] | None) -> list[Hit]:
     hits: list[Hit] = []
-    for session_id, title, updated_at, head_id in tx.rows(
-        "SELECT id, title, updated_at, head_id FROM sessions ORDER BY change DESC"
-    ):
+    for session_id, title, updated_at, head_id in _newest_first(tx, among):
         if len(hits) >= limit:
             break
         snippet = _found(title, _texts(tx, head_id), wanted)
         if snippet is not None:
             hits.append(Hit(id=session_id, title=title, updated_at=read_time(updated_at), snippet=snippet))
     return hits
+
+
+def _newest_first(tx: Transaction, among: set[str] | None) -> list[Row]:
+    columns = "SELECT id, title, updated_at, head_id FROM sessions"
+    if among is None:
+        return tx.rows(f"{columns} ORDER BY change DESC")
+    return tx.rows(f"{columns} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY change DESC", json.dumps([*among]))
 
 
 def _texts(tx: Transaction, head_id: int | None) -> Iterator[str]:

@@ -312,8 +312,10 @@ class SessionStore:
 
     def search(self, words: str, *, limit: int = 20) -> list[Hit]:
         """Return the sessions whose title and messages have all the words, upper or lower case, the newest first."""
-        from llmterm.sessions.search import read_hits  # not for every start
+        from llmterm.sessions.index import bring_up_to_date  # not for every start
+        from llmterm.sessions.search import read_hits
 
+        bring_up_to_date(self._database)
         with self._database.reading() as tx:
             return read_hits(tx, words, limit)
 
@@ -335,6 +337,8 @@ class SessionStore:
 
         Cached answers go as well, as any of them may be one of this session's.
         """
+        from llmterm.sessions.index import forget  # not for every start
+
         with self._database.writing() as tx:
             session_id = find(tx, session_id)
             for state, pid, host, born in tx.rows(
@@ -349,6 +353,7 @@ class SessionStore:
                     raise in_use(session_id, owner)
             tx.change("DELETE FROM sessions WHERE id = ?", session_id)
             tx.change("DELETE FROM answers")
+            forget(tx)
         self._database.forget()
 
     def branch(self, session_id: str, keep: int) -> str:
