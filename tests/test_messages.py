@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmterm.messages import (
@@ -29,7 +29,6 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers import anthropic, cohere, gemini, ollama, openai, responses
-from llmterm.providers.wire import Wire
 from tests.values import ATTACHMENT, OPAQUE, PART, TEXT
 
 SEGMENT = Segment(provider="p", model="m", mode="fresh", start=0, end=3, end_reason=EndReason.PAUSE)
@@ -164,17 +163,19 @@ def test_message_is_not_made_of_parts_and_of_text() -> None:
         Message(role="user", parts=[TextPart("a")], text="b")
 
 
-@pytest.mark.parametrize("wire", [each.wire() for each in (anthropic, cohere, gemini, ollama, openai, responses)])
+@settings(max_examples=25)
 @given(parts=st.lists(PART, max_size=4))
-def test_every_wire_has_words_for_any_parts(wire: Wire, parts: list[Part]) -> None:
+def test_every_wire_has_words_for_any_parts(parts: list[Part]) -> None:
     """Or leaves them out; the text of a question is in its request whatever is around it."""
     question = Message(role="user", parts=[TextPart("why?"), *parts])
     answer = Message(role="assistant", parts=[*parts, TextPart("so")])
+    request = Request(model="claude-haiku-4-5", messages=(question, answer, question))
 
-    body = wire.payload(Request(model="claude-haiku-4-5", messages=(question, answer, question)))
+    for each in (anthropic, cohere, gemini, ollama, openai, responses):
+        body = str(each.wire().payload(request))
 
-    assert "why?" in str(body)
-    assert "so" in str(body)
+        assert body.count("why?") >= 2
+        assert "so" in body
 
 
 @given(st.lists(st.text("ab", max_size=9)), st.lists(st.text("ab", max_size=9)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmterm.messages import EndReason, Message, Options, Reply, Request, Rope, Snapshot, TextDelta, Usage
@@ -58,6 +58,7 @@ def without_pairs(value: Any) -> Any:
 # As JSON
 
 
+@settings(max_examples=50)
 @given(SNAPSHOT)
 def test_snapshot_comes_back_from_json(snapshot: Snapshot) -> None:
     """Exactly, and through ASCII; what is written again is the same."""

@@ -37,8 +37,8 @@ class _Trace:
 async def sent(client: httpx2.AsyncClient, request: httpx2.Request, call: Call) -> httpx2.Response:
     """Send `request` once and return the response, whose body is still to be read; redirects are not followed.
 
-    Raises StaleConnectionError where the connection had served before, and ended before an answer; otherwise what
-    the client raises.
+    Raises StaleConnectionError where the connection had served before, and ended with no answer on it; otherwise what
+    the client raises. What has come of a head that breaks off is not told by the library, and counts as no answer.
     """
     trace = request.extensions["trace"] = _Trace()
     try:
