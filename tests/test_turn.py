@@ -761,9 +761,9 @@ class TurnMachine(RuleBasedStateMachine):
     def fail(self) -> None:
         self.provider.stream.fail(NetworkError("broke"))
 
-    @rule()
-    def pause(self) -> None:
-        self.run(self.turn.pause())
+    @rule(leave=st.booleans())
+    def pause(self, leave: bool) -> None:
+        self.run(self.turn.detach() if leave else self.turn.pause())
 
     @rule(ticks=st.integers(0, 3))
     def pause_and_go_on_meanwhile(self, ticks: int) -> None:
