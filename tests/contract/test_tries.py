@@ -64,3 +64,35 @@ async def test_kept_connection_that_the_server_has_closed_is_a_try_without_a_wai
 
         assert (answer.text, asked(caller, "lost")) == ("answer", 2)
         assert (caller.progress.retries, caller.progress.waits) == (1, [])
+
+
+async def test_list_of_models_is_asked_for_again_only_on_a_connection_that_was_kept(remote: Dialect) -> None:
+    """Once; where the connection was new it is a failure like any other, whatever else is open."""
+    gate = Gate()
+    answers = losing(remote, 0, gate)
+    listed, lost = 0, 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal listed, lost
+        if exchange.body:
+            await answers(exchange)
+            return
+        listed += 1
+        if lost:
+            lost -= 1
+            exchange.drop()
+        else:
+            await exchange.refuse(200, remote.listing("one"))
+
+    async with Caller(remote, script) as caller, aclosing(await caller.open("beside")) as beside:
+        await beside.until("half")
+        lost = 1
+        with fails(NetworkError):
+            await caller.provider.models()
+        assert listed == 1
+
+        await caller.ask("kept")
+        lost = 1
+        assert "one" in await caller.provider.models()
+        assert listed == 3
+        gate.open()
