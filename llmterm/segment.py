@@ -1,18 +1,34 @@
 """A segment while it is being written: its thinking, its seam with what was there before, its marker, its figures.
 
-Pure but for the clock it is given. What comes goes through `divide`, and what is text after that through `join`, before
-it counts as part of the answer.
+Pure but for the clock it is given. What the provider's stream gives goes in at `take`, what is to be told of it comes
+out, and `end` says why the stream is over, once it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from llmterm import log, tokens
+from llmterm.events import SegmentStarted
 from llmterm.marker import MarkerScanner
-from llmterm.messages import EndReason, Mode, Reply, Request, Segment, Timing, Usage
+from llmterm.messages import (
+    Carried,
+    Cited,
+    EndReason,
+    Finished,
+    Mode,
+    Reply,
+    Request,
+    Segment,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    Timing,
+    Usage,
+    UsageReport,
+)
 from llmterm.progress import Progress
 from llmterm.recall import Recall
 from llmterm.thinktag import ThinkTag
@@ -20,56 +36,63 @@ from llmterm.thinktag import ThinkTag
 if TYPE_CHECKING:
     from llmterm.seam import Seam
 
+# What comes of an event of a stream: it is a part of the answer, or belongs to it.
+Told: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Carried | Cited | Finished
+
+# Between what was thought before a pause and after it.
+_GAP = "\n\n"
+
 
 class OpenSegment:
-    """The part of an answer that `request` asked for, from the end of `reply` on."""
+    """The part of an answer that begins with `started`, at the end of `reply`."""
 
     def __init__(
         self,
-        request: Request,
+        started: SegmentStarted,
         reply: Reply,
         *,
-        provider: str,
         progress: Progress,
         cost: Callable[[str, Usage], float | None],
-        mode: Mode,
-        guidance: str,
         clock: Callable[[], float],
     ) -> None:
-        self._request = request
-        self._provider = provider
+        self.end: EndReason | None = None
+        """Why its stream is over; None while it is not."""
+        self.words = ""
+        """What the provider has said of the end."""
+        self._started = started
         self._progress = progress
         self._cost = cost
-        self._mode = mode
-        self._guidance = guidance
         self._start = len(reply.body)
         self._thought = len(reply.thoughts)
+        self._thinks_anew = self._thought > 0 and reply.blank
         self._clock = clock
         self._began = clock()
         self._first_token: float | None = None
+        self._request: Request | None = None
         self._seam: Seam | None = None
         self._timed = False
         self._scanner: MarkerScanner | None = None
+        self._stop = ""
         # A literal continuation is in the middle of the answer from its first character on.
-        self._tag = None if mode == "prefill" else ThinkTag()
+        self._tag = None if started.mode == "prefill" else ThinkTag()
 
-    def ask(self, request: Request, recall: Recall) -> None:
-        """Begin: `request` is as it is sent, `recall` what it goes on with."""
+    def ask(self, request: Request, recall: Recall, stop: str) -> None:
+        """Begin: `request` is as it is sent, `recall` what it goes on with.
+
+        `stop` is the marker where the provider stops at it and says so, and no other stop sequence could be meant.
+        """
         self._request = request
-        self._seam = _seam(recall, self._mode)
+        self._seam = _seam(recall, self._started.mode)
         self._scanner = recall.scanner
+        self._stop = stop
         log.event(
             "start",
-            provider=self._provider,
+            provider=self._started.provider,
             model=request.model,
-            mode=self._mode,
+            mode=self._started.mode,
             messages=len(request.messages),
             question=log.Said(request.messages[-1].text if request.messages else ""),
         )
-
-    @property
-    def marker_found(self) -> bool:
-        return self._scanner is not None and self._scanner.found
 
     @property
     def begun(self) -> bool:
@@ -77,38 +100,9 @@ class OpenSegment:
         return self._first_token is not None
 
     @property
-    def in_code(self) -> bool:
-        """Whether a marker would be text here."""
-        return self._scanner is not None and self._scanner.in_code
-
-    @property
     def retract(self) -> int:
         """Characters at the end of the earlier text that turned out to be the marker's beginning."""
-        return self._scanner.retract if self._scanner else 0
-
-    def touch(self) -> None:
-        """Note that something of the answer has come."""
-        if self._first_token is None:
-            self._first_token = self._clock()
-            log.event("first token", after_ms=self._since_start(self._first_token))
-
-    def divide(self, text: str) -> tuple[str, str]:
-        """Return what of `text`, just received, is thinking, and what is text."""
-        if self._tag is None:
-            return "", text
-        thinking, text = self._tag.feed(text)
-        if self._tag.over:
-            self._tag = None
-        return thinking, text
-
-    def undivided(self) -> tuple[str, str]:
-        """Return what is held back until it is clear whether it is thinking: the segment ends here."""
-        return self._tag.close() if self._tag else ("", "")
-
-    def join(self, text: str) -> str:
-        """Return what `text`, just received, adds to the answer."""
-        text = self._seam.feed(text) if self._seam else text
-        return self._scanner.feed(text) if self._scanner else text
+        return self._scanner.retract if self._scanner is not None and self._scanner.found else 0
 
     @property
     def restarted(self) -> bool:
@@ -120,25 +114,102 @@ class OpenSegment:
         """What the seam holds back."""
         return self._seam.held if self._seam else ""
 
+    def take(self, event: StreamEvent) -> Sequence[Told]:
+        """Take one event of the stream in; return what is to be told of it."""
+        match event:
+            case TextDelta(text, chunks):
+                if self._first_token is None:
+                    self._touch()
+                thought: Sequence[Told] = ()
+                if self._tag is not None:
+                    thinking, text = self._divide(text)
+                    thought = self._think(ThinkingDelta(thinking, chunks)) if thinking else ()
+                told = TextDelta(self._join(text), 0 if thought else chunks)
+                self._judge()
+                return (*thought, told)
+            case ThinkingDelta():
+                if self._first_token is None:
+                    self._touch()
+                return self._think(event)
+            case UsageReport() | Carried() | Cited():
+                return (event,)
+            case Finished():
+                return self._finish(event)
+            case _:
+                assert_never(event)
+
+    def _finish(self, event: Finished) -> Sequence[Told]:
+        self.words = event.words
+        held = self.flush(ended=True)
+        if event.reason is EndReason.STOP_SEQUENCE and self._stop:
+            self.end = EndReason.MARKER
+            # In code it is text, which the provider left out.
+            in_code = self._scanner is not None and self._scanner.in_code
+            return (*held, TextDelta(self._stop, 0)) if in_code else held
+        self.end = event.reason
+        return (*held, event)
+
     def awaits_release(self) -> bool:
         """Tell, once, that the seam holds something back and has to be released in time."""
         first = self._seam is not None and self._seam.holding and not self._timed
         self._timed = self._timed or first
         return first
 
-    def release(self) -> str:
-        """Return what the seam held back, as it joins the answer."""
+    def release(self) -> Sequence[Told]:
+        """Give out what the seam holds back: there was time enough to see how it joins."""
+        told = TextDelta(self._released(), 0)
+        self._judge()
+        return (told,)
+
+    def flush(self, *, ended: bool = False) -> Sequence[Told]:
+        """Give out all that is withheld. Half a tag is text where the answer has `ended`; where it has not it is no
+        text to go on from, as it would be a tag then."""
+        thinking, text = self._tag.close() if self._tag else ("", "")
+        if text.strip() and not ended:
+            thinking, text = text, ""
+        thought = self._think(ThinkingDelta(thinking, 0)) if thinking else ()
+        text = (self._join(text) if text else "") + self._released()
+        text += self._scanner.close() if self._scanner else ""
+        return (*thought, TextDelta(text, 0)) if text else thought
+
+    def _touch(self) -> None:
+        """Note that the first of the answer has come."""
+        self._first_token = self._clock()
+        log.event("first token", after_ms=self._since_start(self._first_token))
+
+    def _divide(self, text: str) -> tuple[str, str]:
+        """Return what of `text`, just received, is thinking, and what is text."""
+        assert self._tag is not None
+        thinking, text = self._tag.feed(text)
+        if self._tag.over:
+            self._tag = None
+        return thinking, text
+
+    def _join(self, text: str) -> str:
+        """Return what `text`, just received, adds to the answer."""
+        text = self._seam.feed(text) if self._seam else text
+        return self._scanner.feed(text) if self._scanner else text
+
+    def _released(self) -> str:
         text = self._seam.release() if self._seam else ""
         return self._scanner.feed(text) if self._scanner else text
 
-    def flush(self) -> str:
-        """Return what was withheld; the segment ends here."""
-        text = self.release()
-        return text + self._scanner.close() if self._scanner else text
+    def _think(self, event: ThinkingDelta) -> Sequence[Told]:
+        if not self._thinks_anew:
+            return (event,)
+        self._thinks_anew = False
+        return (ThinkingDelta(_GAP, 0), event)
+
+    def _judge(self) -> None:
+        """See whether what was just said ends the stream."""
+        if self._seam is not None and self._seam.restarted:
+            self.end = EndReason.RESTART
+        elif self._scanner is not None and self._scanner.found:
+            self.end = EndReason.MARKER
 
     def close(self, reply: Reply, end: EndReason) -> Segment | None:
         """Return the record of this segment, the last of `reply`; one that received nothing leaves no trace."""
-        length = len(reply.body)
+        length, started = len(reply.body), self._started
         log.event(
             "end",
             reason=end,
@@ -148,13 +219,13 @@ class OpenSegment:
             tokens=reply.usage and reply.usage.output_tokens,
             answer=log.Said(reply.body),
         )
-        if self._first_token is None and reply.usage is None and not self._guidance:
+        if self._first_token is None and reply.usage is None and not started.guidance:
             return None
         usage = self._usage(reply)
         return Segment(
-            provider=self._provider,
-            model=self._request.model,
-            mode=self._mode,
+            provider=started.provider,
+            model=started.model,
+            mode=started.mode,
             start=min(self._start, length),
             end=length,
             end_reason=end,
@@ -164,11 +235,11 @@ class OpenSegment:
                 duration_ms=self._elapsed(),
                 retries=self._progress.retries,
             ),
-            guidance=self._guidance,
+            guidance=started.guidance,
             seam=self._seam.join.kind if self._seam else "",
             cut=self._cut,
             added=self._seam.join.added if self._seam else "",
-            cost=self._cost(self._request.model, usage),
+            cost=self._cost(started.model, usage),
         )
 
     @property
@@ -190,7 +261,7 @@ class OpenSegment:
 
     def _estimate(self, reply: Reply) -> Usage:
         """Return what the segment may have taken: it was cut before its usage came, or there is none."""
-        asked = tokens.of_messages(self._request.messages)
+        asked = tokens.of_messages(self._request.messages) if self._request is not None else 0
         characters = len(reply.body) - self._start + len(reply.thoughts) - self._thought
         came = tokens.of_answer(reply.chunks, characters)
         return Usage(input_tokens=asked, output_tokens=came, estimated=True)

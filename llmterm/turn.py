@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -43,13 +43,10 @@ from llmterm.progress import Progress
 from llmterm.providers import Provider
 from llmterm.providers.attaching import noted
 from llmterm.recall import Recall
-from llmterm.segment import OpenSegment
+from llmterm.segment import OpenSegment, Told
 from llmterm.states import AT_REST, BY_PROVIDER, TRANSITIONS, TurnState, end_reason, outcome
 
 __all__ = ["Turn", "TurnState"]
-
-# Between what was thought before a pause and after it.
-_GAP = "\n\n"
 
 
 class Turn:
@@ -86,7 +83,6 @@ class Turn:
         self._marker = marker
         self._clock = clock
         self._pump: asyncio.Task[EndReason] | None = None
-        self._thinks_anew = False
         self._stopping: EndReason | None = None
         self._segment: OpenSegment | None = None
         self._citations = Citations()
@@ -140,7 +136,6 @@ class Turn:
         if model is not None:
             self.request = replace(self.request, model=model)
         mode = mode or self._provider.continuation(self.request.model)
-        self._thinks_anew = len(self.reply.thoughts) > 0 and self.reply.blank
         self._stream(mode, guidance)
 
     async def pause(self, reason: EndReason = EndReason.PAUSE, *, upto: int | None = None) -> Snapshot:
@@ -233,18 +228,14 @@ class Turn:
         )
 
     def _open(self, mode: Continuation | None, guidance: str) -> OpenSegment:
-        model, written = self.request.model, "fresh" if mode is None else mode_of(self.reply, mode)
-        self._log.append(SegmentStarted(provider=self._provider.name, model=model, mode=written, guidance=guidance))
-        return OpenSegment(
-            self.request,
-            self.reply,
+        started = SegmentStarted(
             provider=self._provider.name,
-            progress=self.progress,
-            cost=self._provider.cost,
-            mode=written,
+            model=self.request.model,
+            mode="fresh" if mode is None else mode_of(self.reply, mode),
             guidance=guidance,
-            clock=self._clock,
         )
+        self._log.append(started)
+        return OpenSegment(started, self.reply, progress=self.progress, cost=self._provider.cost, clock=self._clock)
 
     async def _stop(self, reason: EndReason) -> None:
         """Cancel the pump once and wait for its end; a later, stronger reason replaces an earlier one."""
@@ -294,11 +285,16 @@ class Turn:
         return recall
 
     def _ask(self, segment: OpenSegment, mode: Continuation | None, guidance: str, recall: Recall) -> Request:
-        """Return what a segment is asked for with."""
+        """Return what a segment is asked for with, as it is sent."""
         request = self.request
         if mode is not None:
             request = continuation(self.snapshot(), mode, guidance, recall.end)
-        segment.ask(noted(request, self._provider.accepts(request.model)), recall)  # as it is sent
+        request = noted(request, self._provider.accepts(request.model))
+        # The marker is a stop sequence where an end by it can be told from others: there the model really stops.
+        stop = self._marker if self._marker is not None and self._provider.says_stop(request.model) else ""
+        segment.ask(request, recall, "" if request.options.stop else stop)
+        if stop:
+            request = replace(request, options=replace(request.options, stop=(*request.options.stop, stop)))
         return request
 
     def _exhausted(self) -> EndReason:
@@ -309,20 +305,21 @@ class Turn:
         return EndReason.LENGTH
 
     async def _receive_from(self, request: Request, segment: OpenSegment) -> EndReason:
-        stream = await self._provider.open(self._with_marker(request), self._limits, self.progress)
+        stream = await self._provider.open(request, self._limits, self.progress)
         try:
             while events := await stream.read():
                 for event in events:
-                    end = self._receive(event, segment)
-                    if end is not None:
-                        return end
+                    self._take(event, segment)
+                    if segment.end is not None:
+                        return segment.end
                 if self._limits.max_chunks is not None and self.reply.chunks >= self._limits.max_chunks:
                     return EndReason.LIMIT
                 await self._log.room()
         except asyncio.CancelledError:
             for event in stream.rest():
-                if self._receive(event, segment) is not None:
+                if segment.end is not None:
                     break
+                self._take(event, segment)
             raise
         finally:
             if self._detaching:
@@ -331,91 +328,40 @@ class Turn:
                 await stream.aclose()
         raise NetworkError(f"{self._provider.name}: the answer broke off without an end")
 
-    def _receive(self, event: StreamEvent, segment: OpenSegment) -> EndReason | None:
-        """Take one event in; return why the stream is over, if it is."""
-        match event:
-            case TextDelta(text, chunks):
-                segment.touch()
-                thinking, text = segment.divide(text)
-                if thinking:
-                    self._think(ThinkingDelta(thinking, chunks))
-                self._log.append(TextDelta(segment.join(text), 0 if thinking else chunks))
-                return self._judge(segment)
-            case ThinkingDelta():
-                segment.touch()
-                self._think(event)
-            case UsageReport():
-                self._log.append(event)
-            case Carried():
-                self._log.keep(event)
-            case Cited():
-                self._citations.add(event)
-            case Finished(reason):
-                self.end_words = event.words
-                self._flush(segment, ended=True)
-                if reason is EndReason.STOP_SEQUENCE and self._marker_stops(segment):
-                    reason = EndReason.MARKER
-                else:
-                    self._log.keep(event)
-                return reason
-            case _:
-                assert_never(event)
-        return None
-
-    def _with_marker(self, request: Request) -> Request:
-        """Make the marker a stop sequence, where an end by it can be told from others: the model really stops there."""
-        if self._marker is None or not self._provider.says_stop(request.model):
-            return request
-        stop = (*request.options.stop, self._marker)
-        return replace(request, options=replace(request.options, stop=stop))
-
-    def _marker_stops(self, segment: OpenSegment) -> bool:
-        """Tell whether the stop sequence that matched is the marker; in code it is text that the provider left out."""
-        if self._marker is None or self.request.options.stop or not self._provider.says_stop(self.request.model):
-            return False
-        if segment.in_code:
-            self._log.append(TextDelta(self._marker, 0))
-        return True
-
-    def _judge(self, segment: OpenSegment) -> EndReason | None:
-        """Return why what was just said ends the stream, if it does; see to it that the seam does not wait for ever."""
-        if segment.restarted:
-            return EndReason.RESTART
-        if segment.marker_found:
-            if segment.retract:
-                self._log.rewrite(self.reply.cut(segment.retract))
-            return EndReason.MARKER
-        if segment.awaits_release():
+    def _take(self, event: StreamEvent, segment: OpenSegment) -> None:
+        """Take in what a segment makes of an event; see to it that its seam does not wait for ever."""
+        self._tell(segment.take(event))
+        if segment.end is not None:
+            self._retract(segment)
+        elif segment.awaits_release():
             asyncio.get_running_loop().call_later(self._seam_seconds, self._release, segment)
-        return None
+
+    def _tell(self, told: Iterable[Told]) -> None:
+        for event in told:
+            match event:
+                case TextDelta() | ThinkingDelta() | UsageReport():
+                    self._log.append(event)
+                case Carried() | Finished():
+                    self._log.keep(event)
+                case Cited():
+                    self._citations.add(event)
+                case _:
+                    assert_never(event)
+
+    def _retract(self, segment: OpenSegment) -> None:
+        """Take back the beginning of the marker where that is in the earlier text."""
+        if segment.retract:
+            self._log.rewrite(self.reply.cut(segment.retract))
 
     def _release(self, segment: OpenSegment) -> None:
-        """Give out what a seam holds back: there was time enough to see how it joins."""
+        """Take in what a seam holds back, where the stream still goes on."""
         if self._segment is not segment or self._state is not TurnState.STREAMING or self._stopping is not None:
             return
-        self._log.append(TextDelta(segment.release(), 0))
-        end = self._judge(segment)
-        if end is not None and self._pump is not None:
-            self._stopping = end
+        self._tell(segment.release())
+        self._retract(segment)
+        if segment.end is not None and self._pump is not None:
+            self._stopping = segment.end
             self._pump.cancel()
-
-    def _think(self, event: ThinkingDelta) -> None:
-        if self._thinks_anew:
-            self._log.append(ThinkingDelta(_GAP, 0))
-            self._thinks_anew = False
-        self._log.append(event)
-
-    def _flush(self, segment: OpenSegment, *, ended: bool = False) -> None:
-        """Take in what a segment holds back. Half a tag is text where the answer has `ended`; where it has not it is no
-        text to go on from, as it would be a tag then."""
-        thinking, text = segment.undivided()
-        if text.strip() and not ended:
-            thinking, text = text, ""
-        if thinking:
-            self._think(ThinkingDelta(thinking, 0))
-        text = (segment.join(text) if text else "") + segment.flush()
-        if text:
-            self._log.append(TextDelta(text, 0))
 
     def _end_of(self, pump: asyncio.Task[EndReason]) -> EndReason:
         if pump.cancelled():
@@ -447,7 +393,8 @@ class Turn:
         """Put the segment into the record; return what its end was after all."""
         segment = self._segment
         assert segment is not None
-        self._flush(segment)
+        self._tell(segment.flush())
+        self.end_words = segment.words
         if segment.restarted and end is not EndReason.CANCEL:
             end = EndReason.RESTART
             self.started_over = segment.held

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from llmterm import tokens
+from llmterm.events import SegmentStarted
 from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Request, TextDelta, Usage
 from llmterm.progress import Progress
 from llmterm.providers.http import about
+from llmterm.recall import Recall
 from llmterm.segment import OpenSegment
 
 IMAGE = Attachment(name="a.png", media_type="image/png", data=b"any")
@@ -34,18 +36,18 @@ def test_segment_without_usage_counts_what_was_attached() -> None:
     """A paused answer to a question about an image took more than the words of the question."""
     asked = Message(role="user", text="what is it?!", attachments=(IMAGE,))
     segment = OpenSegment(
-        Request(model="m", messages=(asked,)),
+        SegmentStarted(provider="p", model="m", mode="fresh"),
         Reply(),
-        provider="p",
         progress=Progress(),
         cost=lambda _model, usage: usage.input_tokens / 1000,
-        mode="fresh",
-        guidance="",
         clock=lambda: 0.0,
     )
-    segment.touch()
+    segment.ask(Request(model="m", messages=(asked,)), Recall("", None), "")
+    told = [*segment.take(TextDelta("a cat")), *segment.flush()]
 
     record = segment.close(Reply().add(TextDelta("a cat")), EndReason.PAUSE)
+
+    assert "".join(event.text for event in told if isinstance(event, TextDelta)) == "a cat"
 
     assert record is not None
     assert record.usage == Usage(input_tokens=1_603, output_tokens=1, estimated=True)

@@ -69,7 +69,7 @@ class Provider(Protocol):
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
         """Ask for an answer; the stream's first `read` waits for it. Raises ProviderError or ConfigError.
 
-        A line of text stands for an attachment that the model does not take.
+        The request has only attachments that the model `accepts`: see `noted`.
         """
         ...
 

@@ -1,9 +1,9 @@
 """What goes with a message besides its text: what a model takes of it, and what becomes of the rest.
 
-Pure. A provider's `open` sends `noted(request, accepts)`, in which a line of text stands for whatever the model does
-not take: an image of an hour ago is no reason for a conversation to fail that goes on with a model without eyes.
-Whoever asks something new looks first whether it is `refused`. Sizes are in bytes of the file, as people see them; a
-MB has 1024 * 1024 of them, as for those who set the limits.
+Pure. A turn asks with `noted(request, accepts)`, in which a line of text stands for whatever the model does not take:
+an image of an hour ago is no reason for a conversation to fail that goes on with a model without eyes. Whoever asks
+something new looks first whether it is `refused`. Sizes are in bytes of the file, as people see them; a MB has
+1024 * 1024 of them, as for those who set the limits.
 """
 
 from __future__ import annotations

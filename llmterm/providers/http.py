@@ -12,7 +12,7 @@ from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError, Summar
 from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.accepted import accepted
-from llmterm.providers.attaching import Accepts, noted
+from llmterm.providers.attaching import Accepts
 from llmterm.providers.lessons import Lessons
 from llmterm.providers.patient import PatientStream
 from llmterm.providers.stream import WireStream
@@ -87,7 +87,6 @@ class HttpProvider:
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> PatientStream:
         self._require_key()
-        request = noted(request, self.accepts(request.model))
         if self._wire.quiet(request.model):
             limits = replace(limits, first_token_timeout=limits.quiet_timeout)
 

@@ -30,7 +30,7 @@ from typing import Any
 from llmterm.errors import LlmtermError, LocalModelError, ProviderError
 from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, Usage
 from llmterm.progress import Progress
-from llmterm.providers.attaching import Accepts, noted
+from llmterm.providers.attaching import Accepts
 from llmterm.providers.openai import wire
 from llmterm.providers.pieces import Answer, Answers, Ask, completions, prompt_of, tokens
 from llmterm.providers.slot import Holding, Slot, question, reporting
@@ -158,7 +158,6 @@ class LocalProvider:
         return "" if path in self._engines else f"loading {path.stem}"
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> _EngineStream:
-        request = noted(request, self.accepts(request.model))
         path = find_model(request.model, self._folder)
         engine = await self._engine(path)
         # Silence is a prompt being computed, by a machine that takes its time: there is no idle socket here.

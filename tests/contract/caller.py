@@ -35,7 +35,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
-from llmterm.providers.attaching import Accepts, noted
+from llmterm.providers.attaching import Accepts
 from llmterm.providers.openai import wire
 from llmterm.providers.stream import WireStream
 from llmterm.transport import Call, Transport
@@ -107,7 +107,7 @@ class LocalWire:
             who=self.name,
             model=request.model,
             url=f"{self._address}{LOCAL.path}",
-            payload=self._wire.payload(noted(request, self.accepts(request.model))),
+            payload=self._wire.payload(request),
             headers={"authorization": f"Bearer {KEY}"},
             secrets=(KEY,),
         )

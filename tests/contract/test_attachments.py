@@ -13,6 +13,7 @@ from llmterm import log
 from llmterm.config import BUILT_IN, ProvidersSettings, RemoteSettings, Settings
 from llmterm.conversation import Conversation
 from llmterm.messages import Attachment, Message, StreamLimits
+from llmterm.providers.attaching import noted
 from tests.contract.caller import Answer, Caller, answering
 from tests.contract.dialects import LOCAL, Dialect, whole
 
@@ -24,7 +25,7 @@ PDF = Attachment(name="paper.pdf", media_type="application/pdf", data=b"%PDF-1.7
 
 async def sent(caller: Caller, *questions: Message, model: str) -> object:
     """Ask, and return the last message as it arrived at the server."""
-    request = Conversation().add(*questions).request(model=model)
+    request = noted(Conversation().add(*questions).request(model=model), caller.provider.accepts(model))
     answer = Answer(await caller.provider.open(request, StreamLimits(), caller.progress))
     try:
         await answer.to_end()
