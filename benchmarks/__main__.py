@@ -18,6 +18,7 @@ from benchmarks import (
     providers,
     readers,
     start,
+    store,
     streaming,
 )
 from benchmarks.measure import Row, table
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "readers": (readers.run, "what a thousand more readers of one answer cost, against the first"),
     "fidelity": (fidelity.run, "whether a paused answer is the uninterrupted one, and what is wrong at its seams"),
     "day": (day.run, "key and memory of a chat that stays open for 2,000 turns"),
+    "store": (store.run, "a search, the list and a very long session in a large store"),
     "journal": (journal.run, "how old the newest stored character is when the program is killed"),
 }
 

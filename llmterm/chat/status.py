@@ -12,6 +12,7 @@ from llmterm.chat.ahead import CURSOR
 from llmterm.messages import EndReason, Message, Reply, Segment
 from llmterm.pulse import Life
 from llmterm.render.cells import cell_len, chop
+from llmterm.sessions.segments import cost_of, together
 from llmterm.tokens import of_answer
 
 _WHY = {
@@ -58,13 +59,12 @@ class Total:
 
 
 def total(segments: Sequence[Segment]) -> Total:
-    costs = [segment.cost for segment in segments if segment.cost is not None]
     return Total(
         segments=len(segments),
         input_tokens=sum(segment.usage.input_tokens for segment in segments),
         output_tokens=sum(segment.usage.output_tokens for segment in segments),
         estimated=any(segment.usage.estimated for segment in segments),
-        cost=sum(costs) if costs else None,
+        cost=cost_of(segments),
     )
 
 
@@ -84,7 +84,7 @@ def bar(
     The tokens are those that the last answer was asked with, and itself: what the next question takes along.
     `held` is how many messages wait that are not sent by themselves.
     """
-    segments = [segment for message in messages for segment in message.segments]
+    last = next((message.segments[-1] for message in reversed(messages) if message.segments), None)
     parts = [label]
     # What can be done comes first: a narrow window cuts the end.
     parts += [EDITING] if editing else []
@@ -93,8 +93,8 @@ def bar(
     parts += ["PageUp reads the answer"] if long else []
     if messages and messages[-1].status == "interrupted":
         parts.append("/continue goes on with the answer")
-    if segments:
-        used, price = segments[-1].usage, total(segments).cost
+    if last is not None:
+        used, price = last.usage, together(cost_of(message.segments) for message in messages)
         parts.append(f"{'about ' if used.estimated else ''}{count(used.input_tokens + used.output_tokens, 'token')}")
         parts += [f"cost {price:.4f}"] if price is not None else []
     parts += [f"with {', '.join(attached)}"] if attached else []

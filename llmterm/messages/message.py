@@ -23,7 +23,7 @@ class Message:
     role: Role
     parts: tuple[Part, ...]
     status: Status
-    segments: tuple[Segment, ...]
+    segments: Sequence[Segment]
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Message:
         attachments: Iterable[Attachment] = (),
         provider_data: Opaque = NOTHING,
         status: Status = "complete",
-        segments: tuple[Segment, ...] = (),
+        segments: Sequence[Segment] = (),
     ) -> None:
         """Raises TypeError where both `parts` and what they would be made of are given."""
         if parts is None:

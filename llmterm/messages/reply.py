@@ -137,6 +137,6 @@ class Reply:
         return cls(
             body=Rope().add(message.text),
             thoughts=Rope().add(message.thinking),
-            segments=message.segments,
+            segments=tuple(message.segments),
             provider_data=message.provider_data,
         )

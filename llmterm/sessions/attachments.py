@@ -6,6 +6,7 @@ What no message has any more is taken out of the file by the database itself (se
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 
 from llmterm.messages import Attachment
@@ -26,21 +27,19 @@ def replace_attachments(tx: Transaction, message_id: int, attachments: Sequence[
     insert_attachments(tx, message_id, attachments)
 
 
-def read_attachments(tx: Transaction, path: str, head_id: int) -> dict[int, tuple[Attachment, ...]]:
-    """Return the attachments of the messages on the way to the head, which `path` is the query for, by message."""
-    contents: dict[str, bytes] = dict(
-        tx.blobs(
-            f"{path} SELECT DISTINCT sha256, data FROM path JOIN attachments ON message_id = path.id"
-            " JOIN blobs USING (sha256)",
-            head_id,
-        )
+def read_attachments(tx: Transaction, ids: Sequence[int]) -> dict[int, tuple[Attachment, ...]]:
+    """Return the attachments of those messages, by message."""
+    asked = json.dumps(ids)
+    rows = tx.rows(
+        "SELECT message_id, name, media_type, sha256 FROM json_each(?) AS asked"
+        " CROSS JOIN attachments ON message_id = asked.value",
+        asked,
     )
+    digests = json.dumps(list({digest for *_, digest in rows}))
+    blobs = "SELECT sha256, data FROM json_each(?) AS asked CROSS JOIN blobs ON sha256 = asked.value"
+    contents: dict[str, bytes] = dict(tx.blobs(blobs, digests)) if rows else {}
     found: dict[int, tuple[Attachment, ...]] = {}
-    for message_id, name, media_type, digest in tx.rows(
-        f"{path} SELECT message_id, name, media_type, sha256 FROM path JOIN attachments ON message_id = path.id"
-        " ORDER BY message_id, position",
-        head_id,
-    ):
+    for message_id, name, media_type, digest in rows:
         each = Attachment(name=name, media_type=media_type, data=contents[digest])
         found[message_id] = (*found.get(message_id, ()), each)
     return found

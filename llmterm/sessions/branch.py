@@ -18,7 +18,7 @@ def copy_session(tx: Transaction, session_id: str, keep: int, now: str) -> str:
     if row is None:
         raise unknown(session_id)
     title, system, head_id = row
-    path = read_path(tx, head_id) if head_id else []
+    path = list(zip(*read_path(tx, head_id), strict=True)) if head_id else []
     if path and tx.row("SELECT 1 FROM open_answers WHERE message_id = ?", head_id):
         path.pop()
     if not 0 <= keep <= len(path):

@@ -97,7 +97,10 @@ class Transaction:
         self._connection = connection
 
     def rows(self, sql: str, *values: object) -> list[Row]:
-        return [_read(row) for row in self._connection.execute(sql, _bound(values))]
+        # There are many rows, and hardly ever bytes in them.
+        return [
+            readable(row) if bytes in map(type, row) else row for row in self._connection.execute(sql, _bound(values))
+        ]
 
     def blobs(self, sql: str, *values: object) -> list[Row]:
         """Return the rows with their BLOBs as bytes, where they are not texts."""
@@ -350,11 +353,15 @@ def _stored(value: object) -> Any:
     return value
 
 
-def _read(row: Row) -> Row:
-    return tuple(_text(value) if isinstance(value, bytes) else value for value in row)
+def readable(row: Row) -> Row:
+    """Return the row with its texts as they were stored, also where they had to be stored as bytes."""
+    return tuple(as_text(value) if isinstance(value, bytes) else value for value in row)
 
 
-def _text(blob: bytes) -> str:
+def as_text(blob: bytes | str) -> str:
+    """Return the text that was stored, also where it had to be stored as bytes."""
+    if isinstance(blob, str):
+        return blob
     try:
         return blob.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

@@ -259,10 +259,11 @@ class SessionStore:
         ((title, system, created_at, updated_at, head_id),) = tx.rows(
             "SELECT title, system, created_at, updated_at, head_id FROM sessions WHERE id = ?", session_id
         )
-        path = read_path(tx, head_id) if head_id else []
-        row = read_open(tx, *path[-1]) if path else None
+        rows, messages = read_path(tx, head_id) if head_id else ([], [])
+        row = read_open(tx, rows[-1], messages[-1]) if rows else None
         if row is not None:
-            path.pop()
+            rows.pop()
+            messages.pop()
             if row.state == "streaming" and not peek:
                 raise busy(session_id, row.owner)
         return StoredSession(
@@ -270,9 +271,9 @@ class SessionStore:
             title=title,
             created_at=read_time(created_at),
             updated_at=read_time(updated_at),
-            conversation=Conversation(system=system, messages=tuple(message for _, message in path)),
+            conversation=Conversation(system=system, messages=tuple(messages)),
             answer=row.answer if row else None,
-            rows=tuple(message_id for message_id, _ in path),
+            rows=tuple(rows),
             head=head_id or 0,
             forks=read_forks(tx, session_id),
         )

@@ -61,6 +61,12 @@ def _first_question(tx: Transaction, head: int) -> str | None:
 def read_forks(tx: Transaction, session_id: str) -> dict[int, tuple[int, ...]]:
     """Return, by the row they follow, the messages that stand beside each other, and what stands after the head."""
     found: dict[int, tuple[int, ...]] = {}
+    if tx.row(
+        "SELECT 1 FROM sessions JOIN messages AS head ON head.id = head_id WHERE sessions.id = ?"
+        " AND depth = (SELECT count(*) FROM messages WHERE session_id = sessions.id)",
+        session_id,
+    ):
+        return found  # all there is is one path
     for after, row in tx.rows(
         "WITH forked (after) AS ("
         " SELECT coalesce(parent_id, 0) FROM messages WHERE session_id = ? GROUP BY parent_id HAVING count(*) > 1"

@@ -138,11 +138,11 @@ def _found(tx: Transaction, held: HeldSession) -> dict[HeldMessage, int] | None:
     head = head_of(tx, held.id or "")
     if held.elsewhere:
         # An earlier state of this session, as out of a backup, is gone on with.
-        path = read_path(tx, head)
+        ids, path = read_path(tx, head)
         said = tuple(each.message for each in held.path[: len(path)])
-        if said != tuple(message for _, message in path) or _is_open(tx, head):
+        if said != tuple(path) or _is_open(tx, head):
             return None
-        return {each: row for each, (row, _) in zip(held.path, path, strict=False)}
+        return dict(zip(held.path, ids, strict=False))
     if head != held.head or not _still_ours(tx, head, held.answer):
         return None
     return {each: each.row for path in (*held.beside, held.path) for each in path if each.row}
