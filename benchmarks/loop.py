@@ -26,13 +26,13 @@ from llmterm.ask import Ask
 from llmterm.assembly.roster import registry
 from llmterm.assembly.streams import Output
 from llmterm.chat.mentions import expand, suggestions
-from llmterm.chat.session import ChatSession
 from llmterm.config import Settings
 from llmterm.conversation import Conversation
 from llmterm.messages import EndReason, Message, Options, Reply, Request, Snapshot, StreamLimits, TextDelta
 from llmterm.providers import Provider
 from llmterm.redaction import Secrets
 from llmterm.sessions import SessionStore
+from llmterm.sessions.current import CurrentSession
 from llmterm.threads import in_thread
 from llmterm.turn import Turn
 
@@ -160,7 +160,7 @@ async def _locked(provider: Provider, folder: Path) -> None:
         other = sqlite3.connect(store.path, isolation_level=None)
     with closing(other), closing(SessionStore(folder, timeout=0.02)) as store, _written(read=True) as output:
         other.execute("BEGIN IMMEDIATE")
-        session = ChatSession(store, system="", piped=True)
+        session = CurrentSession(store, system="", piped=True)
         asking = Ask(provider=provider, session=session, limits=StreamLimits(), output=output)
         question = Message(role="user", text=Recipe(text="prose", chunks=1_000_000, rate=2_000).question())
         answer = asyncio.create_task(asking.run(question, model="test", options=Options(), marker=None))

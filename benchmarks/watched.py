@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from llmterm.messages import Continuation, Opaque, Request, StreamEvent, StreamLimits, TextDelta, Usage, UsageReport
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
-from llmterm.providers.attaching import Accepts
+from llmterm.providers.attachments import Accepts
 
 
 class Watched:

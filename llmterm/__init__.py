@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 # In which module of the package each public name lives.
 _HOMES = {
-    "Accepts": "providers.attaching",
+    "Accepts": "providers.attachments",
     "Attachment": "messages",
     "ConfigError": "errors",
     "Conversation": "conversation",

@@ -28,7 +28,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
-from llmterm.providers.attaching import Accepts
+from llmterm.providers.attachments import Accepts
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.render.sanitize import clean
 from llmterm.turn import Turn, TurnState

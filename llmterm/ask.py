@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from llmterm.chat.session import ChatSession
 from llmterm.errors import LlmtermError, ProviderError, SessionError
 from llmterm.eventlog import Reader
 from llmterm.events import Notice
@@ -18,6 +17,7 @@ from llmterm.marker import marker_for
 from llmterm.messages import EndReason, Message, Options, StreamLimits, TextDelta, ThinkingDelta
 from llmterm.providers import Provider
 from llmterm.recorded import RecordedTurn
+from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.whole import HeldAnswer
 from llmterm.turn import Turn, TurnState
 
@@ -52,7 +52,7 @@ class Ask:
     """Asks one question in `session`, which is that of a pipe."""
 
     provider: Provider
-    session: ChatSession
+    session: CurrentSession
     limits: StreamLimits
     output: Output
     fallbacks: Sequence[Fallback] = ()

@@ -328,7 +328,7 @@ class Reader:
             self._arrival.clear()
             await self._arrival.wait()
 
-    def go_on(self) -> None:
+    def let_go(self) -> None:
         """Let go of what was held."""
         self.held = False
 

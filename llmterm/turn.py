@@ -1,4 +1,4 @@
-"""One answer: asked for, streamed, paused at any instant, gone on with, ended.
+"""One answer: asked for, streamed, paused at any instant, resumed, ended.
 
 A `Turn` knows no keyboard, no console and no database. It has `start`, `pause`, `resume`, `cancel`, `events` and
 `snapshot`; whoever owns a screen or a store looks at its `reply` and reads its `events`.
@@ -41,7 +41,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import Provider
-from llmterm.providers.attaching import noted
+from llmterm.providers.attachments import noted
 from llmterm.recall import Recall
 from llmterm.segment import OpenSegment, Told
 from llmterm.states import AT_REST, BY_PROVIDER, TRANSITIONS, TurnState, end_reason, outcome
@@ -126,7 +126,7 @@ class Turn:
         provider: Provider | None = None,
         model: str | None = None,
     ) -> None:
-        """Go on with the answer, from what is there, with another provider or model if given.
+        """Resume the answer from what is there, with another provider or model if given.
 
         Raises TurnStateError unless the turn is paused or failed.
         """

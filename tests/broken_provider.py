@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from llmterm import assembly, cli, config
 from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
-from llmterm.providers.attaching import Accepts
+from llmterm.providers.attachments import Accepts
 from llmterm.providers.registry import Entry, ProviderRegistry
 
 

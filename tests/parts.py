@@ -15,7 +15,6 @@ from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
 from llmterm.chat.machine import Machine
 from llmterm.chat.options import Choices
-from llmterm.chat.session import ChatSession
 from llmterm.chat.window import WindowSize
 from llmterm.errors import UsageError
 from llmterm.keys.autorepeat import Autorepeat
@@ -23,6 +22,7 @@ from llmterm.keys.scripted import ScriptedKeys
 from llmterm.messages import Attachment, Options, StreamEvent, StreamLimits, TextDelta
 from llmterm.providers.registry import Entry, ProviderRegistry
 from llmterm.sessions import SessionStore
+from llmterm.sessions.current import CurrentSession
 from tests.scripted import ScriptedProvider
 
 KEYS = {"edit": "e", "back": "b", "on": "m", "again": "a", "previous": "p", "next": "n"}
@@ -150,7 +150,7 @@ class Parts:
         self.prompt = FakePrompt(*decisions)
         self.keys = ScriptedKeys()
         self.ahead = Ahead()
-        self.session = ChatSession(store, system="")
+        self.session = CurrentSession(store, system="")
         self.choices = Choices(provider="scripted", model="m", options=Options())
         self.machine = machine(folder, edited=edited)
         self.context = Context(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from llmterm.messages import Continuation, Finished, Opaque, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
-from llmterm.providers.attaching import Accepts
+from llmterm.providers.attachments import Accepts
 
 
 class ScriptedStream:

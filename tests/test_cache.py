@@ -31,7 +31,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream
-from llmterm.providers.attaching import Accepts
+from llmterm.providers.attachments import Accepts
 from llmterm.providers.cached import LONGEST_ANSWER, CachedProvider, answer_key
 from llmterm.sessions import SessionStore
 from llmterm.sessions.cache import MOST_ANSWERS, AnswerCache, CachedAnswer

@@ -261,7 +261,7 @@ async def test_a_reader_that_holds_goes_on_where_it_was() -> None:
     assert (reader.text, reader.waiting) == (5, 1)
 
     log.append(StateChanged(TurnState.DONE))
-    reader.go_on()
+    reader.let_go()
 
     assert [event for _, event in await entries(reader)] == [TextDelta(" and held"), StateChanged(TurnState.DONE)]
 

@@ -48,8 +48,10 @@ LAYERS = [
     {"cli"},
     {"__main__"},
 ]
-# Leaves know the values and nothing beside them.
-LEAVES = LAYERS[1]
+# Leaves know the values and nothing beside them; applications know nothing of each other.
+APART = LAYERS[1] | LAYERS[5]
+# What a constructor may be given at most. Values are no collaborators: they may have more fields.
+MOST = 8
 
 
 def modules() -> list[Path]:
@@ -92,15 +94,15 @@ def at_import(node: ast.AST) -> Iterator[ast.AST]:
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_imports_point_down(path: Path) -> None:
-    """No module imports from a layer above its own, and no leaf imports another."""
+    """No module imports from a layer above its own, and no leaf or application imports another."""
     module = name_of(path)
     for imported in imports(path):
         if unit(imported) == unit(module) or unit(imported) == "":
             continue
 
         assert layer(imported) <= layer(module), f"{module} imports {imported}, which is above it"
-        if unit(module) in LEAVES:
-            assert layer(imported) < layer(module), f"{module} and {imported} are both leaves"
+        if unit(module) in APART:
+            assert layer(imported) < layer(module), f"{module} and {imported} are to know nothing of each other"
 
 
 def test_there_are_no_circles() -> None:
@@ -125,3 +127,13 @@ def test_every_module_says_what_it_is() -> None:
     """A module that has code has a docstring."""
     for path in modules():
         assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
+
+
+def test_no_constructor_takes_more_than_eight() -> None:
+    """One that needs more is two things, or its collaborators are one."""
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+
+                assert len(given) - 1 <= MOST, f"{path}:{node.lineno}"

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from llmterm.chat.session import ChatSession
 from llmterm.events import Notice
 from llmterm.messages import EndReason, Finished, Message, Options, Reply, TextDelta
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions import OpenAnswer, SessionStore
+from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.whole import HeldAnswer
 from llmterm.turn import Turn
@@ -44,7 +44,7 @@ class Answering:
     def __init__(self, store: SessionStore) -> None:
         self.store = store
         self.provider = ScriptedProvider()
-        self.session = ChatSession(store, system="")
+        self.session = CurrentSession(store, system="")
         asked = self.session.conversation.add(QUESTION)
         record = self.session.ask(QUESTION, HeldAnswer(provider="scripted", model="m", options=Options()))
         self.turn = Turn(self.provider, asked.request(model="m"), seam_seconds=0)

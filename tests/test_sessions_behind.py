@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmterm.chat.options import Choices
-from llmterm.chat.record import AnswerRecord
-from llmterm.chat.session import ChatSession
 from llmterm.errors import StoreError, UsageError
 from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Segment, TextDelta, ThinkingDelta
 from llmterm.sessions import SessionStore, StoredSession
+from llmterm.sessions.answer_record import AnswerRecord
+from llmterm.sessions.current import CurrentSession
 
 CHOICES = Choices(provider="p", model="m", options=Options(temperature=0.5))
 
@@ -36,14 +36,14 @@ class Chatting:
     """What a chat does with its session, step by step, and a lock on the store that comes and goes."""
 
     store: SessionStore
-    session: ChatSession = field(init=False)
+    session: CurrentSession = field(init=False)
     log: AnswerRecord | None = None
     reply: Reply = field(default_factory=Reply)
     lock: sqlite3.Connection | None = None
     count: int = 0
 
     def __post_init__(self) -> None:
-        self.session = ChatSession(self.store, system="be brief")
+        self.session = CurrentSession(self.store, system="be brief")
 
     def tell(self, write: Callable[[], object]) -> None:
         with suppress(StoreError, UsageError):

@@ -12,10 +12,10 @@ import pytest
 from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.options import Choices
 from llmterm.chat.outcome import Open, Outcome, Say
-from llmterm.chat.session import ChatSession
 from llmterm.errors import SessionError, UsageError
 from llmterm.messages import EndReason, Message, Options, Reply, Segment, TextDelta
 from llmterm.sessions import AnswerLog, SessionStore
+from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.owner import Owner
 from tests.parts import KEYS, Parts
 
@@ -29,29 +29,29 @@ def store(tmp_path: Path) -> Iterator[SessionStore]:
 
 
 @pytest.fixture
-def session(store: SessionStore) -> ChatSession:
-    return ChatSession(store, system="be brief")
+def session(store: SessionStore) -> CurrentSession:
+    return CurrentSession(store, system="be brief")
 
 
 def question(text: str) -> Message:
     return Message(role="user", text=text)
 
 
-def say(session: ChatSession, asked: str, answer: str) -> None:
+def say(session: CurrentSession, asked: str, answer: str) -> None:
     reply = Reply().add(TextDelta(answer))
     session.ask(question(asked), CHOICES).finish(reply, "complete")
     session.say(question(asked), reply.message("complete"))
 
 
-def said(session: ChatSession) -> list[str]:
+def said(session: CurrentSession) -> list[str]:
     return [message.text for message in session.messages]
 
 
-def stored(session: ChatSession) -> list[str]:
+def stored(session: CurrentSession) -> list[str]:
     return [message.text for message in session.store.load(session.recorded()).conversation.messages]
 
 
-def test_the_last_question_is_edited_without_touching_the_record(session: ChatSession) -> None:
+def test_the_last_question_is_edited_without_touching_the_record(session: CurrentSession) -> None:
     """The next question does not see it; the record and the commands about the last answer do."""
     say(session, "why?", "because")
     say(session, "and?", "so")
@@ -66,7 +66,7 @@ def test_the_last_question_is_edited_without_touching_the_record(session: ChatSe
     assert not session.restore()
 
 
-def test_an_edited_question_is_asked_beside_the_one_it_was(session: ChatSession, store: SessionStore) -> None:
+def test_an_edited_question_is_asked_beside_the_one_it_was(session: CurrentSession, store: SessionStore) -> None:
     """In hand and on the record it is the new one, and so is the title that came from it; the old one is a version."""
     say(session, "why?", "because")
     session.edit()
@@ -82,7 +82,7 @@ def test_an_edited_question_is_asked_beside_the_one_it_was(session: ChatSession,
     assert (said(session), session.title) == (["why?", "because"], "why?")
 
 
-def test_a_question_that_is_asked_as_it_was_has_another_answer(session: ChatSession, store: SessionStore) -> None:
+def test_a_question_that_is_asked_as_it_was_has_another_answer(session: CurrentSession, store: SessionStore) -> None:
     """It is the same question, once."""
     say(session, "why?", "because")
     session.edit()
@@ -96,7 +96,7 @@ def test_a_question_that_is_asked_as_it_was_has_another_answer(session: ChatSess
 
 @pytest.mark.parametrize("asked", ["how?", "why?"])
 def test_a_question_that_came_to_nothing_leaves_all_as_it_was(
-    session: ChatSession, store: SessionStore, asked: str
+    session: CurrentSession, store: SessionStore, asked: str
 ) -> None:
     """It is no version, the last question is as it was and still edited."""
     say(session, "why?", "because")
@@ -133,7 +133,7 @@ class Taken(SessionStore):
 
 @pytest.mark.parametrize("aside", [False, True])
 def test_a_question_that_another_llmterm_has_come_before_is_not_asked(
-    session: ChatSession, tmp_path: Path, *, aside: bool
+    session: CurrentSession, tmp_path: Path, *, aside: bool
 ) -> None:
     """It is off the record again, and what was there is there."""
     say(session, "why?", "because")
@@ -147,7 +147,7 @@ def test_a_question_that_another_llmterm_has_come_before_is_not_asked(
         assert not session.replacing
 
 
-def test_another_session_is_not_cut_where_the_last_one_was(session: ChatSession, store: SessionStore) -> None:
+def test_another_session_is_not_cut_where_the_last_one_was(session: CurrentSession, store: SessionStore) -> None:
     """Opening and beginning one forget what was set aside."""
     say(session, "why?", "because")
     first = session.recorded()
@@ -162,7 +162,7 @@ def test_another_session_is_not_cut_where_the_last_one_was(session: ChatSession,
     assert [info.messages for info in store.infos()] == [2, 2]
 
 
-def test_taking_back_goes_back_question_by_question(session: ChatSession, store: SessionStore) -> None:
+def test_taking_back_goes_back_question_by_question(session: CurrentSession, store: SessionStore) -> None:
     """With the only one goes the title that came from it; all of it is still a version."""
     say(session, "why?", "because")
     say(session, "and?", "so")
@@ -179,7 +179,7 @@ def test_taking_back_goes_back_question_by_question(session: ChatSession, store:
     assert (said(session), session.title) == (["why?", "because"], "why?")
 
 
-def test_only_the_answer_to_the_last_question_is_rewritten(session: ChatSession) -> None:
+def test_only_the_answer_to_the_last_question_is_rewritten(session: CurrentSession) -> None:
     """The user's own words stay, in hand and on the record."""
     say(session, "why?", "because")
     session.ask(question("and?"), CHOICES).discard()
@@ -192,7 +192,7 @@ def test_only_the_answer_to_the_last_question_is_rewritten(session: ChatSession)
     assert session.answer.text == "because"
 
 
-def test_the_answer_to_a_question_that_is_edited_can_be_rewritten(session: ChatSession) -> None:
+def test_the_answer_to_a_question_that_is_edited_can_be_rewritten(session: CurrentSession) -> None:
     """It is still the last one."""
     say(session, "why?", "because")
     session.edit()
@@ -204,7 +204,7 @@ def test_the_answer_to_a_question_that_is_edited_can_be_rewritten(session: ChatS
     assert said(session) == ["why?", "just so"]
 
 
-def test_a_title_is_clean_before_there_is_a_record(session: ChatSession, store: SessionStore) -> None:
+def test_a_title_is_clean_before_there_is_a_record(session: CurrentSession, store: SessionStore) -> None:
     """It is shown, and stored with the first question, as it will be listed."""
     session.set_title("two\nlines \x1b[31m " * 30)
 
@@ -217,7 +217,7 @@ def test_a_title_is_clean_before_there_is_a_record(session: ChatSession, store: 
 
 @pytest.mark.parametrize(("given_title", "asked_again"), [("My project", "My project"), ("", "how?")])
 def test_a_title_that_was_given_outlives_a_first_question_that_came_to_nothing(
-    session: ChatSession, store: SessionStore, given_title: str, asked_again: str
+    session: CurrentSession, store: SessionStore, given_title: str, asked_again: str
 ) -> None:
     """Only one that came from the question goes with it."""
     if given_title:
@@ -232,11 +232,11 @@ def test_a_title_that_was_given_outlives_a_first_question_that_came_to_nothing(
 
 
 def test_a_session_that_another_llmterm_goes_on_with_is_not_written_over(
-    session: ChatSession, store: SessionStore
+    session: CurrentSession, store: SessionStore
 ) -> None:
     """What is said there stays, whatever is tried here, until the session is opened as it is now."""
     say(session, "why?", "because")
-    other = ChatSession(store, system="")
+    other = CurrentSession(store, system="")
     other.open(store.load(session.recorded()))
     say(other, "and?", "so")
 
@@ -256,7 +256,7 @@ def test_a_session_that_another_llmterm_goes_on_with_is_not_written_over(
     assert said(session) == stored(session) == ["why?", "because", "how?", "thus"]
 
 
-def test_a_session_knows_what_it_has_done_itself(session: ChatSession) -> None:
+def test_a_session_knows_what_it_has_done_itself(session: CurrentSession) -> None:
     """Whatever became of questions and answers, the next change is made."""
     say(session, "why?", "because")
     session.ask(question("lost"), CHOICES)
@@ -278,7 +278,7 @@ def test_a_session_knows_what_it_has_done_itself(session: ChatSession) -> None:
 
 @pytest.mark.parametrize("aside", [False, True])
 def test_an_answer_that_is_gone_on_with_and_dropped_gives_its_place_back(
-    session: ChatSession, store: SessionStore, *, aside: bool
+    session: CurrentSession, store: SessionStore, *, aside: bool
 ) -> None:
     """To what its question was to replace, where there is that; the next question follows what is there."""
     say(session, "why?", "because")
@@ -295,7 +295,7 @@ def test_an_answer_that_is_gone_on_with_and_dropped_gives_its_place_back(
     assert said(session) == stored(session) == ["why?", "because", *([] if aside else ["how?"]), "and?", "so"]
 
 
-def test_what_is_taken_up_again_is_told_once(session: ChatSession, store: SessionStore) -> None:
+def test_what_is_taken_up_again_is_told_once(session: CurrentSession, store: SessionStore) -> None:
     """By /undo, another session or a new one; not where the question was answered."""
     left: list[str] = []
     say(session, "why?", "because")

@@ -484,7 +484,7 @@ async def test_hold_ends_the_events_and_not_the_stream(provider: ScriptedProvide
     await settle()
 
     assert (reader.waiting, reader.unread, state_of(turn)) == (1, len("two"), TurnState.DONE)
-    reader.go_on()
+    reader.let_go()
     assert await take(turn) == "two"
 
 
@@ -503,7 +503,7 @@ async def test_held_answer_can_be_cut_where_it_was_taken(provider: ScriptedProvi
     await turn.pause(upto=reader.text)
 
     assert (turn.state, turn.reply.text) == (TurnState.PAUSED, "one ")
-    reader.go_on()
+    reader.let_go()
     assert await take(turn) == ""
 
 

@@ -27,9 +27,9 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
     """
     from llmterm.ask import Ask
     from llmterm.assembly.question import question
-    from llmterm.chat.session import ChatSession
     from llmterm.chat.terminal import Signals
-    from llmterm.providers.attaching import refused
+    from llmterm.providers.attachments import refused
+    from llmterm.sessions.current import CurrentSession
 
     if session is not None and session.answer is not None:
         raise UsageError(
@@ -57,7 +57,7 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
             output.notice(line)
         if preparation and sys.stderr.isatty():
             output.notice(f"{preparation} …")
-        asked_in = ChatSession(sessions, system=launch.settings.system, piped=True)
+        asked_in = CurrentSession(sessions, system=launch.settings.system, piped=True)
         if session is not None:
             asked_in.open(session)
         asking = Ask(

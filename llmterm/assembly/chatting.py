@@ -118,9 +118,9 @@ def _build(
     from llmterm.chat.live import Live
     from llmterm.chat.notifier import Notifier
     from llmterm.chat.options import Choices
-    from llmterm.chat.session import ChatSession
     from llmterm.chat.window import WindowSize
     from llmterm.keys.autorepeat import Autorepeat
+    from llmterm.sessions.current import CurrentSession
 
     settings = launch.settings
     bound = asdict(settings.keys)
@@ -142,7 +142,7 @@ def _build(
     view = look.view(lambda: look.theme(choices.theme, source.background), launch.secrets.redact)
     machine = _machine(launch, look, terminal, signals, view)
     context = Context(
-        session=ChatSession(sessions, system=settings.system),
+        session=CurrentSession(sessions, system=settings.system),
         registry=providers,
         choices=choices,
         attachments=Attachments(machine.folder),

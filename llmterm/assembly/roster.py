@@ -85,7 +85,7 @@ def registry(
 def _remote(
     name: str, remote: RemoteSettings, settings: Settings, environ: Mapping[str, str], secrets: Secrets
 ) -> Provider:
-    from llmterm.providers.http import HttpProvider
+    from llmterm.providers.http import HttpProvider, ModelFacts
     from llmterm.providers.lessons import Lessons
     from llmterm.transport import Proxies, Transport
 
@@ -106,6 +106,7 @@ def _remote(
             return None
         return (usage.input_tokens * price.input + usage.output_tokens * price.output) / _MILLION
 
+    facts = ModelFacts(known=remote.models, cost=cost, attachments=remote.attachments)
     if remote.kind == "gemini":
         from llmterm.providers import gemini
 
@@ -115,10 +116,8 @@ def _remote(
             endpoint,
             base_url=base_url,
             needs_key=needs_key,
-            known=remote.models,
-            cost=cost,
+            facts=facts,
             lessons=lessons,
-            attachments=remote.attachments,
             secrets=secrets,
             api_version=version,
         )
@@ -128,10 +127,8 @@ def _remote(
         endpoint,
         base_url=base_url,
         needs_key=needs_key,
-        known=remote.models,
-        cost=cost,
+        facts=facts,
         lessons=lessons,
-        attachments=remote.attachments,
         secrets=secrets,
     )
 

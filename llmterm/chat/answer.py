@@ -36,11 +36,11 @@ class Answer:
         """End an answer that is only held where it was shown; nothing is to be cut of any other."""
         if self.reader.held:
             await self.turn.pause(upto=self.reader.text)
-            self.reader.go_on()
+            self.reader.let_go()
 
     def let_go(self) -> None:
         """Go on showing what was held."""
-        self.reader.go_on()
+        self.reader.let_go()
 
     def rewrite(self, text: str) -> None:
         self._change(self.reply.rewrite(text))

@@ -22,15 +22,15 @@ from llmterm.chat.live import Live
 from llmterm.chat.loop import AnswerLoop, Played
 from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import Ask, Done, Fill, Open, Outcome, Say, Show, Step, Write, following
-from llmterm.chat.record import AnswerRecord
 from llmterm.chat.status import count
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, SessionError
 from llmterm.marker import marker_for
 from llmterm.messages import Message, Options, TextDelta, ThinkingDelta
-from llmterm.providers.attaching import refused
+from llmterm.providers.attachments import refused
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions import OpenAnswer, StoredSession
+from llmterm.sessions.answer_record import AnswerRecord
 from llmterm.turn import Turn, TurnState
 
 # Between two steps of getting ready: time enough for the keys that are being typed.

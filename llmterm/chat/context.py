@@ -10,12 +10,12 @@ from llmterm.chat.answer import Answer
 from llmterm.chat.attachments import Attachments
 from llmterm.chat.machine import Machine
 from llmterm.chat.options import Choices
-from llmterm.chat.session import ChatSession
 from llmterm.chat.view import View
 from llmterm.errors import UsageError
 from llmterm.marker import marker_note
 from llmterm.messages import StreamLimits
 from llmterm.providers.registry import ProviderRegistry
+from llmterm.sessions.current import CurrentSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Context:
     def __init__(
         self,
         *,
-        session: ChatSession,
+        session: CurrentSession,
         registry: ProviderRegistry,
         choices: Choices,
         attachments: Attachments,

@@ -54,7 +54,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """The answer at rest is to have another text, and to go on from there if it `resumes`."""
+    """The answer at rest is to have another text, and to be resumed from there if it `resumes`."""
 
     text: str
     resumes: bool = True
@@ -79,7 +79,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """The program is to be stopped, as by Ctrl-Z, and to go on with the answer after that."""
+    """The program is to be stopped, as by Ctrl-Z, and the answer to be resumed after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ class Step(Enum):
     PLAY = "show the answer as it comes"
     HOLD = "wait at a screen that is held"
     REST = "wait at a pause"
-    RESUME = "go on with the answer"
-    SUSPEND = "stop the program, and go on with the answer"
+    RESUME = "resume the answer"
+    SUSPEND = "stop the program, and resume the answer"
     CLOSE = "keep the answer, which is over"
     FAIL = "give the question back"
     LEAVE = "leave the program"

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from llmterm.messages import Continuation, Opaque, Request, StreamEvent, StreamLimits, Usage
 from llmterm.progress import Progress
-from llmterm.providers.attaching import Accepts
+from llmterm.providers.attachments import Accepts
 
 
 class EventStream(Protocol):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from llmterm.providers.attaching import MB, PDF, Accepts, Kind
+from llmterm.providers.attachments import MB, PDF, Accepts, Kind
 from llmterm.providers.wire import Wire
 
 _PNG, _JPEG, _GIF, _WEBP = "image/png", "image/jpeg", "image/gif", "image/webp"

@@ -41,7 +41,7 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
-from llmterm.providers.attaching import PDF
+from llmterm.providers.attachments import PDF
 from llmterm.providers.wire import (
     TOOL_WANTED,
     Failure,

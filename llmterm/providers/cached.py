@@ -40,7 +40,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
-from llmterm.providers.attaching import Accepts
+from llmterm.providers.attachments import Accepts
 from llmterm.sessions.cache import AnswerCache, CachedAnswer
 
 # Characters, with the thinking; a longer answer is not held in memory for the sake of the cache.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from llmterm.errors import (
@@ -33,7 +33,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers.genai import Genai
-from llmterm.providers.http import HttpProvider, free
+from llmterm.providers.http import HttpProvider, ModelFacts
 from llmterm.providers.lessons import Lessons
 from llmterm.providers.wire import (
     Choice,
@@ -256,10 +256,8 @@ def provider(
     *,
     base_url: str,
     needs_key: str = "",
-    known: Sequence[str] = (),
-    cost: Callable[[str, Usage], float | None] = free,
+    facts: ModelFacts | None = None,
     lessons: Lessons | None = None,
-    attachments: Sequence[str] | None = None,
     secrets: Iterable[str] = (),
     api_version: str = "v1",
 ) -> HttpProvider:
@@ -275,9 +273,7 @@ def provider(
         endpoint,
         base_url=base_url,
         needs_key=needs_key,
-        known=known,
-        cost=cost,
+        facts=facts,
         lessons=lessons,
-        attachments=attachments,
         secrets=secrets,
     )

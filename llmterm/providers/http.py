@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from llmterm import tokens
 from llmterm.address import basic, joined
@@ -12,7 +12,7 @@ from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError, Summar
 from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.accepted import accepted
-from llmterm.providers.attaching import Accepts
+from llmterm.providers.attachments import Accepts
 from llmterm.providers.lessons import Lessons
 from llmterm.providers.patient import PatientStream
 from llmterm.providers.stream import WireStream
@@ -34,6 +34,19 @@ def about(request: Request) -> int:
     return tokens.of_messages(request.messages) + (request.left() or 0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What is said of a provider's models besides what it says itself.
+
+    `known` are models that it does not list. `cost` gives what their usage costs. `attachments` are the kinds that all
+    of them take, None what is known of each.
+    """
+
+    known: Sequence[str] = ()
+    cost: Callable[[str, Usage], float | None] = free
+    attachments: Sequence[str] | None = None
+
+
 class HttpProvider:
     """Answers from one base URL."""
 
@@ -45,27 +58,23 @@ class HttpProvider:
         *,
         base_url: str,
         needs_key: str = "",
-        known: Sequence[str] = (),
-        cost: Callable[[str, Usage], float | None] = free,
+        facts: ModelFacts | None = None,
         lessons: Lessons | None = None,
-        attachments: Sequence[str] | None = None,
         secrets: Iterable[str] = (),
     ) -> None:
         """`needs_key` is the hint of the error that a missing key is, "" where it is none.
 
-        `known` are models that the provider does not list itself. `attachments` are the kinds that all of its models
-        take, None what is known of each. `secrets` are to be kept out of what the server says, beside the key in use.
+        `secrets` are to be kept out of what the server says, beside the key in use.
         """
+        self._facts = facts or ModelFacts()
         self.name = endpoint.name
-        self.cost = cost
+        self.cost = self._facts.cost
         self._transport = transport
         self._wire = wire
         self._endpoint = endpoint
         self._base_url = base_url
         self._needs_key = needs_key
-        self._known = known
         self._lessons = lessons or Lessons()
-        self._attachments = attachments
         self._secrets = secrets
 
     def continuation(self, model: str) -> Continuation:
@@ -77,7 +86,7 @@ class HttpProvider:
         return self._wire.says_stop
 
     def accepts(self, model: str) -> Accepts:
-        return accepted(self.name, self._wire, model, self._attachments)
+        return accepted(self.name, self._wire, model, self._facts.attachments)
 
     def cannot_prefill(self, model: str) -> None:
         self._lessons.learn("no_prefill", self.name, model)
@@ -154,7 +163,7 @@ class HttpProvider:
         )
         listed = self._wire.models(await self._transport.fetch(call, limits))
         named = [redact(each, call.secrets) for each in listed]
-        return [*named, *(each for each in self._known if each not in named)]
+        return [*named, *(each for each in self._facts.known if each not in named)]
 
     async def _nearest(self, model: str, key: str) -> str:
         """Return a hint that names what there is instead of `model`."""

@@ -30,7 +30,7 @@ from typing import Any
 from llmterm.errors import LlmtermError, LocalModelError, ProviderError
 from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, Usage
 from llmterm.progress import Progress
-from llmterm.providers.attaching import Accepts
+from llmterm.providers.attachments import Accepts
 from llmterm.providers.openai import wire
 from llmterm.providers.pieces import Answer, Answers, Ask, completions, prompt_of, tokens
 from llmterm.providers.slot import Holding, Slot, question, reporting

@@ -25,7 +25,7 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
-from llmterm.providers.attaching import PDF
+from llmterm.providers.attachments import PDF
 from llmterm.providers.openai import failed, failure, models, quiet, refused, thinks
 from llmterm.providers.wire import (
     Break,

@@ -56,9 +56,9 @@ class Slot:
 
     def place(self, request: Request) -> Place:
         """Return where the conversation of `request` is."""
-        if any(_goes_on(request, each.request) for each in self._waiting):
+        if any(_continues(request, each.request) for each in self._waiting):
             return "waiting"
-        return "here" if self.held is not None and _goes_on(request, self.held.request) else "new"
+        return "here" if self.held is not None and _continues(request, self.held.request) else "new"
 
     def again(self, request: Request) -> Holding | None:
         """Return what is known of `request` if it was asked before and nothing has come, else None."""
@@ -72,13 +72,13 @@ class Slot:
         again = self.again(request)
         had = again.had if again else None
         known = [*self._waiting, *([self.held] if self.held else [])]
-        waiting = [each for each in known if each is not again and not _goes_on(request, each.request)]
+        waiting = [each for each in known if each is not again and not _continues(request, each.request)]
         self._waiting = deque(waiting, _MOST_WAITING)
         self.held = Holding(request, had)
         return self.held
 
 
-def _goes_on(request: Request, earlier: Request) -> bool:
+def _continues(request: Request, earlier: Request) -> bool:
     """Tell whether `request` has the question of `earlier`, and more after it."""
     asked = question(earlier)
     return len(asked) < len(request.messages) and request.messages[: len(asked)] == asked

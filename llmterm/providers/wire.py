@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from llmterm.errors import ProviderError, ServerError
 from llmterm.framing import Frame, Framing
 from llmterm.messages import Attachment, Cited, Continuation, Request, StreamEvent, TextDelta, ThinkingDelta
-from llmterm.providers.attaching import Kind
+from llmterm.providers.attachments import Kind
 from llmterm.transport import Embedded
 from llmterm.untrusted import parsed
 

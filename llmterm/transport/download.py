@@ -81,7 +81,7 @@ async def download(
         try:
             await fetch.complete(checked=bool(expected))
         except (NetworkError, StreamTimeoutError) as error:
-            if part.received and _can_go_on(part.origin(), source.address, checked=bool(expected)):
+            if part.received and _can_resume(part.origin(), source.address, checked=bool(expected)):
                 error.hint = error.hint or _GOES_ON
             raise
         found = Download(path=target, size=part.size, sha256=part.sha256)
@@ -104,7 +104,7 @@ def checked_sha256(text: str) -> str:
     return value
 
 
-def _can_go_on(origin: Origin | None, address: str, *, checked: bool) -> bool:
+def _can_resume(origin: Origin | None, address: str, *, checked: bool) -> bool:
     """Tell whether the rest of a part may be asked for: whether a file that has changed would be noticed."""
     return origin is not None and origin.address == address and bool(origin.validator or checked)
 
@@ -122,15 +122,15 @@ class _Fetch:
     async def complete(self, *, checked: bool) -> None:
         """Fetch the rest, or else everything; `checked` is whether the whole will be."""
         origin = self._part.origin()
-        if origin is not None and _can_go_on(origin, self._source.address, checked=checked):
+        if origin is not None and _can_resume(origin, self._source.address, checked=checked):
             while await asyncio.to_thread(self._part.reread):
                 pass
-            if self._part.size and await self._go_on(origin):
+            if self._part.size and await self._resume(origin):
                 return
         async with self._answer({}, (200,)) as response:
             await self._take_whole(response)
 
-    async def _go_on(self, origin: Origin) -> bool:
+    async def _resume(self, origin: Origin) -> bool:
         """Fetch what is missing; False if that cannot be."""
         part = self._part
         headers = {"range": f"bytes={part.size}-"} | ({"if-range": origin.validator} if origin.validator else {})

@@ -35,7 +35,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
-from llmterm.providers.attaching import Accepts
+from llmterm.providers.attachments import Accepts
 from llmterm.providers.openai import wire
 from llmterm.providers.stream import WireStream
 from llmterm.transport import Call, Transport

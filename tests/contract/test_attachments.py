@@ -13,7 +13,7 @@ from llmterm import log
 from llmterm.config import BUILT_IN, ProvidersSettings, RemoteSettings, Settings
 from llmterm.conversation import Conversation
 from llmterm.messages import Attachment, Message, StreamLimits
-from llmterm.providers.attaching import noted
+from llmterm.providers.attachments import noted
 from tests.contract.caller import Answer, Caller, answering
 from tests.contract.dialects import LOCAL, Dialect, whole
 

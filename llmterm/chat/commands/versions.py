@@ -8,11 +8,11 @@ from contextlib import closing
 from llmterm.chat.commands import Command
 from llmterm.chat.context import Context
 from llmterm.chat.outcome import Open, Outcome, Say
-from llmterm.chat.session import ChatSession
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import UsageError
 from llmterm.render.cells import cell_len, chop
 from llmterm.sessions import Version
+from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.versions import Fork, neighbour
 from llmterm.threads import in_thread
 
@@ -39,20 +39,20 @@ def shortcuts(keys: Mapping[str, str]) -> dict[str, str]:
     return {keys[name]: f"/versions {name}" for name in _STEPS}
 
 
-def standing(session: ChatSession) -> str:
+def standing(session: CurrentSession) -> str:
     """Return which of how many versions the conversation goes through, at the last place where there are several."""
     forks = session.forks
     return _standing(forks[0], _question(session, forks[0]), _is_last(session, forks[0])) if forks else ""
 
 
-def _question(session: ChatSession, fork: Fork) -> int:
+def _question(session: CurrentSession, fork: Fork) -> int:
     """Return the number, from 1, of the question that has versions there, or whose answer has."""
     before = session.messages[: fork.at]
     asked = sum(message.role == "user" for message in before)
     return asked + (not before or before[-1].role != "user")
 
 
-def _is_last(session: ChatSession, fork: Fork) -> bool:
+def _is_last(session: CurrentSession, fork: Fork) -> bool:
     """Tell whether it is about the last question or its answer."""
     return not any(message.role == "user" for message in session.messages[fork.at + 1 :])
 
@@ -91,7 +91,7 @@ async def _listed(context: Context, forks: Sequence[Fork]) -> list[str]:
     return lines
 
 
-def _heading(session: ChatSession, fork: Fork) -> str:
+def _heading(session: CurrentSession, fork: Fork) -> str:
     before = session.messages[: fork.at]
     what = "answer to question" if before and before[-1].role == "user" else "question"
     return f"{what} {_question(session, fork)}{', taken back' if fork.current is None else ''}"

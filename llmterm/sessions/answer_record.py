@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from llmterm.chat.keeper import Keeper
 from llmterm.messages import EndReason, Mode, Reply, Status
 from llmterm.sessions import AnswerLog
+from llmterm.sessions.keeper import Keeper
 from llmterm.sessions.whole import HeldAnswer
 
 

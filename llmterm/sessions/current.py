@@ -1,4 +1,4 @@
-"""The session that is open in the chat: what was said in it, and its record in the store.
+"""The session that is talked in, by the chat or through a pipe: what was said in it, and its record in the store.
 
 Asking again, and asking otherwise, add to the record beside what was said before; giving up goes back to that. What
 another llmterm has made of the record is not written over: see `_head`.
@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from llmterm.chat.keeper import Keeper
-from llmterm.chat.record import AnswerRecord
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.messages import Message, Options, Reply
 from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
+from llmterm.sessions.answer_record import AnswerRecord
+from llmterm.sessions.keeper import Keeper
 from llmterm.sessions.titles import clean_title, followed, title_of
 from llmterm.sessions.versions import Fork, forks_of
 from llmterm.sessions.whole import HeldAnswer, HeldMessage, HeldSession, Put
@@ -37,7 +37,7 @@ class Answerer(Protocol):
     def options(self) -> Options: ...
 
 
-class ChatSession:
+class CurrentSession:
     """One conversation, kept as it happens. It has no record, and no `id`, before its first question.
 
     `asked` is the question that is being answered, `replacing` whether that is in the place of another one, or the same
