@@ -1,0 +1,200 @@
+"""The smaller parts of a chat, each made alone: the line, what is done on the spot, and what commands come to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from llmterm.chat.answer import Answer
+from llmterm.chat.commands.catalogue import catalogue
+from llmterm.chat.completion import Completion, StatusBar
+from llmterm.chat.decision import Compose, Leave, Resume, Send, Stop
+from llmterm.chat.effects import perform
+from llmterm.chat.input import InputLine, Typed
+from llmterm.chat.outcome import Ask, Done, Fill, Outcome, Restore, Rewrite, Say, Show, Unseam, Write
+from llmterm.errors import UsageError
+from llmterm.keys import Key
+from llmterm.keys.autorepeat import Autorepeat
+from llmterm.messages import EndReason, Message, Options, Reply, Segment, Snapshot, TextDelta
+from llmterm.recorded import RecordedTurn
+from llmterm.sessions import SessionStore
+from llmterm.turn import Turn
+from tests.parts import KEYS, Parts
+
+QUESTION = Message(role="user", text="why?")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SessionStore]:
+    with closing(SessionStore(tmp_path)) as store:
+        yield store
+
+
+# The line
+
+
+async def test_line_that_is_composed_is_asked_again_as_the_editor_left_it(store: SessionStore) -> None:
+    """And what is queued comes before any prompt."""
+    parts = Parts(store, Compose("draft"), Send("sent"), edited="edited")
+    parts.ahead.queue.append("queued")
+
+    typed = [await parts.line.message({}) for _ in range(2)]
+
+    assert typed == [Typed("queued"), Typed("sent")]
+    assert parts.view.said == ["> queued"]
+
+
+async def test_command_over_a_message_that_was_given_back_says_so(store: SessionStore) -> None:
+    parts = Parts(store, Send("/title x"), Send("", emptied=True), Leave())
+    parts.ahead.hold("given back")
+
+    typed = [await parts.line.message({}) for _ in range(3)]
+
+    assert typed == [Typed("/title x", "given back"), Typed(""), Leave()]
+
+
+@pytest.mark.parametrize(
+    ("typed", "yes", "left"), [("y", True, ""), ("NO", False, ""), ("and then?", False, "and then?")]
+)
+async def test_only_a_yes_is_a_yes(store: SessionStore, typed: str, yes: bool, left: str) -> None:
+    """A message that was typed instead is not lost."""
+    parts = Parts(store, Send(typed))
+
+    assert await parts.line.confirm("really?") is yes
+    assert parts.ahead.text == left
+
+
+async def test_what_is_typed_at_a_pause_stays_in_the_line(store: SessionStore) -> None:
+    """And a chord from when there was nothing to pause means nothing to it."""
+    parts = Parts(store, Stop("half a word"))
+    chords: asyncio.Queue[Key] = asyncio.Queue()
+    line = InputLine(
+        prompt=parts.prompt,
+        ahead=parts.ahead,
+        view=parts.view,
+        machine=parts.machine,
+        retake=lambda: None,
+        chords=chords,
+        autorepeat=Autorepeat(lambda: 0.0),
+    )
+    chords.put_nowait(Key("chord"))
+    line.forget_chords()
+
+    decision = await line.decide(lambda: "paused", {})
+
+    assert (decision, parts.ahead.text) == (Stop("half a word"), "half a word")
+
+
+# What is done on the spot
+
+
+async def test_effects_are_done_on_the_spot(store: SessionStore, tmp_path: Path) -> None:
+    """A file that is there is written over only after a yes."""
+    parts = Parts(store, Send("n"), Send("y"))
+    path = tmp_path / "out.md"
+    for effect in (
+        Done(),
+        Say("words"),
+        Fill("typed "),
+        Fill("on"),
+        Show(QUESTION),
+        Write(path, "one"),
+        Write(path, "two"),
+        Write(path, "three"),
+    ):
+        await perform(effect, parts.live, parts.line)
+
+    assert path.read_text("utf-8") == "three"
+    assert parts.ahead.text == "typed on"
+    question = f"{path} is there already: write over it? y/N"
+    written = f"written to {path}"
+    assert parts.view.said == ["words", "> why?", written, question, f"{path} is as it was", question, written]
+    with pytest.raises(UsageError, match="cannot be written"):
+        await perform(Write(tmp_path / "no" / "such" / "folder.md", ""), parts.live, parts.line)
+
+
+# What commands come to
+
+
+class AtRest:
+    """A chat with an answer at rest."""
+
+    def __init__(self, parts: Parts, reply: Reply, reason: EndReason = EndReason.PAUSE) -> None:
+        self.parts = parts
+        record = parts.session.ask(QUESTION, parts.choices)
+        request = parts.session.conversation.add(QUESTION).request(model="m")
+        self.turn = Turn(parts.provider, Snapshot(request=request, reply=reply, reason=reason))
+        self.answer = Answer(RecordedTurn(self.turn, record))
+
+    async def run(self, *lines: str) -> list[Outcome]:
+        with self.parts.context.resting(self.answer):
+            return [await catalogue(KEYS).run(self.parts.context, line) for line in lines]
+
+
+def cut_at_a_seam() -> Reply:
+    reply = Reply().add(TextDelta("one\n\ntwo"))
+    part = Segment(provider="p", model="m", mode="fresh", start=0, end=8, end_reason=EndReason.PAUSE, cut="x")
+    return reply.close(part)
+
+
+async def test_commands_say_what_an_answer_at_rest_is_to_become(store: SessionStore) -> None:
+    """They change nothing of it themselves."""
+    at_rest = AtRest(Parts(store, edited="mine"), cut_at_a_seam())
+
+    outcomes = await at_rest.run("/edit", "/back", "/again", "/on scripted/other", "/seams undo 1")
+
+    assert outcomes == [Rewrite("mine"), Rewrite("one\n\n", resumes=False), Rewrite(""), Resume(), Unseam(1)]
+    assert at_rest.turn.reply.text == "one\n\ntwo"
+    assert at_rest.parts.choices.model == "other"
+    for line, why in (("/both", "not started over"), ("/undo", "was not changed"), ("/retry", "still open")):
+        with pytest.raises(UsageError, match=why):
+            await at_rest.run(line)
+    at_rest.answer.rewrite("changed")
+    assert await at_rest.run("/undo") == [Restore()]
+    with pytest.raises(UsageError, match="no answer is paused"):
+        await catalogue(KEYS).run(at_rest.parts.context, "/back")
+
+
+async def test_changes_of_an_answer_are_taken_back_and_come_again(store: SessionStore) -> None:
+    """One after the other; what it was until then comes again after all others."""
+    answer = AtRest(Parts(store), Reply().add(TextDelta("first"))).answer
+    answer.rewrite("second")
+    answer.rewrite("third")
+
+    texts = []
+    for _ in range(4):
+        answer.restore()
+        texts.append(answer.reply.text)
+
+    assert texts == ["second", "first", "third", "second"]
+
+
+async def test_commands_about_the_last_question_ask_it_or_give_it_back(store: SessionStore) -> None:
+    parts = Parts(store)
+    parts.session.ask(QUESTION, parts.choices).finish(Reply().add(TextDelta("because")), "complete")
+    parts.session.say(QUESTION, Message(role="assistant", text="because"))
+
+    outcomes = [await catalogue(KEYS).run(parts.context, line) for line in ("/retry", "/edit", "/undo", "/undo")]
+
+    assert outcomes[0] == Ask(QUESTION, again=True)
+    assert isinstance(outcomes[1], Fill)
+    assert (outcomes[1].text, outcomes[1].held) == ("why?", True)
+    assert outcomes[2:] == [Say("the question that was to be edited is as it was"), Say("taken back: why?")]
+
+
+async def test_what_stands_around_the_line_comes_from_the_context(store: SessionStore, tmp_path: Path) -> None:
+    """Names of commands and of files, and who answers."""
+    (tmp_path / "notes.txt").write_text("x", "utf-8")
+    (tmp_path / "no\x1btes.txt").write_text("x", "utf-8")
+    parts = Parts(store)
+    parts.choices.options = Options()
+    completion = Completion(parts.context, catalogue(KEYS))
+    parts.ahead.hold("one", "two")
+
+    assert [each.text for each in await completion.complete("/ver")] == ["/versions"]
+    assert [each.text for each in await completion.complete("see @no")] == ["@notes.txt"]
+    assert StatusBar(parts.context, parts.ahead).text() == "scripted/m - Enter takes the next of 2 queued"
