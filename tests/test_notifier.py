@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import get_args
 
 import pytest
@@ -9,6 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmterm.chat.notifier import Notification, Notifier, sequence
+
+
+@dataclass
+class Terminal:
+    focused: bool | None
+
 
 KINDS: tuple[Notification, ...] = get_args(Notification)
 
@@ -44,7 +51,7 @@ def test_words_stay_inside_the_sequence(kind: Notification, words: str) -> None:
 def test_only_who_looks_elsewhere_is_told(kind: Notification, seconds: float, focused: bool | None) -> None:
     """After long answers; a terminal that does not say whether it has the focus is left alone."""
     written: list[str] = []
-    notifier = Notifier(kind=kind, after=10.0, focused=lambda: focused, write=written.append)
+    notifier = Notifier(kind=kind, after=10.0, terminal=Terminal(focused), write=written.append)
 
     notifier.ended("m has answered", seconds)
 

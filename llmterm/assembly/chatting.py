@@ -139,7 +139,7 @@ def _build(
         theme=settings.chat.theme,
         search=_search(launch, providers),
     )
-    view = look.view(lambda: look.theme(choices.theme, source.background), launch.secrets.redact)
+    view = look.view(choices, source, launch.secrets.redact)
     machine = _machine(launch, look, terminal, signals, view)
     context = Context(
         session=CurrentSession(sessions, system=settings.system),
@@ -184,7 +184,7 @@ def _build(
         notifier=Notifier(
             kind="off" if look.plain else settings.chat.notify,
             after=settings.chat.notify_after,
-            focused=lambda: source.focused,
+            terminal=source,
             write=write,
         ),
     )

@@ -14,7 +14,9 @@ from llmterm.chat.terminal import BRACKETED_PASTE, FOCUS_REPORTS
 from llmterm.config import Settings
 
 if TYPE_CHECKING:
+    from llmterm.chat.options import Choices
     from llmterm.chat.view import View
+    from llmterm.keys.terminal import TerminalKeys
     from llmterm.render.theme import ThemeName
 
 # Terminals that lay out long lines anew when their width changes: by a variable of theirs, by the program's name, which
@@ -82,8 +84,10 @@ class Look:
             case _:
                 return of_colorfgbg(self.hint) or "dark"
 
-    def view(self, theme: Callable[[], ThemeName], redact: Callable[[str], str]) -> View:
-        """Return the view; `theme` is asked again for every answer, `redact` is for the program's own lines."""
+    def view(self, choices: Choices, keys: TerminalKeys, redact: Callable[[str], str]) -> View:
+        """Return the view, whose theme is looked for again for every answer: it may be chosen, and `keys` hear of the
+        terminal's background when it is told. `redact` is for the program's own lines.
+        """
         if self.plain:
             from llmterm.chat.plainview import PlainView
 
@@ -98,7 +102,7 @@ class Look:
             return MarkdownRenderer(
                 width=width,
                 color=self.color,
-                theme=THEMES[theme()],
+                theme=THEMES[self.theme(choices.theme, keys.background)],
                 links=self.links,
                 thinking=self.thinking,
             )

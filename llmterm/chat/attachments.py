@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from llmterm.chat.mentions import expand
 from llmterm.errors import UsageError
@@ -13,8 +14,7 @@ from llmterm.messages import Attachment, Message
 from llmterm.threads import in_thread
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What has gone with a message."""
 
     waiting: tuple[TextFile | Attachment, ...]

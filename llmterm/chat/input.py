@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from llmterm.chat.ahead import Ahead
 from llmterm.chat.commands import Commands
@@ -27,8 +27,7 @@ _NEXT = {"enter": ""}
 _NO = {"enter": "n"}
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(NamedTuple):
     """What was typed, and the message that it, a command, was typed in the place of, if any."""
 
     text: str

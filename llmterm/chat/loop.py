@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands
@@ -27,8 +27,7 @@ from llmterm.states import AT_REST
 from llmterm.turn import TurnState
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
+class Played(NamedTuple):
     """How an answer has left the screen: its message, unless nothing came of it or it rests, and how the user left."""
 
     message: Message | None = None

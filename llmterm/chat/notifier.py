@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from llmterm.render.sanitize import clean
 
@@ -21,6 +21,13 @@ def sequence(kind: Notification, text: str) -> str:
     return {"off": "", "bell": "\a", "osc9": f"\x1b]9;{words}\a", "osc777": f"\x1b]777;notify;{_TITLE};{words}\a"}[kind]
 
 
+class Focused(Protocol):
+    @property
+    def focused(self) -> bool | None:
+        """Whether the terminal has the focus, None where it does not say."""
+        ...
+
+
 class Notifier:
     """Notifies where the terminal has said that it lost the focus, after answers of `after` seconds and more."""
 
@@ -29,16 +36,16 @@ class Notifier:
         *,
         kind: Notification,
         after: float,
-        focused: Callable[[], bool | None],
+        terminal: Focused,
         write: Callable[[str], None],
     ) -> None:
-        """`focused` is None where the terminal does not say; `write` writes to it."""
+        """`write` writes to the terminal."""
         self._kind = kind
         self._after = after
-        self._focused = focused
+        self._terminal = terminal
         self._write = write
 
     def ended(self, text: str, seconds: float) -> None:
         """An answer has ended, after so long, and `text` says how."""
-        if self._kind != "off" and seconds >= self._after and self._focused() is False:
+        if self._kind != "off" and seconds >= self._after and self._terminal.focused is False:
             self._write(sequence(self._kind, text))
