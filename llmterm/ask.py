@@ -63,9 +63,6 @@ class Ask:
         session = self.session
         asked = session.conversation.add(question)
         marker, note = marker_for(marker, question.text)
-        record = session.ask(question, HeldAnswer(provider=self.provider.name, model=model, options=options))
-        session.keeper.require_usable()
-
         turn = Turn(
             self.provider,
             asked.request(model=model, options=options, note=note),
@@ -75,6 +72,8 @@ class Ask:
         )
         reader = turn.reader(waited_for=True)
         try:
+            record = await session.ask(question, HeldAnswer(provider=self.provider.name, model=model, options=options))
+            session.keeper.require_usable()
             async with RecordedTurn(turn, record) as recorded:
                 turn.start()
                 try:
@@ -84,17 +83,18 @@ class Ask:
                     if turn.state is TurnState.DONE:
                         await recorded.finish()
         finally:
-            self._keep(turn)
+            await self._keep(turn)
         self._judge(turn, options)
 
-    def _keep(self, turn: Turn) -> None:
+    async def _keep(self, turn: Turn) -> None:
         """See to it that the record is there; the answer is, whether or not it can be kept."""
         try:
             if turn.state is TurnState.FAILED and isinstance(turn.error, LlmtermError):
-                self.session.withdraw()
-            self.session.keeper.last_chance(_PATIENCE)
+                await self.session.withdraw()
+            await self.session.keeper.last_chance(_PATIENCE)
         except SessionError as error:
-            self.output.notice(f"the answer is not kept: {error}")
+            if turn.state is not TurnState.READY:
+                self.output.notice(f"the answer is not kept: {error}")
 
     async def _write_all(self, turn: Turn, reader: Reader) -> None:
         output = self.output

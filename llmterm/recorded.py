@@ -22,7 +22,7 @@ _SECONDS = 0.2
 
 
 class Record(Protocol):
-    """The row of one answer. None of these raises: what cannot be written now is written at the next chance."""
+    """The row of one answer. Nothing raises or waits here: what cannot be written now is written at the next chance."""
 
     def journal(self, reply: Reply) -> None:
         """It streams, and is that long by now."""
@@ -40,12 +40,16 @@ class Record(Protocol):
         """What comes is from there, and asked for in that way: nobody else has begun it."""
         ...
 
-    def finish(self, reply: Reply, status: Status) -> None:
-        """It is over."""
+    def finish(self, reply: Reply, status: Status) -> Message:
+        """It is over, and this message now."""
         ...
 
     def discard(self) -> None:
         """Nothing came of it."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until all of it is written, or is known not to be. Raises what was a bug in that."""
         ...
 
     def untold(self) -> str:
@@ -93,18 +97,20 @@ class RecordedTurn:
             self._following.result()  # a bug of ours, which must not pass for a record
         self._take_in()
         self._write()
+        await self._record.settled()
+        self._tell()
 
     async def finish(self) -> Message | None:
-        """Close the record of an answer that is over; return it, unless nothing of it came."""
+        """Close the record of an answer that is over; return it once it is written, unless nothing of it came."""
         self._take_in()
         self._over = True
         stopped, reply = self.turn.state is TurnState.CANCELLED, self.turn.reply
         if stopped and not reply.body and not reply.thoughts:
             self._record.discard()
             return None
-        status: Status = "interrupted" if stopped else "complete"
-        self._record.finish(reply, status)
-        return reply.message(status)
+        message = self._record.finish(reply, "interrupted" if stopped else "complete")
+        await self._record.settled()
+        return message
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()

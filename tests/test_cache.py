@@ -71,7 +71,7 @@ def inner() -> ScriptedProvider:
 
 @pytest.fixture
 def provider(inner: ScriptedProvider, store: SessionStore) -> CachedProvider:
-    return CachedProvider(inner, store.answers())
+    return CachedProvider(inner, store)
 
 
 async def ask(provider: CachedProvider, request: Request = REQUEST) -> EventStream:
@@ -140,10 +140,10 @@ async def test_thinking_and_the_end_come_back_too(provider: CachedProvider, inne
 async def test_the_cache_outlives_the_program(tmp_path: Path, inner: ScriptedProvider) -> None:
     """It is on the disk, with the sessions."""
     with closing(SessionStore(tmp_path)) as store:
-        await answer(CachedProvider(inner, store.answers()), inner, *WHOLE, Finished(EndReason.STOP))
+        await answer(CachedProvider(inner, store), inner, *WHOLE, Finished(EndReason.STOP))
 
     with closing(SessionStore(tmp_path)) as store:
-        again = await read_all(await ask(CachedProvider(inner, store.answers())))
+        again = await read_all(await ask(CachedProvider(inner, store)))
 
     assert again == PLAYED
 
@@ -425,7 +425,7 @@ async def test_everything_else_is_the_provider_s(provider: CachedProvider) -> No
 async def test_a_store_that_cannot_be_opened_is_as_good_as_none(tmp_path: Path, inner: ScriptedProvider) -> None:
     """The answer comes through whole, as often as it is asked for."""
     (tmp_path / "sessions.db").write_bytes(b"not a database at all\n" * 100)
-    provider = CachedProvider(inner, SessionStore(tmp_path).answers())
+    provider = CachedProvider(inner, SessionStore(tmp_path))
     events: list[StreamEvent] = [*WHOLE, Finished(EndReason.STOP)]
 
     came = [await answer(provider, inner, *events) for _ in range(2)]
@@ -436,7 +436,7 @@ async def test_a_store_that_cannot_be_opened_is_as_good_as_none(tmp_path: Path, 
 async def test_a_store_that_cannot_be_written_does_not_break_an_answer(tmp_path: Path, inner: ScriptedProvider) -> None:
     """An answer that cannot be kept is an answer all the same."""
     with closing(SessionStore(tmp_path, timeout=0)) as store:
-        provider = CachedProvider(inner, store.answers())
+        provider = CachedProvider(inner, store)
         stream = await ask(provider)
         inner.stream.put(*WHOLE, Finished(EndReason.STOP))
 

@@ -22,6 +22,8 @@ from llmterm.keys.autorepeat import Autorepeat
 from llmterm.messages import EndReason, Message, Options, Reply, Segment, Snapshot, TextDelta
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions import SessionStore
+from llmterm.sessions.answer_record import AnswerRecord
+from llmterm.sessions.whole import HeldAnswer
 from llmterm.turn import Turn
 from tests.parts import KEYS, Parts
 
@@ -125,7 +127,7 @@ class AtRest:
 
     def __init__(self, parts: Parts, reply: Reply, reason: EndReason = EndReason.PAUSE) -> None:
         self.parts = parts
-        record = parts.session.ask(QUESTION, parts.choices)
+        record = AnswerRecord(parts.session, HeldAnswer(provider="scripted", model="m", options=Options()))
         request = parts.session.conversation.add(QUESTION).request(model="m")
         self.turn = Turn(parts.provider, Snapshot(request=request, reply=reply, reason=reason))
         self.answer = Answer(RecordedTurn(self.turn, record))
@@ -175,10 +177,11 @@ async def test_changes_of_an_answer_are_taken_back_and_come_again(store: Session
 
 async def test_commands_about_the_last_question_ask_it_or_give_it_back(store: SessionStore) -> None:
     parts = Parts(store)
-    parts.session.ask(QUESTION, parts.choices).finish(Reply().add(TextDelta("because")), "complete")
-    parts.session.say(QUESTION, Message(role="assistant", text="because"))
+    record = await parts.session.ask(QUESTION, parts.choices)
+    parts.session.say(QUESTION, record.finish(Reply().add(TextDelta("because")), "complete"))
 
     outcomes = [await catalogue(KEYS).run(parts.context, line) for line in ("/retry", "/edit", "/undo", "/undo")]
+    await parts.session.keeper.last_chance(0)
 
     assert outcomes[0] == Ask(QUESTION, again=True)
     assert isinstance(outcomes[1], Fill)

@@ -223,7 +223,7 @@ async def test_answer_with_sources_is_asked_for_again_and_not_cached(tmp_path: P
     """Without them it would be less than it was."""
     inner = ScriptedProvider()
     with closing(SessionStore(tmp_path)) as store:
-        provider = CachedProvider(inner, store.answers())
+        provider = CachedProvider(inner, store)
         for _ in range(2):
             inner.opened.clear()
             turn = Turn(provider, REQUEST)

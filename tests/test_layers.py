@@ -25,6 +25,7 @@ LAYERS = [
         "conversation",
         "decoding",
         "framing",
+        "lane",
         "log",
         "marker",
         "progress",

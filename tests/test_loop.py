@@ -34,12 +34,12 @@ from tests.scripted import ScriptedProvider
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, WireServer, say
 
-_STILL = ("sessions/", "chat/history.py", "providers/weights.py")
+_STILL = ("chat/history.py", "providers/weights.py")
 WATCHED = [sys.executable, "-m", "tests.watched"]
 
 
 def test_nothing_that_is_typed_has_the_loop_wait(tmp_path: Path) -> None:
-    """Completing, asking with files, guiding with one, taking out and editing: all that touches a disk."""
+    """Completing, asking, guiding, commands about sessions, taking out, editing, leaving: all that touches a disk."""
     work = tmp_path / "work"
     work.mkdir()
     (work / "notes.txt").write_text("remember\n", "utf-8")
@@ -77,6 +77,13 @@ def test_nothing_that_is_typed_has_the_loop_wait(tmp_path: Path) -> None:
             "/info",
             "/search one",
             "/doctor",
+            "/title Mine",
+            "/system be brief",
+            "/retry",
+            "/versions",
+            "/versions previous",
+            "/branch",
+            "/undo",
         ):
             chat.program.wait_for(at_prompt)
             chat.program.send(f"{command}\r")
@@ -116,7 +123,7 @@ def test_question_in_a_pipe_has_the_loop_wait_for_nothing(tmp_path: Path) -> Non
 
 
 def _waits(found: Path) -> list[str]:
-    """Return what was waited for, but for what is still on the loop by design: the store and the history."""
+    """Return what was waited for, but for what is still on the loop by design: the history."""
     waits = found.read_text("utf-8").splitlines()
     return [each for each in waits if not each.partition(" in ")[2].startswith(_STILL)]
 

@@ -135,11 +135,17 @@ class Playing:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         asked = parts.session.conversation.add(QUESTION)
-        self.record = parts.session.ask(QUESTION, parts.choices)
         self.turn = Turn(parts.provider, asked.request(model="m"), seam_seconds=0)
 
     async def play(self) -> Played:
-        async with RecordedTurn(self.turn, self.record) as recorded:
+        try:
+            return await self._play()
+        finally:
+            await self.parts.session.keeper.last_chance(0)
+
+    async def _play(self) -> Played:
+        record = await self.parts.session.ask(QUESTION, self.parts.choices)
+        async with RecordedTurn(self.turn, record) as recorded:
             loop = AnswerLoop(
                 context=self.parts.context,
                 commands=catalogue(KEYS),

@@ -10,13 +10,16 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from llmterm.conversation import Conversation
 from llmterm.events import Notice
-from llmterm.messages import EndReason, Finished, Message, Options, Reply, TextDelta
+from llmterm.messages import EndReason, Finished, Message, Options, Reply, Status, TextDelta
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions import OpenAnswer, SessionStore
+from llmterm.sessions.answer_record import AnswerRecord
 from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.whole import HeldAnswer
@@ -41,15 +44,20 @@ def store(tmp_path: Path) -> Iterator[SessionStore]:
 class Answering:
     """A question that is on the record, and the turn that answers it."""
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, session: CurrentSession, record: AnswerRecord) -> None:
         self.store = store
+        self.session = session
         self.provider = ScriptedProvider()
-        self.session = CurrentSession(store, system="")
-        asked = self.session.conversation.add(QUESTION)
-        record = self.session.ask(QUESTION, HeldAnswer(provider="scripted", model="m", options=Options()))
+        asked = session.conversation.add(QUESTION)
         self.turn = Turn(self.provider, asked.request(model="m"), seam_seconds=0)
         self.reader = self.turn.reader()
         self.recorded = RecordedTurn(self.turn, record)
+
+    @classmethod
+    async def of(cls, store: SessionStore) -> Self:
+        session = CurrentSession(store, system="")
+        held = HeldAnswer(provider="scripted", model="m", options=Options())
+        return cls(store, session, await session.ask(QUESTION, held))
 
     async def say(self, text: str) -> None:
         """Say it, and wait until it has come."""
@@ -72,27 +80,50 @@ def modes(answer: OpenAnswer) -> list[tuple[str, str, str]]:
     return [(each.mode, text[each.start : each.end], each.guidance) for each in answer.message.segments]
 
 
+class Told:
+    """A record that keeps what it is told to journal."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def journal(self, reply: Reply) -> None:
+        self.text = reply.text
+
+    def finish(self, reply: Reply, status: Status) -> Message:
+        return reply.message(status)
+
+    async def settled(self) -> None:
+        pass
+
+    def untold(self) -> str:
+        return ""
+
+    def nothing(self, *_: object, **__: object) -> None:
+        pass
+
+    move = resume = pause = discard = nothing
+
+
 @instant
-async def never_older_than_a_quarter_of_a_second(store: SessionStore) -> None:
-    answering = Answering(store)
-    async with answering.recorded:
-        answering.turn.start()
+async def test_what_came_is_written_within_a_quarter_of_a_second() -> None:
+    """By the loop's own clock, and while nothing else comes."""
+    provider, record = ScriptedProvider(), Told()
+    turn = Turn(provider, Conversation().ask("why?").request(model="m"))
+    async with RecordedTurn(turn, record):
+        turn.start()
+        await provider.opened.wait()
         for word in ("one ", "two ", "three "):
-            await answering.say(word)
+            provider.stream.put(TextDelta(word))
             await asyncio.sleep(0.25)
 
-            assert answering.left().message.text == answering.turn.reply.text
-        await answering.turn.cancel()
-
-
-def test_what_came_is_on_disk_within_a_quarter_of_a_second(store: SessionStore) -> None:
-    """By the loop's own clock, and while nothing else comes."""
-    never_older_than_a_quarter_of_a_second(store)
+            assert record.text.endswith(word)
+            assert record.text == turn.reply.text
+        await turn.cancel()
 
 
 async def test_answer_is_written_segment_by_segment(store: SessionStore) -> None:
     """Also where it is resumed in the same breath as it was paused; and at rest as it was rewritten."""
-    answering = Answering(store)
+    answering = await Answering.of(store)
     turn, provider = answering.turn, answering.provider
     async with answering.recorded as recorded:
         turn.start()
@@ -117,7 +148,7 @@ async def test_answer_is_written_segment_by_segment(store: SessionStore) -> None
 
 async def test_store_that_fails_is_told_once_and_tried_again(store: SessionStore) -> None:
     """The answer goes on meanwhile, and is whole on the record at the next chance."""
-    answering = Answering(store)
+    answering = await Answering.of(store)
     turn, reader = answering.turn, answering.turn.reader()
     async with answering.recorded as recorded:
         turn.start()
@@ -138,24 +169,16 @@ async def test_store_that_fails_is_told_once_and_tried_again(store: SessionStore
     assert message.text == "one two three "
 
 
-class Broken:
+class Broken(Told):
     """A record with a bug."""
 
     def journal(self, reply: Reply) -> None:
         raise ZeroDivisionError
 
-    def nothing(self, *_: object, **__: object) -> None:
-        pass
-
-    move = resume = pause = finish = discard = nothing
-
-    def untold(self) -> str:
-        return ""
-
 
 async def test_bug_in_the_record_does_not_pass_for_one(store: SessionStore) -> None:
     """Who relies on it hears of it; the answer is received all the same."""
-    answering = Answering(store)
+    answering = await Answering.of(store)
     async with RecordedTurn(answering.turn, Broken()) as recorded:
         answering.turn.start()
         await answering.say("half")

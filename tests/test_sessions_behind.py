@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from llmterm.chat.options import Choices
 from llmterm.errors import StoreError, UsageError
-from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Segment, TextDelta, ThinkingDelta
+from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Segment, Status, TextDelta, ThinkingDelta
 from llmterm.sessions import SessionStore, StoredSession
 from llmterm.sessions.answer_record import AnswerRecord
 from llmterm.sessions.current import CurrentSession
@@ -45,103 +46,103 @@ class Chatting:
     def __post_init__(self) -> None:
         self.session = CurrentSession(self.store, system="be brief")
 
-    def tell(self, write: Callable[[], object]) -> None:
+    async def tell(self, written: Awaitable[object]) -> None:
         with suppress(StoreError, UsageError):
-            write()
+            await written
 
-    def step(self, name: str) -> None:
+    async def step(self, name: str) -> None:
         self.count += 1
         open_now = name in ("journal", "pause", "resume", "finish", "stop", "drop", "fail", "move")
         if name not in ("lock_", "unlock", "delete") and open_now != (self.log is not None):
             return
-        self.tell(getattr(self, name))
+        await self.tell(getattr(self, name)())
+        await self.session.settled()
 
     # The steps
 
-    def lock_(self) -> None:
+    async def lock_(self) -> None:
         if self.lock is None:
             self.store.infos()  # so that there is a file
             self.lock = sqlite3.connect(self.store.path, isolation_level=None)
             self.lock.execute("BEGIN IMMEDIATE")
 
-    def unlock(self) -> None:
+    async def unlock(self) -> None:
         if self.lock is not None:
             self.lock.close()
             self.lock = None
 
-    def delete(self) -> None:
+    async def delete(self) -> None:
         if self.lock is None:
             for path in self.store.path.parent.glob("sessions.db*"):
                 path.unlink()
 
-    def ask(self) -> None:
-        self.log = self.session.ask(question(f"question {self.count}"), CHOICES)
+    async def ask(self) -> None:
+        self.log = await self.session.ask(question(f"question {self.count}"), CHOICES)
         self.asked = question(f"question {self.count}")
         self.reply = Reply()
 
-    def journal(self) -> None:
+    async def journal(self) -> None:
         assert self.log is not None
         self.reply = self.reply.add(ThinkingDelta("hm")).add(TextDelta(f"word {self.count} "))
         self.log.journal(self.reply)
 
-    def pause(self) -> None:
+    async def pause(self) -> None:
         assert self.log is not None
         self.reply = self.reply.close(segment(self.reply))
         self.log.pause(self.reply, EndReason.PAUSE)
 
-    def resume(self) -> None:
+    async def resume(self) -> None:
         assert self.log is not None
         self.log.pause(self.reply, EndReason.PAUSE)
         self.log.resume(provider="q", model="n", mode="prefill", guidance="go on")
 
-    def move(self) -> None:
+    async def move(self) -> None:
         assert self.log is not None
         self.log.move(provider="q", model="n", mode="instruct")
 
-    def finish(self) -> None:
-        self.end("complete")
+    async def finish(self) -> None:
+        await self.end("complete")
 
-    def stop(self) -> None:
-        self.end("interrupted")
+    async def stop(self) -> None:
+        await self.end("interrupted")
 
-    def end(self, status: str) -> None:
+    async def end(self, status: Status) -> None:
         log, self.log = self.log, None
         assert log is not None
         self.reply = self.reply.add(TextDelta(f"end {self.count}"))
         self.reply = self.reply.close(segment(self.reply, EndReason.STOP))
-        self.tell(lambda: log.finish(self.reply, "complete" if status == "complete" else "interrupted"))
-        self.session.say(self.asked, self.reply.message("complete" if status == "complete" else "interrupted"))
+        self.session.say(self.asked, log.finish(self.reply, status))
 
-    def drop(self) -> None:
+    async def drop(self) -> None:
         log, self.log = self.log, None
         assert log is not None
-        self.tell(log.discard)
+        log.discard()
         if self.session.replacing:
-            self.session.withdraw()
+            await self.session.withdraw()
         else:
             self.session.say(self.asked)
 
-    def fail(self) -> None:
+    async def fail(self) -> None:
         self.log = None
-        self.session.withdraw()
+        await self.session.withdraw()
 
-    def aside(self) -> None:
+    async def aside(self) -> None:
         self.session.edit()
 
-    def restore(self) -> None:
-        self.session.restore()
+    async def restore(self) -> None:
+        await self.session.restore()
 
-    def take_back(self) -> None:
-        self.session.take_back()
+    async def take_back(self) -> None:
+        await self.session.take_back()
 
-    def rewrite(self) -> None:
-        self.session.rewrite(Message(role="assistant", text=f"rewritten {self.count}"))
+    async def rewrite(self) -> None:
+        await self.session.rewrite(Message(role="assistant", text=f"rewritten {self.count}"))
 
-    def title(self) -> None:
-        self.session.set_title(f"title {self.count}")
+    async def title(self) -> None:
+        await self.session.set_title(f"title {self.count}")
 
-    def system(self) -> None:
-        self.session.set_system(f"system {self.count}")
+    async def system(self) -> None:
+        await self.session.set_system(f"system {self.count}")
 
 
 STEPS = [
@@ -167,15 +168,18 @@ def on_record(store: SessionStore, session_id: str) -> StoredSession:
 @example(steps=["ask", "journal", "lock_", "pause", "resume", "journal", "unlock", "journal"])
 def test_the_record_is_what_is_in_hand_once_it_can_be(steps: list[str]) -> None:
     """Whatever was done while somebody else kept the store locked, or before or after it was deleted."""
+    asyncio.run(chat_through(steps))
+
+
+async def chat_through(steps: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(SessionStore(Path(folder), timeout=0)) as store:
         chat = Chatting(store)
         for name in steps:
-            chat.step(name)
-        chat.unlock()
-        caught_up = chat.session.keeper.catch_up()
+            await chat.step(name)
+        await chat.unlock()
         session = chat.session
+        await session.keeper.last_chance(0)
 
-        assert caught_up
         assert not session.keeper.owes
         if session.id is None:
             assert session.messages == ()
@@ -185,7 +189,7 @@ def test_the_record_is_what_is_in_hand_once_it_can_be(steps: list[str]) -> None:
         assert stored.conversation.system == session.conversation.system
         asked = (chat.asked,) if chat.log is not None else ()
         if session.editing and not session.replacing:
-            session.restore()
+            await session.restore()
         assert stored.conversation.messages == (*session.messages, *asked)
         assert (stored.answer is not None) == (chat.log is not None)
         if stored.answer is not None:

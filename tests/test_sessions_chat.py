@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
+import asyncio
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -17,6 +21,7 @@ from llmterm.messages import EndReason, Message, Options, Reply, Segment, TextDe
 from llmterm.sessions import AnswerLog, SessionStore
 from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.owner import Owner
+from tests.clock import instant
 from tests.parts import KEYS, Parts
 
 CHOICES = Choices(provider="p", model="m", options=Options())
@@ -28,90 +33,102 @@ def store(tmp_path: Path) -> Iterator[SessionStore]:
         yield store
 
 
+@asynccontextmanager
+async def chatting(store: SessionStore) -> AsyncIterator[CurrentSession]:
+    session = CurrentSession(store, system="be brief")
+    yield session
+    await session.keeper.last_chance(0)
+
+
 @pytest.fixture
-def session(store: SessionStore) -> CurrentSession:
-    return CurrentSession(store, system="be brief")
+async def session(store: SessionStore) -> AsyncIterator[CurrentSession]:
+    async with chatting(store) as session:
+        yield session
 
 
 def question(text: str) -> Message:
     return Message(role="user", text=text)
 
 
-def say(session: CurrentSession, asked: str, answer: str) -> None:
+async def say(session: CurrentSession, asked: str, answer: str) -> None:
     reply = Reply().add(TextDelta(answer))
-    session.ask(question(asked), CHOICES).finish(reply, "complete")
-    session.say(question(asked), reply.message("complete"))
+    message = (await session.ask(question(asked), CHOICES)).finish(reply, "complete")
+    session.say(question(asked), message)
+    await session.settled()
 
 
 def said(session: CurrentSession) -> list[str]:
     return [message.text for message in session.messages]
 
 
-def stored(session: CurrentSession) -> list[str]:
+async def stored(session: CurrentSession) -> list[str]:
+    await session.settled()
     return [message.text for message in session.store.load(session.recorded()).conversation.messages]
 
 
-def test_the_last_question_is_edited_without_touching_the_record(session: CurrentSession) -> None:
+async def test_the_last_question_is_edited_without_touching_the_record(session: CurrentSession) -> None:
     """The next question does not see it; the record and the commands about the last answer do."""
-    say(session, "why?", "because")
-    say(session, "and?", "so")
+    await say(session, "why?", "because")
+    await say(session, "and?", "so")
 
     asked = session.edit()
 
     assert asked == session.edit() == question("and?")
-    assert (said(session), stored(session)) == (["why?", "because"], ["why?", "because", "and?", "so"])
+    assert (said(session), await stored(session)) == (["why?", "because"], ["why?", "because", "and?", "so"])
     assert session.answer.text == session.answered.text == "so"
-    assert session.restore()
-    assert said(session) == stored(session)
-    assert not session.restore()
+    assert await session.restore()
+    assert said(session) == await stored(session)
+    assert not await session.restore()
 
 
-def test_an_edited_question_is_asked_beside_the_one_it_was(session: CurrentSession, store: SessionStore) -> None:
+async def test_an_edited_question_is_asked_beside_the_one_it_was(session: CurrentSession, store: SessionStore) -> None:
     """In hand and on the record it is the new one, and so is the title that came from it; the old one is a version."""
-    say(session, "why?", "because")
+    await say(session, "why?", "because")
     session.edit()
 
-    say(session, "how?", "thus")
+    await say(session, "how?", "thus")
 
-    assert said(session) == stored(session) == ["how?", "thus"]
+    assert said(session) == await stored(session) == ["how?", "thus"]
     assert session.title == store.load(session.recorded()).title == "how?"
     assert store.infos()[0].messages == 2
-    assert not session.restore()
+    assert not await session.restore()
     ((first, _),) = store.forks(session.recorded()).values()
     session.open(store.switch(session.recorded(), first, head=session.head))
     assert (said(session), session.title) == (["why?", "because"], "why?")
 
 
-def test_a_question_that_is_asked_as_it_was_has_another_answer(session: CurrentSession, store: SessionStore) -> None:
+async def test_a_question_that_is_asked_as_it_was_has_another_answer(
+    session: CurrentSession, store: SessionStore
+) -> None:
     """It is the same question, once."""
-    say(session, "why?", "because")
+    await say(session, "why?", "because")
     session.edit()
 
-    say(session, "why?", "just so")
+    await say(session, "why?", "just so")
 
-    assert said(session) == stored(session) == ["why?", "just so"]
+    assert said(session) == await stored(session) == ["why?", "just so"]
     question_row = store.load(session.recorded()).rows[0]
     assert list(store.forks(session.recorded())) == [question_row]
 
 
 @pytest.mark.parametrize("asked", ["how?", "why?"])
-def test_a_question_that_came_to_nothing_leaves_all_as_it_was(
+async def test_a_question_that_came_to_nothing_leaves_all_as_it_was(
     session: CurrentSession, store: SessionStore, asked: str
 ) -> None:
     """It is no version, the last question is as it was and still edited."""
-    say(session, "why?", "because")
+    await say(session, "why?", "because")
     session.edit()
 
-    session.ask(question(asked), CHOICES)
+    await session.ask(question(asked), CHOICES)
     replacing = session.replacing
-    session.withdraw()
+    await session.withdraw()
 
     assert (replacing, session.replacing) == (True, False)
-    assert (said(session), stored(session)) == ([], ["why?", "because"])
+    assert (said(session), await stored(session)) == ([], ["why?", "because"])
     assert store.forks(session.recorded()) == {}
     assert session.title == store.load(session.recorded()).title == "why?"
-    say(session, "how?", "thus")
-    assert said(session) == stored(session) == ["how?", "thus"]
+    await say(session, "how?", "thus")
+    assert said(session) == await stored(session) == ["how?", "thus"]
 
 
 class Taken(SessionStore):
@@ -132,29 +149,30 @@ class Taken(SessionStore):
 
 
 @pytest.mark.parametrize("aside", [False, True])
-def test_a_question_that_another_llmterm_has_come_before_is_not_asked(
+async def test_a_question_that_another_llmterm_has_come_before_is_not_asked(
     session: CurrentSession, tmp_path: Path, *, aside: bool
 ) -> None:
     """It is off the record again, and what was there is there."""
-    say(session, "why?", "because")
-    if aside:
-        session.edit()
-    with closing(Taken(tmp_path)) as session.store:
+    await say(session, "why?", "because")
+    async with chatting(Taken(tmp_path)) as late:
+        late.open(session.store.load(session.recorded()))
+        if aside:
+            late.edit()
         with pytest.raises(SessionError, match="changed by another"):
-            session.ask(question("how?"), CHOICES)
+            await late.ask(question("how?"), CHOICES)
 
-        assert stored(session) == ["why?", "because"]
-        assert not session.replacing
+        assert await stored(session) == ["why?", "because"]
+        assert (late.replacing, late.title) == (False, "why?")
 
 
-def test_another_session_is_not_cut_where_the_last_one_was(session: CurrentSession, store: SessionStore) -> None:
+async def test_another_session_is_not_cut_where_the_last_one_was(session: CurrentSession, store: SessionStore) -> None:
     """Opening and beginning one forget what was set aside."""
-    say(session, "why?", "because")
+    await say(session, "why?", "because")
     first = session.recorded()
     session.edit()
 
     session.new()
-    say(session, "how?", "thus")
+    await say(session, "how?", "thus")
     session.edit()
     session.open(store.load(first))
 
@@ -162,161 +180,205 @@ def test_another_session_is_not_cut_where_the_last_one_was(session: CurrentSessi
     assert [info.messages for info in store.infos()] == [2, 2]
 
 
-def test_taking_back_goes_back_question_by_question(session: CurrentSession, store: SessionStore) -> None:
+async def test_taking_back_goes_back_question_by_question(session: CurrentSession, store: SessionStore) -> None:
     """With the only one goes the title that came from it; all of it is still a version."""
-    say(session, "why?", "because")
-    say(session, "and?", "so")
+    await say(session, "why?", "because")
+    await say(session, "and?", "so")
     session.edit()
 
-    first, second = session.take_back(), session.take_back()
+    first, second = await session.take_back(), await session.take_back()
 
-    assert (first.text, second.text, said(session), stored(session)) == ("and?", "why?", [], [])
+    assert (first.text, second.text, said(session), await stored(session)) == ("and?", "why?", [], [])
     assert session.title == ""
     with pytest.raises(UsageError, match="nothing was asked yet"):
-        session.take_back()
+        await session.take_back()
     (row,) = store.forks(session.recorded())[0]
     session.open(store.switch(session.recorded(), row, head=session.head))
     assert (said(session), session.title) == (["why?", "because"], "why?")
 
 
-def test_only_the_answer_to_the_last_question_is_rewritten(session: CurrentSession) -> None:
+async def test_only_the_answer_to_the_last_question_is_rewritten(session: CurrentSession) -> None:
     """The user's own words stay, in hand and on the record."""
-    say(session, "why?", "because")
-    session.ask(question("and?"), CHOICES).discard()
+    await say(session, "why?", "because")
+    (await session.ask(question("and?"), CHOICES)).discard()
     session.say(question("and?"))
 
     with pytest.raises(UsageError, match="the last question has no answer"):
-        session.rewrite(Message(role="assistant", text="just so"))
+        await session.rewrite(Message(role="assistant", text="just so"))
 
-    assert said(session) == stored(session) == ["why?", "because", "and?"]
+    assert said(session) == await stored(session) == ["why?", "because", "and?"]
     assert session.answer.text == "because"
 
 
-def test_the_answer_to_a_question_that_is_edited_can_be_rewritten(session: CurrentSession) -> None:
+async def test_the_answer_to_a_question_that_is_edited_can_be_rewritten(session: CurrentSession) -> None:
     """It is still the last one."""
-    say(session, "why?", "because")
+    await say(session, "why?", "because")
     session.edit()
 
-    session.rewrite(Message(role="assistant", text="just so"))
+    await session.rewrite(Message(role="assistant", text="just so"))
 
-    assert stored(session) == ["why?", "just so"]
-    session.restore()
+    assert await stored(session) == ["why?", "just so"]
+    await session.restore()
     assert said(session) == ["why?", "just so"]
 
 
-def test_a_title_is_clean_before_there_is_a_record(session: CurrentSession, store: SessionStore) -> None:
+async def test_a_title_is_clean_before_there_is_a_record(session: CurrentSession, store: SessionStore) -> None:
     """It is shown, and stored with the first question, as it will be listed."""
-    session.set_title("two\nlines \x1b[31m " * 30)
+    await session.set_title("two\nlines \x1b[31m " * 30)
 
     shown = session.title
-    say(session, "why?", "because")
+    await say(session, "why?", "because")
 
     assert shown == session.title == store.load(session.recorded()).title
     assert (len(shown), shown.isprintable()) == (60, True)
 
 
 @pytest.mark.parametrize(("given_title", "asked_again"), [("My project", "My project"), ("", "how?")])
-def test_a_title_that_was_given_outlives_a_first_question_that_came_to_nothing(
+async def test_a_title_that_was_given_outlives_a_first_question_that_came_to_nothing(
     session: CurrentSession, store: SessionStore, given_title: str, asked_again: str
 ) -> None:
     """Only one that came from the question goes with it."""
     if given_title:
-        session.set_title(given_title)
-    session.ask(question("why?"), CHOICES)
+        await session.set_title(given_title)
+    await session.ask(question("why?"), CHOICES)
 
-    session.withdraw()
+    await session.withdraw()
 
     assert (session.id, session.title) == (None, given_title)
-    say(session, "how?", "thus")
+    await say(session, "how?", "thus")
     assert session.title == store.load(session.recorded()).title == asked_again
 
 
-def test_a_session_that_another_llmterm_goes_on_with_is_not_written_over(
+async def test_a_session_that_another_llmterm_goes_on_with_is_not_written_over(
     session: CurrentSession, store: SessionStore
 ) -> None:
     """What is said there stays, whatever is tried here, until the session is opened as it is now."""
-    say(session, "why?", "because")
-    other = CurrentSession(store, system="")
-    other.open(store.load(session.recorded()))
-    say(other, "and?", "so")
+    await say(session, "why?", "because")
+    async with chatting(store) as other:
+        other.open(store.load(session.recorded()))
+        await say(other, "and?", "so")
 
-    for change in (
+    changes: list[Callable[[], Awaitable[object]]] = [
         session.take_back,
         lambda: session.rewrite(Message(role="assistant", text="just so")),
         lambda: session.ask(question("how?"), CHOICES),
-        lambda: (session.edit(), session.ask(question("how?"), CHOICES)),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(SessionError, match="changed by another llmterm"):
-            change()
+            await change()
+        assert (said(session), session.title) == (["why?", "because"], "why?")
+    session.edit()
+    with pytest.raises(SessionError, match="changed by another llmterm"):
+        await changes[-1]()
 
-    assert stored(session) == ["why?", "because", "and?", "so"]
+    assert await stored(session) == ["why?", "because", "and?", "so"]
     session.open(store.load(session.recorded()))
-    assert session.take_back().text == "and?"
-    say(session, "how?", "thus")
-    assert said(session) == stored(session) == ["why?", "because", "how?", "thus"]
+    assert (await session.take_back()).text == "and?"
+    await say(session, "how?", "thus")
+    assert said(session) == await stored(session) == ["why?", "because", "how?", "thus"]
 
 
-def test_a_session_knows_what_it_has_done_itself(session: CurrentSession) -> None:
+async def test_a_session_knows_what_it_has_done_itself(session: CurrentSession) -> None:
     """Whatever became of questions and answers, the next change is made."""
-    say(session, "why?", "because")
-    session.ask(question("lost"), CHOICES)
-    session.withdraw()
-    session.ask(question("and?"), CHOICES).discard()
+    await say(session, "why?", "because")
+    await session.ask(question("lost"), CHOICES)
+    await session.withdraw()
+    (await session.ask(question("and?"), CHOICES)).discard()
     session.say(question("and?"))
     session.edit()
-    session.ask(question("and?"), CHOICES).discard()
-    session.withdraw()
-    say(session, "so?", "so")
-    session.rewrite(Message(role="assistant", text="just so"))
-    session.take_back()
-    session.take_back()
+    (await session.ask(question("and?"), CHOICES)).discard()
+    await session.withdraw()
+    await say(session, "so?", "so")
+    await session.rewrite(Message(role="assistant", text="just so"))
+    await session.take_back()
+    await session.take_back()
 
-    say(session, "how?", "thus")
+    await say(session, "how?", "thus")
 
-    assert said(session) == stored(session) == ["how?", "thus"]
+    assert said(session) == await stored(session) == ["how?", "thus"]
 
 
 @pytest.mark.parametrize("aside", [False, True])
-def test_an_answer_that_is_gone_on_with_and_dropped_gives_its_place_back(
+async def test_an_answer_that_is_gone_on_with_and_dropped_gives_its_place_back(
     session: CurrentSession, store: SessionStore, *, aside: bool
 ) -> None:
     """To what its question was to replace, where there is that; the next question follows what is there."""
-    say(session, "why?", "because")
+    await say(session, "why?", "because")
     if aside:
         session.edit()
-    session.ask(question("how?"), CHOICES).pause(Reply(), EndReason.PAUSE)
+    (await session.ask(question("how?"), CHOICES)).pause(Reply(), EndReason.PAUSE)
+    await session.settled()
     session.open(store.load(session.recorded()))
     answer = store.load(session.recorded()).answer
     assert answer is not None
     store.reopen(answer).discard()
 
-    say(session, "and?", "so")
+    await say(session, "and?", "so")
 
-    assert said(session) == stored(session) == ["why?", "because", *([] if aside else ["how?"]), "and?", "so"]
+    assert said(session) == await stored(session) == ["why?", "because", *([] if aside else ["how?"]), "and?", "so"]
 
 
-def test_what_is_taken_up_again_is_told_once(session: CurrentSession, store: SessionStore) -> None:
+async def test_what_is_taken_up_again_is_told_once(session: CurrentSession, store: SessionStore) -> None:
     """By /undo, another session or a new one; not where the question was answered."""
     left: list[str] = []
-    say(session, "why?", "because")
-    leave: list[Callable[[], object]] = [
-        session.restore,
-        lambda: session.open(store.load(session.recorded())),
-        session.take_back,
-    ]
-    for number, each in enumerate(leave):
+    await say(session, "why?", "because")
+
+    async def load() -> None:
+        session.open(store.load(session.recorded()))
+
+    for number, leave in enumerate((session.restore, load, session.take_back)):
         session.edit(left=partial(left.append, str(number)))
-        each()
-        session.restore()
-    say(session, "why?", "because")
+        await leave()
+        await session.restore()
+    await say(session, "why?", "because")
     session.edit(left=partial(left.append, "answered"))
-    say(session, "how?", "thus")
-    session.restore()
+    await say(session, "how?", "thus")
+    await session.restore()
     session.edit(left=partial(left.append, "new"))
 
     session.new()
 
     assert left == ["0", "1", "2", "new"]
+
+
+class Hanging(SessionStore):
+    """A store whose disk does not answer until it is told to."""
+
+    disk: threading.Event
+
+    def another(self, *, timeout: float | None = None) -> Self:
+        store = super().another(timeout=timeout)
+        store.disk = self.disk
+        return store
+
+    def moved(self, session_id: str | None = None, head: int = 0) -> bool:
+        self.disk.wait(30)
+        return super().moved(session_id, head)
+
+
+@instant
+async def test_a_disk_that_does_not_answer_holds_up_nothing_and_nothing_is_lost() -> None:
+    """It is said once; what was asked and answered meanwhile is on the record when it answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Hanging(Path(folder))
+        store.disk = threading.Event()
+        session = CurrentSession(store, system="")
+        await say(session, "why?", "because")
+        await say(session, "and?", "so")
+        told = [session.untold() for _ in range(4)]
+
+        assert [told[0].count("the store does not answer"), *told[1:]] == [1, "", "", ""]
+        assert said(session) == ["why?", "because", "and?", "so"]
+        with pytest.raises(SessionError, match="could not be kept: the store does not answer"):
+            await session.keeper.last_chance(0)
+        store.disk.set()
+        with closing(SessionStore(Path(folder))) as other:
+            while not (other.latest() and on_record(other) == said(session)):  # noqa: ASYNC110 - a thread tells nobody
+                await asyncio.sleep(1)
+
+
+def on_record(store: SessionStore) -> list[str]:
+    return [message.text for message in store.load(store.latest() or "", peek=True).conversation.messages]
 
 
 # The commands about sessions
@@ -391,19 +453,18 @@ async def test_a_dropped_answer_gives_its_place_back(
     browser: Browser, store: SessionStore, tmp_path: Path, *, killed: bool
 ) -> None:
     """Whether it was left at a rest, or its process ended."""
-    session = browser.session
-    say(session, "why?", "because")
-    session.edit()
-    with closing(SessionStore(tmp_path, owner=Owner(pid=0, host="", born=""))) as session.store:
-        log = session.ask(question("how?"), CHOICES)
-        if not killed:
-            log.pause(Reply(), EndReason.PAUSE)
-    session.store = store
+    with closing(SessionStore(tmp_path, owner=Owner(pid=0, host="", born=""))) as dead:
+        async with chatting(dead) as session:
+            await say(session, "why?", "because")
+            session.edit()
+            log = await session.ask(question("how?"), CHOICES)
+            if not killed:
+                log.pause(Reply(), EndReason.PAUSE)
 
     dropped = await browser.run(f"/discard {session.id}")
 
     assert dropped == Say("dropped")
-    assert stored(session) == ["why?", "because"]
+    assert await stored(session) == ["why?", "because"]
     with pytest.raises(UsageError, match="the answer of that session is over"):
         await browser.run(f"/discard {session.id}")
 
@@ -413,7 +474,7 @@ async def test_a_stopped_answer_is_gone_on_with_under_the_options_of_the_chat(br
     session, choices = browser.session, browser.parts.choices
     part = Segment(provider="p", model="m", mode="fresh", start=0, end=3, end_reason=EndReason.CANCEL)
     reply = Reply().add(TextDelta("bec")).close(part)
-    session.ask(question("why?"), CHOICES).finish(reply, "interrupted")
+    (await session.ask(question("why?"), CHOICES)).finish(reply, "interrupted")
     session.say(question("why?"), reply.message("interrupted"))
     choices.options = Options(temperature=0.5, max_tokens=7, seed=3)
 

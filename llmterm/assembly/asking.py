@@ -15,7 +15,7 @@ from llmterm.sessions import StoredSession
 from llmterm.threads import in_thread
 
 # How long an answer that comes waits for another process that is writing; its end waits longer.
-_STORE_SECONDS = 0.05
+_STORE_SECONDS = 0.25
 # How long what is written already is waited for when a signal ends the program: a reader that reads has it by then.
 _READER_SECONDS = 0.2
 

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 
 _HUNG_UP = 129  # as a shell counts SIGHUP, which Windows has not
-# How long keys wait for another process that is writing: its own commits are shorter. What could not be written then is
-# written a little later.
-_STORE_SECONDS = 0.02
+# How long a pause that is to be on disk waits for another process that is writing: its commits are shorter. What could
+# not be written then is written a little later.
+_STORE_SECONDS = 0.25
 
 
 async def chat(

@@ -42,7 +42,7 @@ def cached(settings: Settings, sessions: SessionStore) -> Callable[[Provider], P
         return _bare
     from llmterm.providers.cached import CachedProvider
 
-    return lambda provider: CachedProvider(provider, sessions.answers())
+    return lambda provider: CachedProvider(provider, sessions)
 
 
 def registry(

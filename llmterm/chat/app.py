@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Awaitable
 from itertools import chain
 
 from llmterm import __version__
@@ -37,8 +37,6 @@ from llmterm.turn import Turn, TurnState
 _WARMING_SECONDS = 0.05
 # Seconds that the end of the program waits for a store that somebody else keeps locked.
 _PATIENCE = 2.0
-# How often a store that failed is tried again while nothing else happens.
-_CATCHING_UP_SECONDS = 1.0
 _LEFT = "llmterm chat --continue goes on with it"
 
 
@@ -60,7 +58,7 @@ class Chat:
 
     async def run(self, session: StoredSession | None = None, question: str = "") -> int:
         """Chat until the user leaves; return the exit code. With `session`, go on with that; ask `question` first."""
-        behind = [asyncio.create_task(self._warm()), asyncio.create_task(self._keep_up())]
+        warming = asyncio.create_task(self._warm())
         try:
             if session is not None and session.answer is not None:
                 self._adopt(session.answer)  # the welcome says who answers
@@ -73,14 +71,13 @@ class Chat:
             if session is not None:
                 outcome = await self._open(session)
             else:
-                await self._perform(sessions.offer(self._context))
+                await self._perform(await sessions.offer(self._context))
             while not isinstance(outcome, Leave):
                 outcome = await self._next(outcome)
             return 130 if outcome.interrupted else 0
         finally:
-            for task in behind:
-                task.cancel()
-            self._try(lambda: self._session.keeper.last_chance(_PATIENCE))
+            warming.cancel()
+            await self._try(self._session.keeper.last_chance(_PATIENCE))
 
     async def _next(self, outcome: Outcome) -> Outcome:
         """Take the step that follows; return what it has come to."""
@@ -109,10 +106,10 @@ class Chat:
 
     async def _prompt(self) -> Outcome:
         """Wait for a message or a command; return what it comes to."""
+        await self._session.keeper.rest()
         self._tell_trouble()
         for line in self._session.keeper.news():
             self._view.say(line)
-        self._session.store.rest()
         typed = await self._line.message(versions.shortcuts(self._context.settings.keys))
         match typed:
             case Leave():
@@ -176,11 +173,11 @@ class Chat:
             answered = played is not None
             if played is not None and played.leave is not None:
                 return played.leave
-            if ask.again and session.restore():
+            if ask.again and await session.restore():
                 self._view.say("the answer before this one stays")
         except LlmtermError as error:
             if ask.again:
-                session.restore()
+                await session.restore()
             self._fail(error, ask.typed)
         finally:
             if taken is not None and not answered:
@@ -196,7 +193,7 @@ class Chat:
             raise refusal
         for line in ask.said:
             self._view.say(line)
-        record = self._session.ask(ask.question, self._choices)
+        record = await self._session.ask(ask.question, self._choices)
         self._tell_trouble()
         turn = self._turn(self._session.conversation.add(ask.question))
         self._view.begin()
@@ -204,17 +201,17 @@ class Chat:
             played = await self._play(turn, record, Done())
         except LlmtermError:
             if turn.state is TurnState.FAILED:
-                self._give_back()
+                await self._give_back()
             raise
         except asyncio.CancelledError:
-            self._withdraw_unanswered(turn, ask)
+            await self._withdraw_unanswered(turn, ask)
             raise
         if not turn.over:
-            earlier = self._withdraw_unanswered(turn, ask)
+            earlier = await self._withdraw_unanswered(turn, ask)
             self._view.say("the answer before this one stays" if earlier else _LEFT)
             return played
         if played.message is None and self._session.replacing:
-            self._give_back()  # stopped before anything came that could replace what there was
+            await self._give_back()  # stopped before anything came that could replace what there was
             if ask.typed:
                 self._line.ahead.hold(ask.typed)
             return None if played.leave is None else played
@@ -239,20 +236,20 @@ class Chat:
             finally:
                 answer.reader.leave()
 
-    def _give_back(self) -> None:
+    async def _give_back(self) -> None:
         """Nothing came: the question is out of the record, and nothing that was queued is sent by itself."""
         self._view.close()
         self._line.ahead.hold()
-        self._try(self._session.withdraw)
+        await self._try(self._session.withdraw())
 
-    def _withdraw_unanswered(self, turn: Turn, ask: Ask) -> bool:
+    async def _withdraw_unanswered(self, turn: Turn, ask: Ask) -> bool:
         """The program is left with the answer open, to be gone on with; unless, of a question that was asked `again`,
         nothing came: its earlier answer is more. Return whether that is so, and the question off the record.
         """
         came = turn.state is TurnState.DONE or turn.reply.text or turn.reply.thinking
         if not ask.again or not self._session.replacing or came:
             return False
-        self._try(self._session.withdraw)
+        await self._try(self._session.withdraw())
         return True
 
     def _hold_queue(self, turn: Turn) -> None:
@@ -308,7 +305,7 @@ class Chat:
             choices.lay_under(answer.options)
 
     async def _continue(self, answer: OpenAnswer, *, at_once: bool) -> Outcome:
-        record = self._session.reopen(answer)
+        record = await self._session.reopen(answer)
         turn = self._turn(self._session.conversation, answer)
         reply = turn.reply
         self._view.begin()
@@ -325,10 +322,10 @@ class Chat:
 
     # The record
 
-    def _try(self, write: Callable[[], object]) -> None:
-        """Write to the store; what was said outlives a store that cannot."""
+    async def _try(self, written: Awaitable[None]) -> None:
+        """Wait until it is written to the store; what was said outlives a store that cannot."""
         try:
-            write()
+            await written
         except SessionError as error:
             self._view.say(str(error), error=True)
 
@@ -336,14 +333,6 @@ class Chat:
         """Say why something is not kept, once."""
         if trouble := self._session.keeper.untold():
             self._view.say(trouble, error=True)
-
-    async def _keep_up(self) -> None:
-        """Put on the record what could not be put there when it was said, also while nothing else happens."""
-        while True:
-            await asyncio.sleep(_CATCHING_UP_SECONDS)
-            self._session.keeper.catch_up()
-            if not self._session.streaming:
-                self._session.store.rest()
 
     async def _warm(self) -> None:
         """Make the first answer and the first pause as quick as the later ones, while the user types."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict
-from typing import assert_never
+from functools import partial
+from typing import TypeVar, assert_never
 
 from llmterm import log
 from llmterm.errors import SessionError
@@ -41,7 +43,11 @@ from llmterm.messages import (
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
 from llmterm.providers.attachments import Accepts
+from llmterm.sessions import SessionStore
 from llmterm.sessions.cache import AnswerCache, CachedAnswer
+from llmterm.threads import in_thread
+
+T = TypeVar("T")
 
 # Characters, with the thinking; a longer answer is not held in memory for the sake of the cache.
 LONGEST_ANSWER = Rope.LARGEST
@@ -76,11 +82,11 @@ def _beside(part: Part) -> list[str]:
 
 
 class CachedProvider:
-    """Asks `provider` only what `cache` does not know."""
+    """Asks `provider` only what the cache of `store` does not know."""
 
-    def __init__(self, provider: Provider, cache: AnswerCache) -> None:
+    def __init__(self, provider: Provider, store: SessionStore) -> None:
         self._provider = provider
-        self._cache = cache
+        self._store = store
 
     @property
     def name(self) -> str:
@@ -106,16 +112,24 @@ class CachedProvider:
             return await self._provider.open(request, limits, progress)
         key = answer_key(self.name, request)
         try:
-            answer = self._cache.get(key)
+            answer = await in_thread(self._use, lambda cache: cache.get(key))
         except SessionError as error:
             log.event("cache failure", error=str(error))
             return await self._provider.open(request, limits, progress)
         if answer is not None:
             log.event("cache hit", key=key)
             return PlayedStream(answer)
-        return KeptStream(
-            await self._provider.open(request, limits, progress), lambda answer: self._cache.put(key, answer)
-        )
+        return KeptStream(await self._provider.open(request, limits, progress), partial(self._keep, key))
+
+    def _use(self, use: Callable[[AnswerCache], T]) -> T:
+        with closing(self._store.another()) as store:
+            return use(store.answers())
+
+    async def _keep(self, key: str, answer: CachedAnswer) -> None:
+        try:
+            await in_thread(self._use, lambda cache: cache.put(key, answer))
+        except SessionError as error:
+            log.event("cache failure", error=str(error))
 
     def cost(self, model: str, usage: Usage) -> float | None:
         return self._provider.cost(model, usage)
@@ -154,20 +168,24 @@ class PlayedStream:
 class KeptStream:
     """An `EventStream` as it comes from `stream`; `keep` gets the answer if it was read to a good end."""
 
-    def __init__(self, stream: EventStream, keep: Callable[[CachedAnswer], None]) -> None:
+    def __init__(self, stream: EventStream, keep: Callable[[CachedAnswer], Awaitable[None]]) -> None:
         self._stream = stream
         self._keep = keep
         self._reply: Reply | None = Reply()
+        # What came with the end, while the answer is being kept.
+        self._last: Sequence[StreamEvent] = ()
 
     async def read(self) -> Sequence[StreamEvent]:
-        events = await self._stream.read()
-        for event in events:
-            self._take(event)
+        self._last = await self._stream.read()
+        for event in self._last:
+            await self._take(event)
+        events, self._last = self._last, ()
         return events
 
     def rest(self) -> Sequence[StreamEvent]:
         self._reply = None  # a pause, whatever came meanwhile
-        return self._stream.rest()
+        last, self._last = self._last, ()
+        return (*last, *self._stream.rest())
 
     async def aclose(self) -> None:
         self._reply = None
@@ -177,7 +195,7 @@ class KeptStream:
         self._reply = None
         return await self._stream.detach()
 
-    def _take(self, event: StreamEvent) -> None:
+    async def _take(self, event: StreamEvent) -> None:
         if self._reply is None:
             return
         if isinstance(event, Cited):
@@ -189,11 +207,6 @@ class KeptStream:
         elif reply.finish is not None:
             self._reply = None
             if reply.finish in _WHOLE and reply.text.strip():
-                self._store(reply, reply.finish)
-
-    def _store(self, reply: Reply, finish: EndReason) -> None:
-        answer = CachedAnswer(text=reply.text, thinking=reply.thinking, finish=finish, usage=reply.usage or Usage())
-        try:
-            self._keep(answer)
-        except SessionError as error:
-            log.event("cache failure", error=str(error))
+                usage = reply.usage or Usage()
+                answer = CachedAnswer(text=reply.text, thinking=reply.thinking, finish=reply.finish, usage=usage)
+                await self._keep(answer)

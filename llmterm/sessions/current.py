@@ -1,25 +1,31 @@
-"""The session that is talked in, by the chat or through a pipe: what was said in it, and its record in the store.
+"""The session that is talked in, by the chat or through a pipe: what was said in it. Its record is the keeper's.
 
 Asking again, and asking otherwise, add to the record beside what was said before; giving up goes back to that. What
-another llmterm has made of the record is not written over: see `_head`.
+another llmterm has made of the record is not written over: it is refused where the record has another head.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import closing, suppress
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.messages import Message, Options, Reply
-from llmterm.sessions import AnswerLog, OpenAnswer, SessionStore, StoredSession
-from llmterm.sessions.answer_record import AnswerRecord
-from llmterm.sessions.keeper import Keeper
+from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
+from llmterm.sessions.answer_record import AnswerRecord, Step
+from llmterm.sessions.keeper import Change, Keeper, Record, Write
 from llmterm.sessions.titles import clean_title, followed, title_of
 from llmterm.sessions.versions import Fork, forks_of
-from llmterm.sessions.whole import HeldAnswer, HeldMessage, HeldSession, Put
+from llmterm.sessions.whole import HeldAnswer, HeldMessage, HeldSession
+from llmterm.threads import in_thread
+
+T = TypeVar("T")
+
+# What is only read may be waited for.
+_READING_SECONDS = 5.0
 
 
 def _nothing() -> None:
@@ -48,36 +54,34 @@ class CurrentSession:
         """`piped`: its answers are asked for through a pipe."""
         self.store = store
         self._piped = piped
-        self.id: str | None = None
         self.title = ""
         self.system = system
         self.asked: Message | None = None
         self.replacing = False
         self._path: tuple[HeldMessage, ...] = ()
-        # Versions that were left before they were on the record.
+        # Versions that were left, as long as it is not known that they are on the record.
         self._beside: tuple[tuple[HeldMessage, ...], ...] = ()
         # How many messages the next question follows, while the last one is edited, and what is done once it is not.
         self._keep: int | None = None
         self._left: Callable[[], None] = _nothing
-        # `asked` in hand, the titles before it and with it, the record of its answer, and the row of that.
+        # `asked` in hand, the titles before it and with it, and the record of its answer.
         self._question: HeldMessage | None = None
         self._titles = ("", "")
         self._answer: AnswerRecord | None = None
-        self._answer_row = 0
-        # The last row of the record as it is known here, 0 for none: where it is another one, the store refuses.
-        self._head = 0
-        # Rows that are to be taken off the record where that could not be done at once.
-        self._obsolete: tuple[int, ...] = ()
-        # The rows of messages that stand beside each other, by the row they follow.
-        self._forks: Mapping[int, tuple[int, ...]] = {}
         # An answer of the record is gone on with. Whether it was dropped, and what came back then, only that knows.
         self._opened = False
-        self.keeper = Keeper(self)
+        # Where all this is on the record: changed by who writes it.
+        self._record = Record()
+        self.keeper = Keeper(store.another(), self._record)
+
+    @property
+    def id(self) -> str | None:
+        return self._record.id
 
     @property
     def head(self) -> int:
         """The last row of the record as it is known here, 0 for none."""
-        return self._head
+        return self._record.head
 
     @property
     def conversation(self) -> Conversation:
@@ -112,13 +116,8 @@ class CurrentSession:
     @property
     def forks(self) -> list[Fork]:
         """Where the conversation could go otherwise, the last place first."""
-        return forks_of([each.row for each in self._path], self._forks) if self._forks else []
-
-    @property
-    def streaming(self) -> bool:
-        """Whether an answer is on its way."""
-        answer = self._answer
-        return answer is not None and answer.over is None and not answer.dropped and answer.held.reason is None
+        forks = self._record.forks
+        return forks_of(list(map(self._record.row, self._path)), forks) if forks else []
 
     def recorded(self) -> str:
         """Return the id. Raises UsageError before the first question."""
@@ -126,74 +125,58 @@ class CurrentSession:
             raise UsageError("nothing was said yet")
         return self.id
 
-    def ask(self, question: Message, choices: Answerer) -> AnswerRecord:
+    async def ask(self, question: Message, choices: Answerer) -> AnswerRecord:
         """Put the question on the record, beside the one that it was made of, and open the record of its answer.
 
-        One that is as it was is asked once more: it has another answer then.
+        One that is as it was is asked once more: it has another answer then. Raises SessionError where another process
+        has changed the session: all is as it was then.
         """
-        self._learn()
-        log: AnswerLog | None = None
-
-        def write() -> None:
-            nonlocal log
-            log = self._ask(question, choices)
-
-        kept = self.keeper.attempt(write)
-        if self._question is None:
-            self._question = self._once_more(question) or HeldMessage(question)
+        await self._learn()
+        before, again = self._path[: self._keep], self._once_more(question)
+        asked = again or HeldMessage(question)
         self._titles = (self.title, self._named(question))
-        self.title = self._titles[1]
-        self.asked, self.replacing = question, self.editing
         held = HeldAnswer(provider=choices.provider, model=choices.model, options=choices.options, piped=self._piped)
-        self._answer = AnswerRecord(self.keeper, held, log if kept else None)
-        return self._answer
+        self._question, self.title = asked, self._titles[1]
+        self.asked, self.replacing = question, self.editing
+        answer = self._answer = AnswerRecord(self, held)
+        system, title, came_from = self.system, self._titles[0], self._path[-1:]
 
-    def _ask(self, question: Message, choices: Answerer) -> AnswerLog:
-        if self.id is None:
-            self.id = self.store.create(system=self.system, title=self.title)
-        before = self._path[: self._keep]
-        asked = self._once_more(question)
-        if asked is None:
-            row = self.store.add(self.id, question, after=before[-1].row if before else 0, head=self._head)
-            asked, self._head = HeldMessage(question, row), row
-        self._question = asked
+        def write(store: SessionStore, record: Record) -> None:
+            if record.id is None:
+                record.id = store.create(system=system, title=title)
+            if not record.row(asked):
+                after = record.row(before[-1]) if before else 0
+                record.rows[asked] = record.head = store.add(record.id, question, after=after, head=record.head)
+            try:
+                log = store.begin(
+                    record.id,
+                    provider=held.provider,
+                    model=held.model,
+                    options=held.options,
+                    piped=held.piped,
+                    after=record.row(asked),
+                    head=record.head,
+                )
+            except StoreError:
+                raise
+            except SessionError:
+                # Somebody else has changed the session: it is theirs now.
+                _take_off(store, record, None if again else asked, came_from)
+                raise
+            record.log, record.head, record.answer = log, log.message_id, log.message_id
+
         try:
-            log = self.store.begin(
-                self.id,
-                provider=choices.provider,
-                model=choices.model,
-                options=choices.options,
-                piped=self._piped,
-                after=asked.row,
-                head=self._head,
-            )
-        except StoreError:
-            raise
+            await self._attempt(write)
         except SessionError:
-            self._take_off()  # somebody else has changed the session: it is theirs now
-            self._question = None
+            self.title = self._titles[0]
+            self._over()
             raise
-        self._head = self._answer_row = log.message_id
-        return log
+        return answer
 
     def _once_more(self, question: Message) -> HeldMessage | None:
         """Return the last question, where it is that one once more."""
         last = self._path[self._keep] if self._keep is not None else None
         return last if last is not None and last.message == question else None
-
-    def _take_off(self) -> None:
-        """Take what is being asked off the record, and go back to what was before."""
-        if self._answer is not None and self._answer.dropped:
-            self._head = self.store.head(self.recorded())
-        before = self._path[-1].row if self._path else 0
-        self.store.withdraw(self.recorded(), self._asked_rows(), before, head=self._head)
-        self._head = before
-
-    def _asked_rows(self) -> tuple[int, ...]:
-        """Return the rows that the question and its answer have of their own."""
-        question = self._question
-        new = question is not None and question not in self._path
-        return tuple(filter(None, (question.row if new and question else 0, self._answer_row)))
 
     def _title_before(self) -> str:
         """Return the title as it is without the question that is being answered."""
@@ -206,16 +189,8 @@ class CurrentSession:
             return followed(self.title, self._path[0].message.text, question.text)
         return self.title or title_of(question.text)
 
-    def reopen(self, answer: OpenAnswer) -> AnswerRecord:
+    async def reopen(self, answer: OpenAnswer) -> AnswerRecord:
         """Return the record of the answer that this session was opened with."""
-        log: AnswerLog | None = None
-
-        def write() -> None:
-            nonlocal log
-            log = self.store.reopen(answer)
-
-        kept = self.keeper.attempt(write)
-        self._answer_row = answer.message_id
         held = HeldAnswer(
             provider=answer.provider,
             model=answer.model,
@@ -223,60 +198,89 @@ class CurrentSession:
             reply=Reply.of(answer.message),
             reason=answer.reason,
         )
-        self._answer = AnswerRecord(self.keeper, held, log if kept else None)
-        return self._answer
+        opened = self._answer = AnswerRecord(self, held)
 
-    def withdraw(self) -> None:
+        def write(store: SessionStore, record: Record) -> None:
+            record.log, record.answer = store.reopen(answer), answer.message_id
+
+        def otherwise(record: Record) -> None:
+            record.answer = answer.message_id
+
+        try:
+            await self._attempt(write, otherwise)
+        except SessionError:
+            self._answer = None
+            raise
+        return opened
+
+    async def withdraw(self) -> None:
         """Take the question that came to nothing off the record; the one that was edited still is."""
-
-        def write() -> None:
-            self._take_off()
-            if not (self.replacing or self.messages) and self.store.drop_empty(self.recorded()):
-                self.id = None
-
-        if not self.keeper.attempt(write):
-            self._obsolete += self._asked_rows()
+        came_from = self._path[-1:]
+        own = self._question if self._question not in self._path else None
+        dropped = self._answer is not None and self._answer.dropped
+        first = not (self.replacing or self.messages)
         self.title = self._title_before()
         self._over()
 
+        def write(store: SessionStore, record: Record) -> None:
+            if dropped:
+                record.head = store.head(record.known)
+            _take_off(store, record, own, came_from)
+            if first and store.drop_empty(record.known):
+                record.id = None
+
+        def otherwise(record: Record) -> None:
+            record.give_up(record.row(own), record.answer)
+            record.close()
+
+        await self._attempt(write, otherwise)
+
     def say(self, *messages: Message) -> None:
         """Take note of messages that are on the record, in the place of the last question where that was edited."""
-        behind = self.keeper.behind
         if self._keep is not None:
             self._leave_beside()
+        before, edited = self._path[-1:], self._keep is not None
         path = self._path[: self._keep]
+        answered: HeldMessage | None = None
         for message in messages:
             if message.role == "user":
                 path = (*path, self._question or HeldMessage(message))
             else:
-                path = (*path, HeldMessage(message, 0 if behind else self._answer_row))
-        if behind:
-            self._obsolete += tuple(filter(None, (self._answer_row,)))
-        elif messages[-1].role == "user":
-            self._head = path[-1].row  # its answer was dropped
-        beside_others = self._keep is not None or (self._path[-1].row if self._path else 0) in self._forks
+                answered = self._said(message)
+                path = (*path, answered)
+        last = path[-1]
         self._path, self._keep = path, None
         self._over()
         self._left, self._opened = _nothing, False
-        if beside_others:
-            self._learn_forks()
 
-    def _learn_forks(self) -> None:
-        def read() -> None:
-            self._forks = self.store.forks(self.recorded())
+        def write(store: SessionStore, record: Record) -> None:
+            if answered is None:
+                record.head = record.row(last)  # its answer was dropped
+            else:
+                record.rows.setdefault(answered, record.answer)
+            record.close()
+            if edited or (record.row(before[0]) if before else 0) in record.forks:
+                record.forks = store.forks(record.known)
 
-        self.keeper.attempt(read)
+        def otherwise(record: Record) -> None:
+            record.give_up(record.answer)
+            record.close()
+
+        self._put(write, otherwise)
+
+    def _said(self, message: Message) -> HeldMessage:
+        """Return the answer that is over, if that is what was said."""
+        said = self._answer.said if self._answer is not None else None
+        return said if said is not None and said.message == message else HeldMessage(message)
 
     def _over(self) -> None:
         """No question is being answered any more."""
         self.asked = self._answer = self._question = None
         self.replacing = False
-        self._answer_row = 0
 
     def _leave_beside(self) -> None:
         """Have what is left now be put on the record as well, if it is not there."""
-        if any(not each.row for each in self._path):
-            self._beside = (*self._beside, self._path)
+        self._beside = (*self._beside, self._path)
 
     def edit(self, left: Callable[[], None] = _nothing) -> Message:
         """Have the next question take the place of the last one, and return that. `left` is called if none does."""
@@ -286,143 +290,179 @@ class CurrentSession:
         self._keep, self._left = last, left
         return self._path[last].message
 
-    def restore(self) -> bool:
+    async def restore(self) -> bool:
         """Leave the last question as it is; return whether it was to be edited."""
-        self._learn()
+        await self._learn()
         return self._take_up()
 
-    def take_back(self) -> Message:
+    async def take_back(self) -> Message:
         """Go back to before the last question, and return that. It stays on the record, with what came after it."""
-        self.restore()
+        await self.restore()
         self._require_words()
         last = self._last_question()
-        question = self._path[last].message
-
-        def write() -> None:
-            to = self._path[last - 1].row if last else 0
-            self.store.move(self.recorded(), to, head=self._head)
-            self._head = to
-
-        if not self.keeper.attempt(write):
-            self._leave_beside()
-        self._path = self._path[:last]
-        self._learn_forks()
+        path, beside, title = self._path, self._beside, self.title
+        question, came_from = path[last].message, path[:last][-1:]
+        self._leave_beside()
+        self._path = path[:last]
         if not self._path:
-            self.title = followed(self.title, question.text, None)
+            self.title = followed(title, question.text, None)
+
+        def write(store: SessionStore, record: Record) -> None:
+            to = record.row(came_from[0]) if came_from else 0
+            store.move(record.known, to, head=record.head)
+            record.head, record.forks = to, store.forks(record.known)
+
+        try:
+            await self._attempt(write)
+        except SessionError:
+            self._path, self._beside, self.title = path, beside, title
+            raise
         return question
 
-    def switch(self, row: int) -> StoredSession:
+    async def switch(self, row: int) -> StoredSession:
         """Have the record go over to the version that goes through that message; return it, to be opened."""
-        session_id = self.recorded()
-        self.keeper.require(session_id)
-        return self.store.switch(session_id, row, head=self._head)
+        session_id, record = self.recorded(), self._record
+        await self.keeper.require(session_id)
+        return await self.keeper.use(lambda store: store.switch(session_id, row, head=record.head))
 
-    def rewrite(self, answer: Message) -> None:
+    async def open_again(self, options: Options) -> StoredSession:
+        """Have the last answer, which was stopped, rest under `options`; return it, to be opened and gone on with."""
+        session_id = self.recorded()
+        await self.keeper.require(session_id)
+        return await self.keeper.use(lambda store: store.open_again(session_id, options))
+
+    async def rewrite(self, answer: Message) -> None:
         """Put `answer` in the place of that to the last question, on the record too. Raises UsageError without one."""
         if answer == self.answered:
             return
-        kept = self.keeper.attempt(lambda: self.store.rewrite(self.recorded(), answer, head=self._head))
-        *before, last = self._path
-        if not kept:
-            self._obsolete += tuple(filter(None, (last.row,)))
-        self._path = (*before, HeldMessage(answer, last.row if kept else 0))
+        *before, last = path = self._path
+        rewritten = HeldMessage(answer)
+        self._path = (*before, rewritten)
 
-    def set_system(self, text: str) -> None:
-        def write() -> None:
-            if self.id is not None:
-                self.store.set_system(self.id, text)
+        def write(store: SessionStore, record: Record) -> None:
+            store.rewrite(record.known, answer, head=record.head)
+            record.rows[rewritten] = record.rows.pop(last)
 
-        self.keeper.attempt(write)
-        self.system = text
+        def otherwise(record: Record) -> None:
+            record.give_up(record.rows.pop(last, 0))
 
-    def set_title(self, title: str) -> None:
+        try:
+            await self._attempt(write, otherwise)
+        except SessionError:
+            self._path = path
+            raise
+
+    async def set_system(self, text: str) -> None:
+        def write(store: SessionStore, record: Record) -> None:
+            if record.id is not None:
+                store.set_system(record.id, text)
+
+        before, self.system = self.system, text
+        try:
+            await self._attempt(write)
+        except SessionError:
+            self.system = before
+            raise
+
+    async def set_title(self, title: str) -> None:
         named = clean_title(title)
         if self.id is not None and not named:
             raise SessionError("a title cannot be empty", hint="give it a word or two")
 
-        def write() -> None:
-            if self.id is not None:
-                self.store.set_title(self.id, named)
+        def write(store: SessionStore, record: Record) -> None:
+            if record.id is not None:
+                store.set_title(record.id, named)
 
-        self.keeper.attempt(write)
-        self.title = named
+        before, self.title = self.title, named
+        try:
+            await self._attempt(write)
+        except SessionError:
+            self.title = before
+            raise
 
     def open(self, stored: StoredSession) -> None:
         """Go over to a session of the store."""
-        self._leave()
-        self.id, self.title, self.system = stored.id, stored.title, stored.conversation.system
-        self._take(stored)
+        self._take_up()
+        self._over()
+        self.title, self.system = stored.title, stored.conversation.system
         self._opened = stored.answer is not None
-
-    def _take(self, stored: StoredSession) -> None:
-        self._path = tuple(map(HeldMessage, stored.conversation.messages, stored.rows))
-        self._head, self._forks = stored.head, stored.forks
+        self._take(stored)
 
     def new(self) -> None:
         """Begin anew, under the same system prompt."""
-        self._leave()
-        self.id, self.title = None, ""
-        self._path, self._head, self._opened, self._forks = (), 0, False, {}
+        self._take_up()
+        self._over()
+        self.title, self._path, self._opened = "", (), False
+        self._turn(Record())
 
-    def stored(self) -> StoredSession:
+    async def stored(self) -> StoredSession:
         """Return the session as it is on the record, or would be."""
         self._require_words()
-        if self.keeper.catch_up():
-            return self.store.load(self.recorded(), peek=True)
-        return self.held().session(datetime.now(UTC))
+        await self.keeper.settled()
+        if self.keeper.owes or self.id is None:
+            return self._held().session(datetime.now(UTC))
+        return await self.read(lambda store: store.load(self.recorded(), peek=True))
 
-    # What the keeper asks
+    async def read(self, use: Callable[[SessionStore], T]) -> T:
+        """Return what a store has that nothing else waits for: neither a long session nor a lock holds up a write."""
 
-    def settle(self, put: Put, log: AnswerLog | None) -> None:
-        """Take note of where the session is on the record."""
-        self.id, self._head = put.id, put.head
-        # A question that is asked once more is the one on the path.
-        known = {each: replace(each, row=put.rows.get(each, each.row)) for each in self._path}
-        if self._question is not None:
-            question = self._question
-            self._question = known.get(question) or replace(question, row=put.rows.get(question, question.row))
-        self._path = tuple(known.values())
-        self._beside, self._obsolete = (), ()
-        self._forks = self.store.forks(put.id) if put.id is not None else {}
-        self._answer_row = put.answer
-        if self._answer is not None:
-            self._answer.log = log
-            if self._answer.over is not None:
-                self._answer_row = put.head
+        def run() -> T:
+            with closing(self.store.another(timeout=_READING_SECONDS)) as store:
+                return use(store)
 
-    def held(self, *, elsewhere: bool = False) -> HeldSession:
+        return await in_thread(run)
+
+    # The record
+
+    async def settled(self) -> None:
+        await self.keeper.settled()
+
+    def untold(self) -> str:
+        return self.keeper.untold()
+
+    def write_answer(self, step: Step, *, growing: object = None) -> None:
+        """Have a step of the answer written: see `AnswerRecord`."""
+
+        def write(_store: SessionStore, record: Record) -> None:
+            if record.log is not None:
+                step(record.log)
+
+        self._put(write, instead_of=growing)
+
+    def _put(
+        self, write: Write, otherwise: Callable[[Record], None] | None = None, *, instead_of: object = None
+    ) -> None:
+        self.keeper.put(Change(self._held(), write, otherwise), instead_of=instead_of)
+
+    async def _attempt(self, write: Write, otherwise: Callable[[Record], None] | None = None) -> bool:
+        kept = await self.keeper.attempt(Change(self._held(), write, otherwise))
+        if kept:
+            self._beside = ()
+        return kept
+
+    def _turn(self, record: Record) -> None:
+        self._beside, self._record = (), record
+        self.keeper.turn(record, self._held())
+
+    def _held(self) -> HeldSession:
         """Return the session as it is in hand."""
-        path, beside, obsolete, answer = self._path, self._beside, self._obsolete, self._answer
-        title = self.title
+        path, beside, answer, title = self._path, self._beside, self._answer, self.title
         if answer is not None and answer.dropped and self.replacing:
             title = self._title_before()
         elif self._question is not None:
             if self.replacing:
                 beside = (*beside, path)
             path = (*path[: self._keep], self._question)
-        if answer is not None and (answer.dropped or answer.over is not None):
-            obsolete += tuple(filter(None, (self._answer_row,)))
-        if answer is not None and answer.over is not None:
-            path = (*path, HeldMessage(answer.held.reply.message(answer.over)))
-        going_on = answer is not None and answer.over is None and not answer.dropped
+        if answer is not None and answer.said is not None:
+            path = (*path, answer.said)
         return HeldSession(
             id=self.id,
             title=title,
             system=self.system,
             path=path,
             beside=beside,
-            head=self._head,
-            obsolete=obsolete,
-            answer=answer.row if answer is not None and going_on else None,
-            elsewhere=elsewhere,
+            answer=answer.held if answer is not None and not answer.over else None,
         )
-
-    def _leave(self) -> None:
-        """Leave this session for another one."""
-        self._take_up()
-        self.keeper.leave()
-        self._over()
-        self._beside, self._obsolete = (), ()
 
     def _require_words(self) -> None:
         if self.id is None and not self._path:
@@ -434,18 +474,23 @@ class CurrentSession:
         left()
         return edited
 
-    def _learn(self) -> None:
+    async def _learn(self) -> None:
         """Learn what became of an answer that was gone on with, where nothing was said of that."""
-        if self._opened:
-            self.keeper.attempt(self._read)
-            self._opened = False
+        if not self._opened:
+            return
+        self._opened = False
+        session_id = self.recorded()
+        with suppress(SessionError):  # then what is written next tells
+            await self.keeper.require(session_id)
+            stored = await self.keeper.use(lambda store: store.load(session_id, peek=True))
+            self.title, self._answer = stored.title, None
+            self._take(stored)
 
-    def _read(self) -> None:
-        """Take title and messages from the record."""
-        stored = self.store.load(self.recorded(), peek=True)
-        self.title = stored.title
-        self._take(stored)
-        self._answer = None
+    def _take(self, stored: StoredSession) -> None:
+        """Go over to what the record is now."""
+        self._path = tuple(map(HeldMessage, stored.conversation.messages))
+        rows = dict(zip(self._path, stored.rows, strict=True))
+        self._turn(Record(id=stored.id, head=stored.head, rows=rows, forks=stored.forks))
 
     def _last_question(self) -> int:
         """Return where the last question is. Raises UsageError where there is none."""
@@ -453,3 +498,16 @@ class CurrentSession:
             if self._path[index].message.role == "user":
                 return index
         raise UsageError("nothing was asked yet")
+
+
+def _take_off(
+    store: SessionStore, record: Record, question: HeldMessage | None, came_from: tuple[HeldMessage, ...]
+) -> None:
+    """Take what is being asked off the record, and go back to what was before."""
+    before = record.row(came_from[0]) if came_from else 0
+    rows = tuple(filter(None, (record.row(question), record.answer)))
+    store.withdraw(record.known, rows, before, head=record.head)
+    record.head = before
+    record.close()
+    if question is not None:
+        del record.rows[question]

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, StoreError
@@ -62,13 +63,19 @@ class SessionStore:
     ) -> None:
         """`timeout`: seconds to wait for another process that is writing."""
         self.path = folder / FILE_NAME
+        self._timeout = timeout
         self._database = Database(self.path, timeout=timeout)
         self._clock = clock or _now
-        self._owner = owner or Owner.current()
+        self._given_owner = owner
 
-    def another(self, *, timeout: float = 5.0) -> SessionStore:
+    def another(self, *, timeout: float | None = None) -> Self:
         """Return a store of the same file with a connection of its own: for another thread."""
-        return SessionStore(self.path.parent, clock=self._clock, owner=self._owner, timeout=timeout)
+        timeout = self._timeout if timeout is None else timeout
+        return type(self)(self.path.parent, clock=self._clock, owner=self._given_owner, timeout=timeout)
+
+    @cached_property
+    def _owner(self) -> Owner:
+        return self._given_owner or Owner.current()  # which reads a file, or asks the system
 
     def create(self, *, system: str = "", title: str = "") -> str:
         """Make an empty session and return its id."""

@@ -42,10 +42,9 @@ class HeldAnswer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldMessage:
-    """A message in hand, and its row, 0 while it has none. It is itself, whatever it says."""
+    """A message in hand. It is itself, whatever it says."""
 
     message: Message
-    row: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +52,9 @@ class HeldSession:
     """A session as a program has it in hand. `id` is None where nothing of it was stored yet.
 
     `path` is the conversation, from the beginning to what `answer`, if there is one, answers; what the paths `beside`
-    it have besides are versions that were left. `head` was the last row of its record, and the rows `obsolete` are not
-    worth keeping: nothing came of them, or what they say is in hand. `elsewhere`: all those rows are of another file
-    than the store is now.
+    it have besides are versions that were left. `rows` are those of the messages that are on its record, `head` was the
+    last of it, and the rows `obsolete` are not worth keeping: nothing came of them, or what they say is in hand.
+    `elsewhere`: all those rows are of another file than the store is now.
     """
 
     id: str | None
@@ -63,6 +62,7 @@ class HeldSession:
     system: str
     path: tuple[HeldMessage, ...] = ()
     beside: tuple[tuple[HeldMessage, ...], ...] = ()
+    rows: Mapping[HeldMessage, int] = field(default_factory=dict)
     head: int = 0
     obsolete: tuple[int, ...] = ()
     answer: HeldAnswer | None = None
@@ -145,7 +145,7 @@ def _found(tx: Transaction, held: HeldSession) -> dict[HeldMessage, int] | None:
         return dict(zip(held.path, ids, strict=False))
     if head != held.head or not _still_ours(tx, head, held.answer):
         return None
-    return {each: each.row for path in (*held.beside, held.path) for each in path if each.row}
+    return {each: held.rows[each] for path in (*held.beside, held.path) for each in path if each in held.rows}
 
 
 def _is_empty(tx: Transaction, session_id: str | None) -> bool:

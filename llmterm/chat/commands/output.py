@@ -76,7 +76,7 @@ async def _save(context: Context, given: str) -> Outcome:
 
 
 async def _export(context: Context, name: str) -> Outcome:
-    stored = context.session.stored()
+    stored = await context.session.stored()
     title = _NOT_IN_NAMES.sub("-", stored.title).strip("-.")[:_NAME_LENGTH]
     path = await in_thread(_file, context.machine.folder, name or f"{title or stored.id or 'session'}.md")
     match path.suffix.lower():

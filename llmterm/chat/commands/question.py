@@ -22,14 +22,14 @@ def commands() -> list[Command]:
 async def edit(context: Context) -> Outcome:
     """Put the last question back into the line, to be asked in its own place."""
     session, attachments = context.session, context.attachments
-    session.restore()
+    await session.restore()
     question = session.edit(left=attachments.not_again)
     attachments.again(question.attachments)
     return Fill(question.text, held=True, note=EDITING)
 
 
 async def _retry(context: Context, _argument: str) -> Outcome:
-    context.session.restore()
+    await context.session.restore()
     question = context.session.edit()
     context.view.echo(question.text)
     return Ask(question, again=True)
@@ -40,8 +40,8 @@ async def _undo(context: Context, _argument: str) -> Outcome:
         if not context.answer.changed:
             raise UsageError("this answer was not changed", hint="Esc ends it, and /undo then takes the question back")
         return Restore()
-    if context.session.restore():
+    if await context.session.restore():
         return Say("the question that was to be edited is as it was")
-    question = context.session.take_back()
+    question = await context.session.take_back()
     first = question.text.strip().partition("\n")[0]
     return Say(f"taken back: {first}")

@@ -29,7 +29,7 @@ async def _seams(context: Context, argument: str) -> Outcome:
         return Unseam(int(number))
     answered = session.answered
     whole = unseamed(Reply.of(answered), int(number)).message(answered.status)
-    session.rewrite(whole)
+    await session.rewrite(whole)
     return Show(whole)
 
 

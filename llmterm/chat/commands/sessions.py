@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from typing import TypeVar
+from collections.abc import Sequence
 
 from llmterm.chat.commands import Command
 from llmterm.chat.context import Context
@@ -13,9 +11,6 @@ from llmterm.chat.suggestion import Choice
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.sessions import SessionInfo, SessionStore, StoredSession
 from llmterm.sessions.lookup import means
-from llmterm.threads import in_thread
-
-T = TypeVar("T")
 
 _LISTED = 20
 _FOUND = 20
@@ -57,13 +52,13 @@ def ending() -> list[Command]:
     return [Command(name="clear", summary="begin a new session on a clear screen", run=_clear, leaves=True)]
 
 
-def offer(context: Context) -> Outcome:
+async def offer(context: Context) -> Outcome:
     """Point at the newest answer that is not over: cut by the end of an earlier run, or left at a pause.
 
     Raises StoreError where the store is none that can ever be used.
     """
     try:
-        opened = next(iter(_opened(context, context.session.store)), None)
+        opened = await context.session.read(lambda store: next(iter(_opened(context, store)), None))
     except StoreError as error:
         if error.lasting:
             raise
@@ -76,18 +71,8 @@ def offer(context: Context) -> Outcome:
     )
 
 
-async def _apart(context: Context, use: Callable[[SessionStore], T]) -> T:
-    """Use the store in a thread: neither a long session nor a lock of somebody else holds up anything else here."""
-
-    def run() -> T:
-        with closing(context.session.store.another()) as store:
-            return use(store)
-
-    return await in_thread(run)
-
-
 async def _list(context: Context, _argument: str) -> Outcome:
-    infos = await _apart(context, lambda store: store.infos(limit=_LISTED + 1))
+    infos = await context.session.read(lambda store: store.infos(limit=_LISTED + 1))
     if not infos:
         raise UsageError("there is no session yet")
     lines = [_line(context, info) for info in infos[:_LISTED]]
@@ -104,20 +89,20 @@ def _line(context: Context, info: SessionInfo) -> str:
 async def _load(context: Context, given: str) -> Outcome:
     if not given:
         raise UsageError("which session?", hint="/load ID; /sessions lists them")
-    found = await _apart(context, lambda store: _named(store, given))
+    found = await context.session.read(lambda store: _named(store, given))
     return Open(await _loaded(context, found))
 
 
 async def _loaded(context: Context, session_id: str) -> StoredSession:
-    context.session.keeper.require(session_id)
-    return await _apart(context, lambda store: store.load(session_id))
+    await context.session.keeper.require(session_id)
+    return await context.session.read(lambda store: store.load(session_id))
 
 
 async def _new(context: Context, title: str) -> Outcome:
     session = context.session
     session.new()
     if title:
-        session.set_title(title)
+        await session.set_title(title)
     return Say(f"a new session{f', “{session.title}”' if title else ''}")
 
 
@@ -129,28 +114,28 @@ async def _clear(context: Context, _argument: str) -> Outcome:
 
 async def _system(context: Context, text: str) -> Outcome:
     if text:
-        context.session.set_system(text)
+        await context.session.set_system(text)
     system = context.session.conversation.system or "there is no system prompt of yours"
     return Say("\n\n".join(filter(None, (system, context.settings.note))))
 
 
 async def _title(context: Context, title: str) -> Outcome:
     if title:
-        context.session.set_title(title)
+        await context.session.set_title(title)
     return Say(context.session.title or "the session has no title yet")
 
 
 async def _search(context: Context, words: str) -> Outcome:
     if not words:
         raise UsageError("search for what?", hint="/search WORDS")
-    hits = await _apart(context, lambda store: store.search(words, limit=_FOUND))
+    hits = await context.session.read(lambda store: store.search(words, limit=_FOUND))
     return Say("\n".join(f"{hit.id}  {hit.title}\n          {hit.snippet}" for hit in hits) or "nothing was found")
 
 
 async def _branch(context: Context, given: str) -> Outcome:
     """The number of questions that stay, not of messages: people count what they asked."""
     session = context.session
-    session.restore()
+    await session.restore()
     questions = [index for index, message in enumerate(session.messages) if message.role == "user"]
     if given and not (given.isdecimal() and 0 < int(given) <= len(questions)):
         raise UsageError(f"there is no question {given!r}", hint=f"there are {len(questions)}")
@@ -158,27 +143,26 @@ async def _branch(context: Context, given: str) -> Outcome:
     if given and int(given) < len(questions):
         keep = questions[int(given)]
     original = session.recorded()
-    session.keeper.require(original)
-    branch = await _apart(context, lambda store: store.branch(original, keep))
+    await session.keeper.require(original)
+    branch = await context.session.read(lambda store: store.branch(original, keep))
     session.open(await _loaded(context, branch))
     return Say(f"this is {branch}, “{session.title}”")
 
 
 async def _continue(context: Context, given: str) -> Outcome:
     session = context.session
-    session.restore()
+    await session.restore()
     if not given and session.id is not None:
         last = session.messages[-1] if session.messages else None
         if last is not None and last.role == "assistant" and last.status == "interrupted":
-            session.keeper.require(session.id)
-            return Open(session.store.open_again(session.id, context.choices.options), at_once=True)
+            return Open(await session.open_again(context.choices.options), at_once=True)
         raise UsageError("there is no answer here to go on with", hint="/continue ID takes that of another session")
-    found = await _apart(context, lambda store: store.find(given) if given else _newest_open(context, store))
+    found = await context.session.read(lambda store: store.find(given) if given else _newest_open(context, store))
     return Open(await _loaded(context, found))
 
 
 async def _discard(context: Context, given: str) -> Outcome:
-    await _apart(context, lambda store: _drop(store, store.find(given) if given else _newest_open(context, store)))
+    await context.session.read(lambda store: _drop(store, store.find(given) if given else _newest_open(context, store)))
     return Say("dropped")
 
 
@@ -199,11 +183,11 @@ def _opened(context: Context, store: SessionStore) -> list[SessionInfo]:
 
 
 async def _ids(context: Context, typed: str) -> Sequence[Choice]:
-    return await _apart(context, lambda store: store.matching(typed, limit=_LISTED))
+    return await context.session.read(lambda store: store.matching(typed, limit=_LISTED))
 
 
 async def _open_ids(context: Context, typed: str) -> Sequence[Choice]:
-    opened = await _apart(context, lambda store: _opened(context, store))
+    opened = await context.session.read(lambda store: _opened(context, store))
     return [(info.id, info.title) for info in opened if means(typed, info.id, info.title)][:_LISTED]
 
 

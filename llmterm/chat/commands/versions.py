@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 
 from llmterm.chat.commands import Command
 from llmterm.chat.context import Context
@@ -14,7 +13,6 @@ from llmterm.render.cells import cell_len, chop
 from llmterm.sessions import Version
 from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.versions import Fork, neighbour
-from llmterm.threads import in_thread
 
 _STEPS = {"previous": -1, "next": 1}
 
@@ -59,7 +57,7 @@ def _is_last(session: CurrentSession, fork: Fork) -> bool:
 
 async def _versions(context: Context, argument: str) -> Outcome:
     session = context.session
-    session.restore()
+    await session.restore()
     forks = session.forks
     rows = [row for fork in forks for row in fork.rows]
     if not rows:
@@ -76,7 +74,7 @@ async def _versions(context: Context, argument: str) -> Outcome:
         raise UsageError(f"there is no version {argument!r}", hint=f"there are {len(rows)}: /versions lists them")
     if row in [fork.rows[fork.current] for fork in forks if fork.current is not None]:
         raise UsageError("this is that version")
-    return Open(session.switch(row))
+    return Open(await session.switch(row))
 
 
 async def _listed(context: Context, forks: Sequence[Fork]) -> list[str]:
@@ -98,11 +96,7 @@ def _heading(session: CurrentSession, fork: Fork) -> str:
 
 
 async def _read(context: Context, fork: Fork) -> list[Version]:
-    def read() -> list[Version]:
-        with closing(context.session.store.another()) as store:
-            return store.versions(fork.rows)
-
-    return await in_thread(read)
+    return await context.session.read(lambda store: store.versions(fork.rows))
 
 
 async def _numbers(context: Context, _typed: str) -> Sequence[Choice]:
