@@ -238,8 +238,7 @@ def _living(readers: frozenset[ref[Reader]]) -> Iterator[Reader]:
 class Reader:
     """A place in a log: iterating gives what comes after it, live, until the turn is over, `hold` or `leave`.
 
-    `text` is how many characters of the reply's text it has given out; with `most` it gives no more than that at once,
-    for who wants to follow what has come meanwhile. Nothing that becomes of a reader, not even that
+    `text` is how many characters of the reply's text it has given out. Nothing that becomes of a reader, not even that
     it is forgotten, changes anything for the stream or for other readers.
     """
 
@@ -248,7 +247,7 @@ class Reader:
         self._place = place
         self.bound = bound
         self.held = False
-        self.most: int | None = None
+        self._most: int | None = None
         self._left = False
         self._taken = log.chunks if place.seq else 0
         self._arrival = asyncio.Event()
@@ -296,6 +295,10 @@ class Reader:
             self._arrival.clear()
             await self._arrival.wait()
 
+    def portion(self, most: int | None) -> None:
+        """Give out no more than so many characters at once, for who wants to follow what has come meanwhile."""
+        self._most = most
+
     def hold(self) -> None:
         """End the iteration for now; another one goes on from here."""
         self.held = True
@@ -337,7 +340,7 @@ class Reader:
 
     async def __anext__(self) -> Entry:
         while not self.held and not self._left:
-            entry = self._taken_on(self._log.following(self._place, self.most))
+            entry = self._taken_on(self._log.following(self._place, self._most))
             if self.bound is not None:
                 self._log.moved()
             if entry is not None:

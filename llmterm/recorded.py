@@ -93,8 +93,7 @@ class RecordedTurn:
 
         A store that fails is not waited for.
         """
-        if self._following.done():
-            self._following.result()  # a bug of ours, which must not pass for a record
+        self._require_sound()
         self._take_in()
         self._write()
         await self._record.settled()
@@ -102,6 +101,7 @@ class RecordedTurn:
 
     async def finish(self) -> Message | None:
         """Close the record of an answer that is over; return it once it is written, unless nothing of it came."""
+        self._require_sound()
         self._take_in()
         self._over = True
         stopped, reply = self.turn.state is TurnState.CANCELLED, self.turn.reply
@@ -111,6 +111,11 @@ class RecordedTurn:
         message = self._record.finish(reply, "interrupted" if stopped else "complete")
         await self._record.settled()
         return message
+
+    def _require_sound(self) -> None:
+        """Raise what has ended the following: a bug of ours, which must not pass for a record."""
+        if self._following.done():
+            self._following.result()
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()

@@ -99,7 +99,7 @@ class Following:
 
     async def take(self, most: int, size: int | None = None) -> None:
         """Take what is there, at most so many entries, of so many characters."""
-        self.reader.most = size
+        self.reader.portion(size)
         while most and not self.reader.at_end:
             seq, event = await anext(self.reader)
             assert seq == self.reader.seq

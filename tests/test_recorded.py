@@ -172,7 +172,7 @@ async def test_store_that_fails_is_told_once_and_tried_again(store: SessionStore
 class Broken(Told):
     """A record with a bug."""
 
-    def journal(self, reply: Reply) -> None:
+    def move(self, *_: object, **__: object) -> None:
         raise ZeroDivisionError
 
 
@@ -185,6 +185,8 @@ async def test_bug_in_the_record_does_not_pass_for_one(store: SessionStore) -> N
         with pytest.raises(ZeroDivisionError):
             await recorded.kept()
         await answering.turn.cancel()
+        with pytest.raises(ZeroDivisionError):
+            await recorded.finish()
 
     assert answering.turn.reply.text == "half"
 

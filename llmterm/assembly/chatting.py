@@ -257,12 +257,12 @@ def _machine(launch: Launch, look: Look, terminal: Terminal, signals: Signals, v
             terminal.suspend()
 
     def lend() -> None:
-        signals.lent = True
+        signals.lend()
         terminal.restore()
 
     def retake() -> None:
         terminal.take()
-        signals.lent = False
+        signals.take_back()
 
     async def edit(text: str) -> str:
         from llmterm.chat.editor import edit

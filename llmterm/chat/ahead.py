@@ -65,6 +65,10 @@ class Ahead:
         """Have `text` in the line, to be gone on with."""
         self.text, self._cursor = text, len(text)
 
+    def enqueue(self, text: str) -> None:
+        """Have a message wait, after all others."""
+        self.queue.append(text)
+
     def take(self) -> str:
         """Give up the line being typed; one that came out of the queue goes back there."""
         if self._place is not None:

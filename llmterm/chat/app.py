@@ -66,7 +66,7 @@ class Chat:
                 f"llmterm {__version__} - {self._context.label}\nSPACE pauses an answer and goes on with it - /help\n\n"
             )
             if question:
-                self._line.ahead.queue.append(question)
+                self._line.ahead.enqueue(question)
             outcome: Outcome = Done()
             if session is not None:
                 outcome = await self._open(session)

@@ -63,6 +63,14 @@ class Bindings:
         # Whether what is sent can be called back.
         self.remember = True
 
+    def begin(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> None:
+        """A prompt begins, with `text` in its line."""
+        self.shortcuts, self.given, self.emptied, self.remember = shortcuts, text, False, remember
+
+    def changed(self, text: str) -> None:
+        """The line is that now."""
+        self.emptied |= not text.strip()
+
     def asking(self) -> KeyBindingsBase:
         """Return the keys of the prompt for a message."""
         keys = self._common()

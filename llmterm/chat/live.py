@@ -131,7 +131,8 @@ class _Performance:
         self._drawing = False
         # After a hold what had come meanwhile is shown in portions, so that it can be followed.
         self._behind = reader.waiting > 0 and reader.text > 0
-        reader.most = max(1, (len(turn.reply.body) - reader.text) // _CATCHING_UP_FRAMES) if self._behind else None
+        behind = len(turn.reply.body) - reader.text
+        reader.portion(max(1, behind // _CATCHING_UP_FRAMES) if self._behind else None)
         self._preparation = turn.provider.preparation(turn.request.model)
 
     async def run(self) -> Outcome:
@@ -213,7 +214,8 @@ class _Performance:
 
     def _hurry(self) -> None:
         """Show what waits at once."""
-        self._behind, self._reader.most = False, None
+        self._behind = False
+        self._reader.portion(None)
 
     async def _beside(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a job beside the stream; where it fails, the stream ends."""

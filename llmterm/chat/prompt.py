@@ -112,7 +112,7 @@ class TerminalPrompt:
 
     async def ask(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> Send | Compose | Leave:
         self._tell()
-        self._begin(text, shortcuts, remember=remember)
+        self._bindings.begin(text, shortcuts, remember=remember)
         try:
             result = await self._asking.prompt_async(
                 [("class:mark", "> ")], default=text, set_exception_handler=False, handle_sigint=False
@@ -127,15 +127,11 @@ class TerminalPrompt:
         self._view.echo(result.strip())  # a SPACE that came too late to pause an answer is no part of it
         return self._sent(result)
 
-    def _begin(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> None:
-        self._bindings.shortcuts, self._bindings.given, self._bindings.emptied = shortcuts, text, False
-        self._bindings.remember = remember
-
     def _sent(self, text: str) -> Send:
         return Send(text, self._bindings.emptied)
 
     def _note_empty(self, buffer: Buffer) -> None:
-        self._bindings.emptied |= not buffer.text.strip()
+        self._bindings.changed(buffer.text)
 
     def _tell(self) -> None:
         """Say once why what is typed is not kept for the next chat."""
@@ -150,8 +146,8 @@ class TerminalPrompt:
     async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
         session = self._pause_session()
         renderer = _renderer(session)
-        renderer.tallest = 0
-        self._begin(text, shortcuts)
+        renderer.begin()
+        self._bindings.begin(text, shortcuts)
         try:
             return await self._pause(session, line, text)
         except asyncio.CancelledError:

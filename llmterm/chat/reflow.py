@@ -21,7 +21,7 @@ from llmterm.chat.window import WindowSize
 class ReflowRenderer(Renderer):
     """Be the renderer of an application that does not ask its terminal where the cursor is.
 
-    `tallest` is how many rows its prompt has had since that was last set.
+    `tallest` is how many rows its prompt has had since `begin`.
     """
 
     def __init__(self, application: Application[Any], *, window: WindowSize, reflows: bool) -> None:
@@ -36,6 +36,10 @@ class ReflowRenderer(Renderer):
         self._waiting: asyncio.TimerHandle | None = None
         # What was drawn, and the cursor in it, of a prompt that was over before it could be erased.
         self._left: tuple[Screen, Point] | None = None
+
+    def begin(self) -> None:
+        """Another prompt begins."""
+        self.tallest = 0
 
     def render(self, app: Application[Any], layout: Layout, is_done: bool = False) -> None:
         if self.last_rendered_screen is not None:

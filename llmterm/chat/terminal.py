@@ -115,13 +115,21 @@ class Terminal:
 class Signals:
     """Turns the signals that end a program into the cancellation of one task, and remembers which it was.
 
-    While the terminal is `lent` to an editor or a pager, a Ctrl-C or Ctrl-\\ typed there is meant for that alone.
+    While the terminal is lent to an editor or a pager, a Ctrl-C or Ctrl-\\ typed there is meant for that alone.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self.lent = False
+        self._lent = False
         self._installed: list[int] = []
+
+    def lend(self) -> None:
+        """Another program has the terminal."""
+        self._lent = True
+
+    def take_back(self) -> None:
+        """It is ours again."""
+        self._lent = False
 
     def install(self, task: asyncio.Task[Any]) -> None:
         loop = asyncio.get_running_loop()
@@ -154,7 +162,7 @@ class Signals:
             loop.remove_signal_handler(self._installed.pop())
 
     def _end(self, number: int, task: asyncio.Task[Any]) -> None:
-        if self.lent and signal.Signals(number).name in _TYPED:
+        if self._lent and signal.Signals(number).name in _TYPED:
             return
         first = self.received is None
         self.received = number
