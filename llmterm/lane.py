@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Lane:
     """The thread begins with the first that it is given, and ends with `close`."""
 
-    def __init__(self, name: str, *, idle: Callable[[], None], seconds: float) -> None:
+    def __init__(self, name: str, *, idle: Callable[[], None] | None = None, seconds: float = 1.0) -> None:
         """`idle` is called in the thread whenever it had nothing to do for so many `seconds`."""
         self._name = name
         self._idle = idle
@@ -73,7 +73,7 @@ class Lane:
         """Wait for what is to be done next; None at the end."""
         with self._changed:
             if not self._waiting and not self._closed:
-                self._changed.wait(self._seconds)
+                self._changed.wait(self._seconds if self._idle else None)
             if self._waiting:
                 return self._waiting.popleft()[1]
             if self._closed:

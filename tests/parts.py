@@ -101,6 +101,9 @@ class FakePrompt:
     def warm(self) -> Iterator[None]:
         yield from ()
 
+    async def close(self) -> None:
+        pass
+
     async def ask(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> Send | Compose | Leave:
         decision = self.decisions.popleft()
         assert isinstance(decision, Send | Compose | Leave)

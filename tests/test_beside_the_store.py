@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -47,6 +48,7 @@ async def test_a_history_that_is_no_file_is_in_memory(tmp_path: Path, made: Call
     history = PromptHistory(tmp_path / "history")
     before = [each async for each in history.load()]
     history.append_string("typed")
+    await history.close()
 
     assert (before, history.get_strings()) == ([], ["typed"])
     assert str(tmp_path / "history") in history.trouble
@@ -59,28 +61,51 @@ async def test_a_history_with_bytes_that_are_no_text_is_used(tmp_path: Path) -> 
     history = PromptHistory(tmp_path / "history")
     before = [each async for each in history.load()]
     history.append_string("three")
+    await history.close()
     after = [each async for each in PromptHistory(tmp_path / "history").load()]
 
     assert (history.trouble, len(before), before[1:], after[:1]) == ("", 2, ["one"], ["three"])
 
 
-def test_a_new_history_is_private_also_through_a_link(tmp_path: Path) -> None:
+async def test_what_is_typed_while_a_history_is_read_is_there_once(tmp_path: Path) -> None:
+    """It is the newest, in this chat and in the next."""
+    earlier = PromptHistory(tmp_path / "history")
+    earlier.append_string("earlier")
+    await earlier.close()
+
+    history = PromptHistory(tmp_path / "history")
+    history.append_string("before")
+    loading = asyncio.ensure_future(anext(history.load()))
+    await asyncio.sleep(0)
+    history.append_string("meanwhile")
+    await loading
+    await history.close()
+
+    for each in (history, PromptHistory(tmp_path / "history")):
+        assert [text async for text in each.load()] == ["meanwhile", "before", "earlier"]
+        await each.close()
+
+
+async def test_a_new_history_is_private_also_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "history").symlink_to(tmp_path / "real")
     before = os.umask(0o022)
     try:
-        PromptHistory(tmp_path / "history").append_string("typed")
+        history = PromptHistory(tmp_path / "history")
+        history.append_string("typed")
+        await history.close()
     finally:
         os.umask(before)
 
     assert stat.S_IMODE((tmp_path / "real").stat().st_mode) == 0o600
 
 
-def test_the_way_to_have_no_history_is_no_trouble(tmp_path: Path) -> None:
+async def test_the_way_to_have_no_history_is_no_trouble(tmp_path: Path) -> None:
     """A link to the null device."""
     (tmp_path / "history").symlink_to(os.devnull)
 
     history = PromptHistory(tmp_path / "history")
     history.append_string("typed")
+    await history.close()
 
     assert history.trouble == ""
 
@@ -90,9 +115,11 @@ async def test_a_history_on_a_full_disk_is_in_memory(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as folder:
         history = PromptHistory(folder / "history")
         history.append_string("one")
+        await history.close()
         fill(folder)
         for text in ("long " * 4000, "two"):
             history.append_string(text)
+        await history.close()
 
         assert history.get_strings()[::2] == ["one", "two"]
         assert "No space left" in history.trouble

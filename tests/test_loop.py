@@ -34,7 +34,7 @@ from tests.scripted import ScriptedProvider
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, WireServer, say
 
-_STILL = ("chat/history.py", "providers/weights.py")
+_STILL = ("providers/weights.py",)
 WATCHED = [sys.executable, "-m", "tests.watched"]
 
 

@@ -78,6 +78,7 @@ class Chat:
         finally:
             warming.cancel()
             await self._try(self._session.keeper.last_chance(_PATIENCE))
+            await self._line.close()
 
     async def _next(self, outcome: Outcome) -> Outcome:
         """Take the step that follows; return what it has come to."""

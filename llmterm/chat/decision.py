@@ -78,6 +78,10 @@ class Prompt(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """See to it that what was typed can be called back in the next chat. Takes a second at most."""
+        ...
+
 
 class Interrupts:
     """Counts Ctrl-C: one stops what goes on, a second within two seconds leaves. Emptying a line is neither."""

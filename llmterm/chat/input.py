@@ -66,6 +66,9 @@ class InputLine:
     def warm(self) -> Iterator[None]:
         return self._prompt.warm()
 
+    async def close(self) -> None:
+        await self._prompt.close()
+
     def forget_chords(self) -> None:
         """What was pressed when there was nothing to pause means nothing."""
         while self._chords is not None and not self._chords.empty():

@@ -57,6 +57,9 @@ class LinePrompt:
                 return decision
             text, emptied = "", True  # Ctrl-C empties the line
 
+    async def close(self) -> None:
+        pass  # no history
+
     async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
         self._write(clean(line()).replace("\n", "\r\n") + "\r\n> ")
         return await self._line(text, at_rest=True, shortcuts=shortcuts)

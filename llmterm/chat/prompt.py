@@ -127,6 +127,9 @@ class TerminalPrompt:
         self._view.echo(result.strip())  # a SPACE that came too late to pause an answer is no part of it
         return self._sent(result)
 
+    async def close(self) -> None:
+        await self._history.close()
+
     def _sent(self, text: str) -> Send:
         return Send(text, self._bindings.emptied)
 
