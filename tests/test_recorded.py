@@ -7,8 +7,8 @@ import os
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Self
 
@@ -54,10 +54,12 @@ class Answering:
         self.recorded = RecordedTurn(self.turn, record)
 
     @classmethod
-    async def of(cls, store: SessionStore) -> Self:
+    @asynccontextmanager
+    async def of(cls, store: SessionStore) -> AsyncIterator[Self]:
         session = CurrentSession(store, system="")
         held = HeldAnswer(provider="scripted", model="m", options=Options())
-        return cls(store, session, await session.ask(QUESTION, held))
+        yield cls(store, session, await session.ask(QUESTION, held))
+        await session.keeper.last_chance(0)
 
     async def say(self, text: str) -> None:
         """Say it, and wait until it has come."""
@@ -123,50 +125,50 @@ async def test_what_came_is_written_within_a_quarter_of_a_second() -> None:
 
 async def test_answer_is_written_segment_by_segment(store: SessionStore) -> None:
     """Also where it is resumed in the same breath as it was paused; and at rest as it was rewritten."""
-    answering = await Answering.of(store)
-    turn, provider = answering.turn, answering.provider
-    async with answering.recorded as recorded:
-        turn.start()
-        await answering.say("one ")
-        await turn.pause()
-        turn.resume(guidance="shorter")
-        provider.opened.clear()
-        await answering.say("two ")
-        await recorded.kept()
+    async with Answering.of(store) as answering:
+        turn, provider = answering.turn, answering.provider
+        async with answering.recorded as recorded:
+            turn.start()
+            await answering.say("one ")
+            await turn.pause()
+            turn.resume(guidance="shorter")
+            provider.opened.clear()
+            await answering.say("two ")
+            await recorded.kept()
 
-        assert modes(answering.left())[0] == ("fresh", "one ", "")
-        assert modes(answering.left())[-1] == ("prefill", "two ", "shorter")
-        assert answering.left().reason is EndReason.CRASH
+            assert modes(answering.left())[0] == ("fresh", "one ", "")
+            assert modes(answering.left())[-1] == ("prefill", "two ", "shorter")
+            assert answering.left().reason is EndReason.CRASH
 
-        await turn.pause()
-        await recorded.kept()
-        assert answering.left().reason is EndReason.PAUSE
-        turn.rewrite(Reply().add(TextDelta("mine")))
-        await recorded.kept()
-        assert answering.left().message.text == "mine"
+            await turn.pause()
+            await recorded.kept()
+            assert answering.left().reason is EndReason.PAUSE
+            turn.rewrite(Reply().add(TextDelta("mine")))
+            await recorded.kept()
+            assert answering.left().message.text == "mine"
 
 
 async def test_store_that_fails_is_told_once_and_tried_again(store: SessionStore) -> None:
     """The answer goes on meanwhile, and is whole on the record at the next chance."""
-    answering = await Answering.of(store)
-    turn, reader = answering.turn, answering.turn.reader()
-    async with answering.recorded as recorded:
-        turn.start()
-        with closing(sqlite3.connect(store.path, isolation_level=None)) as lock:
-            lock.execute("BEGIN IMMEDIATE")
-            for word in ("one ", "two ", "three "):
-                await answering.say(word)
-                await recorded.kept()
-        told = [entry.event for entry in reader.pending() if isinstance(entry.event, Notice)]
-        answering.provider.stream.put(Finished(EndReason.STOP))
-        async for _ in reader.streamed():
-            pass
-        message = await recorded.finish()
+    async with Answering.of(store) as answering:
+        turn, reader = answering.turn, answering.turn.reader()
+        async with answering.recorded as recorded:
+            turn.start()
+            with closing(sqlite3.connect(store.path, isolation_level=None)) as lock:
+                lock.execute("BEGIN IMMEDIATE")
+                for word in ("one ", "two ", "three "):
+                    await answering.say(word)
+                    await recorded.kept()
+            told = [entry.event for entry in reader.pending() if isinstance(entry.event, Notice)]
+            answering.provider.stream.put(Finished(EndReason.STOP))
+            async for _ in reader.streamed():
+                pass
+            message = await recorded.finish()
 
-    assert [(notice.failure, "not kept yet" in notice.text) for notice in told] == [(True, True)]
-    assert message is not None
-    assert store.load(answering.session.recorded()).conversation.messages[1:] == (message,)
-    assert message.text == "one two three "
+        assert [(notice.failure, "not kept yet" in notice.text) for notice in told] == [(True, True)]
+        assert message is not None
+        assert store.load(answering.session.recorded()).conversation.messages[1:] == (message,)
+        assert message.text == "one two three "
 
 
 class Broken(Told):
@@ -178,17 +180,17 @@ class Broken(Told):
 
 async def test_bug_in_the_record_does_not_pass_for_one(store: SessionStore) -> None:
     """Who relies on it hears of it; the answer is received all the same."""
-    answering = await Answering.of(store)
-    async with RecordedTurn(answering.turn, Broken()) as recorded:
-        answering.turn.start()
-        await answering.say("half")
-        with pytest.raises(ZeroDivisionError):
-            await recorded.kept()
-        await answering.turn.cancel()
-        with pytest.raises(ZeroDivisionError):
-            await recorded.finish()
+    async with Answering.of(store) as answering:
+        async with RecordedTurn(answering.turn, Broken()) as recorded:
+            answering.turn.start()
+            await answering.say("half")
+            with pytest.raises(ZeroDivisionError):
+                await recorded.kept()
+            await answering.turn.cancel()
+            with pytest.raises(ZeroDivisionError):
+                await recorded.finish()
 
-    assert answering.turn.reply.text == "half"
+        assert answering.turn.reply.text == "half"
 
 
 # As users meet it

@@ -400,8 +400,10 @@ class Browser:
 
 
 @pytest.fixture
-def browser(store: SessionStore) -> Browser:
-    return Browser(store)
+async def browser(store: SessionStore) -> AsyncIterator[Browser]:
+    browser = Browser(store)
+    yield browser
+    await browser.session.keeper.last_chance(0)
 
 
 async def test_sessions_are_completed_by_their_ids_and_titles(browser: Browser, store: SessionStore) -> None:
