@@ -247,7 +247,7 @@ class Chat:
         """The program is left with the answer open, to be gone on with; unless, of a question that was asked `again`,
         nothing came: its earlier answer is more. Return whether that is so, and the question off the record.
         """
-        came = turn.state is TurnState.DONE or turn.reply.text or turn.reply.thinking
+        came = turn.state is TurnState.DONE or turn.reply.body or turn.reply.thoughts
         if not ask.again or not self._session.replacing or came:
             return False
         await self._try(self._session.withdraw())

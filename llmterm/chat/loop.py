@@ -303,7 +303,7 @@ class AnswerLoop:
         await self._answer.recorded.kept()
         self._say_notices()
         reply = self._answer.reply
-        if not reply.text:
+        if not reply.body:
             self._view.say("the answer begins again")
             self._view.begin()
             return

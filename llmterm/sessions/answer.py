@@ -40,7 +40,7 @@ class AnswerLog:
         owner: Owner,
         clock: Clock,
         revision: int,
-        written: Message,
+        written: Reply,
         seq: int = 0,
     ) -> None:
         """`written` is what is on the disk, the last of it as the line `seq - 1` of the journal."""
@@ -50,8 +50,8 @@ class AnswerLog:
         self._clock = clock
         self._revision = revision
         self._seq = seq
-        self._text = len(written.text)  # characters on the disk
-        self._thinking = len(written.thinking)
+        self._text = len(written.body)  # characters on the disk
+        self._thinking = len(written.thoughts)
 
     @property
     def revision(self) -> int:

@@ -130,7 +130,7 @@ class SessionStore:
                 at=self._clock(),
                 piped=piped,
             )
-        return self._log(message_id, 0, empty)
+        return self._log(message_id, 0, Reply())
 
     def _insert(self, tx: Transaction, session_id: str, message: Message, after: int) -> int:
         now = time_column(self._clock())
@@ -190,7 +190,7 @@ class SessionStore:
                 " WHERE message_id = ?",
                 *(self._owner.pid, self._owner.host, self._owner.born, answer.message_id),
             )
-        return self._log(answer.message_id, row.revision + 1, answer.message)
+        return self._log(answer.message_id, row.revision + 1, Reply.of(answer.message))
 
     def open_again(self, session_id: str, options: Options) -> StoredSession:
         """Make the last answer, which was stopped, one at rest that can be gone on with, and return the session.
@@ -406,14 +406,13 @@ class SessionStore:
             put = put_whole(tx, held, owner=self._owner, at=self._clock())
         if held.answer is None:
             return put, None
-        written = held.answer.reply.message("interrupted")
         log = AnswerLog(
             self._database,
             put.answer,
             owner=self._owner,
             clock=self._clock,
             revision=0,
-            written=written,
+            written=held.answer.reply,
             seq=held.answer.reason is None,
         )
         return put, log
@@ -464,7 +463,7 @@ class SessionStore:
         """Let go of the file."""
         self._database.close()
 
-    def _log(self, message_id: int, revision: int, written: Message) -> AnswerLog:
+    def _log(self, message_id: int, revision: int, written: Reply) -> AnswerLog:
         return AnswerLog(
             self._database, message_id, owner=self._owner, clock=self._clock, revision=revision, written=written
         )

@@ -194,7 +194,7 @@ def _insert_answer(tx: Transaction, session_id: str, answer: HeldAnswer, after: 
         return message_id
     # What the segment being written has said stands in the journal: if this process dies it gets its own record.
     start = reply.segments[-1].end if reply.segments else 0
-    text, thinking = reply.text[start:], "" if reply.segments else reply.thinking
+    text, thinking = reply.body.slice(start, len(reply.body)), "" if reply.segments else reply.thinking
     if reply.segments:
         replace_reply(tx, message_id, reply.cut(len(text)), status)
     tx.change(
