@@ -158,7 +158,7 @@ async def _locked(provider: Provider, folder: Path) -> None:
     with closing(SessionStore(folder)) as store:
         store.create()
         other = sqlite3.connect(store.path, isolation_level=None)
-    with closing(other), closing(SessionStore(folder, timeout=0.02)) as store, _written(read=True) as output:
+    with closing(other), closing(SessionStore(folder, timeout=0.25)) as store, _written(read=True) as output:
         other.execute("BEGIN IMMEDIATE")
         session = CurrentSession(store, system="", piped=True)
         asking = Ask(provider=provider, session=session, limits=StreamLimits(), output=output)
