@@ -99,6 +99,8 @@ class TerminalPrompt:
         self._completer = _Completer(complete)
         self._bindings = bindings
         self._bar = bar
+        # That line, which goes over the whole conversation: made once for each prompt, not for each key.
+        self._below = ""
         self._view = view
         self._history = PromptHistory(history)
         self._untold = True
@@ -112,6 +114,7 @@ class TerminalPrompt:
 
     async def ask(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> Send | Compose | Leave:
         self._tell()
+        self._below = self._bar()
         self._bindings.begin(text, shortcuts, remember=remember)
         try:
             result = await self._asking.prompt_async(
@@ -212,7 +215,7 @@ class TerminalPrompt:
     def _add_bar(self, session: PromptSession[Any]) -> None:
         """Put the bar right below the line: prompt_toolkit's own waits for the terminal to say where its cursor is."""
         control = FormattedTextControl(
-            lambda: [("class:bar", self._fitting(f"{_VI if vi_navigation_mode() else ''}{self._bar()}"))]
+            lambda: [("class:bar", self._fitting(f"{_VI if vi_navigation_mode() else ''}{self._below}"))]
         )
         bar = ConditionalContainer(Window(control, height=1), filter=~is_done & _roomy)
         session.layout.current_window.dont_extend_height = Always()  # or it keeps the rows of a list that was open
