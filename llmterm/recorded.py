@@ -17,8 +17,9 @@ from llmterm.messages import EndReason, Message, Mode, Reply, Status, TextDelta,
 from llmterm.states import AT_REST, TurnState
 from llmterm.turn import Turn
 
-# A quarter of a second may be lost, less what a timer and the telling of readers may be late.
-_SECONDS = 0.2
+# A quarter of a second may be lost, less what a timer, the telling of readers and the thread that writes may be late:
+# it takes turns with a loop that draws.
+_SECONDS = 0.15
 
 
 class Record(Protocol):
