@@ -146,7 +146,6 @@ class OpenRow:
     answer: OpenAnswer
     state: SessionState
     owner: Owner
-    revision: int
 
 
 def insert_open(
@@ -215,8 +214,9 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
         options=read_options(options),
         message=message,
         reason=end,
+        revision=revision,
     )
-    return OpenRow(answer=answer, state=state, owner=owner, revision=revision)
+    return OpenRow(answer=answer, state=state, owner=owner)
 
 
 def settle(tx: Transaction, message_id: int, reply: Reply, reason: EndReason) -> None:
@@ -244,6 +244,15 @@ def give_up(tx: Transaction, message_id: int) -> None:
         close(tx, message_id, reply, "interrupted")
     else:
         remove_leaves(tx, session_id, [message_id])
+
+
+def is_ours(tx: Transaction, message_id: int, revision: int) -> bool:
+    """Tell whether an answer is as whoever knows that revision of it has left it, or not there any more."""
+    row = tx.row(
+        "SELECT revision FROM messages LEFT JOIN open_answers ON message_id = messages.id WHERE messages.id = ?",
+        message_id,
+    )
+    return row is None or row[0] == revision
 
 
 def of_session(tx: Transaction, message_id: int) -> str:

@@ -204,7 +204,7 @@ class CurrentSession:
             record.log, record.answer = store.reopen(answer), answer.message_id
 
         def otherwise(record: Record) -> None:
-            record.answer = answer.message_id
+            record.answer, record.revision = answer.message_id, answer.revision
 
         try:
             await self._attempt(write, otherwise)
@@ -224,14 +224,14 @@ class CurrentSession:
 
         def write(store: SessionStore, record: Record) -> None:
             if dropped:
-                record.head = store.head(record.known)
+                record.head, record.log = store.head(record.known), None  # it is over by this program's own word
             _take_off(store, record, own, came_from)
             if first and store.drop_empty(record.known):
                 record.id = None
 
         def otherwise(record: Record) -> None:
-            record.give_up(record.row(own), record.answer)
-            record.close()
+            record.give_up(record.row(own))
+            record.give_up_answer()
 
         await self._attempt(write, otherwise)
 
@@ -263,8 +263,7 @@ class CurrentSession:
                 record.forks = store.forks(record.known)
 
         def otherwise(record: Record) -> None:
-            record.give_up(record.answer)
-            record.close()
+            record.give_up_answer()
 
         self._put(write, otherwise)
 
@@ -506,8 +505,9 @@ def _take_off(
     """Take what is being asked off the record, and go back to what was before."""
     before = record.row(came_from[0]) if came_from else 0
     rows = tuple(filter(None, (record.row(question), record.answer)))
-    store.withdraw(record.known, rows, before, head=record.head)
+    store.withdraw(record.known, rows, before, answer=record.log, head=record.head)
     record.head = before
     record.close()
     if question is not None:
         del record.rows[question]
+    record.forks = store.forks(record.known)

@@ -34,15 +34,18 @@ class Record:
     """Where a session is on the record. Only the writing thread changes it, and only that needs more than one field.
 
     `id` is None before anything was stored. `answer` is the row of the answer to what is being asked, 0 where there is
-    none, and `log` how that is written. `forks` are the rows that stand beside each other, by the row they follow.
+    none, `log` how it is written, and `revision` that of one that has no log yet. `obsolete` are rows that are not
+    worth keeping, with the revision of those that are answers. `forks` are the rows that stand beside each other, by
+    the row they follow.
     """
 
     id: str | None = None
     head: int = 0
     rows: dict[HeldMessage, int] = field(default_factory=dict)
     forks: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    obsolete: tuple[int, ...] = ()
+    obsolete: dict[int, int | None] = field(default_factory=dict)
     answer: int = 0
+    revision: int = 0
     log: AnswerLog | None = None
 
     @property
@@ -60,9 +63,21 @@ class Record:
         """Nothing is being asked any more."""
         self.answer, self.log = 0, None
 
-    def give_up(self, *rows: int) -> None:
-        """What these rows say is not worth keeping, or is in hand."""
-        self.obsolete += tuple(filter(None, rows))
+    def give_up(self, row: int) -> None:
+        """What the row says is not worth keeping, or is in hand."""
+        if row:
+            self.obsolete[row] = None
+
+    def give_up_answer(self) -> None:
+        """Nothing is being asked any more, and what the record has of the answer is in hand, or was nothing."""
+        self.obsolete |= self.answers
+        self.close()
+
+    @property
+    def answers(self) -> dict[int, int | None]:
+        """The row and the revision of the answer, if there is one."""
+        revision = self.log.revision if self.log is not None else self.revision
+        return {self.answer: revision} if self.answer else {}
 
 
 Write = Callable[[SessionStore, Record], object]
@@ -264,18 +279,13 @@ class Keeper:
         """Return the session in hand, and where it is on the record."""
         held, record = self._held, self._record
         assert held is not None
-        answer, obsolete, log = held.answer, record.obsolete, record.log
-        if answer is not None and log is not None:
-            answer = replace(answer, row=log.message_id, revision=log.revision)
-        elif answer is None and record.answer:
-            obsolete += (record.answer,)  # over or dropped, which the record may not know
         return replace(
             held,
             id=record.id,
             rows=dict(record.rows),
             head=record.head,
-            obsolete=obsolete,
-            answer=answer,
+            # Of an answer that is in hand, and of one that is over or dropped, which the record may not know.
+            obsolete=record.obsolete | record.answers,
             elsewhere=self._elsewhere,
         )
 
@@ -286,7 +296,7 @@ class Keeper:
         if None not in (before, put.id) and put.id != before:
             self._news.append(f"session {before} was changed elsewhere: this one is {put.id} now")
         record.id, record.head, record.rows = put.id, put.head, dict(put.rows)
-        record.obsolete, record.answer, record.log = (), put.answer, log
+        record.obsolete, record.answer, record.log = {}, put.answer, log
         self.behind = self._elsewhere = False
         if put.id is not None:
             record.forks = self._store.forks(put.id)

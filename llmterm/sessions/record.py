@@ -61,7 +61,7 @@ class OpenAnswer:
     """An answer that is not over: paused, or cut by the end of its process.
 
     `message` holds all that reached the disk. `reason` is CRASH where the answer was cut, and OTHER where it is only
-    being looked at while another process streams it.
+    being looked at while another process streams it. `revision` tells it from what others have made of it since.
     """
 
     message_id: int
@@ -70,6 +70,7 @@ class OpenAnswer:
     options: Options
     message: Message
     reason: EndReason
+    revision: int = 0
 
     def snapshot(self, request: Request) -> Snapshot:
         """Return what goes on with it; `request` is the question as it was first asked."""

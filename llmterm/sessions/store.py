@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, StoreError
 from llmterm.messages import EndReason, Message, Options, Reply
-from llmterm.sessions.answer import AnswerLog, Clock, give_up, insert_open, read_open, settle, state_of, touch
+from llmterm.sessions.answer import AnswerLog, Clock, give_up, insert_open, is_ours, read_open, settle, state_of, touch
 from llmterm.sessions.attachments import replace_attachments
 from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.lookup import (
@@ -165,13 +165,26 @@ class SessionStore:
         (title,) = tx.row("SELECT title FROM sessions WHERE id = ?", session_id) or ("",)
         return str(title)
 
-    def withdraw(self, session_id: str, rows: Sequence[int], to: int, *, head: int | None = None) -> str:
+    def withdraw(
+        self,
+        session_id: str,
+        rows: Sequence[int],
+        to: int,
+        *,
+        answer: AnswerLog | None = None,
+        head: int | None = None,
+    ) -> str:
         """Have the session end with the row `to` again, as if those after it had never been asked; return its title.
 
-        They are taken out: nothing came of them. What something else follows stays.
+        They are taken out: nothing came of them. What something else follows stays. Refused where another process has
+        gone on with the `answer` that is among them.
         """
         with self._database.writing() as tx:
             require_head(tx, session_id, head)
+            if answer is not None and not is_ours(tx, answer.message_id, answer.revision):
+                raise SessionError(
+                    "the answer was gone on with by another llmterm", hint=f"/load {session_id} opens it as it is now"
+                )
             title = self._move(tx, session_id, to)
             remove_leaves(tx, session_id, rows)
             return title
@@ -190,7 +203,7 @@ class SessionStore:
                 " WHERE message_id = ?",
                 *(self._owner.pid, self._owner.host, self._owner.born, answer.message_id),
             )
-        return self._log(answer.message_id, row.revision + 1, Reply.of(answer.message))
+        return self._log(answer.message_id, answer.revision + 1, Reply.of(answer.message))
 
     def open_again(self, session_id: str, options: Options) -> StoredSession:
         """Make the last answer, which was stopped, one at rest that can be gone on with, and return the session.

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from llmterm.conversation import Conversation
 from llmterm.messages import EndReason, Message, Mode, Options, Reply, Status
-from llmterm.sessions.answer import insert_open, settle
+from llmterm.sessions.answer import insert_open, is_ours, settle
 from llmterm.sessions.database import Transaction
 from llmterm.sessions.lookup import new_id
 from llmterm.sessions.owner import Owner
@@ -23,10 +23,7 @@ from llmterm.sessions.tree import head_of, leave_behind, remove_leaves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldAnswer:
-    """An answer that is not over. `reason` is why it rests, None while it streams.
-
-    `row` and `revision` are those of its record, 0 where it has none that can be relied on.
-    """
+    """An answer that is not over. `reason` is why it rests, None while it streams."""
 
     provider: str
     model: str
@@ -35,8 +32,6 @@ class HeldAnswer:
     guidance: str = ""
     reply: Reply = field(default_factory=Reply)
     reason: EndReason | None = None
-    row: int = 0
-    revision: int = 0
     piped: bool = False
 
 
@@ -53,8 +48,9 @@ class HeldSession:
 
     `path` is the conversation, from the beginning to what `answer`, if there is one, answers; what the paths `beside`
     it have besides are versions that were left. `rows` are those of the messages that are on its record, `head` was the
-    last of it, and the rows `obsolete` are not worth keeping: nothing came of them, or what they say is in hand.
-    `elsewhere`: all those rows are of another file than the store is now.
+    last of it, and the rows `obsolete` are not worth keeping: nothing came of them, or what they say is in hand. With
+    them is the revision of those that are answers: somebody else has gone on with one that has another. `elsewhere`:
+    all those rows are of another file than the store is now.
     """
 
     id: str | None
@@ -64,7 +60,7 @@ class HeldSession:
     beside: tuple[tuple[HeldMessage, ...], ...] = ()
     rows: Mapping[HeldMessage, int] = field(default_factory=dict)
     head: int = 0
-    obsolete: tuple[int, ...] = ()
+    obsolete: Mapping[int, int | None] = field(default_factory=dict)
     answer: HeldAnswer | None = None
     elsewhere: bool = False
 
@@ -75,7 +71,7 @@ class HeldSession:
             None
             if held is None
             else OpenAnswer(
-                message_id=held.row,
+                message_id=0,
                 provider=held.provider,
                 model=held.model,
                 options=held.options,
@@ -108,7 +104,7 @@ def put_whole(tx: Transaction, held: HeldSession, *, owner: Owner, at: datetime)
     now = time_column(at)
     rows, session_id = _found(tx, held), held.id
     if rows is not None and not held.elsewhere:
-        remove_leaves(tx, held.id or "", (*held.obsolete, *([held.answer.row] if held.answer is not None else [])))
+        remove_leaves(tx, held.id or "", held.obsolete)
     if not held.path and not any(held.beside) and _is_empty(tx, held.id if rows is not None else None):
         if rows is not None:
             tx.change("DELETE FROM sessions WHERE id = ?", held.id)
@@ -143,7 +139,8 @@ def _found(tx: Transaction, held: HeldSession) -> dict[HeldMessage, int] | None:
         if said != tuple(path) or _is_open(tx, head):
             return None
         return dict(zip(held.path, ids, strict=False))
-    if head != held.head or not _still_ours(tx, head, held.answer):
+    answers = ((row, revision) for row, revision in held.obsolete.items() if revision is not None)
+    if head != held.head or not all(is_ours(tx, row, revision) for row, revision in answers):
         return None
     return {each: held.rows[each] for path in (*held.beside, held.path) for each in path if each in held.rows}
 
@@ -154,14 +151,6 @@ def _is_empty(tx: Transaction, session_id: str | None) -> bool:
 
 def _is_open(tx: Transaction, message_id: int) -> bool:
     return tx.row("SELECT 1 FROM open_answers WHERE message_id = ?", message_id) is not None
-
-
-def _still_ours(tx: Transaction, head: int, answer: HeldAnswer | None) -> bool:
-    """Tell whether nobody else has gone on with the answer that is open at the head, if one is."""
-    row = tx.row("SELECT revision FROM open_answers WHERE message_id = ?", head)
-    if answer is None or not answer.row:
-        return True
-    return row is not None and row[0] == answer.revision
 
 
 def _made(tx: Transaction, held: HeldSession, now: str) -> str:
