@@ -125,6 +125,19 @@ def test_journalling_nothing_new_writes_nothing(store: SessionStore) -> None:
     assert len(rows(store, "SELECT * FROM journal")) == 1
 
 
+def test_an_answer_takes_no_more_memory_once_it_is_stored(store: SessionStore) -> None:
+    """In whatever script: Python leaves beside a text what SQLite was given of it in UTF-8, twice its own size here."""
+    _, log = begin(store)
+    reply = reply_of("wé" * 50_000, "é" * 30_000)
+    before = sum(map(sys.getsizeof, reply.body.parts))
+
+    log.journal(reply)
+    log.pause(reply, EndReason.PAUSE)
+    log.finish(reply)
+
+    assert sum(map(sys.getsizeof, reply.body.parts)) == before
+
+
 def test_a_pause_moves_the_journal_into_the_message(store: SessionStore) -> None:
     """After a pause the row has everything, also what was never journalled."""
     session_id, log = begin(store)

@@ -342,11 +342,14 @@ def _bound(values: Sequence[object]) -> list[Any]:
 def _stored(value: object) -> Any:
     """Make the value fit for SQLite: TEXT is UTF-8, which has no lone surrogates; such a text becomes a BLOB."""
     if isinstance(value, str):
+        if value.isascii():
+            return str(value)  # of a StrEnum, its value
         try:
-            value.encode()
+            # A copy, that goes: Python leaves beside a text that SQLite is given what it is in UTF-8, for as long as
+            # there is that text.
+            return value.encode().decode()
         except UnicodeEncodeError:
             return value.encode("utf-8", "surrogatepass")
-        return str(value)  # of a StrEnum, its value
     if isinstance(value, int):
         # Figures come from strangers; an absurd one must not keep an answer from being stored.
         return max(-_LARGEST, min(int(value), _LARGEST))
