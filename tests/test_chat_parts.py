@@ -15,7 +15,7 @@ from llmterm.chat.completion import Completion, StatusBar
 from llmterm.chat.decision import Compose, Leave, Resume, Send, Stop
 from llmterm.chat.effects import perform
 from llmterm.chat.input import InputLine, Typed
-from llmterm.chat.outcome import Ask, Done, Fill, Outcome, Restore, Rewrite, Say, Show, Unseam, Write
+from llmterm.chat.outcome import Ask, Fill, Outcome, Rewrite, Say, Show, Unseam, Word, Write
 from llmterm.errors import UsageError
 from llmterm.keys import Key
 from llmterm.keys.autorepeat import Autorepeat
@@ -99,7 +99,7 @@ async def test_effects_are_done_on_the_spot(store: SessionStore, tmp_path: Path)
     parts = Parts(store, Send("n"), Send("y"))
     path = tmp_path / "out.md"
     for effect in (
-        Done(),
+        Word.DONE,
         Say("words"),
         Fill("typed "),
         Fill("on"),
@@ -156,7 +156,7 @@ async def test_commands_say_what_an_answer_at_rest_is_to_become(store: SessionSt
         with pytest.raises(UsageError, match=why):
             await at_rest.run(line)
     at_rest.answer.rewrite("changed")
-    assert await at_rest.run("/undo") == [Restore()]
+    assert await at_rest.run("/undo") == [Word.RESTORE]
     with pytest.raises(UsageError, match="no answer is paused"):
         await catalogue(KEYS).run(at_rest.parts.context, "/back")
 

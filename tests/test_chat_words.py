@@ -14,7 +14,7 @@ from llmterm.chat.ahead import CURSOR, Ahead
 from llmterm.chat.commands import Command, Commands, choices
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Interrupts
-from llmterm.chat.outcome import Done, Outcome
+from llmterm.chat.outcome import Outcome, Word
 from llmterm.chat.status import bar, pause_line, queue_lines, streaming_line, tokens
 from llmterm.chat.suggestion import Suggestion
 from llmterm.errors import UsageError
@@ -135,7 +135,7 @@ def ran() -> list[str]:
 def commands(ran: list[str]) -> Commands:
     async def run(_context: Context, argument: str) -> Outcome:
         ran.append(argument)
-        return Done()
+        return Word.DONE
 
     async def titled(_context: Context, typed: str) -> list[tuple[str, str]]:
         return [("k3", "banana bread")] if typed in "banana bread" else []

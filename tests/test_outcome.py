@@ -17,22 +17,7 @@ from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.decision import Leave, Resume, Send, Stop
 from llmterm.chat.loop import AnswerLoop, Played
 from llmterm.chat.notifier import Notifier
-from llmterm.chat.outcome import (
-    Ask,
-    Done,
-    Fill,
-    Hold,
-    Open,
-    Outcome,
-    Restore,
-    Rewrite,
-    Say,
-    Step,
-    Suspend,
-    Unseam,
-    Write,
-    following,
-)
+from llmterm.chat.outcome import Ask, Fill, Open, Outcome, Rewrite, Say, Step, Unseam, Word, Write, following
 from llmterm.conversation import Conversation
 from llmterm.events import Notice
 from llmterm.messages import EndReason, Finished, Message, StreamEvent, TextDelta
@@ -48,16 +33,16 @@ QUESTION = Message(role="user", text="why?")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STORED = StoredSession(id="x", title="", created_at=NOW, updated_at=NOW, conversation=Conversation(), answer=None)
 OUTCOMES: list[Outcome] = [
-    Done(),
+    Word.DONE,
     Say("x"),
     Fill("x"),
     Write(Path("x"), "x"),
     Rewrite("x"),
     Unseam(1),
-    Restore(),
+    Word.RESTORE,
     Resume(),
-    Hold(),
-    Suspend(),
+    Word.HOLD,
+    Word.SUSPEND,
     Ask(QUESTION),
     Open(STORED),
     Leave(),
@@ -96,16 +81,16 @@ def test_answer_that_nobody_decides_about_takes_its_course(
 ) -> None:
     """Effects and questions change nothing about it: no answer is left for them."""
     for outcome in OUTCOMES:
-        if not isinstance(outcome, Resume | Hold | Suspend | Leave):
+        if outcome not in (Word.HOLD, Word.SUSPEND) and not isinstance(outcome, Resume | Leave):
             assert following(outcome, state, unread=unread, rested=rested) is step
 
 
 @pytest.mark.parametrize(("state", "unread"), list(product(TurnState, [False, True])))
 def test_what_the_user_wants_of_an_open_answer_comes_first(state: TurnState, unread: bool) -> None:
     """What is at rest resumes or is left; what is over is kept before the program is left."""
-    assert following(Hold(), state, unread=unread) is Step.HOLD
-    assert following(Suspend(), state, unread=unread) is Step.SUSPEND
-    by_itself = following(Done(), state, unread=unread)
+    assert following(Word.HOLD, state, unread=unread) is Step.HOLD
+    assert following(Word.SUSPEND, state, unread=unread) is Step.SUSPEND
+    by_itself = following(Word.DONE, state, unread=unread)
     assert following(Resume(), state, unread=unread) is (Step.RESUME if state in AT_REST else by_itself)
     assert following(Leave(), state, unread=unread) is (Step.LEAVE if state in AT_REST else by_itself)
 
@@ -155,7 +140,7 @@ class Playing:
                 answer=Answer(recorded),
             )
             self.turn.start()
-            return await loop.run(Done())
+            return await loop.run(Word.DONE)
 
     async def say(self, *events: StreamEvent) -> None:
         await self.parts.provider.opened.wait()

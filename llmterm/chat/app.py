@@ -21,7 +21,7 @@ from llmterm.chat.input import InputLine, Typed
 from llmterm.chat.live import Live
 from llmterm.chat.loop import AnswerLoop, Played
 from llmterm.chat.notifier import Notifier
-from llmterm.chat.outcome import Ask, Done, Fill, Open, Outcome, Say, Show, Step, Write, following
+from llmterm.chat.outcome import Ask, Fill, Open, Outcome, Say, Show, Step, Word, Write, following
 from llmterm.chat.status import count
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, SessionError
@@ -67,7 +67,7 @@ class Chat:
             )
             if question:
                 self._line.ahead.enqueue(question)
-            outcome: Outcome = Done()
+            outcome: Outcome = Word.DONE
             if session is not None:
                 outcome = await self._open(session)
             else:
@@ -96,14 +96,17 @@ class Chat:
                     return outcome
                 case _:
                     await self._perform(outcome)
-                    return await self._prompt() if isinstance(outcome, Done) else Done()
+                    return await self._prompt() if outcome is Word.DONE else Word.DONE
         except LlmtermError as error:
             self._view.say(str(error), error=True)
-            return Done()
+            return Word.DONE
 
     async def _perform(self, outcome: Outcome) -> None:
-        if isinstance(outcome, Done | Say | Show | Fill | Write):
-            await perform(outcome, self._live, self._line)
+        match outcome:
+            case Word.DONE | Say() | Show() | Fill() | Write():
+                await perform(outcome, self._live, self._line)
+            case _:
+                pass  # it is for an answer at rest, and there is none
 
     async def _prompt(self) -> Outcome:
         """Wait for a message or a command; return what it comes to."""
@@ -117,7 +120,7 @@ class Chat:
                 return typed
             case Typed(""):
                 self._line.ahead.offer()
-                return Done()
+                return Word.DONE
             case Typed(text) if Commands.is_command(text):
                 return await self._command(typed)
             case Typed(text):
@@ -132,14 +135,14 @@ class Chat:
         try:
             for line in Commands.lines(typed.text):
                 outcome = await self._commands.run(self._context, line)
-                while not isinstance(outcome, Done | Leave):
+                while not (outcome is Word.DONE or isinstance(outcome, Leave)):
                     outcome = await self._next(outcome)
                 if isinstance(outcome, Leave):
                     return outcome
         finally:
             if edited and not self._session.editing:
                 self._line.ahead.drop(typed.replaced)  # the question is no longer to be edited
-        return Done()
+        return Word.DONE
 
     async def _question(self, text: str) -> Outcome:
         """Return the question that is to be asked, with all that goes with it."""
@@ -147,7 +150,7 @@ class Chat:
             question, said = await self._context.attachments.question(text)
         except LlmtermError as error:
             self._fail(error, text)
-            return Done()
+            return Word.DONE
         return Ask(question, typed=text, said=tuple(said))
 
     async def _decide(self) -> None:
@@ -183,7 +186,7 @@ class Chat:
         finally:
             if taken is not None and not answered:
                 attachments.give_back(taken)
-        return Done()
+        return Word.DONE
 
     async def _ask(self, ask: Ask) -> Played | None:
         """Ask, and play the answer; return None where it was stopped before anything came."""
@@ -199,7 +202,7 @@ class Chat:
         turn = self._turn(self._session.conversation.add(ask.question))
         self._view.begin()
         try:
-            played = await self._play(turn, record, Done())
+            played = await self._play(turn, record, Word.DONE)
         except LlmtermError:
             if turn.state is TurnState.FAILED:
                 await self._give_back()
@@ -281,7 +284,7 @@ class Chat:
             await self._show(messages, 2)
             if standing := versions.standing(self._session):
                 self._view.note(standing)
-            return Done()
+            return Word.DONE
         await self._show(messages, 1)
         return await self._continue(stored.answer, at_once=at_once)
 
@@ -313,13 +316,13 @@ class Chat:
         if reply.thinking:
             self._view.event(ThinkingDelta(reply.thinking))
         self._view.event(TextDelta(reply.text))
-        played = await self._play(turn, record, Resume() if at_once else Done())
+        played = await self._play(turn, record, Resume() if at_once else Word.DONE)
         if not turn.over:
             self._view.say(_LEFT)
         if played.message is not None:
             self._session.say(played.message)
         self._hold_queue(turn)
-        return played.leave or Done()
+        return played.leave or Word.DONE
 
     # The record
 

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
-from llmterm.chat.outcome import Done, Effect, Fill, Say, Show, Write
+from llmterm.chat.outcome import Effect, Fill, Say, Show, Word, Write
 from llmterm.errors import UsageError
 from llmterm.files import write
 from llmterm.threads import in_thread
@@ -17,7 +17,7 @@ async def perform(effect: Effect, live: Live, line: InputLine) -> None:
     """Do it. Raises UsageError for a file that cannot be written."""
     view = live.view
     match effect:
-        case Done():
+        case Word.DONE:
             pass
         case Say(text):
             view.say(text)

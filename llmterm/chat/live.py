@@ -15,7 +15,7 @@ from llmterm.chat.ahead import Ahead
 from llmterm.chat.answer import Answer
 from llmterm.chat.decision import Interrupts, Leave
 from llmterm.chat.options import Choices
-from llmterm.chat.outcome import Done, Hold, Outcome, Suspend
+from llmterm.chat.outcome import Outcome, Word
 from llmterm.chat.status import drawing_line, queue_lines, streaming_line
 from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
@@ -123,7 +123,7 @@ class _Performance:
         self._began = self._clock()
         self._first_token: float | None = None
         # What the user wants besides the answer's own end.
-        self._outcome: Outcome = Done()
+        self._outcome: Outcome = Word.DONE
         self._failure: Exception | None = None
         self._below: list[Notice] = []  # what is to be said when all of the answer is there
         self._changed = asyncio.Event()
@@ -240,7 +240,7 @@ class _Performance:
 
     async def _listen(self) -> None:
         # What is pressed once the screen is held, is for the prompt.
-        while not isinstance(self._outcome, Hold) and (
+        while self._outcome is not Word.HOLD and (
             self._turn.state is TurnState.STREAMING or self._behind or self._drawing
         ):
             await self._press(await get_apart(self._live.keys))
@@ -271,7 +271,7 @@ class _Performance:
                 self._outcome = Leave()
                 await self._turn.pause()
             case "c-z":
-                self._outcome = Suspend()
+                self._outcome = Word.SUSPEND
                 await self._turn.pause()
             case _:
                 self._type(key)
@@ -316,7 +316,7 @@ class _Performance:
         if self._turn.state is not TurnState.STREAMING and not self._reader.unread:
             return  # it is over, and all of it is shown
         if self._live.choices.holds or self._turn.state is not TurnState.STREAMING:
-            self._outcome = Hold()
+            self._outcome = Word.HOLD
             self._reader.hold()
         else:
             await self._turn.pause()

@@ -19,7 +19,7 @@ from llmterm.chat.effects import perform
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
 from llmterm.chat.notifier import Notifier
-from llmterm.chat.outcome import Done, Fill, Outcome, Restore, Rewrite, Say, Show, Step, Unseam, Write, following
+from llmterm.chat.outcome import Fill, Outcome, Rewrite, Say, Show, Step, Unseam, Word, Write, following
 from llmterm.chat.status import BY_ITSELF, count, ending, held_line, pause_line, queue_lines
 from llmterm.errors import LlmtermError
 from llmterm.messages import EndReason, Message, TextDelta
@@ -157,7 +157,7 @@ class AnswerLoop:
                 case Stop():
                     await turn.cancel()
                     self._say_notices()
-                    return Done()
+                    return Word.DONE
                 case Resume() | Leave():
                     return decision
 
@@ -216,7 +216,7 @@ class AnswerLoop:
                     await self._turn.cancel()
                 self._view.resume("")
                 self._answer.let_go()
-                return Done()
+                return Word.DONE
             case Leave():
                 return decision
 
@@ -251,21 +251,21 @@ class AnswerLoop:
             self._view.say(str(error), error=True)
             if outcome.guidance:
                 self._line.ahead.put(outcome.unsent)
-            return Done()
+            return Word.DONE
         mode = self._choices.resume_mode or provider.continuation(model)
         self._view.resume(outcome.guidance)
         self._turn.resume(guidance=outcome.guidance, mode=mode, provider=provider, model=model)
-        return Done()
+        return Word.DONE
 
     # Commands
 
     async def _command(self, text: str) -> Outcome:
         """Run commands, one after the other; return what they come to together."""
-        wanted: Outcome = Done()
+        wanted: Outcome = Word.DONE
         try:
             for line in Commands.lines(text):
                 outcome = await self._apply(await self._commands.run(self._context, line))
-                wanted = wanted if isinstance(outcome, Done) else outcome
+                wanted = wanted if outcome is Word.DONE else outcome
                 if isinstance(outcome, Leave):
                     break
         except LlmtermError as error:
@@ -276,25 +276,25 @@ class AnswerLoop:
         """Do what a command has come to on the spot; return what is left of it."""
         answer = self._answer
         match outcome:
-            case Done() | Say() | Show() | Fill() | Write():
+            case Word.DONE | Say() | Show() | Fill() | Write():
                 await perform(outcome, self._live, self._line)
-                return Done()
+                return Word.DONE
             case Rewrite(text, resumes):
                 await answer.cut()
                 if not text or text != answer.reply.text:
                     answer.rewrite(text)
                     await self._show_changed()
-                return Resume() if resumes else Done()
+                return Resume() if resumes else Word.DONE
             case Unseam(number):
                 await answer.cut()
                 answer.unseam(number)
                 await self._show_changed()
-                return Done()
-            case Restore():
+                return Word.DONE
+            case Word.RESTORE:
                 await answer.cut()
                 answer.restore()
                 await self._show_changed()
-                return Done()
+                return Word.DONE
             case _:
                 return outcome
 

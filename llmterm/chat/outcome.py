@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from llmterm.chat.decision import Leave, Resume
 from llmterm.messages import Message
@@ -13,9 +13,13 @@ from llmterm.sessions import StoredSession
 from llmterm.states import AT_REST, TurnState
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """Nothing more is to be done."""
+class Word(Enum):
+    """Outcomes that say all by their name."""
+
+    DONE = "nothing more is to be done"
+    RESTORE = "the last change of the answer at rest is to be taken back"
+    HOLD = "the screen is to be held, while the answer is received"
+    SUSPEND = "the program is to be stopped, as by Ctrl-Z, and the answer to be resumed after that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +72,6 @@ class Unseam:
 
 
 @dataclass(frozen=True, slots=True)
-class Restore:
-    """The last change of the answer at rest is to be taken back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """The screen is to be held, while the answer is received."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suspend:
-    """The program is to be stopped, as by Ctrl-Z, and the answer to be resumed after that."""
-
-
-@dataclass(frozen=True, slots=True)
 class Ask:
     """The question is to be answered; `typed` is in the line again where it comes to nothing.
 
@@ -105,9 +94,9 @@ class Open:
 
 
 # What is done on the spot, and changes nothing about what comes next.
-Effect: TypeAlias = Done | Say | Show | Fill | Write
-Change: TypeAlias = Rewrite | Unseam | Restore
-Outcome: TypeAlias = Effect | Change | Resume | Hold | Suspend | Ask | Open | Leave
+Effect: TypeAlias = Literal[Word.DONE] | Say | Show | Fill | Write
+Change: TypeAlias = Literal[Word.RESTORE] | Rewrite | Unseam
+Outcome: TypeAlias = Effect | Change | Literal[Word.HOLD, Word.SUSPEND] | Resume | Ask | Open | Leave
 
 
 class Step(Enum):
@@ -136,9 +125,9 @@ def following(outcome: Outcome, state: TurnState | None = None, *, unread: bool 
     if state is None:
         return _without_answer(outcome)
     match outcome:
-        case Hold():
+        case Word.HOLD:
             return Step.HOLD
-        case Suspend():
+        case Word.SUSPEND:
             return Step.SUSPEND
         case Leave() if state in AT_REST:
             return Step.LEAVE

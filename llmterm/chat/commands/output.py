@@ -10,7 +10,7 @@ from pathlib import Path
 from llmterm.chat.commands import Command, choices
 from llmterm.chat.context import Context
 from llmterm.chat.mentions import paths
-from llmterm.chat.outcome import Done, Outcome, Say, Write
+from llmterm.chat.outcome import Outcome, Say, Word, Write
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import UsageError
 from llmterm.openblock import code_blocks
@@ -94,7 +94,7 @@ async def _page(context: Context, what: str) -> Outcome:
         raise UsageError("what is to be read?", hint="/pager for the last answer, or /pager all")
     text = _all(context) if what else _answer(context)
     await context.machine.page(await in_thread(context.view.page, text))  # drawn, which for a long one takes its time
-    return Done()
+    return Word.DONE
 
 
 def _all(context: Context) -> str:

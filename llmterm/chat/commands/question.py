@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from llmterm.chat.commands import Command
 from llmterm.chat.context import Context
-from llmterm.chat.outcome import Ask, Fill, Outcome, Restore, Say
+from llmterm.chat.outcome import Ask, Fill, Outcome, Say, Word
 from llmterm.chat.status import EDITING
 from llmterm.errors import UsageError
 
@@ -39,7 +39,7 @@ async def _undo(context: Context, _argument: str) -> Outcome:
     if context.answer is not None:
         if not context.answer.changed:
             raise UsageError("this answer was not changed", hint="Esc ends it, and /undo then takes the question back")
-        return Restore()
+        return Word.RESTORE
     if await context.session.restore():
         return Say("the question that was to be edited is as it was")
     question = await context.session.take_back()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llmterm.chat.commands import Command
 from llmterm.chat.context import Context
-from llmterm.chat.outcome import Done, Open, Outcome, Say
+from llmterm.chat.outcome import Open, Outcome, Say, Word
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.sessions import SessionInfo, SessionStore, StoredSession
@@ -64,7 +64,7 @@ async def offer(context: Context) -> Outcome:
             raise
         return Say(str(error))
     if opened is None:
-        return Done()
+        return Word.DONE
     return Say(
         f"“{opened.title}” has an answer that is not over\n"
         f"/continue {opened.id} goes on with it - /discard {opened.id} drops it\n\n"
@@ -109,7 +109,7 @@ async def _new(context: Context, title: str) -> Outcome:
 async def _clear(context: Context, _argument: str) -> Outcome:
     context.session.new()
     context.view.blank()
-    return Done()
+    return Word.DONE
 
 
 async def _system(context: Context, text: str) -> Outcome:
