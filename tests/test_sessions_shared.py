@@ -289,6 +289,8 @@ def one(*names: str, who: int = 0) -> list[Step]:
 @example(steps=[*one("ask", "journal", "pause"), *one("load", "finish", who=1), *one("finish")])
 @example(steps=[*one("ask", "journal", "pause"), *one("load", who=1), *one("lock", "stop", "unlock", "ask")])
 @example(steps=[*one("ask", "finish", "again", "pause"), *one("load", "finish", who=1), *one("fail")])
+@example(steps=[*one("ask", "journal", "stop"), *one("load", "go_on", "finish", who=1), *one("rewrite")])
+@example(steps=[*one("ask", "journal", "stop"), *one("load", "go_on", "finish", who=1), *one("lock", "rewrite")])
 def test_nothing_that_was_said_is_lost(steps: list[Step]) -> None:
     """Each of them asks, goes on with, leaves and comes back to what the other one has open."""
 

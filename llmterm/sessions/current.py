@@ -339,14 +339,12 @@ class CurrentSession:
         self._path = (*before, rewritten)
 
         def write(store: SessionStore, record: Record) -> None:
-            store.rewrite(record.known, answer, head=record.head)
+            store.rewrite(record.known, answer, before=last.message, head=record.head)
             record.rows[rewritten] = record.rows.pop(last)
 
-        def otherwise(record: Record) -> None:
-            record.give_up(record.rows.pop(last, 0))
-
         try:
-            await self._attempt(write, otherwise)
+            # Where it is not written now, it is put beside what there is: nobody knows what that is by then.
+            await self._attempt(write)
         except SessionError:
             self._path = path
             raise

@@ -14,6 +14,7 @@ from llmterm.sessions.database import Transaction
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.titles import one_line
 
+_LOAD = "/load {} opens it as it is now"
 LIST_HINT = "`llmterm sessions list` shows them all"
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u
@@ -86,9 +87,7 @@ def require_head(tx: Transaction, session_id: str, head: int | None) -> None:
     if row is None:
         raise unknown(session_id)
     if (row[0] or 0) != head:
-        raise SessionError(
-            "the session was changed by another llmterm", hint=f"/load {session_id} opens it as it is now"
-        )
+        raise SessionError("the session was changed by another llmterm", hint=_LOAD.format(session_id))
 
 
 def require_closed(tx: Transaction, session_id: str, head: int | None = None, *, after: int | None = None) -> int:
@@ -116,6 +115,10 @@ def require_message(tx: Transaction, session_id: str, row: int) -> None:
     """Refuse a row that is no message of the session."""
     if not tx.row("SELECT 1 FROM messages WHERE id = ? AND session_id = ?", row, session_id):
         raise SessionError(f"session {session_id!r} has no message {row}", hint=LIST_HINT)
+
+
+def gone_on_with(session_id: str) -> SessionError:
+    return SessionError("the answer was gone on with by another llmterm", hint=_LOAD.format(session_id))
 
 
 def unknown(session_id: str) -> SessionError:

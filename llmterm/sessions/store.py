@@ -23,6 +23,7 @@ from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.lookup import (
     busy,
     find,
+    gone_on_with,
     in_use,
     matching,
     new_id,
@@ -182,9 +183,7 @@ class SessionStore:
         with self._database.writing() as tx:
             require_head(tx, session_id, head)
             if answer is not None and not is_ours(tx, answer.message_id, answer.revision):
-                raise SessionError(
-                    "the answer was gone on with by another llmterm", hint=f"/load {session_id} opens it as it is now"
-                )
+                raise gone_on_with(session_id)
             title = self._move(tx, session_id, to)
             remove_leaves(tx, session_id, rows)
             return title
@@ -397,12 +396,19 @@ class SessionStore:
                 )
             )
 
-    def rewrite(self, session_id: str, message: Message, *, head: int | None = None) -> None:
-        """Put `message` in the place of the last one, which has to be an answer that is over."""
+    def rewrite(
+        self, session_id: str, message: Message, *, before: Message | None = None, head: int | None = None
+    ) -> None:
+        """Put `message` in the place of the last one, which has to be an answer that is over.
+
+        Refused where that does not say what it said `before`: another process has gone on with it.
+        """
         with self._database.writing() as tx:
             head_id = require_closed(tx, session_id, head)
-            (role,) = tx.row("SELECT role FROM messages WHERE id = ?", head_id) or ("",)
-            if role != "assistant":
+            last = read_message(tx, head_id)
+            if before is not None and (last is None or (last.text, last.status) != (before.text, before.status)):
+                raise gone_on_with(session_id)
+            if last is None or last.role != "assistant":
                 raise SessionError(f"session {session_id} has no answer at its end", hint="only one can be rewritten")
             replace_reply(tx, head_id, Reply.of(message), message.status)
             replace_attachments(tx, head_id, message.attachments)
