@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -127,7 +128,8 @@ def test_program_shows_no_key_that_a_server_repeats(tmp_path: Path) -> None:
         failed = run("chat", "-m", "gpt", "--debug-text", "ask me")
         answered = run("chat", "-m", "gpt", "--debug-text", "say it")
         examined = run("doctor", "--json")
-        session = SessionStore(tmp_path / "data").latest()
+        with closing(SessionStore(tmp_path / "data")) as store:
+            session = store.latest()
         exported = run("sessions", "export", session or "")
 
     assert "request ***" in failed

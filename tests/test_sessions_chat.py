@@ -63,7 +63,8 @@ def said(session: CurrentSession) -> list[str]:
 
 async def stored(session: CurrentSession) -> list[str]:
     await session.settled()
-    return [message.text for message in session.store.load(session.recorded()).conversation.messages]
+    with closing(session.store.another()) as store:
+        return [message.text for message in store.load(session.recorded()).conversation.messages]
 
 
 async def test_the_last_question_is_edited_without_touching_the_record(session: CurrentSession) -> None:

@@ -30,6 +30,11 @@ class PromptHistory(FileHistory):
         self._lane = Lane("llmterm-history")
         self._lane.put(self._prepare)
 
+    async def ready(self, seconds: float = 0.2) -> None:
+        """Wait until what the file holds can be called back, but no longer than so many seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(anext(self.load(), None), seconds)
+
     async def load(self) -> AsyncGenerator[str, None]:
         if not self._loaded:
             written = len(self._loaded_strings)

@@ -113,6 +113,7 @@ class TerminalPrompt:
         self.unsent = ""
 
     async def ask(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> Send | Compose | Leave:
+        await self._history.ready()
         self._tell()
         self._below = self._bar()
         self._bindings.begin(text, shortcuts, remember=remember)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, get_args
@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
             return str(value)  # a word of an enumeration is only its text there
         case Mapping():
             return {name: plain(each) for name, each in value.items()}
-        case tuple() | list():
+        case Sequence():
             return [plain(each) for each in value]
         case _ if is_dataclass(value):
             kind = {"type": _TYPES[type(value)]} if type(value) in _TYPES else {}
@@ -142,6 +142,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "Timing": partial(read, Timing),
     "Segment | None": _perhaps(partial(read, Segment)),
     "tuple[Segment, ...]": _several(partial(read, Segment)),
+    "Sequence[Segment]": _several(partial(read, Segment)),
     "tuple[Part, ...]": _several(_part),
     "tuple[Message, ...]": _several(partial(read, Message)),
     "Options": partial(read, Options),
