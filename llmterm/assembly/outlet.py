@@ -14,6 +14,7 @@ import stat
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from io import RawIOBase
 from typing import TextIO
@@ -21,6 +22,11 @@ from typing import TextIO
 # Bytes that may wait for a reader. As much as a pipe holds: less would have the two wait for each other.
 _MOST = 64 * 1024
 _PIECE = 64 * 1024
+# Bytes that a pipe with room for any takes without waiting (POSIX, `write`).
+if sys.platform == "win32":
+    _SURE = 0
+else:
+    _SURE = select.PIPE_BUF
 
 
 class Outlet:
@@ -35,7 +41,7 @@ class Outlet:
         self._waiting: deque[tuple[RawIOBase, bytes]] = deque()
         self._size = 0
         self._failures: dict[RawIOBase, OSError] = {}
-        self._polls: dict[RawIOBase, select.poll | None] = {}
+        self._rooms: dict[RawIOBase, Callable[[], bool]] = {}
         self._thread: threading.Thread | None = None
 
     def put(self, stream: RawIOBase, data: bytes) -> None:
@@ -43,7 +49,7 @@ class Outlet:
         self.check(stream)
         if not self._size and self._has_room(stream):
             try:
-                data = data[stream.write(data[: select.PIPE_BUF]) or 0 :]
+                data = data[stream.write(data[:_SURE]) or 0 :]
             except OSError as error:
                 self._failures[stream] = error
                 raise
@@ -72,11 +78,10 @@ class Outlet:
             raise failure
 
     def _has_room(self, stream: RawIOBase) -> bool:
-        """Tell whether a write of `select.PIPE_BUF` bytes is sure not to wait, as only pipes can promise."""
-        if stream not in self._polls:
-            self._polls[stream] = _poll(stream)
-        poll = self._polls[stream]
-        return poll is not None and bool(poll.poll(0))
+        """Tell whether a write of `_SURE` bytes is sure not to wait, as only pipes can promise."""
+        if stream not in self._rooms:
+            self._rooms[stream] = _room_of(stream)
+        return self._rooms[stream]()
 
     def _write_all(self) -> None:
         while True:
@@ -107,12 +112,12 @@ class Outlet:
                     self._loop.call_soon_threadsafe(self._moved.set)
 
 
-def _poll(stream: RawIOBase) -> select.poll | None:
+def _room_of(stream: RawIOBase) -> Callable[[], bool]:
     if sys.platform == "win32" or not stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode):
-        return None
+        return lambda: False
     poll = select.poll()
     poll.register(stream, select.POLLOUT)
-    return poll
+    return lambda: bool(poll.poll(0))
 
 
 def _wait_for(stream: RawIOBase) -> int:
