@@ -1,6 +1,7 @@
 """One question, one answer: the text to standard output as it comes, everything else to standard error.
 
 What was received is written even when the provider cuts the answer short, and is kept in the session like any other.
+One that cannot be kept is a notice and no failure, which would only have a script ask again.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class Ask:
             return
         why = str(turn.error) if turn.error else _WHY.get(turn.reason, turn.reason)
         message = f"the answer was cut short: {why}"
-        session = self.session.id
+        session = self.session.id if not self.session.keeper.lost else None
         hint = f"llmterm chat --session {session} goes on with it" if session else ""
         if blank or turn.reason is not EndReason.LENGTH or options.max_tokens is None:
             raise ProviderError(message, hint=hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 from llmterm.messages import Message
 from llmterm.sessions import SessionStore
@@ -218,10 +220,12 @@ def remove(folder: Path) -> None:
 # A pipe
 
 
-def run(home: Path, server: WireServer, question: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def run(
+    home: Path, server: WireServer, question: str, *, output: int | IO[bytes] = subprocess.PIPE
+) -> subprocess.CompletedProcess[bytes]:
     env = environment(home, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test")
-    command = [*LLMTERM, "--provider", "openai", "--model", "m", *arguments]
-    return subprocess.run(command, input=question.encode(), env=env, capture_output=True, timeout=60)
+    command = [*LLMTERM, "--provider", "openai", "--model", "m"]
+    return subprocess.run(command, input=question.encode(), env=env, stdout=output, stderr=subprocess.PIPE, timeout=60)
 
 
 def test_a_pipe_whose_disk_is_full_has_done_its_job(tmp_path: Path) -> None:
@@ -255,6 +259,29 @@ def test_a_pipe_in_a_folder_that_cannot_be_written_has_done_its_job(tmp_path: Pa
 
     assert (done.returncode, done.stdout.strip(), done.stderr.count(b"\n")) == (0, b"fine.", 1)
     assert b"can only be read" in done.stderr
+
+
+def test_a_pipe_that_could_not_keep_its_answer_points_nobody_to_the_session(tmp_path: Path) -> None:
+    """Where the provider cuts it short, and where its output is full: neither line says that it is kept somewhere."""
+
+    async def cut_short(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("half ")
+        fill(tmp_path / "data")
+        await exchange.text("long " * 20_000)
+        await exchange.end("length")
+
+    with small_disk(tmp_path / "data", "256k"), WireServer(cut_short) as server:
+        cut = run(tmp_path, server, "hi")
+        with open("/dev/full", "wb") as full:
+            unwritten = run(tmp_path, server, "hi", output=full)
+
+    for done, code, said in ((cut, 3, rb"cut short"), (unwritten, 2, rb"cannot be written: No space left on device\n")):
+        kept, ended = done.stderr.splitlines(keepends=True)
+        assert done.returncode == code
+        assert b"not kept" in kept
+        assert re.search(said, ended)
+        assert b"session" not in ended
 
 
 def test_a_pipe_whose_store_is_deleted_keeps_its_answer(tmp_path: Path) -> None:

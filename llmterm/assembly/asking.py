@@ -46,6 +46,7 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
     assert me is not None
     signals.install(me)
     output = Output(sys.stdout, sys.stderr, launch.secrets)
+    asked_in = CurrentSession(sessions, system=launch.settings.system, piped=True)
     try:
         launch = await with_model(launch, providers)
         provider = providers.get(launch.provider)
@@ -57,7 +58,6 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
             output.notice(line)
         if preparation and sys.stderr.isatty():
             output.notice(f"{preparation} …")
-        asked_in = CurrentSession(sessions, system=launch.settings.system, piped=True)
         if session is not None:
             asked_in.open(session)
         asking = Ask(
@@ -80,7 +80,8 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
         return 128 + signals.received
     except OSError as error:
         let_go(sys.stdout)
-        raise UsageError(f"the answer cannot be written: {error.strerror}", hint="it is kept in the session") from None
+        hint = "" if asked_in.keeper.lost else "it is kept in the session"
+        raise UsageError(f"the answer cannot be written: {error.strerror}", hint=hint) from None
     finally:
         signals.remove()
         await providers.aclose()

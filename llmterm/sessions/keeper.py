@@ -99,7 +99,7 @@ class Change:
 
 
 class Keeper:
-    """Writes to `store`. `behind`: not all of the session that is in hand is on the record."""
+    """Writes to `store`. `behind`: not all of the session that is in hand is on the record; `lost`: nor will it be."""
 
     def __init__(self, store: SessionStore, record: Record) -> None:
         """`store` is used in a thread alone, and `record` is where the session in hand is."""
@@ -119,6 +119,7 @@ class Keeper:
         self._news: deque[str] = deque()
         self._bug: Exception | None = None
         self._silent = False
+        self.lost = False
 
     @property
     def owes(self) -> bool:
@@ -210,9 +211,11 @@ class Keeper:
         self._lane.close()
         if cancelled:
             raise asyncio.CancelledError
+        self.lost = True
         if not outcome.done():
             raise StoreError(f"what was said last could not be kept: {_SILENT.message}", hint=_SILENT.hint)
         outcome.result()
+        self.lost = False
 
     def _heard(self, *, silent: bool) -> None:
         if silent and not self._silent:
