@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmterm.render.excerpt import first_line
 from llmterm.sessions.versions import forks_of, neighbour
 from tests.chatting import Conversation, Open, opened
 from tests.test_chat_prompt import configured
@@ -83,6 +84,68 @@ def test_versions_are_listed_and_switched(open_chat: Open) -> None:
         program.wait_for(PROMPT)
         program.send("\x04")
         assert program.exit_code == 0
+
+
+def test_each_version_is_one_line_of_plain_words(open_chat: Open) -> None:
+    """However narrow the window and wide the characters; a question is shown as it was typed."""
+    answers = iter(
+        ["# **One** `code`\n\nbody", "- 世界" + "您好" * 40, "---\n\n> See [this](http://x.example) *now*\nand"]
+    )
+
+    async def script(exchange: Exchange) -> None:
+        await say(next(answers))(exchange)
+
+    with open_chat(script, "--model", "a-model-with-a-very-long-name", columns=60, rows=40) as chat:
+        program = chat.program
+        chat.ask("why *one*?")
+        program.wait_for(r"body\n+>")
+        chat.ask("/retry")
+        program.wait_for(r"version 2 of 2")
+        chat.ask("/edit")
+        program.wait_for(r"> why \*one\*\?\n")
+        program.send("\x15__two__?\r")
+        program.wait_for(r"and\n+>\n.*version 2 of 2")
+        program.send(LEFT)
+        program.wait_for(r"version 2 of 2 of|version 2 of 2 -")
+        chat.ask("/versions")
+        program.wait_for(r"(?s)question 1\n.*question 1\n.*" + PROMPT)
+        listed = program.lines[program.lines.index("> /versions") + 1 :][:6]
+        program.send("\x04")
+
+    assert listed == [
+        "answer to question 1",
+        "   1  openai/a-model-with…  One code",
+        "*  2  openai/a-model-with…  世界您好您好您好您好您好您好您…",
+        "question 1",
+        "*  3  why *one*?",
+        "   4  __two__?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("1. [ ] *buy* ~~milk~~\n2. x", "[ ] buy milk"),
+        ("```python\n\nprint(1)\n```", "print(1)"),
+        ("| **a** | b |\n|--|--|\n| 1 | 2 |", "a  b"),
+        ("$$\nx_1 * x_2\n$$\n", "x_1 * x_2"),
+        ("a *b*\\\nc", "a b"),
+        ("***\n", "***"),
+        ("\n\n👍", "👍"),
+        (">" * 70 + " deep", ">" * 70 + " deep"),
+        ("", ""),
+    ],
+)
+def test_an_excerpt_is_the_first_line_that_says_something(source: str, line: str) -> None:
+    assert first_line(source) == line
+
+
+@given(st.text())
+def test_an_excerpt_is_one_line_and_says_something_where_the_text_does(source: str) -> None:
+    line = first_line(source)
+
+    assert "\n" not in line
+    assert bool(line) == bool(source.strip())
 
 
 def test_what_is_taken_back_can_be_had_again(open_chat: Open, tmp_path: Path) -> None:

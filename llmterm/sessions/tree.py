@@ -10,10 +10,11 @@ from collections.abc import Iterable
 
 from llmterm.sessions.database import Transaction
 from llmterm.sessions.record import Version
-from llmterm.sessions.titles import followed, one_line
+from llmterm.sessions.titles import followed
 
-# How much of a message is shown where several are to be told apart, in characters.
-_BEGINNING = 200
+# How much of a message is read where several are to be told apart, in characters: more than a line of a terminal has,
+# as not all that is written is shown.
+_BEGINNING = 500
 # Of the messages beside each other, the one that was gone on with last, else the newest, unless they were given up.
 _LAST_USED = (
     "SELECT id FROM messages WHERE session_id = ? AND parent_id IS ? AND used > 0 ORDER BY used DESC, id DESC LIMIT 1"
@@ -91,7 +92,7 @@ def read_version(tx: Transaction, row: int) -> Version:
     written = tx.rows("SELECT provider, model FROM segments WHERE message_id = ? ORDER BY position", row)
     writing = tx.rows("SELECT provider, model FROM open_answers WHERE message_id = ?", row)
     models = tuple(dict.fromkeys(f"{provider}/{model}" for provider, model in (*written, *writing)))
-    return Version(row=row, text=one_line(text), models=models, open=bool(writing))
+    return Version(row=row, text=text, models=models, open=bool(writing))
 
 
 def use(tx: Transaction, message_id: int) -> None:

@@ -12,9 +12,12 @@ from llmterm.errors import UsageError
 from llmterm.render.cells import cell_len, chop
 from llmterm.sessions import Version
 from llmterm.sessions.current import CurrentSession
+from llmterm.sessions.titles import one_line
 from llmterm.sessions.versions import Fork, neighbour
 
 _STEPS = {"previous": -1, "next": 1}
+# What part of a line the names of models have at most: the rest is what tells the versions apart.
+_WHO = 3
 
 
 def commands(keys: Mapping[str, str]) -> list[Command]:
@@ -84,8 +87,7 @@ async def _listed(context: Context, forks: Sequence[Fork]) -> list[str]:
         for index, version in enumerate(await _read(context, fork)):
             number += 1
             mark = "*" if index == fork.current else " "
-            line = f"{mark} {number:>2}  {_about(version)}"
-            lines.append(line if cell_len(line) < columns else f"{chop(line, columns - 2)[0]}…")
+            lines.append(_clipped(f"{mark} {number:>2}  {_about(version, columns // _WHO)}", columns - 1))
     return lines
 
 
@@ -101,7 +103,8 @@ async def _read(context: Context, fork: Fork) -> list[Version]:
 
 async def _numbers(context: Context, _typed: str) -> Sequence[Choice]:
     versions = [version for fork in context.session.forks for version in await _read(context, fork)]
-    return [(str(number), _about(version)) for number, version in enumerate(versions, 1)]
+    columns = context.view.columns
+    return [(str(number), _about(version, columns // _WHO)) for number, version in enumerate(versions, 1)]
 
 
 def _standing(fork: Fork, question: int, last: bool) -> str:
@@ -111,6 +114,16 @@ def _standing(fork: Fork, question: int, last: bool) -> str:
     return f"version {fork.current + 1} of {len(fork.rows)}{place}"
 
 
-def _about(version: Version) -> str:
-    who = f"{', '.join(version.models)}  " if version.models else ""
-    return f"{who}{version.text or '(nothing)'}{'  (not over)' if version.open else ''}"
+def _about(version: Version, room: int) -> str:
+    """Return who wrote it, in so many cells, and its first line; a question is shown as it was typed."""
+    if not version.models:
+        return one_line(version.text.strip().partition("\n")[0]) or "(nothing)"
+    from llmterm.render.excerpt import first_line
+
+    who = _clipped(", ".join(version.models), room)
+    state = "  (not over)" if version.open else ""
+    return f"{who}{state}  {one_line(first_line(version.text)) or '(nothing)'}"
+
+
+def _clipped(line: str, columns: int) -> str:
+    return line if cell_len(line) <= columns else f"{chop(line, columns - 1)[0]}…"
