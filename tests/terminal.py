@@ -1,6 +1,6 @@
 """The real program in a pseudo-terminal, and the screen that a person would see.
 
-`Program` runs a command with pexpect and feeds what it writes to a pyte screen. Everything waits for something to be
+`Program` has a command started and feeds what it writes to a pyte screen. Everything waits for something to be
 seen; nothing waits for time to pass.
 """
 
@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
-import sys
 import termios
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
-import pexpect
 import pyte
 
-LLMTERM = [sys.executable, "-m", "llmterm"]
+from tests.starter import LLMTERM as LLMTERM
+from tests.starter import Command, starter
+
 PATIENCE = 60.0
 # Seconds that a program has to end when its terminal is closed.
 GRACE = 5.0
@@ -86,17 +88,11 @@ class Program:
         self.screen = Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.written = b""
-        self._child = pexpect.spawn(
-            command[0],
-            list(command[1:]),
-            env=dict(env),
-            dimensions=(rows, columns),
-            timeout=PATIENCE,
-            cwd=cwd,
-            echo=True,
-        )
-        # Without this pexpect waits before each send, for the sake of programs that ask for passwords.
-        self._child.delaybeforesend = None
+        ours, theirs = os.openpty()
+        self._terminal = FileIO(ours, "r+")
+        termios.tcsetwinsize(theirs, (rows, columns))
+        self._started = starter().start(Command(command, env, str(cwd or Path.cwd())), theirs)
+        os.close(theirs)
         self.modes_before = set(self.screen.mode)
         self.stty_before = self.stty()
 
@@ -105,11 +101,6 @@ class Program:
 
     def __exit__(self, *exc: object) -> None:
         """End the program where it still runs: by closing its terminal, and if that does not help, by force."""
-        if self._child.closed:
-            return
-        if not self._child.isalive():
-            self._child.close()
-            return
         killing = threading.Timer(GRACE, os.kill, (self.pid, signal.SIGKILL))
         killing.start()
         try:
@@ -119,34 +110,30 @@ class Program:
 
     @property
     def pid(self) -> int:
-        pid: int = self._child.pid
-        return pid
+        return self._started.pid
 
     @property
     def exit_code(self) -> int:
         """The exit code, or minus the signal, once the program has ended."""
         self.wait_for_end()
-        if self._child.signalstatus is not None:
-            return -int(self._child.signalstatus)
-        return int(self._child.exitstatus)
+        return self._started.wait()
 
     def hang_up(self) -> int:
         """Close the terminal, as when its window is closed; return the exit code, or minus the signal."""
-        process = self._child.ptyproc
-        process.fileobj.close()
-        _, status = os.waitpid(self.pid, 0)
-        self._child.closed = process.closed = process.terminated = True  # nobody is there to be closed any more
-        return os.waitstatus_to_exitcode(status)
+        self._terminal.close()
+        return self._started.wait()
 
     def stty(self) -> list[Any]:
         """The terminal driver's settings, as `stty -a` shows them."""
-        return termios.tcgetattr(self._child.child_fd)
+        return termios.tcgetattr(self._terminal)
 
     def send(self, text: str) -> None:
-        self._child.send(text)
+        data = text.encode()
+        while data:
+            data = data[self._terminal.write(data) or 0 :]
 
     def resize(self, columns: int, rows: int) -> None:
-        self._child.setwinsize(rows, columns)
+        termios.tcsetwinsize(self._terminal, (rows, columns))
         self.screen.resize(rows, columns)
 
     @property
@@ -177,19 +164,19 @@ class Program:
         deadline = time.monotonic() + PATIENCE
         while self._read():
             assert time.monotonic() < deadline, f"does not end\n{self.text}"
-        self._child.wait()
 
     def _read(self) -> bool:
-        """Take in what the program has written; return whether it still runs."""
-        try:
-            data = self._child.read_nonblocking(65536, timeout=0.05)
-        except pexpect.TIMEOUT:
+        """Take in what the program has written; return whether more can come."""
+        if not select.select([self._terminal], [], [], 0.05)[0]:
             return True
-        except pexpect.EOF:
-            return False
-        self.written += data
-        self._stream.feed(data)
-        return True
+        try:
+            data = self._terminal.read(65536)
+        except OSError:  # how Linux says that nobody has the other side open
+            data = b""
+        if data:
+            self.written += data
+            self._stream.feed(data)
+        return bool(data)
 
     @property
     def modes_left(self) -> set[int]:

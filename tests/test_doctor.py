@@ -6,12 +6,9 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import termios
 from pathlib import Path
-from typing import Any
 
-import pexpect
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +18,7 @@ from llmterm.assembly.doctor.inquiry import Answers, ask, understood
 from llmterm.config import Settings
 from llmterm.messages import Message
 from llmterm.sessions import SessionStore
-from tests.terminal import LLMTERM, environment
+from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, Script, WireServer
 from tests.x11 import require, x_server
 
@@ -491,47 +488,32 @@ async def test_what_is_no_terminal_is_not_asked() -> None:
         os.close(writer)
 
 
-def spawn(home: Path, **env: str) -> Any:
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "llmterm", "doctor"],
-        env=environment(home, **env),
-        dimensions=(40, 200),
-        timeout=60,
-        encoding="utf-8",
-    )
-    child.delaybeforesend = None
-    return child
+def in_terminal(home: Path, **env: str) -> Program:
+    return Program([*LLMTERM, "doctor"], environment(home, **env), columns=200, rows=40)
 
 
 def test_report_in_a_terminal_has_its_answers(tmp_path: Path) -> None:
     """What it can do, its size and its colours; its settings are as they were."""
-    child = spawn(tmp_path, COLORTERM="truecolor", TERM_PROGRAM="Some")
-    before = termios.tcgetattr(child.child_fd)
+    with in_terminal(tmp_path, COLORTERM="truecolor", TERM_PROGRAM="Some") as program:
+        program.wait_for(lambda: b"\x1b[c" in program.written)
+        program.send(YES.decode("ascii"))
 
-    child.expect_exact("\x1b[c")
-    child.send(YES.decode("latin-1"))
-    said = child.read()
-    child.wait()
-
-    plain = [" ".join(line.split()) for line in said.replace("\x1b[32m", "").replace("\x1b[0m", "").splitlines()]
-    assert "✓ ok synchronized output yes" in plain
-    assert "✓ ok focus reports yes" in plain
-    assert "✓ ok theme light, by the background that the terminal says it has" in plain
-    assert "✓ ok size 200 x 40" in plain
-    assert "✓ ok colours 16 million" in plain
-    assert "✓ ok terminal xterm-256color, Some" in plain
-    assert "?2026" not in said
-    assert termios.tcgetattr(child.child_fd) == before
-    assert child.exitstatus == 0
+        assert program.exit_code == 0
+        said = [" ".join(line.split()) for line in program.lines]
+        assert "✓ ok synchronized output yes" in said
+        assert "✓ ok focus reports yes" in said
+        assert "✓ ok theme light, by the background that the terminal says it has" in said
+        assert "✓ ok size 200 x 40" in said
+        assert "✓ ok colours 16 million" in said
+        assert "✓ ok terminal xterm-256color, Some" in said
+        assert b"?2026" not in program.written.rpartition(b"\x1b[c")[2]
+        assert (program.stty(), program.modes_left) == (program.stty_before, set())
 
 
 def test_dumb_terminal_gets_no_sequence(tmp_path: Path) -> None:
     """It is not asked, and not coloured."""
-    child = spawn(tmp_path, TERM="dumb")
+    with in_terminal(tmp_path, TERM="dumb") as program:
+        program.wait_for_end()
 
-    said = child.read()
-    child.wait()
-
-    assert "\x1b" not in said
-    assert "! warning  terminal             dumb: a chat is plain" in said
+        assert b"\x1b" not in program.written
+        assert "! warning  terminal             dumb: a chat is plain" in program.text
