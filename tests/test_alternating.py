@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from llmterm.conversation import Conversation, continuation
 from llmterm.messages import Attachment, Continuation, EndReason, Message, Reply, Request, Segment
 from llmterm.providers import anthropic, cohere, gemini, ollama, openai, responses
-from llmterm.providers.accepted import accepted
 from llmterm.providers.attachments import noted
+from llmterm.providers.capabilities import accepted
 from llmterm.providers.wire import Wire
 from tests.values import at_rest
 

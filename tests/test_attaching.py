@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from llmterm.errors import UsageError
 from llmterm.messages import Attachment, Message, Request, Role
 from llmterm.providers import anthropic, cohere, gemini, ollama, openai, responses
-from llmterm.providers.accepted import accepted
 from llmterm.providers.attachments import MB, PDF, Accepts, noted, refused
+from llmterm.providers.capabilities import accepted
 from llmterm.providers.wire import Wire
 
 CAT = Attachment(name="cat.png", media_type="image/png", data=b"12345")

@@ -13,7 +13,7 @@ import pytest
 
 from llmterm import log
 from llmterm.chat.history import PromptHistory
-from llmterm.providers.lessons import FILE_NAME, Lessons
+from llmterm.providers.learned import FILE_NAME, Learned
 from tests.chatting import opened
 from tests.disks import fill, read_only, small_disk
 from tests.wire import say
@@ -158,10 +158,10 @@ def test_lessons_that_cannot_be_kept_are_known_until_the_end(tmp_path: Path, mad
     made(tmp_path / FILE_NAME)
     before = set(os.listdir(tmp_path))
 
-    lessons = Lessons(tmp_path)
-    lessons.learn("no_prefill", "p", "m")
+    learned = Learned(tmp_path)
+    learned.learn("no_prefill", "p", "m")
 
-    assert lessons.knows("no_prefill", "p", "m")
+    assert learned.knows("no_prefill", "p", "m")
     if made in (as_folder,):
         assert set(os.listdir(tmp_path)) == before
 
@@ -170,13 +170,13 @@ def test_lessons_that_cannot_be_kept_are_known_until_the_end(tmp_path: Path, mad
 def test_lessons_that_make_no_sense_are_none(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE_NAME).write_bytes(text.encode("utf-8", "surrogateescape"))
 
-    assert not Lessons(tmp_path).knows("no_prefill", "p", "m")
+    assert not Learned(tmp_path).knows("no_prefill", "p", "m")
 
 
 def test_lessons_are_private(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
-        Lessons(tmp_path / "data").learn("no_prefill", "p", "m")
+        Learned(tmp_path / "data").learn("no_prefill", "p", "m")
     finally:
         os.umask(before)
 
@@ -186,10 +186,10 @@ def test_lessons_are_private(tmp_path: Path) -> None:
 
 def test_lessons_on_a_read_only_disk_are_known_until_the_end(tmp_path: Path) -> None:
     with read_only(tmp_path):
-        lessons = Lessons(tmp_path)
-        lessons.learn("no_prefill", "p", "m")
+        learned = Learned(tmp_path)
+        learned.learn("no_prefill", "p", "m")
 
-    assert lessons.knows("no_prefill", "p", "m")
+    assert learned.knows("no_prefill", "p", "m")
 
 
 def test_a_log_on_a_full_disk_says_so_at_its_end(tmp_path: Path) -> None:

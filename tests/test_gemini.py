@@ -42,7 +42,7 @@ from llmterm.progress import Progress
 from llmterm.providers import gemini
 from llmterm.providers.gemini import continuation, models, parse, payload, wire
 from llmterm.providers.http import HttpProvider
-from llmterm.providers.patient import PatientStream
+from llmterm.providers.retrying import RetryingStream
 from llmterm.providers.wire import Failure, Opaque, WireEvent
 from llmterm.transport import Breaker, Endpoint, KeyRing, RateLimits, RetryPolicy, Transport
 from tests.wire import Exchange, Script, WireServer
@@ -281,11 +281,11 @@ def send(*chunks: object, drop: bool = False) -> Script:
     return script
 
 
-async def open_stream(provider: HttpProvider, limits: StreamLimits | None = None) -> PatientStream:
+async def open_stream(provider: HttpProvider, limits: StreamLimits | None = None) -> RetryingStream:
     return await provider.open(REQUEST, limits or StreamLimits(), Progress())
 
 
-async def read_all(stream: PatientStream) -> list[StreamEvent]:
+async def read_all(stream: RetryingStream) -> list[StreamEvent]:
     """Read a stream to its end, and close it in any case."""
     events: list[StreamEvent] = []
     try:
@@ -556,11 +556,11 @@ async def hold(exchange: Exchange) -> None:
     await exchange.hung_up()
 
 
-async def close_at_once(stream: PatientStream) -> None:
+async def close_at_once(stream: RetryingStream) -> None:
     await stream.read()
 
 
-async def cancel_a_read(stream: PatientStream) -> None:
+async def cancel_a_read(stream: RetryingStream) -> None:
     await stream.read()
     reading = asyncio.create_task(stream.read())
     await asyncio.sleep(0)
@@ -569,7 +569,7 @@ async def cancel_a_read(stream: PatientStream) -> None:
 
 
 @pytest.mark.parametrize("leave", [close_at_once, cancel_a_read])
-async def test_closing_hangs_up(transport: Transport, leave: Callable[[PatientStream], Any]) -> None:
+async def test_closing_hangs_up(transport: Transport, leave: Callable[[RetryingStream], Any]) -> None:
     """The server sees the socket closed, between two reads and within one."""
     with WireServer(hold) as server:
         stream = await open_stream(provider(transport, server))

@@ -16,7 +16,7 @@ from llmterm.messages import Message, Request, StreamLimits
 from llmterm.progress import Progress
 from llmterm.providers import responses
 from llmterm.providers.http import HttpProvider
-from llmterm.providers.lessons import Lessons
+from llmterm.providers.learned import Learned
 from llmterm.transport import Breaker, Call, Endpoint, KeyRing, RateLimits, RetryPolicy, Transport, codes
 from llmterm.transport.failures import refusal
 from llmterm.transport.retry import retriable
@@ -159,7 +159,7 @@ async def test_used_up_quota_inside_a_stream_says_what_to_do_also_by_its_code_al
 def provider(transport: Transport, server: WireServer, folder: Path, *keys: str, official: bool = True) -> HttpProvider:
     endpoint = Endpoint("openai", KeyRing(keys), RateLimits(), Breaker(), RetryPolicy())
     wire = responses.wire(official=official)
-    return HttpProvider(transport, wire, endpoint, base_url=server.base_url, lessons=Lessons(folder))
+    return HttpProvider(transport, wire, endpoint, base_url=server.base_url, learned=Learned(folder))
 
 
 async def asked(asks: HttpProvider, model: str = "gpt-6.1-terra") -> None:
@@ -259,7 +259,7 @@ async def test_account_without_summaries_is_told_so_once_in_all_tries(tmp_path: 
         await transport.aclose()
 
     assert summaries == [True, False, False, False]
-    assert not Lessons(tmp_path).knows("no_summary", "openai", "gpt-6.1-terra")
+    assert not Learned(tmp_path).knows("no_summary", "openai", "gpt-6.1-terra")
 
 
 async def test_refusal_that_is_not_about_summaries_teaches_nothing(tmp_path: Path) -> None:
@@ -274,12 +274,12 @@ async def test_refusal_that_is_not_about_summaries_teaches_nothing(tmp_path: Pat
             await asked(provider(transport, server, tmp_path, "sk-1"))
         await transport.aclose()
 
-    assert not Lessons(tmp_path).knows("no_summary", "openai", "gpt-6.1-terra")
+    assert not Learned(tmp_path).knows("no_summary", "openai", "gpt-6.1-terra")
 
 
 def test_lessons_of_an_earlier_version_are_kept(tmp_path: Path) -> None:
     (tmp_path / "lessons.json").write_text('{"no_prefill": [["ollama", "m"]]}', "utf-8")
-    Lessons(tmp_path).learn("no_summary", "openai", "n")
+    Learned(tmp_path).learn("no_summary", "openai", "n")
 
-    assert Lessons(tmp_path).knows("no_prefill", "ollama", "m")
-    assert Lessons(tmp_path).knows("no_summary", "openai", "n")
+    assert Learned(tmp_path).knows("no_prefill", "ollama", "m")
+    assert Learned(tmp_path).knows("no_summary", "openai", "n")

@@ -86,7 +86,7 @@ def _remote(
     name: str, remote: RemoteSettings, settings: Settings, environ: Mapping[str, str], secrets: Secrets
 ) -> Provider:
     from llmterm.providers.http import HttpProvider, ModelFacts
-    from llmterm.providers.lessons import Lessons
+    from llmterm.providers.learned import Learned
     from llmterm.transport import Proxies, Transport
 
     base_url = config.base_url(name, settings, environ)
@@ -97,7 +97,7 @@ def _remote(
     needs_key = config.key_hint(name, settings, environ)
     endpoint = _endpoint(name, remote, settings, keys)
     transport = Transport(proxies=Proxies.of(environ))
-    lessons = Lessons(config.data_dir(environ))
+    learned = Learned(config.data_dir(environ))
     official = name == "openai" and base_url.rstrip("/") == config.BUILT_IN[name].base_url
 
     def cost(model: str, usage: Usage) -> float | None:
@@ -117,7 +117,7 @@ def _remote(
             base_url=base_url,
             needs_key=needs_key,
             facts=facts,
-            lessons=lessons,
+            learned=learned,
             secrets=secrets,
             api_version=version,
         )
@@ -128,7 +128,7 @@ def _remote(
         base_url=base_url,
         needs_key=needs_key,
         facts=facts,
-        lessons=lessons,
+        learned=learned,
         secrets=secrets,
     )
 

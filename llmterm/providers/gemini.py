@@ -34,7 +34,7 @@ from llmterm.messages import (
 )
 from llmterm.providers.genai import Genai
 from llmterm.providers.http import HttpProvider, ModelFacts
-from llmterm.providers.lessons import Lessons
+from llmterm.providers.learned import Learned
 from llmterm.providers.wire import (
     Choice,
     Failure,
@@ -257,7 +257,7 @@ def provider(
     base_url: str,
     needs_key: str = "",
     facts: ModelFacts | None = None,
-    lessons: Lessons | None = None,
+    learned: Learned | None = None,
     secrets: Iterable[str] = (),
     api_version: str = "v1",
 ) -> HttpProvider:
@@ -274,6 +274,6 @@ def provider(
         base_url=base_url,
         needs_key=needs_key,
         facts=facts,
-        lessons=lessons,
+        learned=learned,
         secrets=secrets,
     )

@@ -11,10 +11,10 @@ from llmterm.address import basic, joined
 from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError, SummaryRefusedError
 from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
-from llmterm.providers.accepted import accepted
 from llmterm.providers.attachments import Accepts
-from llmterm.providers.lessons import Lessons
-from llmterm.providers.patient import PatientStream
+from llmterm.providers.capabilities import accepted
+from llmterm.providers.learned import Learned
+from llmterm.providers.retrying import RetryingStream
 from llmterm.providers.stream import WireStream
 from llmterm.providers.wire import Wire
 from llmterm.redaction import redact
@@ -59,7 +59,7 @@ class HttpProvider:
         base_url: str,
         needs_key: str = "",
         facts: ModelFacts | None = None,
-        lessons: Lessons | None = None,
+        learned: Learned | None = None,
         secrets: Iterable[str] = (),
     ) -> None:
         """`needs_key` is the hint of the error that a missing key is, "" where it is none.
@@ -74,11 +74,11 @@ class HttpProvider:
         self._endpoint = endpoint
         self._base_url = base_url
         self._needs_key = needs_key
-        self._lessons = lessons or Lessons()
+        self._learned = learned or Learned()
         self._secrets = secrets
 
     def continuation(self, model: str) -> Continuation:
-        if self._lessons.knows("no_prefill", self.name, model):
+        if self._learned.knows("no_prefill", self.name, model):
             return "instruct"
         return self._wire.continuation(model)
 
@@ -89,18 +89,18 @@ class HttpProvider:
         return accepted(self.name, self._wire, model, self._facts.attachments)
 
     def cannot_prefill(self, model: str) -> None:
-        self._lessons.learn("no_prefill", self.name, model)
+        self._learned.learn("no_prefill", self.name, model)
 
     def preparation(self, model: str) -> str:
         return ""
 
-    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> PatientStream:
+    async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> RetryingStream:
         self._require_key()
         if self._wire.quiet(request.model):
             limits = replace(limits, first_token_timeout=limits.quiet_timeout)
 
         wire = self._wire
-        if wire.plain is not None and self._lessons.knows("no_summary", self.name, request.model):
+        if wire.plain is not None and self._learned.knows("no_summary", self.name, request.model):
             wire = wire.plain
 
         async def ask(key: str) -> WireStream:
@@ -114,12 +114,12 @@ class HttpProvider:
                 wire = wire.plain
                 frames = await self._opened(request, key, wire, limits)
             if wire is self._wire.plain:
-                self._lessons.learn("no_summary", self.name, request.model)  # only now: it was that, and nothing else
+                self._learned.learn("no_summary", self.name, request.model)  # only now: it was that, and nothing else
             self._endpoint.limits.learn(frames.headers)
             progress.watch(frames.pulse)
             return WireStream(frames, self._wire)
 
-        return PatientStream(self._endpoint, ask, tokens=about(request), progress=progress)
+        return RetryingStream(self._endpoint, ask, tokens=about(request), progress=progress)
 
     async def models(self) -> Sequence[str]:
         self._require_key()

@@ -32,10 +32,10 @@ from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, U
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
 from llmterm.providers.openai import wire
-from llmterm.providers.pieces import Answer, Answers, Ask, completions, prompt_of, tokens
 from llmterm.providers.slot import Holding, Slot, question, reporting
 from llmterm.providers.stream import WireStream
 from llmterm.providers.timings import ASKED, timings
+from llmterm.providers.token_pieces import Answer, Answers, Ask, completions, prompt_of, tokens
 from llmterm.providers.weights import default_threads, default_weights, find_model, pulled
 from llmterm.providers.wire import Wire
 from llmterm.transport import Call, FrameStream, Transport, again_if_stale

@@ -26,7 +26,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers import openai
-from llmterm.providers.pieces import Answer, Answers, completions, parse, split, tokens
+from llmterm.providers.token_pieces import Answer, Answers, completions, parse, split, tokens
 from llmterm.providers.wire import Failure, MalformedFrameError, WireEvent
 from tests.values import at_rest
 

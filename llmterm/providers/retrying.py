@@ -16,7 +16,7 @@ from llmterm.providers import EventStream
 from llmterm.transport import Endpoint
 
 
-class PatientStream:
+class RetryingStream:
     """An `EventStream` over the streams that `open` gives for a key, of which the first with content counts."""
 
     def __init__(

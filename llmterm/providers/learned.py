@@ -17,7 +17,7 @@ FILE_NAME = "lessons.json"
 Lesson: TypeAlias = Literal["no_prefill", "no_summary"]
 
 
-class Lessons:
+class Learned:
     """Remembers, by provider and model. Without a `folder` only for as long as it lives."""
 
     def __init__(self, folder: Path | None = None) -> None:
