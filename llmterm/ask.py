@@ -20,6 +20,7 @@ from llmterm.providers import Provider
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.whole import HeldAnswer
+from llmterm.threads import in_thread
 from llmterm.turn import Turn, TurnState
 
 # Seconds that the end of an answer waits for a store that somebody else keeps locked: nobody waits for it any more.
@@ -62,11 +63,12 @@ class Ask:
         """Answer `question`. Raises ProviderError where the answer fails or is cut short by the provider, and
         SessionError where nothing can be asked in the session, or kept in its store."""
         session = self.session
+        await session.ready()
         asked = session.conversation.add(question)
         marker, note = marker_for(marker, question.text)
         turn = Turn(
             self.provider,
-            asked.request(model=model, options=options, note=note),
+            await in_thread(asked.request, model=model, options=options, note=note),
             marker,
             limits=self.limits,
             fallbacks=self.fallbacks,

@@ -31,6 +31,7 @@ from llmterm.providers.attachments import refused
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions import OpenAnswer, StoredSession
 from llmterm.sessions.answer_record import AnswerRecord
+from llmterm.threads import in_thread
 from llmterm.turn import Turn, TurnState
 
 # Between two steps of getting ready: time enough for the keys that are being typed.
@@ -197,9 +198,10 @@ class Chat:
             raise refusal
         for line in ask.said:
             self._view.say(line)
+        await self._session.ready()
+        turn = await self._turn(self._session.conversation.add(ask.question))
         record = await self._session.ask(ask.question, self._choices)
         self._tell_trouble()
-        turn = self._turn(self._session.conversation.add(ask.question))
         self._view.begin()
         try:
             played = await self._play(turn, record, Word.DONE)
@@ -261,11 +263,12 @@ class Chat:
         if turn.state is TurnState.CANCELLED:
             self._line.ahead.hold()
 
-    def _turn(self, asked: Conversation, answer: OpenAnswer | None = None) -> Turn:
+    async def _turn(self, asked: Conversation, answer: OpenAnswer | None = None) -> Turn:
         """Return the turn that answers `asked`, or goes on with an answer that is open."""
         choices, settings = self._choices, self._context.settings
         marker, note = marker_for(settings.marker, asked.messages[-1].text if asked.messages else "")
-        request = asked.request(model=choices.model, options=choices.options, note=note)
+        # In a thread: a long conversation is gone through as a whole.
+        request = await in_thread(asked.request, model=choices.model, options=choices.options, note=note)
         return Turn(
             self._registry.get(choices.provider),
             request if answer is None else answer.snapshot(request),
@@ -282,6 +285,8 @@ class Chat:
         messages = stored.conversation.messages
         if stored.answer is None:
             await self._show(messages, 2)
+            if stored.forks:
+                await self._try(self._session.whole())
             if standing := versions.standing(self._session):
                 self._view.note(standing)
             return Word.DONE
@@ -289,8 +294,9 @@ class Chat:
         return await self._continue(stored.answer, at_once=at_once)
 
     async def _show(self, messages: tuple[Message, ...], last: int) -> None:
-        if len(messages) > last:
-            self._view.say(f"{count(len(messages) - last, 'earlier message')}: /pager all shows the whole session")
+        earlier = self._session.size - last
+        if earlier > 0:
+            self._view.say(f"{count(earlier, 'earlier message')}: /pager all shows the whole session")
         for message in messages[-last:]:
             await self._live.show(message)
 
@@ -309,8 +315,9 @@ class Chat:
             choices.lay_under(answer.options)
 
     async def _continue(self, answer: OpenAnswer, *, at_once: bool) -> Outcome:
+        await self._session.whole()
+        turn = await self._turn(self._session.conversation, answer)
         record = await self._session.reopen(answer)
-        turn = self._turn(self._session.conversation, answer)
         reply = turn.reply
         self._view.begin()
         if reply.thinking:

@@ -44,14 +44,16 @@ class StatusBar:
         self._ahead = ahead
 
     def text(self) -> str:
-        context = self._context
+        context, session = self._context, self._context.session
+        messages = session.recent
         return bar(
             label=context.label,
-            messages=context.session.messages,
-            title=context.session.title,
+            messages=messages,
+            spent=session.before.cost if session.before is not None else None,
+            title=session.title,
             attached=context.attachments.names,
-            long=context.view.long and bool(context.session.messages),
-            editing=context.session.editing,
-            version=standing(context.session),
+            long=context.view.long and bool(messages),
+            editing=session.editing,
+            version=standing(session),
             held=len(self._ahead.queue) if self._ahead.held else 0,
         )

@@ -78,10 +78,12 @@ def bar(
     editing: bool = False,
     version: str = "",
     held: int = 0,
+    spent: float | None = None,
 ) -> str:
     """Return the line below a prompt: who answers, the tokens of the conversation and their price, its title.
 
-    The tokens are those that the last answer was asked with, and itself: what the next question takes along.
+    `messages` are the last of it, and `spent` is what those before them have cost. The tokens are those that the last
+    answer was asked with, and itself: what the next question takes along.
     `held` is how many messages wait that are not sent by themselves.
     """
     last = next((message.segments[-1] for message in reversed(messages) if message.segments), None)
@@ -94,7 +96,7 @@ def bar(
     if messages and messages[-1].status == "interrupted":
         parts.append("/continue goes on with the answer")
     if last is not None:
-        used, price = last.usage, together(cost_of(message.segments) for message in messages)
+        used, price = last.usage, together((spent, *(cost_of(message.segments) for message in messages)))
         parts.append(f"{'about ' if used.estimated else ''}{count(used.input_tokens + used.output_tokens, 'token')}")
         parts += [f"cost {price:.4f}"] if price is not None else []
     parts += [f"with {', '.join(attached)}"] if attached else []

@@ -16,6 +16,7 @@ from llmterm.cli.output import one_of
 from llmterm.errors import SessionError, UsageError
 from llmterm.marker import check_marker
 from llmterm.sessions import StoredSession
+from llmterm.sessions.record import LAST
 
 
 def chat(
@@ -82,7 +83,7 @@ def chat(
             "stream_timeout": stream_timeout,
         },
     )
-    opened = open_session(session, latest=latest, peek=False)
+    opened = open_session(session, latest=latest, last=LAST)
     if opened is not None and system is not None:
         opened = replace(opened, conversation=replace(opened.conversation, system=system))
     text = " ".join(question or ()).strip()
@@ -116,7 +117,10 @@ def no_console(environ: Mapping[str, str], platform: str, *, output_is_terminal:
     return platform == "win32" and environ.get("TERM_PROGRAM") == "mintty" and not output_is_terminal
 
 
-def open_session(given: str | None, *, latest: bool, peek: bool) -> StoredSession | None:
+def open_session(
+    given: str | None, *, latest: bool, peek: bool = False, last: int | None = None
+) -> StoredSession | None:
+    """Return the session that is meant, if any is: to be gone on with, or to be looked at, `peek`."""
     if given is None and not latest:
         return None
     store = assembly.store(os.environ)
@@ -124,6 +128,6 @@ def open_session(given: str | None, *, latest: bool, peek: bool) -> StoredSessio
         found = given if given is not None else store.latest()
         if found is None:
             raise SessionError("there is no session to continue", hint="llmterm chat begins one")
-        return store.load(found, peek=peek)
+        return store.load(found, peek=peek, last=last)
     finally:
         store.close()

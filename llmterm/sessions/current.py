@@ -6,7 +6,8 @@ another llmterm has made of the record is not written over: it is refused where 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
@@ -14,9 +15,10 @@ from typing import Protocol, TypeVar
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.messages import Message, Options, Reply
-from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
+from llmterm.sessions import Earlier, OpenAnswer, SessionStore, StoredSession
 from llmterm.sessions.answer_record import AnswerRecord, Step
 from llmterm.sessions.keeper import Change, Keeper, Record, Write
+from llmterm.sessions.record import LAST
 from llmterm.sessions.titles import clean_title, followed, title_of
 from llmterm.sessions.versions import Fork, forks_of
 from llmterm.sessions.whole import HeldAnswer, HeldMessage, HeldSession
@@ -59,6 +61,11 @@ class CurrentSession:
         self.asked: Message | None = None
         self.replacing = False
         self._path: tuple[HeldMessage, ...] = ()
+        # What it was opened without, and whether that is still not read.
+        self._earlier: Earlier | None = None
+        self._unread = False
+        self._reading = asyncio.Lock()
+        self._reader: asyncio.Task[None] | None = None
         # Versions that were left, as long as it is not known that they are on the record.
         self._beside: tuple[tuple[HeldMessage, ...], ...] = ()
         # How many messages the next question follows, while the last one is edited, and what is done once it is not.
@@ -90,7 +97,30 @@ class CurrentSession:
 
     @property
     def messages(self) -> tuple[Message, ...]:
+        """What was said, as far as that is read: see `whole`."""
         return tuple(each.message for each in self._path[: self._keep])
+
+    @property
+    def size(self) -> int:
+        """How many messages it has."""
+        unread = self._earlier.messages if self._earlier is not None and self._unread else 0
+        return unread + len(self._path[: self._keep])
+
+    @property
+    def recent(self) -> tuple[Message, ...]:
+        """The last of what was said: all that is not `before`."""
+        first = self.before.messages if self.before is not None and not self._unread else 0
+        return tuple(each.message for each in self._path[first : self._keep])
+
+    @property
+    def before(self) -> Earlier | None:
+        """What it was opened without, whether or not that is read by now."""
+        earlier = self._earlier
+        return earlier if earlier is not None and earlier.messages < self.size else None
+
+    def questions(self, at: int) -> int:
+        """Return how many of the first `at` messages are questions."""
+        return sum(each.message.role == "user" for each in self._path[:at])
 
     @property
     def answer(self) -> Message:
@@ -115,8 +145,8 @@ class CurrentSession:
 
     @property
     def forks(self) -> list[Fork]:
-        """Where the conversation could go otherwise, the last place first."""
-        forks = self._record.forks
+        """Where the conversation could go otherwise, the last place first; none before it is `whole`."""
+        forks = self._record.forks if not self._unread else {}
         return forks_of(list(map(self._record.row, self._path)), forks) if forks else []
 
     def recorded(self) -> str:
@@ -125,13 +155,34 @@ class CurrentSession:
             raise UsageError("nothing was said yet")
         return self.id
 
+    async def whole(self) -> None:
+        """Have all of it in hand, which a change needs. Raises SessionError where it is not on the record any more."""
+        async with self._reading:
+            earlier, session_id, record = self._earlier, self.id, self._record
+            if earlier is None or session_id is None or not self._unread:
+                return
+            rows = await self.read(lambda store: _held(*store.earlier(session_id, earlier)))
+            if record is self._record:  # no other one was opened meanwhile
+                rows.update(record.rows)
+                self._path, self._unread = tuple(rows), False
+                self._turn(Record(id=session_id, head=record.head, rows=rows, forks=record.forks))
+
+    async def _read_on(self) -> None:
+        with suppress(SessionError):  # who needs it hears of that
+            await self.whole()
+
+    async def ready(self) -> None:
+        """Have all of it in hand, as it is now, to be asked in."""
+        await self._learn()
+        await self.whole()
+
     async def ask(self, question: Message, choices: Answerer) -> AnswerRecord:
         """Put the question on the record, beside the one that it was made of, and open the record of its answer.
 
         One that is as it was is asked once more: it has another answer then. Raises SessionError where another process
         has changed the session: all is as it was then.
         """
-        await self._learn()
+        await self.ready()
         before, again = self._path[: self._keep], self._once_more(question)
         asked = again or HeldMessage(question)
         self._titles = (self.title, self._named(question))
@@ -191,6 +242,7 @@ class CurrentSession:
 
     async def reopen(self, answer: OpenAnswer) -> AnswerRecord:
         """Return the record of the answer that this session was opened with."""
+        await self.whole()
         held = HeldAnswer(
             provider=answer.provider,
             model=answer.model,
@@ -241,6 +293,7 @@ class CurrentSession:
             self._leave_beside()
         before, edited = self._path[-1:], self._keep is not None
         path = self._path[: self._keep]
+        self._gone_back_to(path)
         answered: HeldMessage | None = None
         for message in messages:
             if message.role == "user":
@@ -277,6 +330,10 @@ class CurrentSession:
         self.asked = self._answer = self._question = None
         self.replacing = False
 
+    def _gone_back_to(self, path: tuple[HeldMessage, ...]) -> None:
+        if self._earlier is not None and len(path) < self._earlier.messages:
+            self._earlier = None
+
     def _leave_beside(self) -> None:
         """Have what is left now be put on the record as well, if it is not there."""
         self._beside = (*self._beside, self._path)
@@ -291,7 +348,7 @@ class CurrentSession:
 
     async def restore(self) -> bool:
         """Leave the last question as it is; return whether it was to be edited."""
-        await self._learn()
+        await self.ready()
         return self._take_up()
 
     async def take_back(self) -> Message:
@@ -316,22 +373,24 @@ class CurrentSession:
         except SessionError:
             self._path, self._beside, self.title = path, beside, title
             raise
+        self._gone_back_to(path[:last])
         return question
 
     async def switch(self, row: int) -> StoredSession:
         """Have the record go over to the version that goes through that message; return it, to be opened."""
         session_id, record = self.recorded(), self._record
         await self.keeper.require(session_id)
-        return await self.keeper.use(lambda store: store.switch(session_id, row, head=record.head))
+        return await self.keeper.use(lambda store: store.switch(session_id, row, head=record.head, last=LAST))
 
     async def open_again(self, options: Options) -> StoredSession:
         """Have the last answer, which was stopped, rest under `options`; return it, to be opened and gone on with."""
         session_id = self.recorded()
         await self.keeper.require(session_id)
-        return await self.keeper.use(lambda store: store.open_again(session_id, options))
+        return await self.keeper.use(lambda store: store.open_again(session_id, options, last=LAST))
 
     async def rewrite(self, answer: Message) -> None:
         """Put `answer` in the place of that to the last question, on the record too. Raises UsageError without one."""
+        await self.whole()
         if answer == self.answered:
             return
         *before, last = path = self._path
@@ -350,6 +409,8 @@ class CurrentSession:
             raise
 
     async def set_system(self, text: str) -> None:
+        await self.whole()
+
         def write(store: SessionStore, record: Record) -> None:
             if record.id is not None:
                 store.set_system(record.id, text)
@@ -365,6 +426,7 @@ class CurrentSession:
         named = clean_title(title)
         if self.id is not None and not named:
             raise SessionError("a title cannot be empty", hint="give it a word or two")
+        await self.whole()
 
         def write(store: SessionStore, record: Record) -> None:
             if record.id is not None:
@@ -390,6 +452,7 @@ class CurrentSession:
         self._take_up()
         self._over()
         self.title, self._path, self._opened = "", (), False
+        self._earlier, self._unread = None, False
         self._turn(Record())
 
     async def stored(self) -> StoredSession:
@@ -456,6 +519,7 @@ class CurrentSession:
             id=self.id,
             title=title,
             system=self.system,
+            whole=not self._unread,
             path=path,
             beside=beside,
             answer=answer.held if answer is not None and not answer.over else None,
@@ -479,15 +543,17 @@ class CurrentSession:
         session_id = self.recorded()
         with suppress(SessionError):  # then what is written next tells
             await self.keeper.require(session_id)
-            stored = await self.keeper.use(lambda store: store.load(session_id, peek=True))
+            stored = await self.keeper.use(lambda store: store.load(session_id, peek=True, last=LAST))
             self.title, self._answer = stored.title, None
             self._take(stored)
 
     def _take(self, stored: StoredSession) -> None:
         """Go over to what the record is now."""
-        self._path = tuple(map(HeldMessage, stored.conversation.messages))
-        rows = dict(zip(self._path, stored.rows, strict=True))
+        rows = _held(stored.rows, stored.conversation.messages)
+        self._path, self._earlier, self._unread = tuple(rows), stored.earlier, stored.earlier is not None
         self._turn(Record(id=stored.id, head=stored.head, rows=rows, forks=stored.forks))
+        if self._unread:
+            self._reader = asyncio.create_task(self._read_on())
 
     def _last_question(self) -> int:
         """Return where the last question is. Raises UsageError where there is none."""
@@ -495,6 +561,11 @@ class CurrentSession:
             if self._path[index].message.role == "user":
                 return index
         raise UsageError("nothing was asked yet")
+
+
+def _held(rows: Sequence[int], messages: Sequence[Message]) -> dict[HeldMessage, int]:
+    """Return the messages in hand, with their rows."""
+    return dict(zip(map(HeldMessage, messages), rows, strict=True))
 
 
 def _take_off(

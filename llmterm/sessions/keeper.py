@@ -274,7 +274,7 @@ class Keeper:
         """The file was deleted or replaced: nothing is known of the one that is there now."""
         self._store.accept()
         self._left = tuple(replace(each, elsewhere=True) for each in self._left)
-        if self._record.id is not None and self._held is not None:
+        if self._record.id is not None and self._held is not None and self._held.whole:
             self._elsewhere = self.behind = True
             self._news.append(f"{self._store.path} was deleted, or another file was put in its place")
 

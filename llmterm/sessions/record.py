@@ -13,6 +13,9 @@ from typing import Literal, TypeAlias
 from llmterm.conversation import Conversation
 from llmterm.messages import EndReason, Message, Options, Reply, Request, Snapshot
 
+# How many of its messages a session that is gone on with is opened with: while they are looked at the others are read.
+LAST = 100
+
 SessionState: TypeAlias = Literal["complete", "paused", "streaming", "cut"]
 
 
@@ -78,8 +81,18 @@ class OpenAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What a session has before those of its messages that were read: how many, what they cost, the row of the last."""
+
+    last: int
+    messages: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
-    """A session in full. The open answer, if there is one, comes after the messages of `conversation`.
+    """A session. The open answer, if there is one, comes after the messages of `conversation`: all of them, or only the
+    last where it was read so; what is `earlier` is not there then.
 
     `rows` are those of the messages. `head` is the row of the last one, the open answer too, and 0 where there is none:
     whoever knows it can have changes refused once somebody else has made one. `forks` are the rows of messages that
@@ -95,3 +108,4 @@ class StoredSession:
     rows: tuple[int, ...] = ()
     head: int = 0
     forks: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    earlier: Earlier | None = None

@@ -12,24 +12,28 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import MAXYEAR, UTC, datetime
 from itertools import zip_longest
-from operator import eq, itemgetter
 from typing import get_args
 
 from llmterm.messages import Message, Options, Reply, Role, Rope, Status
 from llmterm.sessions.attachments import insert_attachments, read_attachments
 from llmterm.sessions.database import Row, Transaction, as_text
 from llmterm.sessions.parts import column, parts, written
+from llmterm.sessions.record import Earlier
 from llmterm.sessions.segments import insert_segments, read_segments
 
-# The messages from a head to its root. A parent is always older than its child, so they come newest first; and in a
-# file in which somebody has made a circle of them a reader comes to an end.
+# The messages from a head, the first value, to its root, or as many of them as the second says, -1 for all. A parent is
+# always older than its child, so they come newest first; and in a file in which somebody has made a circle of them a
+# reader comes to an end.
 PATH = """
     WITH RECURSIVE path (id) AS (
-        SELECT ?
+        SELECT ?1
         UNION ALL
         SELECT parent_id FROM path CROSS JOIN messages USING (id) WHERE parent_id < messages.id
+        LIMIT ?2
     )
 """
+# Messages that are read at a time: a long session that is read in a thread leaves the others their turn.
+_PORTION = 1000
 _COLUMNS = "SELECT id, parent_id, role, text, thinking, status, provider_data FROM"
 _ROLES = frozenset(get_args(Role))
 
@@ -77,21 +81,48 @@ def _pieces(rope: Rope) -> Iterator[str]:
             yield part[start : start + Rope.LARGEST]
 
 
-def read_path(tx: Transaction, head_id: int) -> tuple[list[int], list[Message]]:
-    """Return the messages from the root to the head, and their ids."""
-    # Where nothing stands beside it the path is all there is of the session: twice as quick to find.
-    alone = tx.row(
-        "SELECT session_id FROM messages AS head WHERE id = ?"
-        " AND depth = (SELECT count(*) FROM messages WHERE session_id = head.session_id)",
-        head_id,
-    )
+def read_path(tx: Transaction, head_id: int, most: int | None = None) -> tuple[list[int], list[Message]]:
+    """Return the messages from the root to the head, or the last `most` of them, and their ids."""
+    portions: list[tuple[list[int], list[Message]]] = []
     with undisturbed():
-        if alone is not None:
-            rows = tx.blobs(f"{_COLUMNS} messages WHERE session_id = ? ORDER BY parent_id", *alone)
-            if all(map(eq, map(itemgetter(1), rows[1:]), map(itemgetter(0), rows))):
-                return _messages(tx, rows)
-        rows = tx.blobs(f"{PATH} {_COLUMNS} path CROSS JOIN messages USING (id)", head_id)
-        return _messages(tx, rows[::-1])
+        while head_id and most != 0:
+            size = _PORTION if most is None else min(most, _PORTION)
+            rows = tx.blobs(f"{PATH} {_COLUMNS} path CROSS JOIN messages USING (id)", head_id, size)
+            portions.append(_messages(tx, rows[::-1]))
+            most = most and most - size
+            head_id = _before(*rows[-1][:2]) if len(rows) == size else 0
+    portions.reverse()
+    return [row for rows, _ in portions for row in rows], [each for _, messages in portions for each in messages]
+
+
+def _before(row: int, parent: int | None) -> int:
+    """Return the row of the message before, 0 for none."""
+    return parent if parent is not None and parent < row else 0
+
+
+def read_earlier(tx: Transaction, first: int, *, alone: bool) -> Earlier | None:
+    """Return what there is before the message `first`, without reading it; None where that is the beginning.
+
+    `alone`: nothing stands beside the messages of that session.
+    """
+    row = tx.row(
+        "SELECT before.session_id, before.id, before.depth FROM messages JOIN messages AS before"
+        " ON before.id = messages.parent_id WHERE messages.id = ? AND before.id < messages.id",
+        first,
+    )
+    if row is None:
+        return None
+    session_id, last, messages = row
+    ((cost,),) = (
+        # All that there is of the session is added up much sooner than what is on a path.
+        tx.rows(
+            "SELECT sum(cost) FROM messages CROSS JOIN segments ON message_id = id WHERE session_id = ? AND id <= ?",
+            *(session_id, last),
+        )
+        if alone
+        else tx.rows(f"{PATH} SELECT sum(cost) FROM path CROSS JOIN segments ON message_id = id", last, -1)
+    )
+    return Earlier(last=last, messages=messages, cost=cost)
 
 
 def read_message(tx: Transaction, message_id: int) -> Message | None:

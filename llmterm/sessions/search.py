@@ -90,7 +90,7 @@ def _newest_first(tx: Transaction, among: set[str] | None) -> list[Row]:
 
 def _texts(tx: Transaction, head_id: int | None) -> Iterator[str]:
     """Yield what each message says, as one text."""
-    for _, parts in groupby(tx.rows(_TEXTS, head_id), key=lambda row: row[0]):
+    for _, parts in groupby(tx.rows(_TEXTS, head_id, -1), key=lambda row: row[0]):
         yield "".join(text for *_, text in parts)
 
 

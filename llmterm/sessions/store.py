@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING, Self
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, StoreError
 from llmterm.messages import EndReason, Message, Options, Reply
-from llmterm.sessions.answer import AnswerLog, Clock, give_up, insert_open, is_ours, read_open, settle, state_of, touch
+from llmterm.sessions.answer import (
+    AnswerLog,
+    Clock,
+    give_up,
+    insert_open,
+    is_ours,
+    of_session,
+    read_open,
+    settle,
+    state_of,
+    touch,
+)
 from llmterm.sessions.attachments import replace_attachments
 from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.lookup import (
@@ -33,8 +44,16 @@ from llmterm.sessions.lookup import (
     unknown,
 )
 from llmterm.sessions.owner import Owner
-from llmterm.sessions.record import Hit, OpenAnswer, SessionInfo, StoredSession, Version
-from llmterm.sessions.rows import insert_message, read_message, read_path, read_time, replace_reply, time_column
+from llmterm.sessions.record import Earlier, Hit, OpenAnswer, SessionInfo, StoredSession, Version
+from llmterm.sessions.rows import (
+    insert_message,
+    read_earlier,
+    read_message,
+    read_path,
+    read_time,
+    replace_reply,
+    time_column,
+)
 from llmterm.sessions.titles import clean_title, title_of
 from llmterm.sessions.tree import (
     before,
@@ -148,7 +167,7 @@ class SessionStore:
             leave_behind(tx, session_id, to)
             return self._move(tx, session_id, to)
 
-    def switch(self, session_id: str, to: int, *, head: int | None = None) -> StoredSession:
+    def switch(self, session_id: str, to: int, *, head: int | None = None, last: int | None = None) -> StoredSession:
         """Go over to another version: have the session go through that message to where it was last.
 
         Raises SessionError where that is an answer which another process is giving right now.
@@ -158,7 +177,7 @@ class SessionStore:
             require_message(tx, session_id, to)
             use(tx, to)
             self._move(tx, session_id, end_of(tx, session_id, to))
-            return self._read(tx, session_id, peek=False)
+            return self._read(tx, session_id, peek=False, last=last)
 
     def _move(self, tx: Transaction, session_id: str, to: int) -> str:
         set_head(tx, session_id, to)
@@ -204,7 +223,7 @@ class SessionStore:
             )
         return self._log(answer.message_id, answer.revision + 1, Reply.of(answer.message))
 
-    def open_again(self, session_id: str, options: Options) -> StoredSession:
+    def open_again(self, session_id: str, options: Options, *, last: int | None = None) -> StoredSession:
         """Make the last answer, which was stopped, one at rest that can be gone on with, and return the session.
 
         It goes on with `options`: those it was asked for with are not kept once an answer is over.
@@ -214,19 +233,19 @@ class SessionStore:
             message = read_message(tx, head_id)
             if message is None or message.status != "interrupted" or not message.segments:
                 raise SessionError("the last answer was not stopped", hint="only such a one can be gone on with")
-            last = message.segments[-1]
+            end = message.segments[-1]
             insert_open(
                 tx,
                 head_id,
-                provider=last.provider,
-                model=last.model,
+                provider=end.provider,
+                model=end.model,
                 options=options,
                 owner=self._owner,
                 at=self._clock(),
                 piped=False,
             )
-            settle(tx, head_id, Reply.of(message), last.end_reason)
-        return self.load(session_id)
+            settle(tx, head_id, Reply.of(message), end.end_reason)
+        return self.load(session_id, last=last)
 
     def set_system(self, session_id: str, system: str) -> None:
         with self._database.writing() as tx:
@@ -256,29 +275,41 @@ class SessionStore:
         with self._database.reading() as tx:
             return matching(tx, typed, limit)
 
-    def load(self, session_id: str, *, peek: bool = False) -> StoredSession:
-        """Return the session, given its id or the beginning of it.
+    def load(self, session_id: str, *, peek: bool = False, last: int | None = None) -> StoredSession:
+        """Return the session, given its id or the beginning of it, with all its messages or only the `last`.
 
         Refuses one that a living process is answering, unless it is only to be looked at: `peek`. Otherwise an answer
         that was cut before a word came makes room for what was there before.
         """
         with self._database.reading() as tx:
             session_id = find(tx, session_id)
-            stored = self._read(tx, session_id, peek=peek)
+            stored = self._read(tx, session_id, peek=peek, last=last)
             if peek or not _came_to_nothing(tx, stored):
                 return stored
         # Where that cannot be written now, the next one who loads it does.
         with suppress(StoreError), self._database.writing() as tx:
-            if self._read(tx, session_id, peek=True) == stored:
+            if self._read(tx, session_id, peek=True, last=last) == stored:
                 give_up(tx, stored.head)
-                return self._read(tx, session_id, peek=peek)
+                return self._read(tx, session_id, peek=peek, last=last)
         return stored
 
-    def _read(self, tx: Transaction, session_id: str, *, peek: bool) -> StoredSession:
+    def earlier(self, session_id: str, earlier: Earlier) -> tuple[list[int], list[Message]]:
+        """Return the rows and the messages that a session was opened without."""
+        with self._database.reading() as tx:
+            rows, messages = read_path(tx, earlier.last)
+            if len(rows) != earlier.messages or of_session(tx, earlier.last) != session_id:
+                raise SessionError(
+                    f"session {session_id} is not what it was", hint=f"/load {session_id} opens it again"
+                )
+            return rows, messages
+
+    def _read(self, tx: Transaction, session_id: str, *, peek: bool, last: int | None) -> StoredSession:
         ((title, system, created_at, updated_at, head_id),) = tx.rows(
             "SELECT title, system, created_at, updated_at, head_id FROM sessions WHERE id = ?", session_id
         )
-        rows, messages = read_path(tx, head_id) if head_id else ([], [])
+        rows, messages = read_path(tx, head_id or 0, last)
+        forks = read_forks(tx, session_id)
+        earlier = read_earlier(tx, rows[0], alone=not forks) if last is not None and rows else None
         row = read_open(tx, rows[-1], messages[-1]) if rows else None
         if row is not None:
             rows.pop()
@@ -294,7 +325,8 @@ class SessionStore:
             answer=row.answer if row else None,
             rows=tuple(rows),
             head=head_id or 0,
-            forks=read_forks(tx, session_id),
+            forks=forks,
+            earlier=earlier,
         )
 
     def latest(self) -> str | None:

@@ -5,6 +5,8 @@ Pure: rows in, rows out. A row is that of a message in the store, 0 where it has
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,12 +29,12 @@ def forks_of(path: Sequence[int], beside: Mapping[int, tuple[int, ...]]) -> list
 
     `beside` has the messages that stand beside each other by the row they follow, also those after its end.
     """
-    places = {row: at for at, row in enumerate(path, 1) if row in beside}
-    if 0 in beside:
-        places[0] = 0
     found = []
-    for row, at in sorted(places.items(), key=lambda place: -place[1]):
-        rows = beside[row]
+    # A message is newer than what it follows, and one without a row newer than all that have one.
+    for row, rows in sorted(beside.items(), reverse=True):
+        at = bisect_right(path, row, key=lambda each: each or sys.maxsize) if row else 0
+        if row and not (at and path[at - 1] == row):
+            continue  # that is on another path
         if at == len(path):
             found.append(Fork(at=at, rows=rows, current=None))
         elif path[at] in rows and len(rows) > 1:

@@ -50,7 +50,8 @@ class HeldSession:
     it have besides are versions that were left. `rows` are those of the messages that are on its record, `head` was the
     last of it, and the rows `obsolete` are not worth keeping: nothing came of them, or what they say is in hand. With
     them is the revision of those that are answers: somebody else has gone on with one that has another. `elsewhere`:
-    all those rows are of another file than the store is now.
+    all those rows are of another file than the store is now. Not `whole`: what is before the path is on its
+    record alone.
     """
 
     id: str | None
@@ -63,6 +64,7 @@ class HeldSession:
     obsolete: Mapping[int, int | None] = field(default_factory=dict)
     answer: HeldAnswer | None = None
     elsewhere: bool = False
+    whole: bool = True
 
     def session(self, at: datetime) -> StoredSession:
         """Return what the record would be."""

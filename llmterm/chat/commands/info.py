@@ -72,12 +72,13 @@ async def _info(context: Context, _argument: str) -> Outcome:
         ("max tokens", "-" if options.max_tokens is None else str(options.max_tokens)),
         ("pause mode", choices.pause_mode),
         ("resume mode", choices.resume_mode or "auto"),
-        ("messages", str(len(session.messages) + under_way)),
+        ("messages", str(session.size + under_way)),
     ]
     return Say("\n".join(_table(rows)))
 
 
 async def _tokens(context: Context, _argument: str) -> Outcome:
+    await context.session.whole()
     parts = [segment for message in context.session.messages for segment in message.segments]
     parts += context.answer.reply.segments if context.answer is not None else ()
     if not parts:

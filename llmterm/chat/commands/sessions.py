@@ -11,6 +11,7 @@ from llmterm.chat.suggestion import Choice
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.sessions import SessionInfo, SessionStore, StoredSession
 from llmterm.sessions.lookup import means
+from llmterm.sessions.record import LAST
 
 _LISTED = 20
 _FOUND = 20
@@ -95,7 +96,7 @@ async def _load(context: Context, given: str) -> Outcome:
 
 async def _loaded(context: Context, session_id: str) -> StoredSession:
     await context.session.keeper.require(session_id)
-    return await context.session.read(lambda store: store.load(session_id))
+    return await context.session.read(lambda store: store.load(session_id, last=LAST))
 
 
 async def _new(context: Context, title: str) -> Outcome:

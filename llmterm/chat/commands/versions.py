@@ -48,14 +48,17 @@ def standing(session: CurrentSession) -> str:
 
 def _question(session: CurrentSession, fork: Fork) -> int:
     """Return the number, from 1, of the question that has versions there, or whose answer has."""
-    before = session.messages[: fork.at]
-    asked = sum(message.role == "user" for message in before)
-    return asked + (not before or before[-1].role != "user")
+    return session.questions(fork.at) + _of_question(session, fork)
 
 
 def _is_last(session: CurrentSession, fork: Fork) -> bool:
     """Tell whether it is about the last question or its answer."""
-    return not any(message.role == "user" for message in session.messages[fork.at + 1 :])
+    return session.questions(session.size) == session.questions(fork.at + 1)
+
+
+def _of_question(session: CurrentSession, fork: Fork) -> bool:
+    """Tell whether it is a question that has versions there, and not an answer."""
+    return fork.at == 0 or session.questions(fork.at) == session.questions(fork.at - 1)
 
 
 async def _versions(context: Context, argument: str) -> Outcome:
@@ -92,8 +95,7 @@ async def _listed(context: Context, forks: Sequence[Fork]) -> list[str]:
 
 
 def _heading(session: CurrentSession, fork: Fork) -> str:
-    before = session.messages[: fork.at]
-    what = "answer to question" if before and before[-1].role == "user" else "question"
+    what = "question" if _of_question(session, fork) else "answer to question"
     return f"{what} {_question(session, fork)}{', taken back' if fork.current is None else ''}"
 
 
