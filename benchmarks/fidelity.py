@@ -199,7 +199,7 @@ async def _go(watched: Watched, turn: Turn, until: int | None = None, *, mode: C
     if turn.state is TurnState.READY:
         turn.start()
     else:
-        turn.resume(mode=mode)
+        turn.resume(continuation=mode)
     reading = asyncio.create_task(_read(turn))
     reached = asyncio.create_task(watched.reached.wait())
     await asyncio.wait((reading, reached), return_when=asyncio.FIRST_COMPLETED)

@@ -130,7 +130,7 @@ async def _edit(provider: Provider, reply: Reply) -> None:
 
 async def _resume(provider: Provider, reply: Reply) -> None:
     turn = Turn(provider, _resting(reply), "!!CANCEL")
-    turn.resume(mode="instruct")
+    turn.resume(continuation="instruct")
     reader = turn.reader()
     reader.skip()
     async for event in reader.streamed():

@@ -1,6 +1,6 @@
 """A conversation as a pure value, and the requests that come out of it.
 
-`Conversation` holds what was really said. `continuation` makes the request that goes on with a paused answer:
+`Conversation` holds what was really said. `resumed` makes the request that goes on with a paused answer:
 the instruction it may need lives in that request only, never in the conversation. What providers refuse, empty
 messages and two of one side in a row, is in no request either; it stays in the conversation.
 """
@@ -94,7 +94,7 @@ def _merged(first: Message, second: Message) -> Message:
     )
 
 
-def continuation(rest: Snapshot, mode: Continuation, guidance: str = "", end: End | None = None) -> Request:
+def resumed(rest: Snapshot, continuation: Continuation, guidance: str = "", end: End | None = None) -> Request:
     """Return the request that goes on with an answer at rest.
 
     The whole answer so far is replayed, and counts against its limit. Guidance of earlier pauses of the same answer is
@@ -105,24 +105,25 @@ def continuation(rest: Snapshot, mode: Continuation, guidance: str = "", end: En
     request = replace(rest.request, spent=reply.spent)
     wishes = [segment.guidance for segment in reply.segments if segment.guidance]
     wishes += [guidance] if guidance else []
-    if reply.blank:
-        return _guided(request, wishes)
-    text = reply.text
-    if mode != "instruct":
-        # Several providers refuse, or do worse after, a prefill that ends in white space; the seam puts it back.
-        part = Message(role="assistant", text=text.rstrip())
-        base = _guided(request, wishes)
-        return replace(base, messages=(*base.messages, part), continuation=mode)
-    part = Message(role="assistant", text=text, provider_data=reply.provider_data)
-    order = Message(role="user", text=_instruction(text, wishes, end))
-    return replace(request, messages=(*request.messages, part, order), continuation=mode)
+    match mode_of(reply, continuation):
+        case "fresh":
+            return _guided(request, wishes)
+        case "prefill":
+            # Several providers refuse, or do worse after, a prefill that ends in white space; the seam puts it back.
+            part = Message(role="assistant", text=reply.text.rstrip())
+            base = _guided(request, wishes)
+            return replace(base, messages=(*base.messages, part), continuation=continuation)
+        case "instruct":
+            part = Message(role="assistant", text=reply.text, provider_data=reply.provider_data)
+            order = Message(role="user", text=_instruction(reply.text, wishes, end))
+            return replace(request, messages=(*request.messages, part, order), continuation=continuation)
 
 
-def mode_of(reply: Reply, mode: Continuation) -> Mode:
-    """Return how a segment that begins now is asked for."""
+def mode_of(reply: Reply, continuation: Continuation) -> Mode:
+    """Return how a segment is asked for that begins now, of a model that is asked in that way to go on."""
     if reply.blank:
         return "fresh"
-    return "instruct" if mode == "instruct" else "prefill"
+    return "instruct" if continuation == "instruct" else "prefill"
 
 
 def _guided(request: Request, wishes: list[str]) -> Request:

@@ -18,7 +18,7 @@ from typing import assert_never
 
 from llmterm import log
 from llmterm.citations import Citations
-from llmterm.conversation import continuation, mode_of
+from llmterm.conversation import mode_of, resumed
 from llmterm.errors import LlmtermError, NetworkError, PrefillRefusedError, TurnStateError
 from llmterm.eventlog import EventLog, Reader
 from llmterm.events import Entry, Notice, SegmentEnded, SegmentStarted, StateChanged
@@ -122,21 +122,21 @@ class Turn:
         self,
         *,
         guidance: str = "",
-        mode: Continuation | None = None,
+        continuation: Continuation | None = None,
         provider: Provider | None = None,
         model: str | None = None,
     ) -> None:
         """Resume the answer from what is there, with another provider or model if given.
 
+        `continuation` is how that is asked for, whatever is known of the model.
         Raises TurnStateError unless the turn is paused or failed.
         """
         if self._state not in AT_REST:
-            raise TurnStateError(f"a turn that is {self._state} cannot go on")
+            raise TurnStateError(f"a turn that is {self._state} cannot be resumed")
         self._provider = provider or self._provider
         if model is not None:
             self.request = replace(self.request, model=model)
-        mode = mode or self._provider.continuation(self.request.model)
-        self._stream(mode, guidance)
+        self._stream(continuation or self._provider.continuation(self.request.model), guidance)
 
     async def pause(self, reason: EndReason = EndReason.PAUSE, *, upto: int | None = None) -> Snapshot:
         """Stop the stream, keep everything received, and return it. At any moment, any number of times.
@@ -209,7 +209,7 @@ class Turn:
         words = self.end_words if self.error is None else str(self.error)
         self._log.append(StateChanged(state, None if streaming else self.reason, words))
 
-    def _stream(self, mode: Continuation | None, guidance: str) -> None:
+    def _stream(self, continuation: Continuation | None, guidance: str) -> None:
         self.error = None
         self.end_words = ""
         self._cursor, self._detaching = None, False  # what goes on elsewhere is another answer now
@@ -217,8 +217,8 @@ class Turn:
         self._stopping = None
         self.progress = self._new_progress()
         self.started_over = ""
-        self._segment = self._open(mode, guidance)
-        self._pump = asyncio.create_task(self._receive_all(self._segment, mode, guidance), name="llmterm-pump")
+        self._segment = self._open(continuation, guidance)
+        self._pump = asyncio.create_task(self._receive_all(self._segment, continuation, guidance), name="llmterm-pump")
         # Not in the pump's own `finally`: a task that is cancelled before its first step never gets there.
         self._pump.add_done_callback(self._conclude)
 
@@ -227,11 +227,11 @@ class Turn:
             lambda line: self._log.append(Notice(line)), lambda line: self._log.append(Notice(line, passing=True))
         )
 
-    def _open(self, mode: Continuation | None, guidance: str) -> OpenSegment:
+    def _open(self, continuation: Continuation | None, guidance: str) -> OpenSegment:
         started = SegmentStarted(
             provider=self._provider.name,
             model=self.request.model,
-            mode="fresh" if mode is None else mode_of(self.reply, mode),
+            mode="fresh" if continuation is None else mode_of(self.reply, continuation),
             guidance=guidance,
         )
         self._log.append(started)
@@ -250,10 +250,10 @@ class Turn:
         # asyncio.wait, because it does not raise the pump's cancellation as if it were the caller's.
         await asyncio.wait({pump})
 
-    async def _receive_all(self, segment: OpenSegment, mode: Continuation | None, guidance: str) -> EndReason:
+    async def _receive_all(self, segment: OpenSegment, continuation: Continuation | None, guidance: str) -> EndReason:
         recall = await self._recall()
         while True:
-            request = self._ask(segment, mode, guidance, recall)
+            request = self._ask(segment, continuation, guidance, recall)
             if request.exhausted:
                 return self._exhausted()
             try:
@@ -263,8 +263,8 @@ class Turn:
                     raise
                 # In the same breath; the user sees only that the answer goes on.
                 self._provider.cannot_prefill(request.model)
-                mode = "instruct"
-                segment = self._segment = self._open(mode, guidance)
+                continuation = "instruct"
+                segment = self._segment = self._open(continuation, guidance)
             except LlmtermError as error:
                 other = None
                 if not self._stopping and not segment.begun and not self.reply.segments:
@@ -273,8 +273,8 @@ class Turn:
                     raise
                 self._provider, model = other
                 self.request = replace(self.request, model=model)
-                mode = self._provider.continuation(model)
-                segment = self._segment = self._open(mode, guidance)
+                continuation = self._provider.continuation(model)
+                segment = self._segment = self._open(continuation, guidance)
                 self.progress.say(f"{self._provider.name}/{model} answers instead")
 
     async def _recall(self) -> Recall:
@@ -284,11 +284,11 @@ class Turn:
             await asyncio.sleep(0)
         return recall
 
-    def _ask(self, segment: OpenSegment, mode: Continuation | None, guidance: str, recall: Recall) -> Request:
+    def _ask(self, segment: OpenSegment, continuation: Continuation | None, guidance: str, recall: Recall) -> Request:
         """Return what a segment is asked for with, as it is sent."""
         request = self.request
-        if mode is not None:
-            request = continuation(self.snapshot(), mode, guidance, recall.end)
+        if continuation is not None:
+            request = resumed(self.snapshot(), continuation, guidance, recall.end)
         request = noted(request, self._provider.accepts(request.model))
         # The marker is a stop sequence where an end by it can be told from others: there the model really stops.
         stop = self._marker if self._marker is not None and self._provider.says_stop(request.model) else ""

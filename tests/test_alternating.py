@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmterm.conversation import Conversation, continuation
+from llmterm.conversation import Conversation, resumed
 from llmterm.messages import Attachment, Continuation, EndReason, Message, Reply, Request, Segment
 from llmterm.providers import anthropic, cohere, gemini, ollama, openai, responses
 from llmterm.providers.attachments import noted
@@ -178,7 +178,7 @@ def test_answer_is_gone_on_with_in_turns_that_alternate(
         # Cohere has no words for an answer that is to be continued, nor have the Responses.
         asked: Continuation = "instruct" if way.provider == "cohere" or way.read is items else mode
 
-        request = continuation(at_rest(conversation.request(model=way.model), reply), asked, guidance)
+        request = resumed(at_rest(conversation.request(model=way.model), reply), asked, guidance)
 
         literal = bool(text.strip()) and asked != "instruct"
         well_formed(sent(way, request), ends_in="assistant" if literal else "user")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.conversation import continuation
+from llmterm.conversation import resumed
 from llmterm.errors import NetworkError, PrefillRefusedError
 from llmterm.messages import (
     Continuation,
@@ -97,12 +97,12 @@ def test_limit_is_what_the_parts_since_the_last_end_by_it_leave(
         spent = 0 if end is EndReason.LENGTH else spent + (tokens if size else 0)
     spent = spent if reply.text else 0
 
-    request = continuation(at_rest(REQUEST, reply), mode)
+    request = resumed(at_rest(REQUEST, reply), mode)
 
     assert request.spent == spent
     assert request.left() == max(1, 100 - spent)
     assert request.exhausted == (spent >= 100)
-    assert continuation(at_rest(replace(REQUEST, options=Options()), reply), mode).left() is None
+    assert resumed(at_rest(replace(REQUEST, options=Options()), reply), mode).left() is None
 
 
 def written(reply: Reply, text: str, tokens: int, end: EndReason = EndReason.PAUSE) -> Reply:
@@ -125,8 +125,8 @@ def test_what_was_cut_off_an_answer_does_not_count(kept: int) -> None:
     """Edited or cut back, it has about the tokens of what is left of it, and so much more may come."""
     reply = written(written(Reply(), "x" * 20, 40), "y" * 20, 20)
 
-    edited = continuation(at_rest(REQUEST, reply.rewrite("x" * min(kept, 20) + "y" * max(0, kept - 20))), "prefill")
-    cut = continuation(at_rest(REQUEST, reply.cut(40 - kept)), "prefill")
+    edited = resumed(at_rest(REQUEST, reply.rewrite("x" * min(kept, 20) + "y" * max(0, kept - 20))), "prefill")
+    cut = resumed(at_rest(REQUEST, reply.cut(40 - kept)), "prefill")
 
     assert edited.spent == cut.spent == (2 * kept if kept <= 20 else 20 + kept)
 
@@ -134,8 +134,8 @@ def test_what_was_cut_off_an_answer_does_not_count(kept: int) -> None:
 def test_what_the_user_wrote_does_not_count() -> None:
     reply = written(Reply(), "one two", 30)
 
-    assert continuation(at_rest(REQUEST, reply.rewrite("one two" + " and more" * 50)), "prefill").spent == 30
-    assert continuation(at_rest(REQUEST, reply.rewrite("Something else.")), "prefill").spent == 0
+    assert resumed(at_rest(REQUEST, reply.rewrite("one two" + " and more" * 50)), "prefill").spent == 30
+    assert resumed(at_rest(REQUEST, reply.rewrite("Something else.")), "prefill").spent == 0
 
 
 async def test_every_pause_leaves_less() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.conversation import QUOTE_LENGTH, Conversation, continuation, mode_of
+from llmterm.conversation import QUOTE_LENGTH, Conversation, mode_of, resumed
 from llmterm.messages import Continuation, EndReason, Message, Options, Reply, Segment, TextDelta
 from llmterm.seam import WhitespaceSeam
 from tests.values import at_rest
@@ -46,7 +46,7 @@ def test_record_of_an_answer_is_not_sent() -> None:
 
 def test_prefill_ends_with_the_answer_without_its_white_space() -> None:
     """Several providers refuse a prefill that ends in white space."""
-    request = continuation(at_rest(REQUEST, reply_of("one two \n")), "prefill")
+    request = resumed(at_rest(REQUEST, reply_of("one two \n")), "prefill")
 
     assert request.messages == (*REQUEST.messages, Message(role="assistant", text="one two"))
 
@@ -55,7 +55,7 @@ def test_instruct_quotes_the_last_words() -> None:
     """The answer is a turn of its own, exactly; the order to go on comes after it, once."""
     text = "word " * 200 + "the very last words"
 
-    request = continuation(at_rest(REQUEST, reply_of(text)), "instruct")
+    request = resumed(at_rest(REQUEST, reply_of(text)), "instruct")
 
     *before, answer, order = request.messages
     assert tuple(before) == REQUEST.messages
@@ -70,14 +70,14 @@ def test_instruct_quotes_the_last_words() -> None:
 @given(st.text(alphabet=" \n\t"), modes)
 def test_answer_without_text_is_asked_for_again(text: str, mode: Continuation) -> None:
     """There is nothing to go on from before the first character."""
-    assert continuation(at_rest(REQUEST, reply_of(text)), mode) == REQUEST
+    assert resumed(at_rest(REQUEST, reply_of(text)), mode) == REQUEST
     assert mode_of(reply_of(text), mode) == "fresh"
 
 
 @pytest.mark.parametrize("mode", ["prefill", "instruct"])
 def test_guidance_of_all_pauses_is_in_force(mode: Continuation) -> None:
     """What the user said at an earlier pause of the same answer still counts."""
-    request = continuation(at_rest(REQUEST, reply_of("one", "shorter")), mode, "in French")
+    request = resumed(at_rest(REQUEST, reply_of("one", "shorter")), mode, "in French")
 
     sent = "\n".join(message.text for message in request.messages if message.role == "user")
     assert "shorter" in sent
@@ -88,7 +88,7 @@ def test_guidance_of_all_pauses_is_in_force(mode: Continuation) -> None:
 @given(st.text(), st.lists(st.text(), max_size=3), modes)
 def test_continuation_leaves_its_request_as_it_was(text: str, guidance: list[str], mode: Continuation) -> None:
     """Instructions exist only in the request that needs them, whose size is that of one replay."""
-    request = continuation(at_rest(REQUEST, reply_of(text, *guidance)), mode)
+    request = resumed(at_rest(REQUEST, reply_of(text, *guidance)), mode)
 
     assert CONVERSATION.request(model="m", options=Options()) == REQUEST
     assert len(request.messages) <= len(REQUEST.messages) + 2

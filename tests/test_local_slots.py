@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from llmterm.conversation import Conversation, continuation
+from llmterm.conversation import Conversation, resumed
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Message, Options, Reply, Request, TextDelta, Usage, UsageReport
 from llmterm.providers import openai
@@ -44,7 +44,7 @@ def ask(question: str, *, system: str = "", tokens: int = 40) -> Request:
 
 def answer_to(request: Request, text: str) -> Request:
     """Return the request that goes on with an answer of which `text` is there."""
-    return continuation(at_rest(request, Reply().add(TextDelta(text))), "prefill")
+    return resumed(at_rest(request, Reply().add(TextDelta(text))), "prefill")
 
 
 async def read(turn: Turn, chunks: int | None = None) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.conversation import Conversation, continuation
+from llmterm.conversation import Conversation, resumed
 from llmterm.errors import ServerError
 from llmterm.framing import Frame
 from llmterm.messages import (
@@ -40,7 +40,7 @@ def ask(question: str) -> Request:
 
 
 def going_on(request: Request, text: str) -> Request:
-    return continuation(at_rest(request, Reply().add(TextDelta(text))), "prefill")
+    return resumed(at_rest(request, Reply().add(TextDelta(text))), "prefill")
 
 
 def write(answer: Answer, *written: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmterm.conversation import Conversation, continuation
+from llmterm.conversation import Conversation, resumed
 from llmterm.errors import ContextTooLongError, NetworkError, ProviderError, RateLimitError, ServerError
 from llmterm.framing import Frame
 from llmterm.messages import (
@@ -414,7 +414,7 @@ async def test_thoughts_of_an_answer_that_was_paused_go_back_when_it_goes_on(tra
     for each in events:
         reply = reply.add(each)
 
-    items = payload(continuation(at_rest(request, reply), "instruct"), official=True)["input"]
+    items = payload(resumed(at_rest(request, reply), "instruct"), official=True)["input"]
 
     assert items[1] == REASONING
     assert items[2] == {"role": "assistant", "content": [{"type": "output_text", "text": "half of"}]}

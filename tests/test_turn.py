@@ -405,7 +405,7 @@ async def gone_on(provider: ScriptedProvider, turn: Turn, *texts: str) -> None:
     await turn.pause()
     await take(turn)
     provider.opened.clear()
-    turn.resume(mode="instruct")
+    turn.resume(continuation="instruct")
     await provider.opened.wait()
     for text in texts:
         provider.stream.put(TextDelta(text))

@@ -252,9 +252,10 @@ class AnswerLoop:
             if outcome.guidance:
                 self._line.ahead.put(outcome.unsent)
             return Word.DONE
-        mode = self._choices.resume_mode or provider.continuation(model)
         self._view.resume(outcome.guidance)
-        self._turn.resume(guidance=outcome.guidance, mode=mode, provider=provider, model=model)
+        self._turn.resume(
+            guidance=outcome.guidance, continuation=self._choices.resume_mode, provider=provider, model=model
+        )
         return Word.DONE
 
     # Commands
