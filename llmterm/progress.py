@@ -6,29 +6,32 @@ Written by whoever waits, below; read by whoever has a screen, above, who may al
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
+from llmterm.events import Notice
 from llmterm.pulse import Life, Pulse
 
 
-def _silent(_line: str) -> None:
-    pass
+class Log(Protocol):
+    """What keeps notices: that of a turn."""
+
+    def append(self, event: Notice, /) -> None: ...
+
+
+class _Nowhere:
+    def append(self, event: Notice, /) -> None:
+        pass
 
 
 class Progress:
-    """One for each segment of an answer.
+    """One for each segment of an answer. What is said goes to `log`, and so does each wait, which passes."""
 
-    `say` takes lines that are worth keeping, such as a change of provider; `announce` takes a line for each wait, for
-    those who have no place to show `line` in.
-    """
-
-    def __init__(self, say: Callable[[str], None] = _silent, announce: Callable[[str], None] = _silent) -> None:
-        self.say = say
+    def __init__(self, log: Log | None = None) -> None:
         self.retries = 0
         self.pulse: Pulse | None = None
         """The signs of life of the stream that was opened last."""
-        self._announce = announce
+        self._log = log or _Nowhere()
         self._why = ""
         self._until = 0.0
         self._hurry = asyncio.Event()
@@ -46,6 +49,14 @@ class Progress:
         """What the stream is now, and for how many seconds: without content, or without a sign."""
         return self.pulse.life(asyncio.get_running_loop().time()) if self.pulse else ("alive", 0.0)
 
+    def say(self, line: str) -> None:
+        """Say what is worth keeping, such as a change of provider."""
+        self._log.append(Notice(line))
+
+    def retry(self) -> None:
+        """Take note that the question is asked again."""
+        self.retries += 1
+
     def watch(self, pulse: Pulse) -> None:
         """Take `pulse` for what the stream gives of itself from now on."""
         self.pulse = pulse
@@ -55,7 +66,7 @@ class Progress:
         self._hurry.clear()
         self._until = asyncio.get_running_loop().time() + seconds
         self._why = why
-        self._announce(self.line)
+        self._log.append(Notice(self.line, passing=True))
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):

@@ -89,7 +89,7 @@ class Turn:
         self._log = EventLog(None if rest is None else rest.reply)
         self._seam_seconds = seam_seconds
         self._fallbacks = Fallbacks(fallbacks)
-        self.progress = self._new_progress()
+        self.progress = Progress(self._log)
         last = self.reply.segments[-1] if self.reply.segments else None
         self.started_over = last.cut if last and last.end_reason is EndReason.RESTART else ""
         """What the model said when it started the answer over instead of going on with it; the turn paused there."""
@@ -215,17 +215,12 @@ class Turn:
         self._cursor, self._detaching = None, False  # what goes on elsewhere is another answer now
         self._move(TurnState.STREAMING)
         self._stopping = None
-        self.progress = self._new_progress()
+        self.progress = Progress(self._log)
         self.started_over = ""
         self._segment = self._open(continuation, guidance)
         self._pump = asyncio.create_task(self._receive_all(self._segment, continuation, guidance), name="llmterm-pump")
         # Not in the pump's own `finally`: a task that is cancelled before its first step never gets there.
         self._pump.add_done_callback(self._conclude)
-
-    def _new_progress(self) -> Progress:
-        return Progress(
-            lambda line: self._log.append(Notice(line)), lambda line: self._log.append(Notice(line, passing=True))
-        )
 
     def _open(self, continuation: Continuation | None, guidance: str) -> OpenSegment:
         started = SegmentStarted(

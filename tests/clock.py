@@ -57,10 +57,13 @@ class RecordingProgress(Progress):
     """Waits as the real one does, and keeps the seconds and the reasons. `said` has the lines worth keeping."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.said: list[str] = []
-        super().__init__(self.said.append)
         self.waits: list[tuple[float, str]] = []
         self.waiting = asyncio.Event()
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
 
     async def wait(self, seconds: float, why: str) -> None:
         self.waits.append((seconds, why))

@@ -81,7 +81,7 @@ class Endpoint:
             if not self._keys.awake or len(failures) >= len(self._keys):
                 # A limit passes, a key that is no good does not: what tells is the one that can go on the soonest.
                 raise min(filter(retriable, failures), key=lambda each: each.retry_after or 0.0, default=failures[-1])
-            progress.retries += 1
+            progress.retry()
             progress.say(f"{self.name}: {_refused(failures[-1])}, using the next one")
 
     def _is_worth_it(self, error: ProviderError) -> bool:

@@ -96,7 +96,7 @@ class RetryPolicy:
             log.event("retry", number=number - 1, wait_seconds=round(wait, 2), why=why)
             if wait > 0:
                 await progress.wait(wait, f"{why}, try {number} of {self.attempts}")
-            progress.retries += 1
+            progress.retry()
 
 
 def _words(error: ProviderError) -> str:

@@ -66,9 +66,12 @@ class InstantProgress(Progress):
     """Keeps what would be waited for, and does not wait. `said` has the lines worth keeping."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.said: list[str] = []
-        super().__init__(self.said.append)
         self.waits: list[tuple[float, str]] = []
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
 
     async def wait(self, seconds: float, why: str) -> None:
         self.waits.append((seconds, why))
