@@ -6,7 +6,9 @@ import asyncio
 import os
 from collections.abc import Sequence
 
-from llmterm import assembly, cli, config
+from llmterm import cli, config
+from llmterm.assembly.chatting import chat
+from llmterm.assembly.launch import Launch
 from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
@@ -65,6 +67,6 @@ class BrokenProvider:
 
 
 if __name__ == "__main__":
-    launch = assembly.Launch(settings=config.Settings(), environ=os.environ, provider="broken", model="m")
+    launch = Launch(settings=config.Settings(), environ=os.environ, provider="broken", model="m")
     registry = ProviderRegistry({"broken": Entry(build=BrokenProvider, model="m")})
-    cli.exit_with(lambda: asyncio.run(assembly.chat(launch, None, registry)))
+    cli.exit_with(lambda: asyncio.run(chat(launch, None, registry)))

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.cli.completion import LINE, split
+from llmterm.cli import LINE
+from llmterm.cli.completion import split
 from llmterm.messages import Message
 from llmterm.sessions import SessionStore
 from tests.conftest import need

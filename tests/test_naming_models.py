@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from llmterm.assembly import launch, registry, require_key
+from llmterm.assembly.launch import launch, require_key
+from llmterm.assembly.roster import registry
 from llmterm.config import BUILT_IN, ProvidersSettings, RemoteSettings, Settings
 from llmterm.errors import ConfigError
 from tests.chatting import opened

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from llmterm import config, log
+from llmterm import config
 from llmterm.assembly.launch import Launch
 from llmterm.assembly.streams import notice
 
@@ -17,6 +17,8 @@ def debug_log(launch: Launch, *, text: bool) -> Iterator[None]:
     if not launch.settings.debug:
         yield
         return
+    from llmterm import log
+
     folder = config.data_dir(launch.environ)
     path = folder / log.FILE_NAME
     with ExitStack() as stack:

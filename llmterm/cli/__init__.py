@@ -12,15 +12,20 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from llmterm import __version__, assembly
-from llmterm.assembly.streams import flush, let_go, open_closed
-from llmterm.cli import chat, completion, config, doctor, models, sessions, stats
+from llmterm import __version__
+from llmterm.assembly.streams import flush, let_go, notice, open_closed
 from llmterm.errors import LlmtermError, UsageError
+
+# The line up to the cursor, where a shell asks what may stand there.
+LINE = "_LLMTERM_LINE"
+# Each is in the module of its name: a function of that name, or an `app` with commands of its own.
+_COMMANDS = ("chat", "models", "sessions", "stats", "config", "doctor", "completion")
 
 # Options that belong to the program itself; with any other first, or with none, `chat` is meant.
 _TOP_OPTIONS = {"--version", "--help", "-h"}
@@ -37,22 +42,6 @@ llmterm "What is a monad?" asks at once; in a pipe, answers on standard output
 llmterm -p local "Why?"    the same, with options of `llmterm chat`"""
 _NAMES = {"help_option_names": ["-h", "--help"]}
 
-app = typer.Typer(
-    help=_HELP,
-    no_args_is_help=False,
-    add_completion=False,  # `llmterm completion` does it: typer's script for zsh evaluates what titles say
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings=_NAMES,
-)
-app.command("chat")(chat.chat)
-app.add_typer(models.app, name="models")
-app.add_typer(sessions.app, name="sessions")
-app.command("stats")(stats.stats)
-app.add_typer(config.app, name="config")
-app.command("doctor")(doctor.doctor)
-app.command("completion")(completion.completion)
-
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
@@ -62,9 +51,11 @@ def main() -> NoReturn:
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows question marks
     _end_on_signals()
     _quieten_libraries()
-    line = os.environ.get(completion.LINE)
+    line = os.environ.get(LINE)
     if line is not None:
-        exit_with(lambda: completion.answer(app, line, _means_chat))
+        from llmterm.cli.completion import answer
+
+        exit_with(lambda: answer(program(*_COMMANDS), line, _means_chat))
     exit_with(lambda: _run(command_line(sys.argv[1:])))
 
 
@@ -93,8 +84,41 @@ def _quieten_libraries() -> None:
         logging.getLogger(name).addHandler(logging.NullHandler())
 
 
+def program(*commands: str) -> typer.Typer:
+    """Return the program with these commands: what the others take is not imported."""
+    app = typer.Typer(
+        help=_HELP,
+        no_args_is_help=False,
+        add_completion=False,  # `llmterm completion` does it: typer's script for zsh evaluates what titles say
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings=_NAMES,
+    )
+    app.callback()(_options)
+    for name in commands:
+        if (own := _own(name)) is not None:
+            app.add_typer(own, name=name)
+        else:
+            app.command(name)(getattr(import_module(f"{__name__}.{name}"), name))
+    return app
+
+
+def _own(command: str) -> typer.Typer | None:
+    """Return the commands that a command has of its own."""
+    own: typer.Typer | None = getattr(import_module(f"{__name__}.{command}"), "app", None)
+    return own
+
+
+def _needed(first: str) -> Sequence[str]:
+    """Return the commands that a command line which begins like this is about."""
+    if first in _COMMANDS:
+        return [first]
+    return () if first == "--version" else _COMMANDS
+
+
 def _run(arguments: Sequence[str]) -> None:
     """Do what a command line says. Raises UsageError for one that makes no sense, SystemExit for a code."""
+    app = program(*_needed(arguments[0]))
     try:
         # Typer's own way out prints arguments as they are, and has codes of its own.
         sys.exit(app(args=arguments, prog_name="llmterm", standalone_mode=False))
@@ -120,7 +144,7 @@ def command_line(given: Sequence[str]) -> list[str]:
 
 def _means_chat(first: str) -> bool:
     """Tell whether a command line that begins like this is for `chat`: with its options, or with a question."""
-    return first not in _TOP_OPTIONS and first not in _commands()
+    return first not in _TOP_OPTIONS and first not in _COMMANDS
 
 
 def _slip(first: str, rest: Sequence[str]) -> str:
@@ -130,22 +154,18 @@ def _slip(first: str, rest: Sequence[str]) -> str:
     """
     from difflib import get_close_matches
 
-    commands = _commands()
     if first.startswith("-") or len(first.split()) != 1:
         return ""
-    [name, *_] = get_close_matches(first.lower(), [*commands, *_WORDS], n=1, cutoff=_LIKE_A_COMMAND) or [""]
-    follows = not rest or rest[0].startswith("-") or rest[0] in commands.get(name, ())
+    [name, *_] = get_close_matches(first.lower(), [*_COMMANDS, *_WORDS], n=1, cutoff=_LIKE_A_COMMAND) or [""]
+    follows = not rest or rest[0].startswith("-") or (name in _COMMANDS and rest[0] in _names(name))
     return _WORDS.get(name, name) if follows else ""
 
 
-def _commands() -> dict[str, list[str]]:
-    """Return the names of all commands, each with those of its own."""
-    alone: dict[str, list[str]] = {name: [] for name in _names(app)}
-    return alone | {str(group.name): _names(group.typer_instance) for group in app.registered_groups}
-
-
-def _names(group: typer.Typer | None) -> list[str]:
-    return [each.name or each.callback.__name__ for each in group.registered_commands if each.callback] if group else []
+def _names(command: str) -> list[str]:
+    """Return the names of the commands that a command has of its own."""
+    own = _own(command)
+    registered = own.registered_commands if own is not None else []
+    return [each.name or each.callback.__name__ for each in registered if each.callback]
 
 
 def exit_with(run: Callable[[], object]) -> NoReturn:
@@ -163,7 +183,7 @@ def _code(run: Callable[[], object]) -> int:
             return _unwritten(leaving.__context__)
         return int(leaving.code or 0)
     except LlmtermError as error:
-        assembly.notice(str(error))
+        notice(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -171,7 +191,7 @@ def _code(run: Callable[[], object]) -> int:
         if isinstance(error, OSError) and error.errno in _UNWRITABLE:
             return _unwritten(error)
         where = traceback.extract_tb(error.__traceback__)[-1]
-        assembly.notice(f"a bug: {error!r} at {Path(where.filename).name}:{where.lineno} (please report it)")
+        notice(f"a bug: {error!r} at {Path(where.filename).name}:{where.lineno} (please report it)")
         return LlmtermError.exit_code
     return 0
 
@@ -181,7 +201,7 @@ def _unwritten(error: OSError) -> int:
     let_go(sys.stdout)
     if error.errno == errno.EPIPE:
         return 0
-    assembly.notice(f"the output cannot be written: {error.strerror}")
+    notice(f"the output cannot be written: {error.strerror}")
     return UsageError.exit_code
 
 
@@ -191,8 +211,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def program(
+def _options(
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,

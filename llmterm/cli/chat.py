@@ -6,17 +6,23 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmterm import assembly, config
+from llmterm import config
+from llmterm.assembly.debugging import debug_log
+from llmterm.assembly.launch import Launch, launch, require_key, store
+from llmterm.assembly.streams import notice, piped
 from llmterm.cli.output import one_of
 from llmterm.errors import SessionError, UsageError
 from llmterm.marker import check_marker
-from llmterm.sessions import StoredSession
 from llmterm.sessions.record import LAST
+
+if TYPE_CHECKING:
+    from llmterm.sessions import StoredSession
 
 
 def chat(
@@ -88,18 +94,30 @@ def chat(
         opened = replace(opened, conversation=replace(opened.conversation, system=system))
     text = " ".join(question or ()).strip()
     at_once = not text and sys.stdin.isatty() and sys.stdout.isatty()
-    launch = assembly.launch(settings, os.environ, provider=provider, model=model, at_once=at_once)
-    assembly.require_key(launch)
-    with assembly.debug_log(launch, text=debug_text):
+    launched = launch(settings, os.environ, provider=provider, model=model, at_once=at_once)
+    require_key(launched)
+    with debug_log(launched, text=debug_text):
         if not sys.stdin.isatty():
             if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):
-                assembly.notice("the question is read from standard input (for a chat in mintty: winpty llmterm chat)")
-            raise typer.Exit(asyncio.run(assembly.ask(launch, text, assembly.piped(), opened)))
+                notice("the question is read from standard input (for a chat in mintty: winpty llmterm chat)")
+            raise typer.Exit(_ask(launched, text, piped(), opened))
         if not sys.stdout.isatty():
             if not text:
                 raise UsageError("a chat needs a terminal to write to", hint='llmterm chat "question" > file')
-            raise typer.Exit(asyncio.run(assembly.ask(launch, text, b"", opened)))
-        raise typer.Exit(asyncio.run(assembly.chat(launch, opened, first=text)))
+            raise typer.Exit(_ask(launched, text, b"", opened))
+        raise typer.Exit(_chat(launched, opened, text))
+
+
+def _ask(launched: Launch, words: str, data: bytes, session: StoredSession | None) -> int:
+    from llmterm.assembly.asking import ask
+
+    return asyncio.run(ask(launched, words, data, session))
+
+
+def _chat(launched: Launch, session: StoredSession | None, question: str) -> int:
+    from llmterm.assembly.chatting import chat
+
+    return asyncio.run(chat(launched, session, first=question))
 
 
 def _settings(flags: dict[str, Any], **sections: dict[str, Any]) -> config.Settings:
@@ -123,11 +141,8 @@ def open_session(
     """Return the session that is meant, if any is: to be gone on with, or to be looked at, `peek`."""
     if given is None and not latest:
         return None
-    store = assembly.store(os.environ)
-    try:
-        found = given if given is not None else store.latest()
+    with closing(store(os.environ)) as sessions:
+        found = given if given is not None else sessions.latest()
         if found is None:
             raise SessionError("there is no session to continue", hint="llmterm chat begins one")
-        return store.load(found, peek=peek, last=last)
-    finally:
-        store.close()
+        return sessions.load(found, peek=peek, last=last)

@@ -22,7 +22,6 @@ import typer
 from llmterm import config
 from llmterm.assembly import completing
 
-LINE = "_LLMTERM_LINE"
 # What a word of a shell's line may be without quotes; others are not offered.
 _PLAIN = re.compile(r"[\w@%+=:,./~-]+", re.ASCII)
 _HELP_LENGTH = 60

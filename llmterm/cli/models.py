@@ -10,7 +10,10 @@ from typing import Annotated
 
 import typer
 
-from llmterm import assembly, config
+from llmterm import config
+from llmterm.assembly import listing as listings
+from llmterm.assembly import pulling
+from llmterm.assembly.streams import notice
 from llmterm.cli.output import Json, one_line, show_json
 from llmterm.errors import ProviderError, UsageError
 
@@ -26,12 +29,12 @@ def models(
     """List the models of all providers that can be used."""
     if context.invoked_subcommand is not None:
         return
-    found = asyncio.run(assembly.models(config.load(environ=os.environ), os.environ, provider))
+    found = asyncio.run(listings.models(config.load(environ=os.environ), os.environ, provider))
     if as_json:
         show_json([asdict(listing) for listing in found])
     for listing in found:
         if listing.error:
-            assembly.notice(listing.error)
+            notice(listing.error)
         elif not as_json:
             for model in listing.models:
                 typer.echo(f"{listing.provider}/{one_line(model)}")
@@ -50,5 +53,5 @@ def pull(
     """Fetch a model. Interrupted with Ctrl-C, the same command goes on where it was."""
     settings = config.load(environ=os.environ)
     provider = provider or ("local" if "://" in name else "ollama")
-    for line in asyncio.run(assembly.pull(settings, os.environ, provider, name, sha256)):
+    for line in asyncio.run(pulling.pull(settings, os.environ, provider, name, sha256)):
         typer.echo(one_line(line) if sys.stdout.isatty() else line)

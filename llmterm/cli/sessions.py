@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from llmterm import assembly
+from llmterm.assembly.launch import store
+from llmterm.assembly.secrets import secrets_of
 from llmterm.cli.chat import open_session
 from llmterm.cli.output import Json, one_line, one_of, show_json, show_path
 from llmterm.sessions import SessionInfo
@@ -21,8 +22,8 @@ app = typer.Typer(help="List, show, search, rename, export and delete what was s
 @app.command("list")
 def list_sessions(as_json: Json = False) -> None:
     """List the sessions, newest first."""
-    with closing(assembly.store(os.environ)) as store:
-        infos = store.infos()
+    with closing(store(os.environ)) as kept:
+        infos = kept.infos()
     if as_json:
         rows = [
             {
@@ -64,7 +65,7 @@ def _print_session(given: str, form: Literal["json", "markdown"]) -> None:
     found = open_session(given, latest=False, peek=True)
     assert found is not None
     text = json.dumps(export_values(found), indent=2, ensure_ascii=False) if form == "json" else markdown(found)
-    text = assembly.secrets_of(os.environ, stored=True).mask(text)
+    text = secrets_of(os.environ, stored=True).mask(text)
     if sys.stdout.isatty():
         from llmterm.render.sanitize import clean
 
@@ -79,8 +80,8 @@ def search(
     as_json: Json = False,
 ) -> None:
     """List the sessions in which all these words were said, newest first."""
-    with closing(assembly.store(os.environ)) as store:
-        hits = store.search(" ".join(words), limit=limit)
+    with closing(store(os.environ)) as kept:
+        hits = kept.search(" ".join(words), limit=limit)
     if as_json:
         rows = [
             {"id": hit.id, "title": hit.title, "updated_at": hit.updated_at.isoformat(), "snippet": hit.snippet}
@@ -99,9 +100,9 @@ def search(
 @app.command()
 def rename(session: str, title: str, as_json: Json = False) -> None:
     """Give a session another title."""
-    with closing(assembly.store(os.environ)) as store:
-        found = store.find(session)
-        named = store.set_title(found, title)
+    with closing(store(os.environ)) as kept:
+        found = kept.find(session)
+        named = kept.set_title(found, title)
     if as_json:
         show_json({"id": found, "title": named})
     else:
@@ -117,11 +118,11 @@ def delete(
     """Delete a session for good. Asks first where somebody is there to answer."""
     # A program that calls this one has nobody to ask.
     asks = not yes and not as_json and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
-    with closing(assembly.store(os.environ)) as store:
-        found = store.find(session)
-        gone = not asks or all(_confirmed(info) for info in store.infos() if info.id == found)
+    with closing(store(os.environ)) as kept:
+        found = kept.find(session)
+        gone = not asks or all(_confirmed(info) for info in kept.infos() if info.id == found)
         if gone:
-            store.delete(found)
+            kept.delete(found)
     if not gone:
         typer.echo(f"kept {found}")
         return
@@ -139,4 +140,4 @@ def _confirmed(info: SessionInfo) -> bool:
 @app.command()
 def path(as_json: Json = False) -> None:
     """Show where the sessions are kept."""
-    show_path(assembly.store(os.environ).path, as_json)
+    show_path(store(os.environ).path, as_json)

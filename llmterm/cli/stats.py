@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import closing
 from typing import Annotated
 
 import typer
 
-from llmterm import assembly
+from llmterm.assembly.launch import store
 from llmterm.cli.output import Json, show_json
 
 
@@ -19,13 +20,10 @@ def stats(
     """Show tokens, speed, retries and cost, by model."""
     from llmterm import stats as figures
 
-    store = assembly.store(os.environ)
-    try:
+    with closing(store(os.environ)) as sessions:
         if as_json:
-            show_json(figures.values(store, session))
+            show_json(figures.values(sessions, session))
             return
         color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         width = shutil.get_terminal_size().columns
-        typer.echo("\n".join(figures.lines(store, session, width=width, color=color)))
-    finally:
-        store.close()
+        typer.echo("\n".join(figures.lines(sessions, session, width=width, color=color)))
