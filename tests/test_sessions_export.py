@@ -19,8 +19,6 @@ from llmterm.messages import (
     EndReason,
     Message,
     Options,
-    Reply,
-    Request,
     Segment,
     TextPart,
     ThinkingPart,
@@ -29,7 +27,7 @@ from llmterm.messages import (
     ToolResult,
     Usage,
 )
-from llmterm.sessions import OpenAnswer, StoredSession, export, markdown, snapshot
+from llmterm.sessions import OpenAnswer, StoredSession, export, markdown
 from tests.values import MESSAGE
 
 QUESTION = Message(role="user", text="Qué hora es? 🕐")
@@ -145,27 +143,6 @@ def test_a_session_without_open_answer_exports_its_messages_only() -> None:
     exported = export(replace(SESSION, answer=None))
 
     assert [message["role"] for message in exported["messages"]] == ["user"]
-
-
-def test_the_snapshot_is_the_question_as_first_asked() -> None:
-    """The system prompt, the messages, the options, and the answer so far; no instruction to go on."""
-    taken = snapshot(SESSION, note="a note")
-
-    assert taken is not None
-    assert taken.request == Request(
-        model="smol",
-        messages=(Message(role="system", text="be exact\n\na note"), QUESTION),
-        options=Options(seed=7),
-    )
-    assert taken.reply == Reply.of(PARTIAL)
-    assert taken.reason is EndReason.CRASH
-
-
-def test_no_open_answer_no_snapshot() -> None:
-    """There is nothing to go on with."""
-    taken = snapshot(replace(SESSION, answer=None))
-
-    assert taken is None
 
 
 def test_the_page_says_who_said_what() -> None:

@@ -6,7 +6,7 @@ journal, and what to do with an answer that was cut, is decided by whoever drive
 """
 
 from llmterm.sessions.answer import AnswerLog
-from llmterm.sessions.export import export, markdown, snapshot
+from llmterm.sessions.export import export, markdown
 from llmterm.sessions.record import Earlier, Hit, OpenAnswer, SessionInfo, SessionState, StoredSession, Version
 from llmterm.sessions.store import SessionStore
 
@@ -22,5 +22,4 @@ __all__ = [
     "Version",
     "export",
     "markdown",
-    "snapshot",
 ]

@@ -1,4 +1,4 @@
-"""A stored session in the shapes that leave the program: JSON, Markdown, and the snapshot to go on from.
+"""A stored session in the shapes that leave the program: JSON and Markdown.
 
 Pure. The shape of `export` is a contract with the outside: fields may be added, with a new version number only if one
 changes its meaning. An open answer is the last message.
@@ -15,7 +15,6 @@ from llmterm.messages import (
     Attachment,
     Message,
     Segment,
-    Snapshot,
     TextPart,
     ThinkingPart,
     ToolCall,
@@ -50,14 +49,6 @@ def export(session: StoredSession) -> dict[str, Any]:
 def markdown(session: StoredSession) -> str:
     """Return the session as a page to read."""
     return "\n\n".join(_paragraphs(session)) + "\n"
-
-
-def snapshot(session: StoredSession, *, note: str = "") -> Snapshot | None:
-    """Return the open answer at rest, if there is one; `note` is added to the system prompt of its request."""
-    answer = session.answer
-    if answer is None:
-        return None
-    return answer.snapshot(session.conversation.request(model=answer.model, options=answer.options, note=note))
 
 
 def _messages(session: StoredSession) -> tuple[Message, ...]:
