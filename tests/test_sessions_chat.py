@@ -21,6 +21,7 @@ from llmterm.messages import EndReason, Message, Options, Reply, Segment, TextDe
 from llmterm.sessions import AnswerLog, SessionStore
 from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.owner import Owner
+from llmterm.sessions.versions import neighbour
 from tests.clock import instant
 from tests.parts import KEYS, Parts
 
@@ -196,6 +197,33 @@ async def test_taking_back_goes_back_question_by_question(session: CurrentSessio
     (row,) = store.forks(session.recorded())[0]
     session.open(store.switch(session.recorded(), row, head=session.head))
     assert (said(session), session.title) == (["why?", "because"], "why?")
+
+
+async def test_after_taking_back_the_next_version_is_the_one_that_was_left(
+    session: CurrentSession, store: SessionStore
+) -> None:
+    """Not the newest one; and so after the session was opened again, and with more versions since."""
+    await say(session, "why?", "because")
+    for text in ("how?", "when?"):
+        session.edit()
+        await say(session, text, "thus")
+    ((why, how, _),) = store.forks(session.recorded()).values()
+
+    for row, text in ((why, "why?"), (how, "how?"), (why, "why?")):
+        session.open(await session.switch(row))
+        await session.take_back()
+        left = neighbour(session.forks, 1)
+        session.open(store.load(session.recorded()))
+
+        assert (left, neighbour(session.forks, 1), said(session)) == (row, row, [])
+        session.open(await session.switch(row))
+        assert said(session)[0] == text
+    assert [fork.rows for fork in session.forks] == [tuple(sorted(session.forks[0].rows))]
+    await session.take_back()
+    await say(session, "where?", "there")
+    await session.take_back()
+    session.open(await session.switch(neighbour(session.forks, 1) or 0))
+    assert said(session) == ["where?", "there"]
 
 
 async def test_only_the_answer_to_the_last_question_is_rewritten(session: CurrentSession) -> None:

@@ -96,7 +96,8 @@ class StoredSession:
 
     `rows` are those of the messages. `head` is the row of the last one, the open answer too, and 0 where there is none:
     whoever knows it can have changes refused once somebody else has made one. `forks` are the rows of messages that
-    stand beside each other, by the row they follow; also what stands after the head.
+    stand beside each other, by the row they follow; also what stands after the head. The later ones were gone on with
+    later.
     """
 
     id: str

@@ -48,7 +48,7 @@ def insert_message(tx: Transaction, session_id: str, message: Message, at: str, 
         "INSERT INTO messages"
         " (session_id, parent_id, role, text, thinking, status, provider_data, created_at, depth, used)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1 + coalesce((SELECT depth FROM messages WHERE id = ?), 0),"
-        " 1 + coalesce((SELECT max(used) FROM messages WHERE session_id = ? AND parent_id IS ?), 0))",
+        " 1 + coalesce((SELECT max(abs(used)) FROM messages WHERE session_id = ? AND parent_id IS ?), 0))",
         *(session_id, parent, message.role, message.text, message.thinking, message.status),
         *(column(message), at, parent, session_id, parent),
     )

@@ -15,7 +15,8 @@ from llmterm.sessions.titles import followed
 # How much of a message is read where several are to be told apart, in characters: more than a line of a terminal has,
 # as not all that is written is shown.
 _BEGINNING = 500
-# Of the messages beside each other, the one that was gone on with last, else the newest, unless they were given up.
+# Of the messages beside each other, the one that was gone on with last, unless they were given up: `used` counts up,
+# and is below zero of what was given up.
 _LAST_USED = (
     "SELECT id FROM messages WHERE session_id = ? AND parent_id IS ? AND used > 0 ORDER BY used DESC, id DESC LIMIT 1"
 )
@@ -60,7 +61,9 @@ def _first_question(tx: Transaction, head: int) -> str | None:
 
 
 def read_forks(tx: Transaction, session_id: str) -> dict[int, tuple[int, ...]]:
-    """Return, by the row they follow, the messages that stand beside each other, and what stands after the head."""
+    """Return, by the row they follow, the messages that stand beside each other, and what stands after the head: last
+    those that were gone on with last.
+    """
     found: dict[int, tuple[int, ...]] = {}
     if tx.row(
         "SELECT 1 FROM sessions JOIN messages AS head ON head.id = head_id WHERE sessions.id = ?"
@@ -73,7 +76,7 @@ def read_forks(tx: Transaction, session_id: str) -> dict[int, tuple[int, ...]]:
         " SELECT coalesce(parent_id, 0) FROM messages WHERE session_id = ? GROUP BY parent_id HAVING count(*) > 1"
         " UNION SELECT coalesce(head_id, 0) FROM sessions WHERE id = ?"
         ") SELECT coalesce(parent_id, 0), id FROM messages"
-        " WHERE session_id = ? AND coalesce(parent_id, 0) IN forked ORDER BY id",
+        " WHERE session_id = ? AND coalesce(parent_id, 0) IN forked ORDER BY abs(used), id",
         *(session_id, session_id, session_id),
     ):
         found[after] = (*found.get(after, ()), row)
@@ -98,7 +101,7 @@ def read_version(tx: Transaction, row: int) -> Version:
 def use(tx: Transaction, message_id: int) -> None:
     """Note that it is this one, of those beside it, that is gone on with."""
     tx.change(
-        "UPDATE messages AS mine SET used = 1 + (SELECT max(used) FROM messages AS other"
+        "UPDATE messages AS mine SET used = 1 + (SELECT max(abs(used)) FROM messages AS other"
         " WHERE other.session_id = mine.session_id AND other.parent_id IS mine.parent_id) WHERE id = ?",
         message_id,
     )
@@ -124,7 +127,7 @@ def remove_leaves(tx: Transaction, session_id: str, rows: Iterable[int]) -> None
 
 def leave_behind(tx: Transaction, session_id: str, head: int) -> None:
     """Note that what comes after the head was given up."""
-    tx.change("UPDATE messages SET used = 0 WHERE session_id = ? AND parent_id IS ?", session_id, head or None)
+    tx.change("UPDATE messages SET used = -abs(used) WHERE session_id = ? AND parent_id IS ?", session_id, head or None)
 
 
 def before(tx: Transaction, session_id: str, answer: int) -> int:
@@ -158,5 +161,5 @@ def leave(tx: Transaction, session_id: str, answer: int) -> None:
     """Where the session ends with that answer, have it be where it was before."""
     if head_of(tx, session_id) == answer:
         to = before(tx, session_id, answer)
-        tx.change("UPDATE messages SET used = 0 WHERE id IN (?, ?)", answer, _parent(tx, answer))
+        tx.change("UPDATE messages SET used = -abs(used) WHERE id IN (?, ?)", answer, _parent(tx, answer))
         set_head(tx, session_id, to)
