@@ -62,11 +62,6 @@ def _behind(fence: tuple[str, str] | None, lines: str) -> tuple[str, str] | None
     return fence
 
 
-def open_fence(text: str) -> tuple[str, str] | None:
-    """Return the fence that is open at the end of `text`, as its marks and its language; None outside of code."""
-    return End.of(text).fence
-
-
 def open_block(text: str, end: End | None = None) -> str:
     """Return what the end of `text` stands in, in words for a model; "" for plain paragraphs."""
     if fence := (end or End.of(text)).fence:

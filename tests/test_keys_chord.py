@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from llmterm.errors import UsageError
 from llmterm.keys import Key
-from llmterm.keys.chord import DEFAULT_CHORD, Chord, Hand, check_chord
+from llmterm.keys.chord import DEFAULT_CHORD, Chord, Hand
 
 _NAMES = ("ctrl", "alt", "shift", "cmd", "space", "p")
 
@@ -46,7 +46,7 @@ def test_a_chord_is_modifiers_and_one_key(text: str, modifiers: set[str], key: s
 def test_a_setting_that_is_no_chord_is_refused_with_the_reason(text: str, why: str) -> None:
     """The user learns what is wrong and what a chord looks like."""
     with pytest.raises(UsageError) as caught:
-        check_chord(text)
+        Chord.parse(text)
 
     assert why in caught.value.message
     assert DEFAULT_CHORD in caught.value.hint

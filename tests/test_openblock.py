@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.openblock import End, Fences, open_block, open_fence
+from llmterm.openblock import End, Fences, open_block
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,9 @@ def test_block_at_the_end(text: str, block: str) -> None:
 @given(st.text("`~\n a-|1."))
 def test_any_text_has_an_end(text: str) -> None:
     """A fence that is open stays open when anything but a fence follows."""
-    fence = open_fence(text)
+    fence = End.of(text).fence
 
-    assert open_fence(text + "\nword\n") == fence or (fence is None and text.rpartition("\n")[2].strip(" >"))
+    assert End.of(text + "\nword\n").fence == fence or (fence is None and text.rpartition("\n")[2].strip(" >"))
 
 
 @given(st.text("`~\n a-|1."), st.lists(st.integers(0, 200), max_size=10))
@@ -55,4 +55,4 @@ def test_an_end_is_the_same_however_the_text_is_cut(text: str, cuts: list[int]) 
         fences.feed(text[start:end])
 
     assert fences.end == End.of(text)
-    assert fences.end.above == open_fence(text[: text.rfind("\n") + 1])
+    assert fences.end.above == End.of(text[: text.rfind("\n") + 1]).fence

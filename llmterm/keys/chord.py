@@ -54,11 +54,6 @@ class Chord:
         return self.modifiers | {self.key}
 
 
-def check_chord(text: str) -> None:
-    """Raise `UsageError` unless `text` is a chord that can be listened to."""
-    Chord.parse(text)
-
-
 def _bad_chord(text: str, why: str) -> UsageError:
     return UsageError(
         f"the global hot key {text!r} is not a chord: {why}",

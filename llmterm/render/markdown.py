@@ -197,12 +197,6 @@ class MarkdownRenderer:
         self._width = max(1, width)
         self._drawn = 0
 
-    def retheme(self, theme: Theme) -> None:
-        """Draw in other colours from now on, but for a block of code that is open."""
-        self._theme = theme
-        self.__dict__.pop("_layout", None)
-        self._drawn = 0
-
     @cached_property
     def _parser(self) -> Parser:
         from llmterm.render.blocks import Parser
