@@ -19,6 +19,7 @@ from llmterm.messages import (
     Part,
     Reply,
     Request,
+    Rope,
     Snapshot,
     ThinkingPart,
 )
@@ -61,7 +62,7 @@ def _unthought(part: Part) -> Part | None:
     """Leave only what goes back of a thought, if there is anything."""
     match part:
         case ThinkingPart(provider_data=data):
-            return ThinkingPart("", data) if data else None
+            return ThinkingPart(Rope(), data) if data else None
         case _:
             return part
 
@@ -75,7 +76,7 @@ def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
     """
     turns: list[Message] = []
     for message in messages:
-        if not message.text or message.text.isspace():
+        if message.body.blank:
             if message.role != "user" or not message.attachments:
                 continue
             message = message.saying("")

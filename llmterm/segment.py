@@ -91,7 +91,7 @@ class OpenSegment:
             model=request.model,
             mode=self._started.mode,
             messages=len(request.messages),
-            question=log.Said(request.messages[-1].text if request.messages else ""),
+            question=log.Said(request.messages[-1].body if request.messages else ""),
         )
 
     @property

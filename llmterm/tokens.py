@@ -35,7 +35,7 @@ def of_messages(messages: Iterable[Message]) -> int:
     """Return about how many tokens messages take, with what is attached to them."""
     characters = attached = 0
     for message in messages:
-        characters += len(message.text)
+        characters += len(message.body)
         attached += sum(map(of_attachment, message.attachments))
     return characters // CHARACTERS_PER_TOKEN + attached
 

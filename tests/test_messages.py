@@ -29,7 +29,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers import anthropic, cohere, gemini, ollama, openai, responses
-from tests.values import ATTACHMENT, OPAQUE, PART, TEXT
+from tests.values import ATTACHMENT, OPAQUE, PART, ROPE, TEXT
 
 SEGMENT = Segment(provider="p", model="m", mode="fresh", start=0, end=3, end_reason=EndReason.PAUSE)
 
@@ -45,6 +45,13 @@ def test_rope_is_its_parts_in_order(texts: list[str]) -> None:
     assert len(rope) == len("".join(texts))
     assert rope == Rope().add("".join(texts))
     assert hash(rope) == hash(Rope().add("".join(texts)))
+
+
+@given(ROPE, ROPE)
+def test_ropes_are_equal_by_their_text_and_not_by_their_cuts(one: Rope, other: Rope) -> None:
+    assert (one == other) == (str(one) == str(other))
+    assert Rope.joined((one, other)) == Rope.of(str(one) + str(other))
+    assert one.blank == (not str(one).strip())
 
 
 @given(st.lists(st.integers(1, 50), max_size=300))
@@ -93,6 +100,21 @@ def test_closed_segment_leaves_fresh_figures() -> None:
     assert (reply.text, reply.segments, reply.usage, reply.chunks) == ("abc", (SEGMENT,), None, 0)
 
 
+def test_a_long_answer_is_there_once() -> None:
+    """Its message, what is left of it when it is cut or rewritten, and the reply of it again share its pieces."""
+    reply = Reply()
+    for number in range(100):
+        reply = reply.add(TextDelta(f"{number:03}" * 1000))
+    pieces = [part for part in reply.body.parts if len(part) > 10_000]
+
+    message = reply.message("complete")
+    others = [message.body, Reply.of(message).body, reply.cut(5).body, reply.rewrite(reply.text + "!").body]
+
+    assert len(pieces) > 2
+    for other in others:
+        assert all(one is two for one, two in zip(pieces[:-1], other.parts, strict=False))
+
+
 def test_reply_and_message_are_each_others_record() -> None:
     """A reply that was stored as a message can be gone on with."""
     reply = Reply().add(TextDelta("abc")).add(ThinkingDelta("hm")).close(SEGMENT)
@@ -123,8 +145,8 @@ def test_views_are_what_the_parts_of_a_kind_say_together(parts: list[Part]) -> N
     message = Message(role="assistant", parts=parts)
 
     assert message.parts == tuple(parts)
-    assert message.text == "".join(part.text for part in parts if isinstance(part, TextPart))
-    assert message.thinking == "".join(part.text for part in parts if isinstance(part, ThinkingPart))
+    assert message.text == "".join(str(part.text) for part in parts if isinstance(part, TextPart))
+    assert message.thinking == "".join(str(part.text) for part in parts if isinstance(part, ThinkingPart))
     assert message.attachments == tuple(part for part in parts if isinstance(part, Attachment))
     assert set(message.provider_data) == {name for part in parts for name in part.provider_data}
     assert message == Message(role="assistant", parts=tuple(parts))
@@ -160,15 +182,15 @@ def test_message_says_something_else_and_keeps_the_rest(parts: list[Part], text:
 def test_message_is_not_made_of_parts_and_of_text() -> None:
     """One of them would be lost."""
     with pytest.raises(TypeError):
-        Message(role="user", parts=[TextPart("a")], text="b")
+        Message(role="user", parts=[TextPart(Rope.of("a"))], text="b")
 
 
 @settings(max_examples=25)
 @given(parts=st.lists(PART, max_size=4))
 def test_every_wire_has_words_for_any_parts(parts: list[Part]) -> None:
     """Or leaves them out; the text of a question is in its request whatever is around it."""
-    question = Message(role="user", parts=[TextPart("why?"), *parts])
-    answer = Message(role="assistant", parts=[*parts, TextPart("so")])
+    question = Message(role="user", parts=[TextPart(Rope.of("why?")), *parts])
+    answer = Message(role="assistant", parts=[*parts, TextPart(Rope.of("so"))])
     request = Request(model="claude-haiku-4-5", messages=(question, answer, question))
 
     for each in (anthropic, cohere, gemini, ollama, openai, responses):

@@ -19,6 +19,7 @@ from llmterm.messages import (
     EndReason,
     Message,
     Options,
+    Rope,
     Segment,
     TextPart,
     ThinkingPart,
@@ -227,11 +228,11 @@ def test_parts_are_exported_where_they_say_more() -> None:
     message = Message(
         role="assistant",
         parts=[
-            ThinkingPart("hm", {"anthropic": [{"signature": "s"}]}),
-            TextPart("I look. "),
+            ThinkingPart(Rope.of("hm"), {"anthropic": [{"signature": "s"}]}),
+            TextPart(Rope.of("I look. ")),
             ToolCall(id="1", name="look", arguments="{}"),
             ToolResult(id="1", text="blue"),
-            TextPart("Blue."),
+            TextPart(Rope.of("Blue.")),
         ],
     )
     session = replace(SESSION, answer=None, conversation=Conversation(messages=(QUESTION, PARTIAL, message)))

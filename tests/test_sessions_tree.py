@@ -238,11 +238,14 @@ def test_an_answer_that_may_be_gone_on_with_stays(store: SessionStore, tmp_path:
 # Titles
 
 
+@pytest.mark.parametrize("more", ["", "\n" + "and why? " * 10_000], ids=["short", "long"])
 @pytest.mark.parametrize(("given_title", "then"), [("", "how?"), ("mine", "mine")])
-def test_a_title_follows_the_first_question_that_gave_it(store: SessionStore, given_title: str, then: str) -> None:
-    """A title that was given stays, whatever is asked first."""
+def test_a_title_follows_the_first_question_that_gave_it(
+    store: SessionStore, given_title: str, then: str, more: str
+) -> None:
+    """A title that was given stays, whatever is asked first, and however long it is."""
     session_id = store.create(title=given_title)
-    first = store.add(session_id, question("why?"))
+    first = store.add(session_id, question("why?" + more))
 
     second = store.add(session_id, question("how?"), after=0)
 

@@ -13,6 +13,7 @@ from llmterm.messages import (
     Options,
     Reply,
     Request,
+    Rope,
     Segment,
     Snapshot,
     TextPart,
@@ -26,6 +27,8 @@ from llmterm.messages import (
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)  # surrogates too
 FIGURE = st.integers(min_value=0, max_value=2**63 - 1)
+# A text in pieces, cut anywhere.
+ROPE = st.lists(TEXT, max_size=3).map(tuple).map(Rope)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(allow_nan=False) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
@@ -46,8 +49,8 @@ SEGMENT = st.builds(
 ATTACHMENT = st.builds(Attachment, name=TEXT, media_type=TEXT, data=st.binary(max_size=8))
 OPAQUE: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.dictionaries(TEXT, JSON, max_size=3)
 PART = st.one_of(
-    st.builds(TextPart, TEXT, OPAQUE),
-    st.builds(ThinkingPart, TEXT, OPAQUE),
+    st.builds(TextPart, ROPE, OPAQUE),
+    st.builds(ThinkingPart, ROPE, OPAQUE),
     st.builds(Attachment, name=TEXT, media_type=TEXT, data=st.binary(max_size=8), provider_data=OPAQUE),
     st.builds(ToolCall, id=TEXT, name=TEXT, arguments=TEXT, provider_data=OPAQUE),
     st.builds(ToolResult, id=TEXT, text=TEXT, failed=st.booleans(), provider_data=OPAQUE),

@@ -191,7 +191,7 @@ def pause_line(reply: Reply, reason: EndReason, elsewhere: str = "") -> str:
     after = f"paused{why} after {count(tokens(reply), 'token')}"
     if reason is EndReason.RESTART:
         return f"{after} - the model started over: SPACE try again - k keep both - n use the new one - Esc stop"
-    if reply.thinking and not reply.text:
+    if reply.thoughts and not reply.body:
         # What a model thinks cannot be gone on with: no provider takes half of it back.
         return f"{after}, while thinking - SPACE begins the answer again - type to guide - Esc stop"
     other = f" - /provider {elsewhere}, then SPACE, goes on there" if elsewhere and reason in _FAILURES else ""

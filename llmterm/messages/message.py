@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from llmterm.messages.parts import NOTHING, Attachment, Opaque, Part, TextPart, ThinkingPart, parts_of
+from llmterm.messages.rope import Rope
 from llmterm.messages.segment import Segment
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
@@ -30,8 +31,8 @@ class Message:
         *,
         role: Role,
         parts: Iterable[Part] | None = None,
-        text: str = "",
-        thinking: str = "",
+        text: str | Rope = "",
+        thinking: str | Rope = "",
         attachments: Iterable[Attachment] = (),
         provider_data: Opaque = NOTHING,
         status: Status = "complete",
@@ -49,12 +50,21 @@ class Message:
         put(self, "segments", segments)
 
     @property
-    def text(self) -> str:
+    def body(self) -> Rope:
+        """What its parts of text say; a long text is there once only, in these."""
         return _joined(self.parts, TextPart)
 
     @property
-    def thinking(self) -> str:
+    def thoughts(self) -> Rope:
         return _joined(self.parts, ThinkingPart)
+
+    @property
+    def text(self) -> str:
+        return str(self.body)
+
+    @property
+    def thinking(self) -> str:
+        return str(self.thoughts)
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -72,20 +82,18 @@ class Message:
             if isinstance(blocks, list | tuple):
                 yield from (block for block in blocks if isinstance(block, Mapping))
 
-    def saying(self, text: str, *, thinking: str | None = None) -> Message:
+    def saying(self, text: str | Rope, *, thinking: str | Rope | None = None) -> Message:
         """Return the message with another text, and other thoughts if given, each as one part."""
-        thinking = self.thinking if thinking is None else thinking
+        thinking = self.thoughts if thinking is None else thinking
         said = [part for part in self.parts if isinstance(part, TextPart | ThinkingPart)]
         others = [part for part in self.parts if not isinstance(part, TextPart | ThinkingPart)]
         data = _together([part.provider_data for part in said if part.provider_data])
         return replace(self, parts=(*parts_of(text, thinking, (), data), *others))
 
 
-def _joined(parts: tuple[Part, ...], kind: type[TextPart | ThinkingPart]) -> str:
-    if len(parts) == 1:
-        [part] = parts
-        return part.text if type(part) is kind else ""
-    return "".join([part.text for part in parts if isinstance(part, kind)])
+def _joined(parts: tuple[Part, ...], kind: type[TextPart | ThinkingPart]) -> Rope:
+    found = [part.text for part in parts if isinstance(part, kind)]
+    return found[0] if len(found) == 1 else Rope.joined(found)
 
 
 def _together(found: Sequence[Opaque]) -> Opaque:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from llmterm.messages.rope import Rope
+
 Opaque: TypeAlias = Mapping[str, Any]
 
 # What most parts have beside them: one for all of them, as a long conversation has thousands.
@@ -22,7 +24,7 @@ def nothing() -> Opaque:
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    text: str
+    text: Rope
     provider_data: Opaque = field(default_factory=nothing, hash=False)
 
 
@@ -30,7 +32,7 @@ class TextPart:
 class ThinkingPart:
     """What the model thought, as far as it was shown."""
 
-    text: str
+    text: Rope
     provider_data: Opaque = field(default_factory=nothing, hash=False)
 
 
@@ -68,9 +70,12 @@ Part: TypeAlias = TextPart | ThinkingPart | Attachment | ToolCall | ToolResult
 
 
 def parts_of(
-    text: str, thinking: str = "", attachments: Iterable[Attachment] = (), provider_data: Opaque = NOTHING
+    text: str | Rope,
+    thinking: str | Rope = "",
+    attachments: Iterable[Attachment] = (),
+    provider_data: Opaque = NOTHING,
 ) -> tuple[Part, ...]:
     """Return the parts of the usual message: what was thought and what is to go back with it, the text, what is
     attached. What is empty is no part."""
-    said: tuple[Part, ...] = (TextPart(text, NOTHING), *attachments) if text else tuple(attachments)
-    return (ThinkingPart(thinking, provider_data), *said) if thinking or provider_data else said
+    said: tuple[Part, ...] = (TextPart(Rope.of(text), NOTHING), *attachments) if text else tuple(attachments)
+    return (ThinkingPart(Rope.of(thinking), provider_data), *said) if thinking or provider_data else said

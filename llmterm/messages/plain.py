@@ -147,5 +147,5 @@ READERS: Final[Mapping[str, Reader]] = {
     "tuple[Message, ...]": _several(partial(read, Message)),
     "Options": partial(read, Options),
     "Request": partial(read, Request),
-    "Rope": lambda value: Rope().add(_exactly(str)(value)),
+    "Rope": lambda value: Rope.of(_exactly(str)(value)),
 }

@@ -34,8 +34,8 @@ class Reply:
 
     @property
     def blank(self) -> bool:
-        """Whether there is nothing to read in the text. Does not put it together, as it may be long."""
-        return not any(part.strip() for part in self.body.parts)
+        """Whether there is nothing to read in the text."""
+        return self.body.blank
 
     @property
     def spent(self) -> int:
@@ -92,17 +92,17 @@ class Reply:
     def cut(self, size: int, reason: EndReason | None = None) -> Reply:
         """Return the reply without the last `size` characters of its text; what is shorter now has ended for `reason`,
         if one is given."""
-        text = self.text[: len(self.body) - size]
+        end = len(self.body) - size
         kept = tuple(
-            replace(each.ending(len(text)), end_reason=reason or each.end_reason) if each.end > len(text) else each
+            replace(each.ending(end), end_reason=reason or each.end_reason) if each.end > end else each
             for each in self.segments
         )
-        return replace(self, body=Rope().add(text), segments=kept)
+        return replace(self, body=self.body.head(end), segments=kept)
 
     def rewrite(self, text: str) -> Reply:
         """Return the reply with another text; segments keep what is still theirs at its beginning."""
-        body = Rope().add(text)
-        shared = self.body.common(body)
+        shared = self.body.common(Rope.of(text))
+        body = self.body.head(shared).add(text[shared:])
         kept = tuple(each.ending(shared) for each in self.segments if each.start < shared or not each.end)
         return replace(self, body=body, segments=kept, provider_data=NOTHING)
 
@@ -110,7 +110,8 @@ class Reply:
         """Return the reply with what was changed at the beginning of segment `number`, from 0, undone."""
         seam = self.segments[number]
         shift = len(seam.cut) - len(seam.added)
-        text = self.text[: seam.start] + seam.cut + self.text[seam.start + len(seam.added) :]
+        rest = self.body.slice(seam.start + len(seam.added), len(self.body))
+        body = self.body.head(seam.start).add(seam.cut).add(rest)
         segments = [
             replace(each, end=each.end + shift, start=each.start + (shift if index > number else 0))
             if index >= number
@@ -118,14 +119,14 @@ class Reply:
             for index, each in enumerate(self.segments)
         ]
         segments[number] = replace(segments[number], seam="", cut="", added="")
-        return replace(self, body=Rope().add(text), segments=tuple(segments))
+        return replace(self, body=body, segments=tuple(segments))
 
     def message(self, status: Status) -> Message:
         """Return the answer as one message."""
         return Message(
             role="assistant",
-            text=self.text,
-            thinking=self.thinking,
+            text=self.body,
+            thinking=self.thoughts,
             status=status,
             segments=self.segments,
             provider_data=self.provider_data,
@@ -135,8 +136,8 @@ class Reply:
     def of(cls, message: Message) -> Self:
         """Return the reply that `message` is the record of, ready to be continued."""
         return cls(
-            body=Rope().add(message.text),
-            thoughts=Rope().add(message.thinking),
+            body=message.body,
+            thoughts=message.thoughts,
             segments=tuple(message.segments),
             provider_data=message.provider_data,
         )

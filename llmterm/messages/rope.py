@@ -1,14 +1,16 @@
-"""Text that grows at its end."""
+"""Text in pieces, which grows at its end: what is said is there once, whoever has it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class Rope:
-    """Text that grows at its end: a pure value with an append that does not copy all of it.
+    """A pure value with an append that does not copy all of it. How it is cut makes no difference to what it is.
 
     Small parts at least halve in length from each to the next, and none grows by merging beyond `LARGEST`: a character
     is copied a few times only, and a long text is never there twice.
@@ -17,6 +19,19 @@ class Rope:
     LARGEST: ClassVar[int] = 65_536
 
     parts: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, text: str | Rope) -> Rope:
+        return text if isinstance(text, Rope) else cls((text,))
+
+    @classmethod
+    def joined(cls, ropes: Iterable[Rope]) -> Rope:
+        return cls(tuple(chain.from_iterable(rope.parts for rope in ropes)))
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing to read in it."""
+        return all(not part or part.isspace() for part in self.parts)
 
     def add(self, text: str) -> Rope:
         if not text:
@@ -56,13 +71,18 @@ class Rope:
         return Rope(tuple(kept))
 
     def common(self, other: Rope) -> int:
-        """Return how many characters both have in common at their beginning."""
-        text, start = str(other), 0
-        for part in self.parts:
-            if not text.startswith(part, start):
-                return start + _common(part, text[start : start + len(part)])
-            start += len(part)
-        return start
+        """Return how many characters both have in common at their beginning. Pieces that both have are not read."""
+        start = shared = 0
+        for one, two in zip(self.parts, other.parts, strict=False):
+            if one is not two:
+                break
+            start, shared = start + len(one), shared + 1
+        text, at = other.slice(start, len(other)), 0
+        for part in self.parts[shared:]:
+            if not text.startswith(part, at):
+                return start + at + _common(part, text[at : at + len(part)])
+            at += len(part)
+        return start + at
 
     def __str__(self) -> str:
         return "".join(self.parts)
@@ -71,7 +91,9 @@ class Rope:
         return sum(map(len, self.parts))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Rope) and str(self) == str(other)
+        if not isinstance(other, Rope):
+            return NotImplemented
+        return self.parts == other.parts or (len(self) == len(other) and str(self) == str(other))
 
     def __hash__(self) -> int:
         return hash(str(self))

@@ -209,8 +209,8 @@ def _content(part: Part, *, replay: bool) -> Iterator[dict[str, Any]]:
     """Yield the blocks of content that a part is; thoughts only where they may be sent back."""
     match part:
         case TextPart(text):
-            if text.strip():
-                yield {"type": "text", "text": text}
+            if not text.blank:
+                yield {"type": "text", "text": str(text)}
         case ThinkingPart():
             if replay:
                 yield from _signed(part)

@@ -90,7 +90,7 @@ def _attaching(message: Message, kept: Sequence[Attachment], left: Sequence[str]
     if not left:
         return message
     lines = "\n".join(left)
-    said = message.saying(f"{message.text}\n\n{lines}" if message.text.strip() else lines)
+    said = message.saying(lines if message.body.blank else message.body.add(f"\n\n{lines}"))
     return replace(message, parts=(*_without_attachments(said), *kept))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 
 from llmterm.errors import SessionError
 from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Segment, Status, Timing, Usage
@@ -60,8 +61,8 @@ class AnswerLog:
 
     def journal(self, reply: Reply) -> None:
         """Append what is new since the last call; a reply that got shorter waits for `pause` or `finish`."""
-        text = _tail(reply.body, self._text)
-        thinking = _tail(reply.thoughts, self._thinking)
+        text = reply.body.slice(self._text, len(reply.body))
+        thinking = reply.thoughts.slice(self._thinking, len(reply.thoughts))
         if not text and not thinking:
             return
         with self._database.writing() as tx:
@@ -188,10 +189,10 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
     ends: dict[SessionState, EndReason] = {"cut": EndReason.CRASH, "streaming": EndReason.OTHER}
     end = ends.get(state, EndReason(reason))
     lines = tx.rows("SELECT written_at, text, thinking FROM journal WHERE message_id = ? ORDER BY seq", message_id)
-    start = len(message.text)
+    start = len(message.body)
     message = message.saying(
-        "".join((message.text, *(text for _, text, _ in lines))),
-        thinking="".join((message.thinking, *(thinking for _, _, thinking in lines))),
+        reduce(Rope.add, (text for _, text, _ in lines), message.body),
+        thinking=reduce(Rope.add, (thinking for _, _, thinking in lines), message.thoughts),
     )
     if state != "paused" and (lines or guidance):
         last = read_time(lines[-1][0] if lines else began_at)
@@ -200,9 +201,9 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
             model=model,
             mode=mode,
             start=start,
-            end=len(message.text),
+            end=len(message.body),
             end_reason=end,
-            usage=Usage(output_tokens=(len(message.text) - start) // _CHARACTERS_PER_TOKEN, estimated=True),
+            usage=Usage(output_tokens=(len(message.body) - start) // _CHARACTERS_PER_TOKEN, estimated=True),
             timing=Timing(duration_ms=max(0, (last - read_time(began_at)) // timedelta(milliseconds=1))),
             guidance=guidance,
         )
@@ -264,15 +265,3 @@ def of_session(tx: Transaction, message_id: int) -> str:
 def touch(tx: Transaction, message_id: int, moment: datetime) -> None:
     """Note that the session of the message was changed."""
     tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", time_column(moment), of_session(tx, message_id))
-
-
-def _tail(rope: Rope, start: int) -> str:
-    """Return the text from `start` on, looking only at the parts it lies in."""
-    wanted = len(rope) - start
-    parts: list[str] = []
-    for part in reversed(rope.parts):
-        if wanted <= 0:
-            break
-        parts.append(part[-wanted:])
-        wanted -= len(part)
-    return "".join(reversed(parts))

@@ -73,7 +73,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 def _is_more(message: Message) -> bool:
     """Tell whether a message says more than its text, its thinking and its attachments do, one after the other."""
-    usual = parts_of(message.text, message.thinking, message.attachments)
+    usual = parts_of(message.body, message.thoughts, message.attachments)
     shown = [part for part in message.parts if not isinstance(part, ThinkingPart) or part.text]
     return list(map(type, shown)) != list(map(type, usual))
 

@@ -15,6 +15,7 @@ from llmterm.messages import (
     Attachment,
     Message,
     Part,
+    Rope,
     TextPart,
     ThinkingPart,
     ToolCall,
@@ -29,7 +30,7 @@ def column(message: Message) -> str:
     """Return what tells the parts of `message` from its text, its thinking and its attachments."""
     if not message.parts:
         return _NOTHING
-    usual = parts_of(message.text, message.thinking, message.attachments, message.provider_data)
+    usual = parts_of(message.body, message.thoughts, message.attachments, message.provider_data)
     return written(message.provider_data if usual == message.parts else list(map(_entry, message.parts)))
 
 
@@ -37,7 +38,7 @@ def written(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=dict)
 
 
-def parts(column: str, text: str, thinking: str, attachments: tuple[Attachment, ...]) -> tuple[Part, ...]:
+def parts(column: str, text: Rope, thinking: Rope, attachments: tuple[Attachment, ...]) -> tuple[Part, ...]:
     """Return the parts that a row holds. Raises ValueError where its columns do not fit each other."""
     if column == _NOTHING:
         return parts_of(text, thinking, attachments)
@@ -66,16 +67,16 @@ def _entry(part: Part) -> list[Any]:
             assert_never(part)
 
 
-def _listed(entries: list[Any], text: str, thinking: str, attachments: tuple[Attachment, ...]) -> Iterator[Part]:
+def _listed(entries: list[Any], text: Rope, thinking: Rope, attachments: tuple[Attachment, ...]) -> Iterator[Part]:
     said = thought = 0
     attached = iter(attachments)
     for entry in entries:
         match entry:
             case ["text", int(size), dict(data)]:
-                yield TextPart(text[said : said + size], data)
+                yield TextPart(Rope.of(text.slice(said, said + size)), data)
                 said += size
             case ["thinking", int(size), dict(data)]:
-                yield ThinkingPart(thinking[thought : thought + size], data)
+                yield ThinkingPart(Rope.of(thinking.slice(thought, thought + size)), data)
                 thought += size
             case ["attachment", dict(data)]:
                 each = next(attached, None)

@@ -49,30 +49,43 @@ def insert_message(tx: Transaction, session_id: str, message: Message, at: str, 
         " (session_id, parent_id, role, text, thinking, status, provider_data, created_at, depth, used)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1 + coalesce((SELECT depth FROM messages WHERE id = ?), 0),"
         " 1 + coalesce((SELECT max(abs(used)) FROM messages WHERE session_id = ? AND parent_id IS ?), 0))",
-        *(session_id, parent, message.role, message.text, message.thinking, message.status),
+        *(session_id, parent, message.role, *_whole(message), message.status),
         *(column(message), at, parent, session_id, parent),
     )
+    _insert_pieces(tx, message_id, message)
     insert_segments(tx, message_id, message.segments)
     insert_attachments(tx, message_id, message.attachments)
     return message_id
 
 
 def replace_reply(tx: Transaction, message_id: int, reply: Reply, status: Status) -> None:
-    """Put the reply in the place of what the row held. A long one goes in pieces, so that it is not copied whole."""
+    """Put the reply in the place of what the row held."""
     tx.change("DELETE FROM pieces WHERE message_id = ?", message_id)
     tx.change("DELETE FROM segments WHERE message_id = ?", message_id)
-    short = len(reply.body) + len(reply.thoughts) <= Rope.LARGEST
-    text, thinking = (reply.text, reply.thinking) if short else ("", "")
     tx.change(
         "UPDATE messages SET text = ?, thinking = ?, status = ?, provider_data = ? WHERE id = ?",
-        *(text, thinking, status, written(reply.provider_data), message_id),
+        *(*_whole(reply), status, written(reply.provider_data), message_id),
     )
-    if not short:
-        pairs = zip_longest(_pieces(reply.body), _pieces(reply.thoughts), fillvalue="")
+    _insert_pieces(tx, message_id, reply)
+    insert_segments(tx, message_id, reply.segments)
+
+
+def _whole(said: Message | Reply) -> tuple[str, str]:
+    """Return the text and the thinking for the message's own row: nothing where they are long, and go in pieces."""
+    return ("", "") if _is_long(said) else (said.text, said.thinking)
+
+
+def _insert_pieces(tx: Transaction, message_id: int, said: Message | Reply) -> None:
+    if _is_long(said):
+        pairs = zip_longest(_pieces(said.body), _pieces(said.thoughts), fillvalue="")
         tx.change_each(
             "INSERT INTO pieces VALUES (?, ?, ?, ?)", ((message_id, seq, *pair) for seq, pair in enumerate(pairs))
         )
-    insert_segments(tx, message_id, reply.segments)
+
+
+def _is_long(said: Message | Reply) -> bool:
+    """Tell whether to put it on the record as one would copy all of it at once."""
+    return len(said.body) + len(said.thoughts) > Rope.LARGEST
 
 
 def _pieces(rope: Rope) -> Iterator[str]:
@@ -156,9 +169,8 @@ def _messages(tx: Transaction, rows: list[Row]) -> tuple[list[int], list[Message
             raise ValueError(f"a message of {role!r}")
         if not (type(said) is type(thought) is type(data) is str):  # hardly ever
             said, thought, data = map(as_text, (said, thought, data))
-        if message_id in pieces:
-            said, thought = map("".join, zip(*pieces[message_id], strict=True))
-        said_in = parts(data, said, thought, attachments.get(message_id, ()))
+        text, thinking = map(Rope, zip(*pieces.get(message_id, ((said, thought),)), strict=True))
+        said_in = parts(data, text, thinking, attachments.get(message_id, ()))
         found.append(Message(role=role, parts=said_in, status=status, segments=segments.get(message_id, ())))
     return ids, found
 

@@ -438,7 +438,7 @@ class SessionStore:
         with self._database.writing() as tx:
             head_id = require_closed(tx, session_id, head)
             last = read_message(tx, head_id)
-            if before is not None and (last is None or (last.text, last.status) != (before.text, before.status)):
+            if before is not None and (last is None or (last.body, last.status) != (before.body, before.status)):
                 raise gone_on_with(session_id)
             if last is None or last.role != "assistant":
                 raise SessionError(f"session {session_id} has no answer at its end", hint="only one can be rewritten")
@@ -523,7 +523,7 @@ class SessionStore:
 def _came_to_nothing(tx: Transaction, stored: StoredSession) -> bool:
     """Tell whether the session was cut before a word of its last answer came, and was elsewhere before."""
     answer = stored.answer
-    if answer is None or answer.reason is not EndReason.CRASH or answer.message.text or answer.message.thinking:
+    if answer is None or answer.reason is not EndReason.CRASH or answer.message.body or answer.message.thoughts:
         return False
     return before(tx, stored.id, answer.message_id) not in (0, *stored.rows[-1:])
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from llmterm.sessions.database import Transaction
 from llmterm.sessions.record import Version
+from llmterm.sessions.rows import read_message
 from llmterm.sessions.titles import followed
 
 # How much of a message is read where several are to be told apart, in characters: more than a line of a terminal has,
@@ -54,10 +55,11 @@ def _first_question(tx: Transaction, head: int) -> str | None:
     row = tx.row(
         "WITH RECURSIVE path (id) AS ("
         " SELECT ? UNION SELECT parent_id FROM path JOIN messages USING (id) WHERE parent_id IS NOT NULL"
-        ") SELECT role, text FROM path JOIN messages USING (id) WHERE parent_id IS NULL",
+        ") SELECT id FROM path JOIN messages USING (id) WHERE parent_id IS NULL AND role = 'user'",
         head,
     )
-    return str(row[1]) if row is not None and row[0] == "user" else None
+    message = read_message(tx, row[0]) if row is not None else None
+    return message.text if message is not None else None
 
 
 def read_forks(tx: Transaction, session_id: str) -> dict[int, tuple[int, ...]]:
