@@ -3,32 +3,51 @@
 Terminals disagree about what is made of several characters: a family of emoji is 2 cells where it is drawn as one
 picture and 6 where it is not. `cell_len` is the most that it may take, and what rows are measured with: none is too
 long anywhere; `usual_len` is what most of them take, for what stands in columns.
-Widths are rich's, which is imported when the first text comes that is not ASCII.
+Widths are rich's, which is imported when the first text comes that is not ASCII. Sets of thousands of characters, which
+take milliseconds to compile, are compiled when they are first needed.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 from unicodedata import category
 
 # A Han or kana character is a word of its own, with the punctuation that may not begin a line.
 _IDEOGRAPHS = "\u2e80-\u303f\u3040-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003fffd"
 _CLOSING = "、。，．：；！？）」』】〉》〕”’…"
-_WORD = re.compile(rf"\s*(?:[{_IDEOGRAPHS}][{_CLOSING}]*|[^\s{_IDEOGRAPHS}]+)")
 
 # Of one cell everywhere, or of two, and never part of something larger.
 ONE_CELL = " -~\xa1-\xac\xae-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2500-\u25a0"
 TWO_CELLS = "\u3001-\u3029\u3041-\u3096\u30a1-\u30fe\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
-_NARROW = re.compile(f"[{ONE_CELL}]*")
-_WIDE = re.compile(f"[{TWO_CELLS}]")
-_EVEN = re.compile(f"[{ONE_CELL}{TWO_CELLS}]*")
 _JOINER = "\u200d"
 # Letters of flags, skin tones, and the planes where characters are added that are wide from the start.
 _DISPUTED = re.compile("[\u200d\U00016000-\U0001ffff]")
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
 _TONE = re.compile("[\U0001f3fb-\U0001f3ff]")
 _NEW = re.compile("[\U00016000-\U0001b3ff\U0001f000-\U0001fbff]")
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    return re.compile(rf"\s*(?:[{_IDEOGRAPHS}][{_CLOSING}]*|[^\s{_IDEOGRAPHS}]+)")
+
+
+@cache
+def _narrow() -> re.Pattern[str]:
+    return re.compile(f"[{ONE_CELL}]*")
+
+
+@cache
+def wide() -> re.Pattern[str]:
+    """Return what finds each character of two cells."""
+    return re.compile(f"[{TWO_CELLS}]")
+
+
+@cache
+def _even() -> re.Pattern[str]:
+    return re.compile(f"[{ONE_CELL}{TWO_CELLS}]*")
 
 
 def usual_len(text: str) -> int:
@@ -70,9 +89,9 @@ def chop(text: str, width: int) -> list[str]:
 
     What is one character stays whole if it fits.
     """
-    if _NARROW.fullmatch(text):
+    if text.isascii() or _narrow().fullmatch(text):
         return [text[start : start + width] for start in range(0, len(text), width)] or [""]
-    return _chop_even(text, width) if width > 1 and _EVEN.fullmatch(text) else _chop_clusters(text, width)
+    return _chop_even(text, width) if width > 1 and _even().fullmatch(text) else _chop_clusters(text, width)
 
 
 def _chop_even(text: str, width: int) -> list[str]:
@@ -81,7 +100,7 @@ def _chop_even(text: str, width: int) -> list[str]:
     while start < len(text):
         size = width
         # Leaving out as many as are too many, if all of them were wide, never leaves out too many.
-        while (excess := len(_WIDE.findall(text, start, start + size)) + min(size, len(text) - start) - width) > 0:
+        while (excess := len(wide().findall(text, start, start + size)) + min(size, len(text) - start) - width) > 0:
             size = min(size, len(text) - start) - (excess + 1) // 2
         pieces.append(text[start : start + size])
         start += size
@@ -115,7 +134,7 @@ def breaks(text: str, width: int) -> list[int]:
         return []
     cuts: list[int] = []
     column = 0
-    for match in _WORD.finditer(text):
+    for match in _word().finditer(text):
         word = match.group()
         size = cell_len(word)
         if column + size <= width:
@@ -135,9 +154,9 @@ def breaks(text: str, width: int) -> list[int]:
 
 def height(text: str, width: int) -> int:
     """Return how many rows a terminal makes of one line of `text` that is wider than its window; at least so many."""
-    if _EVEN.fullmatch(text):
+    if _even().fullmatch(text):
         return len(chop(text, width))
-    least = sum(2 if _WIDE.match(cluster) else 1 for cluster in clusters(text))
+    least = sum(2 if wide().match(cluster) else 1 for cluster in clusters(text))
     return max(1, -(-least // width))
 
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from unicodedata import category
 
-from llmterm.render.cells import ONE_CELL, TWO_CELLS, clusters
+from llmterm.render.cells import ONE_CELL, TWO_CELLS, clusters, wide
 
 _ESCAPES = r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b\x07]*\x1b\\"
 _SEQUENCE = re.compile(f"({_ESCAPES})")
-_SURE = re.compile(f"(?:{_ESCAPES}|[{ONE_CELL}{TWO_CELLS}])*")
-_WIDE = re.compile(f"[{TWO_CELLS}]")
 _RESET, _NO_LINK = "\x1b[0m", "\x1b]8;;\x1b\\"
 _CLEAR_RIGHT = "\x1b[K"
+
+
+@cache
+def _sure() -> re.Pattern[str]:
+    return re.compile(f"(?:{_ESCAPES}|[{ONE_CELL}{TWO_CELLS}])*")
 
 
 def bare(line: str) -> str:
@@ -70,13 +74,13 @@ def patch(old: str, new: str) -> str:
     if not (clear or bare(tail)):
         return ""
     before = bare(head)
-    column = len(before) + (0 if before.isascii() else len(_WIDE.findall(before)))
+    column = len(before) + (0 if before.isascii() else len(wide().findall(before)))
     return f"\x1b[{column}C{clear}{_still_open(head)}{tail}" if column else f"{clear}{new}"
 
 
 def _common(old: str, new: str) -> int:
     """Return how many characters at the beginning are the same, and sure to be in the same cells on any terminal."""
-    match = _SURE.match(new, 0, _equal(old, new))
+    match = _sure().match(new, 0, _equal(old, new))
     assert match is not None
     return 0 if _joins(old[match.end() :]) or _joins(new[match.end() :]) else match.end()
 
@@ -98,7 +102,7 @@ def _joins(text: str) -> bool:
     if text[:1].isascii() and text[:1] != "\x1b":
         return False
     first = bare(text)[:1]
-    return not _SURE.fullmatch(first) and category(first) in ("Mn", "Mc", "Me", "Cf", "Sk", "Lo", "So")
+    return not _sure().fullmatch(first) and category(first) in ("Mn", "Mc", "Me", "Cf", "Sk", "Lo", "So")
 
 
 def _still_open(head: str) -> str:

@@ -39,12 +39,12 @@ _SAFE = {
 _MOST_MARKS = 8
 # Tags are for the flags of regions, behind a black flag. No European script needs a joiner between its letters.
 _TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0020-\U000e007f]+")
-_JOINERS = re.compile("(?<![\u0590-\U0010ffff])[\u200c\u200d]+")
+_JOINERS = re.compile("(?<![^\x00-\u058f])[\u200c\u200d]+")
 # What can be a mark; Hangul's vowels and finals are letters, but of no width after an initial.
 _MARKS = re.compile(f"(?:[^\x00-\u02ff\\w\\s]|[\u1160-\u11ff\ud7b0-\ud7ff]){{{_MOST_MARKS + 1},}}")
 # In names: what is no sign of something hidden, and what is, though it counts as printable.
 _SEEN = re.compile("[\u200c\u200d]")
-_UNSEEN = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0e\U000e0100-\U000e01ef]|(?<![\xa9-\U0010ffff])\ufe0f")
+_UNSEEN = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0e\U000e0100-\U000e01ef]|(?<![^\x00-\xa8])\ufe0f")
 _JAMO = re.compile("[\u1160-\u11ff\ud7b0-\ud7ff]")
 
 

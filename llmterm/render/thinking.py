@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
+from functools import cache
 
 from llmterm.render.cells import cell_len, chop, wrap
 from llmterm.render.flow import Flow
@@ -16,7 +17,11 @@ from llmterm.render.flow import Flow
 _ROWS = 6
 # Where a word begins; each Han character and kana is one.
 _HAN = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
-_BEGINNING = re.compile(rf"[{_HAN}]|(?<![^\s{_HAN}])[^\s{_HAN}]")
+
+
+@cache
+def _beginning() -> re.Pattern[str]:
+    return re.compile(rf"[{_HAN}]|(?<![^\s{_HAN}])[^\s{_HAN}]")
 
 
 class Thinking:
@@ -33,7 +38,7 @@ class Thinking:
 
     def feed(self, text: str) -> None:
         self._flow.feed(text)
-        self._words += sum(match.start() >= len(self._last) for match in _BEGINNING.finditer(self._last + text))
+        self._words += sum(match.start() >= len(self._last) for match in _beginning().finditer(self._last + text))
         self._last = text[-1:] or self._last
 
     @property
