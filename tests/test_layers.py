@@ -26,6 +26,7 @@ LAYERS = [
         "decoding",
         "framing",
         "lane",
+        "loading",
         "log",
         "marker",
         "progress",

@@ -7,11 +7,16 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from llmterm.ask import Ask
 from llmterm.assembly.launch import Launch, store, with_model
+from llmterm.assembly.question import question
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import Output, let_go
+from llmterm.chat.terminal import Signals
 from llmterm.errors import UsageError
+from llmterm.providers.attachments import refused
 from llmterm.sessions import StoredSession
+from llmterm.sessions.current import CurrentSession
 from llmterm.threads import in_thread
 
 # How long an answer that comes waits for another process that is writing; its end waits longer.
@@ -25,12 +30,6 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
 
     Raises our errors.
     """
-    from llmterm.ask import Ask
-    from llmterm.assembly.question import question
-    from llmterm.chat.terminal import Signals
-    from llmterm.providers.attachments import refused
-    from llmterm.sessions.current import CurrentSession
-
     if session is not None and session.answer is not None:
         raise UsageError(
             f"session {session.id} has an answer that is not over",

@@ -10,33 +10,39 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from llmterm import config
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.look import Look, size, write
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import notice
+from llmterm.chat.ahead import Ahead
+from llmterm.chat.app import Chat
+from llmterm.chat.attachments import Attachments
+from llmterm.chat.commands.catalogue import catalogue
+from llmterm.chat.completion import Completion, StatusBar
+from llmterm.chat.context import ChatSettings, Context
+from llmterm.chat.decision import Interrupts, Prompt
+from llmterm.chat.input import InputLine
+from llmterm.chat.live import Live
+from llmterm.chat.machine import Machine
+from llmterm.chat.notifier import Notifier
+from llmterm.chat.options import Choices
+from llmterm.chat.terminal import Signals, Terminal
+from llmterm.chat.view import View
+from llmterm.chat.window import WindowSize
 from llmterm.config import Settings
 from llmterm.errors import ConfigError
 from llmterm.keys import Key
+from llmterm.keys.autorepeat import Autorepeat
+from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND
+from llmterm.keys.terminal import TerminalKeys
+from llmterm.loading import loading
 from llmterm.messages import Attachment
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import SessionStore, StoredSession
+from llmterm.sessions.current import CurrentSession
 from llmterm.threads import in_thread
-
-if TYPE_CHECKING:
-    from llmterm.chat.app import Chat
-    from llmterm.chat.completion import Completion, StatusBar
-    from llmterm.chat.context import Context
-    from llmterm.chat.decision import Interrupts, Prompt
-    from llmterm.chat.machine import Machine
-    from llmterm.chat.terminal import Signals, Terminal
-    from llmterm.chat.view import View
-    from llmterm.chat.window import WindowSize
-    from llmterm.keys.autorepeat import Autorepeat
-    from llmterm.keys.terminal import TerminalKeys
-
 
 _HUNG_UP = 129  # as a shell counts SIGHUP, which Windows has not
 # How long a pause that is to be on disk waits for another process that is writing: its commits are shorter. What could
@@ -51,10 +57,6 @@ async def chat(
 
     `first` is a question to begin with.
     """
-    from llmterm.chat.terminal import Signals, Terminal
-    from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND
-    from llmterm.keys.terminal import TerminalKeys
-
     settings = launch.settings
     look = Look.of(settings, launch.environ)
     queue: asyncio.Queue[Key] = asyncio.Queue()
@@ -97,6 +99,7 @@ async def chat(
             signals.remove()
 
 
+@loading()
 def _build(
     launch: Launch,
     look: Look,
@@ -107,21 +110,6 @@ def _build(
     providers: ProviderRegistry,
     sessions: SessionStore,
 ) -> Chat:
-    from llmterm.chat.ahead import Ahead
-    from llmterm.chat.app import Chat
-    from llmterm.chat.attachments import Attachments
-    from llmterm.chat.commands.catalogue import catalogue
-    from llmterm.chat.completion import Completion, StatusBar
-    from llmterm.chat.context import ChatSettings, Context
-    from llmterm.chat.decision import Interrupts
-    from llmterm.chat.input import InputLine
-    from llmterm.chat.live import Live
-    from llmterm.chat.notifier import Notifier
-    from llmterm.chat.options import Choices
-    from llmterm.chat.window import WindowSize
-    from llmterm.keys.autorepeat import Autorepeat
-    from llmterm.sessions.current import CurrentSession
-
     settings = launch.settings
     bound = asdict(settings.keys)
     if len(set(bound.values())) < len(bound):
@@ -247,8 +235,6 @@ def _terminal_prompt(
 
 def _machine(launch: Launch, look: Look, terminal: Terminal, signals: Signals, view: View) -> Machine:
     """Return what of this machine the chat uses; what that takes is imported when it is used."""
-    from llmterm.chat.machine import Machine
-
     environ = launch.environ
 
     def suspend() -> None:

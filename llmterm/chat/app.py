@@ -347,9 +347,8 @@ class Chat:
 
     async def _warm(self) -> None:
         """Make the first answer and the first pause as quick as the later ones, while the user types."""
-        # What is loaded stays: the collector need not look through all of it in the middle of an answer.
-        gc.freeze()
         await asyncio.sleep(_WARMING_SECONDS)
         for _ in chain(self._line.warm(), self._view.warm()):
             await asyncio.sleep(_WARMING_SECONDS)
+        # What is loaded stays: the collector need not look through all of it in the middle of an answer.
         gc.freeze()

@@ -203,6 +203,7 @@ class TerminalPrompt:
             reserve_space_for_menu=_MENU_ROWS,
             prompt_continuation="  ",
             style=_STYLE,
+            include_default_pygments_style=False,
             color_depth=self._depth,
             erase_when_done=True,
         )

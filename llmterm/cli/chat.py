@@ -18,6 +18,7 @@ from llmterm.assembly.launch import Launch, launch, require_key, store
 from llmterm.assembly.streams import notice, piped
 from llmterm.cli.output import one_of
 from llmterm.errors import SessionError, UsageError
+from llmterm.loading import loading
 from llmterm.marker import check_marker
 from llmterm.sessions.record import LAST
 
@@ -109,13 +110,15 @@ def chat(
 
 
 def _ask(launched: Launch, words: str, data: bytes, session: StoredSession | None) -> int:
-    from llmterm.assembly.asking import ask
+    with loading():
+        from llmterm.assembly.asking import ask
 
     return asyncio.run(ask(launched, words, data, session))
 
 
 def _chat(launched: Launch, session: StoredSession | None, question: str) -> int:
-    from llmterm.assembly.chatting import chat
+    with loading():
+        from llmterm.assembly.chatting import chat
 
     return asyncio.run(chat(launched, session, first=question))
 
