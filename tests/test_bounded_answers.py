@@ -154,11 +154,13 @@ async def test_download_of_lines_without_sense_ends(transport: Transport, line: 
 @pytest.mark.parametrize("script", [dribbled_headers, nested], ids=lambda script: script.__name__)
 def test_program_starts_whatever_sits_at_the_port_of_an_ollama(tmp_path: Path, script: Script) -> None:
     """With no key and nothing named: it is looked for, and somebody else answers."""
+    config = tmp_path / "config.toml"
+    config.write_text("[providers.local]\nthreads = 1\n")
     with WireServer(script) as server:
         done = subprocess.run(
             [*LLMTERM, "chat", "--max-tokens", "2"],
             input=b"hi",
-            env=environment(tmp_path, OLLAMA_HOST=f"127.0.0.1:{server.port}"),
+            env=environment(tmp_path, OLLAMA_HOST=f"127.0.0.1:{server.port}", LLMTERM_CONFIG=str(config)),
             capture_output=True,
             timeout=60,
             check=False,
