@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -77,16 +75,3 @@ def until_hung_up(*texts: str, then: str = "") -> Script:
         await exchange.hung_up()
 
     return script
-
-
-class Gate:
-    """Lets a script on the server's loop go on when the test says so."""
-
-    def __init__(self) -> None:
-        self._open = threading.Event()
-
-    def open(self) -> None:
-        self._open.set()
-
-    async def wait(self) -> None:
-        await asyncio.to_thread(self._open.wait, 30)

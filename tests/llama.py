@@ -46,7 +46,7 @@ class LlamaServer:
         self._server = xllamacpp.Server(params)
         # One that is dropped before it takes connections never comes back from that.
         host, _, port = self.url.removeprefix("http://").rpartition(":")
-        socket.create_connection((host, int(port)), timeout=30).close()
+        socket.create_connection((host, int(port)), timeout=60).close()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -59,6 +59,6 @@ class LlamaServer:
 
     async def busy(self) -> bool:
         """Tell whether an answer is being computed (https://github.com/ggml-org/llama.cpp/tree/master/tools/server)."""
-        async with httpx2.AsyncClient(timeout=30) as client:
+        async with httpx2.AsyncClient(timeout=60) as client:
             slots = (await client.get(f"{self.url}/slots", headers={"authorization": f"Bearer {KEY}"})).json()
         return any(slot["is_processing"] for slot in slots)

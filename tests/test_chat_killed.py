@@ -46,7 +46,7 @@ class Metronome:
 
     def wait_for(self, size: int) -> None:
         with self._reached:
-            assert self._reached.wait_for(lambda: len(self.sent) >= size, 30)
+            assert self._reached.wait_for(lambda: len(self.sent) >= size, 60)
 
 
 def open_answer(folder: Path) -> OpenAnswer:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chatting import Gate, Open, opened
-from tests.wire import Exchange, Script, WireServer, say
+from tests.chatting import Open, opened
+from tests.wire import Exchange, Gate, Script, WireServer, say
 
 
 @pytest.fixture

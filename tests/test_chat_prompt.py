@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chatting import Conversation, Gate, Open, opened
+from tests.chatting import Conversation, Open, opened
 from tests.terminal import LLMTERM, Program, environment
-from tests.wire import Exchange, Script, WireServer, say
+from tests.wire import Exchange, Gate, Script, WireServer, say
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 # Any colour of text or background.

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.chatting import Gate, until_hung_up
+from tests.chatting import until_hung_up
 from tests.terminal import LLMTERM, environment
 from tests.tmux import Tmux
-from tests.wire import Exchange, Script, WireServer
+from tests.wire import Exchange, Gate, Script, WireServer
 
 SIZES = [(60, 30), (120, 30), (60, 20), (100, 24), (25, 40), (120, 30)]
 WORDS = [f"word{number}" for number in range(40)]

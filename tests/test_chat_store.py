@@ -16,10 +16,10 @@ from typing import IO
 
 from llmterm.messages import Message
 from llmterm.sessions import SessionStore
-from tests.chatting import Conversation, Gate, opened
+from tests.chatting import Conversation, opened
 from tests.disks import fill, read_only, small_disk
 from tests.terminal import LLMTERM, environment
-from tests.wire import Exchange, Script, WireServer, say
+from tests.wire import Exchange, Gate, Script, WireServer, say
 
 PROMPT = r"\n>(\n.*)?$"
 HALF = " ".join(f"word{number}" for number in range(30)) + " "

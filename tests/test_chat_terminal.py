@@ -16,9 +16,9 @@ import pytest
 
 from llmterm.chat.terminal import Terminal
 from llmterm.sessions import SessionStore
-from tests.chatting import Gate, Open, opened, until_hung_up
+from tests.chatting import Open, opened, until_hung_up
 from tests.terminal import LLMTERM, Program, environment
-from tests.wire import Exchange, WireServer, say
+from tests.wire import Exchange, Gate, WireServer, say
 
 PAUSED = r"paused after (\d+) tokens? - SPACE resume - type to guide - Esc stop"
 

@@ -23,10 +23,10 @@ from llmterm.providers.cached import CachedProvider
 from llmterm.providers.wire import Choice, WireEvent, cited
 from llmterm.sessions import SessionStore
 from llmterm.turn import Turn, TurnState
-from tests.chatting import Gate, Open, opened
+from tests.chatting import Open, opened
 from tests.scripted import ScriptedProvider
 from tests.test_pipe import run
-from tests.wire import Exchange, Script
+from tests.wire import Exchange, Gate, Script
 
 Parse: TypeAlias = Callable[[Frame], Iterable[WireEvent]]
 

@@ -302,7 +302,7 @@ async def test_real_tools_give_back_what_they_took(tmp_path: Path, display: str,
     ways = await copy("Grüße\n世界 👩‍👩‍👧", environ=environ, write=None)
 
     assert (empty, list(ways)) == (None, [name])
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (pasted := await read(environ)) is None:  # xsel goes to the background before it has the clipboard
             pass
     assert pasted == "Grüße\n世界 👩‍👩‍👧"

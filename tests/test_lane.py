@@ -30,7 +30,7 @@ class Disk:
 
     def hang(self) -> None:
         self.reached.set()
-        self.answers.wait(30)
+        self.answers.wait(60)
 
 
 @asynccontextmanager

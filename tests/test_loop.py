@@ -29,10 +29,10 @@ from llmterm.render.markdown import MarkdownRenderer
 from llmterm.render.screen import Screen
 from llmterm.render.theme import THEMES
 from llmterm.threads import in_thread
-from tests.chatting import Gate, opened
+from tests.chatting import opened
 from tests.scripted import ScriptedProvider
 from tests.terminal import LLMTERM, Program, environment
-from tests.wire import Exchange, WireServer, say
+from tests.wire import Exchange, Gate, WireServer, say
 
 _STILL = ("providers/weights.py",)
 WATCHED = [sys.executable, "-m", "tests.watched"]

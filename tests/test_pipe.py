@@ -225,7 +225,7 @@ def test_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
         assert writer.stdout.read(4) == b"some"
         writer.stdout.close()
 
-        assert (writer.stderr.read(), writer.wait(30)) == (b"", 0)
+        assert (writer.stderr.read(), writer.wait(60)) == (b"", 0)
         writer.stderr.close()
 
 

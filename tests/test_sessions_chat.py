@@ -381,7 +381,7 @@ class Hanging(SessionStore):
         return store
 
     def moved(self, session_id: str | None = None, head: int = 0) -> bool:
-        self.disk.wait(30)
+        self.disk.wait(60)
         return super().moved(session_id, head)
 
 

@@ -68,7 +68,7 @@ def thinks(*thoughts: str, text: Sequence[str] = ()) -> Script:
 
 def patiently() -> Iterator[None]:
     """Yield until it is no use to wait any longer."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         yield
         time.sleep(0.02)
@@ -263,7 +263,7 @@ def test_reader_that_does_not_read_holds_up_neither_signal_nor_journal(
                     break
             run.send_signal(number)
 
-            assert run.wait(30) == 128 + number
+            assert run.wait(60) == 128 + number
         finally:
             run.kill()
     assert received(tmp_path) == "".join(text)
@@ -325,7 +325,7 @@ def test_signal_has_the_code_of_a_shell_in_every_state_of_a_pipe(
             assert streaming.stdout.read(4) == b"some"
             for each in (streaming, listing, reading):
                 each.send_signal(number)
-            said = [each.communicate(timeout=30) for each in (streaming, listing, reading)]
+            said = [each.communicate(timeout=60) for each in (streaming, listing, reading)]
 
     assert [each.returncode for each in (streaming, listing)] == [code, code]
     assert reading.returncode in (code, -number)  # it may not have got so far
@@ -387,7 +387,7 @@ def test_hang_up_that_is_ignored_ends_nothing(tmp_path: Path) -> None:
         child.send_signal(signal.SIGHUP)
         server.run(_open(gate))
 
-        assert child.communicate(timeout=30)[0] == b"some\n"
+        assert child.communicate(timeout=60)[0] == b"some\n"
         assert child.returncode == 0
 
 

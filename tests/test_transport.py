@@ -420,7 +420,7 @@ async def test_what_was_received_and_not_read_is_not_lost(transport: Transport) 
         frames = await stream.read()
         # The body is read on while nobody asks for it, to its end: its bound is far from here.
         (body,) = [task for task in asyncio.all_tasks() if task.get_name() == "llmterm-body"]
-        await asyncio.wait_for(body, 20)
+        await asyncio.wait_for(body, 60)
         frames += stream.rest()
         await stream.aclose()
 

@@ -14,6 +14,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Self, TypeAlias
 
+PATIENCE = 60.0
+
 Script: TypeAlias = "Callable[[Exchange], Awaitable[None]]"
 
 
@@ -186,9 +188,9 @@ class WireServer:
 
     def run(self, job: Any) -> Any:
         """Run a coroutine on the server's loop and return its result."""
-        return asyncio.run_coroutine_threadsafe(job, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(job, self._loop).result(PATIENCE)
 
-    def wait(self, condition: Callable[[], bool], timeout: float = 30) -> None:
+    def wait(self, condition: Callable[[], bool], timeout: float = PATIENCE) -> None:
         """Wait until `condition` holds; it is looked at whenever a connection comes, goes or asks."""
         with self._changed:
             assert self._changed.wait_for(condition, timeout), "the client did not do what was waited for"

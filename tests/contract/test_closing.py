@@ -227,7 +227,7 @@ def question(text: str, max_tokens: int) -> Request:
 
 
 @pytest.mark.local
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_embedded_model_is_free_again_after_a_cancel(local: LocalProvider) -> None:
     """The long story would keep it busy for longer than this test may take: the next answer does not wait for that."""
     story = Turn(local, question("Write a long story about a fox, in many paragraphs.", 8000))
