@@ -53,11 +53,14 @@ def test_versions_are_listed_and_switched(open_chat: Open) -> None:
         chat.ask("two")
         program.wait_for(r"two 3\.\n+>\n.*version 2 of 2 of question 1")
         program.send(LEFT)
-        program.wait_for(r"one 1\.\n+>\n.*version 1 of 2 -")
+        # The question is above already: what comes is the other answer, and which it is.
+        program.wait_for(r"two 3\.\n+answer to question 1, version 1 of 2\n+one 1\.\n+>\n.*version 1 of 2 -")
         assert said(chat) == ["one", "one 1."]
 
         program.send(RIGHT)
-        program.wait_for(r"two 3\.\n+>\n.*version 2 of 2 of question 1")
+        program.wait_for(
+            r"question 1, version 2 of 2\n+1 earlier message: .*\n+> two\n+two 3\.\n+>\n.*version 2 of 2 of question 1"
+        )
         assert said(chat) == ["one", "one 2.", "two", "two 3."]
         program.send(RIGHT)
         program.wait_for(r"there is no next version")
@@ -163,7 +166,7 @@ def test_what_is_taken_back_can_be_had_again(open_chat: Open, tmp_path: Path) ->
         assert said(chat) == []
 
         program.send("\x1bk")
-        program.wait_for(r"one 1\.\n+>\n.*/versions has what was taken back")
+        program.wait_for(r"\nquestion 1\n+> one\n+one 1\.\n+>\n.*/versions has what was taken back")
         chat.ask("other")
         program.wait_for(r"other 3\.\n+>\n.*version 2 of 2")
         program.send("\x1bj")
@@ -187,7 +190,7 @@ def test_a_plain_chat_says_which_version_it_is(open_chat: Open) -> None:
         chat.ask("/retry")
         chat.program.wait_for(r"one 2\.\n+>")
         chat.program.send(LEFT)
-        chat.program.wait_for(r"one 1\.\n+version 1 of 2\n+>")
+        chat.program.wait_for(r"question 1, version 1 of 2\n+one 1\.\n+>")
         chat.program.send("\x04")
 
 

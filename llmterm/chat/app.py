@@ -26,7 +26,7 @@ from llmterm.chat.status import count
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, SessionError
 from llmterm.marker import marker_for
-from llmterm.messages import Message, Options, TextDelta, ThinkingDelta
+from llmterm.messages import Options, TextDelta, ThinkingDelta
 from llmterm.providers.attachments import refused
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions import OpenAnswer, StoredSession
@@ -70,7 +70,7 @@ class Chat:
                 self._line.ahead.enqueue(question)
             outcome: Outcome = Word.DONE
             if session is not None:
-                outcome = await self._open(session)
+                outcome = await self._open(Open(session))
             else:
                 await self._perform(await sessions.offer(self._context))
             while not isinstance(outcome, Leave):
@@ -92,7 +92,7 @@ class Chat:
                     assert isinstance(outcome, Open)
                     if outcome.stored.answer is not None:
                         self._adopt(outcome.stored.answer)
-                    return await self._open(outcome.stored, at_once=outcome.at_once)
+                    return await self._open(outcome)
                 case Step.LEAVE:
                     return outcome
                 case _:
@@ -279,25 +279,28 @@ class Chat:
 
     # Sessions
 
-    async def _open(self, stored: StoredSession, *, at_once: bool = False) -> Outcome:
-        """Show where the session stands. If it has an open answer rest there, or go on with it `at_once`."""
+    async def _open(self, opened: Open) -> Outcome:
+        """Show where the session stands. If it has an open answer rest there, or go on with it."""
+        stored = opened.stored
         self._session.open(stored)
-        messages = stored.conversation.messages
+        if opened.said:
+            self._view.say(opened.said)
         if stored.answer is None:
-            await self._show(messages, 2)
+            await self._show(opened, 2)
             if stored.forks:
                 await self._try(self._session.whole())
-            if standing := versions.standing(self._session):
+            if not opened.said and (standing := versions.standing(self._session)):
                 self._view.note(standing)
             return Word.DONE
-        await self._show(messages, 1)
-        return await self._continue(stored.answer, at_once=at_once)
+        await self._show(opened, 1)
+        return await self._continue(stored.answer, at_once=opened.at_once)
 
-    async def _show(self, messages: tuple[Message, ...], last: int) -> None:
-        earlier = self._session.size - last
-        if earlier > 0:
-            self._view.say(f"{count(earlier, 'earlier message')}: /pager all shows the whole session")
-        for message in messages[-last:]:
+    async def _show(self, opened: Open, most: int) -> None:
+        """Show the last messages, unless they are on the screen already."""
+        new, messages = max(0, self._session.size - opened.since), opened.stored.conversation.messages
+        if new > most:
+            self._view.say(f"{count(new - most, 'earlier message')}: /pager all shows the whole session")
+        for message in messages[len(messages) - min(new, most) :]:
             await self._live.show(message)
 
     def _adopt(self, answer: OpenAnswer) -> None:

@@ -87,10 +87,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """The chat is to go over to a session; an open answer in it rests, or goes on `at_once`."""
+    """The chat is to go over to a session; an open answer in it rests, or goes on `at_once`.
+
+    `since` is how many of its messages are on the screen already, and `said` what the others are.
+    """
 
     stored: StoredSession
     at_once: bool = False
+    since: int = 0
+    said: str = ""
 
 
 # What is done on the spot, and changes nothing about what comes next.

@@ -80,7 +80,9 @@ async def _versions(context: Context, argument: str) -> Outcome:
         raise UsageError(f"there is no version {argument!r}", hint=f"there are {len(rows)}: /versions lists them")
     if row in [fork.rows[fork.current] for fork in forks if fork.current is not None]:
         raise UsageError("this is that version")
-    return Open(await session.switch(row))
+    fork = next(fork for fork in forks if row in fork.rows)
+    which = f", version {fork.rows.index(row) + 1} of {len(fork.rows)}" if len(fork.rows) > 1 else ""
+    return Open(await session.switch(row), since=fork.at, said=f"{_place(session, fork)}{which}")
 
 
 async def _listed(context: Context, forks: Sequence[Fork]) -> list[str]:
@@ -95,8 +97,12 @@ async def _listed(context: Context, forks: Sequence[Fork]) -> list[str]:
 
 
 def _heading(session: CurrentSession, fork: Fork) -> str:
+    return f"{_place(session, fork)}{', taken back' if fork.current is None else ''}"
+
+
+def _place(session: CurrentSession, fork: Fork) -> str:
     what = "question" if _of_question(session, fork) else "answer to question"
-    return f"{what} {_question(session, fork)}{', taken back' if fork.current is None else ''}"
+    return f"{what} {_question(session, fork)}"
 
 
 async def _read(context: Context, fork: Fork) -> list[Version]:
