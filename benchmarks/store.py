@@ -1,4 +1,4 @@
-"""What a large store costs: a search, the list of its sessions, and a very long one that is opened; times in ms.
+"""What a large store costs: a search, the list of its sessions, one deleted, a very long one opened; times in ms.
 
 A search for a word that is nowhere reads all that was said: what any search would take without the index. A session is
 opened with its last messages, against no more than fetching the rows of all; the rest is read in a thread.
@@ -47,6 +47,9 @@ def _many(folder: Path) -> Iterator[Row]:
         )
         yield alone("the first search, which makes the index", built, form="{:.0f}")
         yield alone(f"the list of {SESSIONS:,} sessions", median(listed), form="{:.0f}", goal=100)
+        sessions = iter(range(1, SESSIONS))
+        (deleted,) = alternate(ROUNDS, lambda: _milliseconds(lambda: store.delete(str(next(sessions)))))
+        yield alone("a session deleted, out of the index too", median(deleted), form="{:.0f}")
 
 
 def _long(folder: Path) -> Iterator[Row]:

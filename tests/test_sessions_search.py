@@ -178,6 +178,71 @@ def test_a_deleted_text_leaves_nothing_in_the_index(store: SessionStore, tmp_pat
     assert found(store, "stays") == [kept]
 
 
+def number_from(store: SessionStore, row: int) -> None:
+    """Have the next message get that row: as after so many others."""
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'messages'", (row - 1,))
+
+
+def rows_of(store: SessionStore, table: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(store.path)) as connection:
+        return list(connection.execute(f"SELECT * FROM {table}"))
+
+
+def test_only_the_part_of_the_index_is_written_anew_that_has_lost_a_message(
+    store: SessionStore, tmp_path: Path
+) -> None:
+    """Sessions are found in all parts, and what is deleted is out of its own, however many there are."""
+    first = say(store, "needle", "haystack")
+    assert found(store, "needle") == [first]  # a step of its own, which to write anew would join with the next
+    first_too = say(store, "needles")
+    number_from(store, 2**14 - 1)
+    both = say(store, "needle plughword", "xyzzyword needle")
+    number_from(store, 5 * 2**14)
+    last = say(store, "frobword needle")
+    assert found(store, "needle") == [last, both, first_too, first]
+    before = [rows_of(store, f"spoken_{part}_data") for part in (0, 1, 5)]
+
+    store.delete(last)
+    after = [rows_of(store, f"spoken_{part}_data") for part in (0, 1, 5)]
+    store.delete(both)
+
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, True, False]
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert [word for word in (b"xyzzy", b"plugh", b"frob", b"haystack") if word in content] == [b"haystack"]
+    assert found(store, "needle") == [first_too, first]
+
+
+def test_a_question_that_was_withdrawn_leaves_nothing_in_the_index(store: SessionStore, tmp_path: Path) -> None:
+    """It was searched in between; the next search takes it out."""
+    session_id = say(store, "stays")
+    head = store.head(session_id)
+    row = store.add(session_id, Message(role="user", text="xyzzyword"))
+    assert found(store, "xyzzy") == [session_id]
+
+    store.withdraw(session_id, [row], head)
+
+    assert found(store, "stays") == [session_id]
+    store.close()
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert (b"xyzzy" in content, b"stays" in content) == (False, True)
+
+
+def test_an_index_in_one_piece_is_replaced(store: SessionStore, tmp_path: Path) -> None:
+    """As there was one once: all is found, and nothing that was deleted stays in the old one."""
+    kept, gone = say(store, "staysword"), say(store, "xyzzyword")
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("CREATE VIRTUAL TABLE spoken USING fts5 (words, columnsize = 0)")
+        connection.execute("INSERT INTO spoken (rowid, words) SELECT id, text FROM messages")
+        connection.execute("DELETE FROM unindexed")
+
+    assert (found(store, "stays"), found(store, "xyzzy")) == ([kept], [gone])
+    store.delete(gone)
+
+    assert b"xyzzy" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert found(store, "stays") == [kept]
+
+
 def test_nothing_is_written_to_the_index_while_an_answer_streams(store: SessionStore) -> None:
     """Before something is searched there is none; then what streams is read from the journal."""
     session_id = say(store, "go")

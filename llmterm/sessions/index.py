@@ -4,17 +4,22 @@ It is brought up to date when something is searched, so that nothing has to be w
 the store only notes which messages have changed. Words are found by their beginning. What is written without spaces
 has no words to begin with, so each two characters of it that follow each other are one. All of it is folded as
 `str.casefold` does. Where there is no FTS5 there is no index, and everything is read.
+
+FTS5 only notes that something was deleted, until it writes its tables anew. So the index has parts, each of so many
+messages, and one that has lost a message is written anew at once, alone. FTS5's own "secure-delete" is not in every
+SQLite, and one that has it not cannot read any more what was deleted from so (https://sqlite.org/fts5.html).
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
 
 from llmterm.errors import StoreError
-from llmterm.sessions.database import Database, Transaction
+from llmterm.sessions.database import Database, Row, Transaction
 
 # Thai, Lao, Burmese, Khmer; Japanese and Chinese, with what came to Unicode later.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9d"
@@ -23,6 +28,8 @@ _WORD = re.compile(r"[^\W_]+")
 _ANY_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _RUN = re.compile(rf"([{_UNSPACED}]+)|((?:(?![{_UNSPACED}])[^\W_])+)")
 
+# A part has the messages whose ids are equal but for so many bits.
+_PART_BITS = 14
 # Messages that are taken in at a time: others want to write as well.
 _BATCH = 500
 # Seconds that a search waits for another process to be able to write; without that it reads what is not in the index.
@@ -32,11 +39,15 @@ _FEW = 2000
 # What FTS5 takes to compare is limited; who has so many terms of a word has it, or is looked at in vain.
 _MOST_TERMS = 50
 
+_WHOLE = "spoken"
+_GONE = "unindexed WHERE message_id <= ? AND NOT EXISTS (SELECT 1 FROM messages WHERE id = message_id)"
+_NEWEST = 2**63 - 1
+
 
 def bring_up_to_date(database: Database) -> None:
     """Take in what was said since the last time, as far as the store can be written."""
     with database.reading() as tx:
-        if not (_possible(tx) and _unindexed(tx, 1)):
+        if not (_possible(tx) and (_unindexed(tx, 1) or _exists(tx, _WHOLE))):
             return
     with suppress(StoreError), database.patient(_PATIENCE):
         more = True
@@ -45,12 +56,15 @@ def bring_up_to_date(database: Database) -> None:
                 more = _take_in(tx)
 
 
-def forget(tx: Transaction) -> None:
-    """Leave nothing in the index of messages that were deleted."""
-    if _possible(tx) and _exists(tx):
-        tx.change("DELETE FROM spoken WHERE rowid IN (SELECT message_id FROM unindexed)")
-        tx.change("INSERT INTO spoken (spoken) VALUES ('optimize')")
-    tx.change("DELETE FROM unindexed WHERE NOT EXISTS (SELECT 1 FROM messages WHERE id = message_id)")
+def forget(tx: Transaction, last: int = _NEWEST) -> None:
+    """Leave nothing in the index of messages that were deleted, up to `last`."""
+    if _possible(tx):
+        _drop_whole(tx)
+        gone = [row for (row,) in tx.rows(f"SELECT message_id FROM {_GONE}", last)]
+        for part, rows in _by_part(gone):
+            if _exists(tx, part) and _take_out(tx, part, rows):
+                tx.change(f"INSERT INTO {part} ({part}) VALUES ('optimize')")
+    tx.change(f"DELETE FROM {_GONE}", last)
 
 
 def sessions_with(tx: Transaction, word: str) -> set[str] | None:
@@ -59,13 +73,15 @@ def sessions_with(tx: Transaction, word: str) -> set[str] | None:
     None where the index does not tell: any of them may be one.
     """
     query = _query(word)
-    if not (query and _possible(tx) and _exists(tx)):
-        return None
-    rows = tx.rows(
-        "SELECT session_id FROM (SELECT rowid AS id FROM spoken WHERE spoken MATCH ? LIMIT ?) JOIN messages USING (id)",
-        *(query, _FEW + 1),
-    )
-    return None if len(rows) > _FEW else {session_id for (session_id,) in rows}
+    parts = _parts(tx) if query and _possible(tx) else []
+    rows: list[Row] = []
+    for part in parts:
+        rows += tx.rows(
+            f"SELECT session_id FROM (SELECT rowid AS id FROM {part} WHERE {part} MATCH ? LIMIT ?)"
+            " JOIN messages USING (id)",
+            *(query, _FEW + 1 - len(rows)),
+        )
+    return {session_id for (session_id,) in rows} if parts and len(rows) <= _FEW else None
 
 
 def sessions_not_in(tx: Transaction) -> set[str]:
@@ -115,8 +131,31 @@ def _possible(tx: Transaction) -> bool:
     return tx.row("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'") is not None
 
 
-def _exists(tx: Transaction) -> bool:
-    return tx.row("SELECT 1 FROM sqlite_master WHERE name = 'spoken'") is not None
+def _exists(tx: Transaction, table: str) -> bool:
+    return tx.row("SELECT 1 FROM sqlite_master WHERE name = ?", table) is not None
+
+
+def _parts(tx: Transaction) -> list[str]:
+    # FTS5 makes tables of its own beside each.
+    found = tx.rows("SELECT name FROM sqlite_master WHERE name GLOB 'spoken_[0-9]*' AND sql LIKE 'CREATE VIRTUAL%'")
+    return [name for (name,) in found]
+
+
+def _by_part(rows: Iterable[int]) -> list[tuple[str, list[int]]]:
+    """Return the names of the parts that those messages belong to, with what belongs to each."""
+    return [(f"spoken_{part}", list(some)) for part, some in groupby(sorted(rows), lambda row: row >> _PART_BITS)]
+
+
+def _take_out(tx: Transaction, part: str, rows: list[int]) -> int:
+    """Take out those messages, and return how many of them were there."""
+    return tx.change(f"DELETE FROM {part} WHERE rowid IN (SELECT value FROM json_each(?))", json.dumps(rows))
+
+
+def _drop_whole(tx: Transaction) -> None:
+    """Take out an index in one piece, as it was once, for all to be taken in anew."""
+    if _exists(tx, _WHOLE):
+        tx.change(f"DROP TABLE {_WHOLE}")
+        tx.change("INSERT OR IGNORE INTO unindexed SELECT id FROM messages")
 
 
 def _unindexed(tx: Transaction, most: int) -> list[int]:
@@ -125,13 +164,9 @@ def _unindexed(tx: Transaction, most: int) -> list[int]:
 
 def _take_in(tx: Transaction) -> bool:
     """Take in some messages, and return whether there may be more."""
-    tx.change(
-        "CREATE VIRTUAL TABLE IF NOT EXISTS spoken"
-        " USING fts5 (words, tokenize = 'unicode61 remove_diacritics 0', columnsize = 0)"
-    )
     rows = _unindexed(tx, _BATCH)
     last = rows[-1] if rows else 0
-    tx.change("DELETE FROM spoken WHERE rowid IN (SELECT message_id FROM unindexed WHERE message_id <= ?)", last)
+    forget(tx, last)
     texts: dict[int, list[str]] = {}
     for row, _, text in tx.rows(
         "SELECT id, 0, text FROM unindexed CROSS JOIN messages ON id = message_id WHERE message_id <= ?1 UNION ALL"
@@ -140,9 +175,16 @@ def _take_in(tx: Transaction) -> bool:
         last,
     ):
         texts.setdefault(row, []).append(text)
-    tx.change_each(
-        "INSERT INTO spoken (rowid, words) VALUES (?, ?)",
-        ((row, " ".join(sorted(words_of("".join(parts))))) for row, parts in texts.items()),
-    )
+    for part, some in _by_part(texts):
+        # Which words a text has is all that is asked for; that they are words was decided here.
+        tx.change(
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS {part}"
+            " USING fts5 (words, tokenize = ascii, detail = none, columnsize = 0)"
+        )
+        _take_out(tx, part, some)
+        tx.change_each(
+            f"INSERT INTO {part} (rowid, words) VALUES (?, ?)",
+            ((row, " ".join(sorted(words_of("".join(texts[row]))))) for row in some),
+        )
     tx.change("DELETE FROM unindexed WHERE message_id <= ?", last)
     return len(rows) == _BATCH
