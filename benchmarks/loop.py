@@ -57,12 +57,13 @@ async def _rows(subjects: Programs, folder: Path) -> list[Row]:
         (many / f"file{number:05}").touch()
     (folder / "notes.txt").write_text("word " * 100_000, encoding="utf-8")
     reply = _answered()
+    edited = reply.text[:-1000]
     providers = registry(Settings(), SUBJECTS[0].environ(subjects.port))
     provider = providers.get(SUBJECTS[0].provider)
     situations: dict[str, Callable[[], Awaitable[object]]] = {
         f"a path is completed among {FILES:,} files": lambda: in_thread(suggestions, "@file", many),
         "a word of guidance takes a file of 500 kB along": lambda: in_thread(expand, "as in @notes.txt", folder),
-        f"an answer of {CHARACTERS:,} characters is edited": lambda: _edit(provider, reply),
+        f"an answer of {CHARACTERS:,} characters is edited": lambda: _edit(provider, reply, edited),
         "the same goes on, until its first token": lambda: _resume(provider, reply),
         "an answer comes that nobody reads": lambda: _unread(provider),
         "an answer comes, and the store is locked": lambda: _locked(provider, folder / "locked"),
@@ -123,9 +124,9 @@ def _answered() -> Reply:
     return reply
 
 
-async def _edit(provider: Provider, reply: Reply) -> None:
+async def _edit(provider: Provider, reply: Reply, text: str) -> None:
     turn = Turn(provider, _resting(reply))
-    turn.rewrite(turn.reply.rewrite(reply.text[:-1000]))
+    turn.rewrite(turn.reply.rewrite(text))
 
 
 async def _resume(provider: Provider, reply: Reply) -> None:

@@ -111,12 +111,12 @@ def resumed(rest: Snapshot, continuation: Continuation, guidance: str = "", end:
             return _guided(request, wishes)
         case "prefill":
             # Several providers refuse, or do worse after, a prefill that ends in white space; the seam puts it back.
-            part = Message(role="assistant", text=reply.text.rstrip())
+            part = Message(role="assistant", text=reply.body.rstrip())
             base = _guided(request, wishes)
             return replace(base, messages=(*base.messages, part), continuation=continuation)
         case "instruct":
-            part = Message(role="assistant", text=reply.text, provider_data=reply.provider_data)
-            order = Message(role="user", text=_instruction(reply.text, wishes, end))
+            part = Message(role="assistant", text=reply.body, provider_data=reply.provider_data)
+            order = Message(role="user", text=_instruction(reply.body, wishes, end or End.of(reply.text)))
             return replace(request, messages=(*request.messages, part, order), continuation=continuation)
 
 
@@ -136,7 +136,9 @@ def _guided(request: Request, wishes: list[str]) -> Request:
     return replace(request, messages=(*before, _merged(question, guidance)))
 
 
-def _instruction(text: str, wishes: list[str], end: End | None) -> str:
+def _instruction(body: Rope, wishes: list[str], end: End) -> str:
+    text = body.tail(_MEMORY)
+    text = text if text.strip() else str(body)
     lines = [
         "Your answer above was interrupted. Its last words are:",
         f"«{_last_words(text)}»",
@@ -151,7 +153,7 @@ def _instruction(text: str, wishes: list[str], end: End | None) -> str:
 
 
 def _last_words(text: str) -> str:
-    tail = text[-_MEMORY:].rstrip() or text.rstrip()
+    tail = text.rstrip()
     if len(tail) <= QUOTE_LENGTH:
         return tail
     tail = tail[-QUOTE_LENGTH:]

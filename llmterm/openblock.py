@@ -62,9 +62,10 @@ def _behind(fence: tuple[str, str] | None, lines: str) -> tuple[str, str] | None
     return fence
 
 
-def open_block(text: str, end: End | None = None) -> str:
-    """Return what the end of `text` stands in, in words for a model; "" for plain paragraphs."""
-    if fence := (end or End.of(text)).fence:
+def open_block(text: str, end: End) -> str:
+    """Return what a text stands in, in words for a model; "" for plain paragraphs. Of `text` the last is enough, where
+    `end` is that of all of it."""
+    if fence := end.fence:
         return f"a code block in {fence[1]}" if fence[1] else "a code block"
     paragraph = text[-_MEMORY:].rstrip().rpartition("\n\n")[2]
     lines = paragraph.split("\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmterm.marker import MarkerScanner
+from llmterm.messages import Rope
 from llmterm.openblock import End, Fences
 
 # Characters: about a millisecond.
@@ -17,19 +18,20 @@ PIECE = 16_384
 class Recall:
     """Of `before`, once all `pieces` were read: its `end`, and the marker's scanner as it stands there."""
 
-    def __init__(self, before: str, marker: str | None) -> None:
+    def __init__(self, before: Rope, marker: str | None) -> None:
         self.before = before
         self.scanner = MarkerScanner(marker) if marker else None
         self._fences = Fences()
 
     def pieces(self) -> Iterator[None]:
         """Read a piece at each step."""
-        for start in range(0, len(self.before), PIECE):
-            piece = self.before[start : start + PIECE]
-            self._fences.feed(piece)
-            if self.scanner is not None:
-                self.scanner.recall(piece)
-            yield
+        for part in self.before.parts:
+            for start in range(0, len(part), PIECE):
+                piece = part[start : start + PIECE]
+                self._fences.feed(piece)
+                if self.scanner is not None:
+                    self.scanner.recall(piece)
+                yield
 
     @property
     def end(self) -> End:

@@ -274,7 +274,7 @@ class Turn:
 
     async def _recall(self) -> Recall:
         """Return what the answer so far leaves behind; while it is read, everybody else has their turn."""
-        recall = Recall(self.reply.text, self._marker)
+        recall = Recall(self.reply.body, self._marker)
         for _ in recall.pieces():
             await asyncio.sleep(0)
         return recall

@@ -54,6 +54,15 @@ def test_ropes_are_equal_by_their_text_and_not_by_their_cuts(one: Rope, other: R
     assert one.blank == (not str(one).strip())
 
 
+@given(st.lists(st.text(" \na", max_size=4)), st.integers(0, 20))
+def test_end_of_a_rope_is_that_of_its_text(texts: list[str], most: int) -> None:
+    """Its last characters, and what is left without the white space there, wherever it is cut."""
+    rope, text = Rope(tuple(texts)), "".join(texts)
+
+    assert rope.tail(most) == text[max(0, len(text) - most) :]
+    assert str(rope.rstrip()) == text.rstrip()
+
+
 @given(st.lists(st.integers(1, 50), max_size=300))
 def test_rope_has_few_parts(sizes: list[int]) -> None:
     """Each part is at least twice as long as the next, so there are few, and appending copies little."""

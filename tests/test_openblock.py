@@ -36,7 +36,7 @@ from llmterm.openblock import End, Fences, open_block
 )
 def test_block_at_the_end(text: str, block: str) -> None:
     """Fences by their length and kind, tables and lists until a blank line."""
-    assert open_block(text) == block
+    assert open_block(text, End.of(text)) == block
 
 
 @given(st.text("`~\n a-|1."))

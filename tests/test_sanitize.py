@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmterm.render.backlog import Backlog
 from llmterm.render.sanitize import Sanitizer, clean, is_plain
 
 UNSAFE = re.compile(
@@ -119,3 +120,18 @@ def test_plain_name_is_a_line_that_comes_out_as_it_went_in(name: str) -> None:
         assert clean(name) == name
         assert len(name.splitlines()) <= 1
         assert not UNSAFE.search(name)
+
+
+@given(st.lists(nasty, max_size=5), st.lists(st.integers(1, 9), min_size=1, max_size=5))
+def test_text_is_made_safe_in_the_portions_in_which_it_is_taken(pieces: list[str], portions: list[int]) -> None:
+    """However it came, and however much of it is looked at in one go; none is less than was asked for but the last."""
+    backlog, found = Backlog(), []
+    for piece in pieces:
+        backlog.feed(piece)
+    for portion in cycle(portions):
+        if not backlog:
+            break
+        found.append(backlog.take(portion))
+        assert not backlog or portion <= len(found[-1]) <= portion + 1
+
+    assert "".join([*found, backlog.close()]) == clean("".join(pieces))

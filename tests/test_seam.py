@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from llmterm.messages import Mode
+from llmterm.messages import Mode, Rope
 from llmterm.seam import LIMIT, Join, Seam
 from llmterm.seam.words import cuts_cluster, telling
 from tests.seams import BROKEN, CASES, Case
@@ -95,7 +95,7 @@ def chunked(text: str, at: list[int]) -> list[str]:
 
 def run(before: str, chunks: list[str], mode: Mode) -> tuple[str, Seam]:
     """Return what is shown of a continuation that arrives in `chunks`, and the seam afterwards."""
-    seam = Seam(before, mode=mode)
+    seam = Seam(Rope.of(before), mode=mode)
     shown = "".join([*map(seam.feed, chunks), seam.release()])
     return shown, seam
 
@@ -163,7 +163,7 @@ def test_chunking_makes_no_difference(before: str, sent: str, mode: Mode, at: li
 @given(texts, texts, modes, cuts, st.integers(0, 8))
 def test_nothing_is_lost_but_what_the_join_says(before: str, sent: str, mode: Mode, at: list[int], early: int) -> None:
     """What was sent is what was cut and what is shown behind what was added; whenever the seam was released."""
-    seam = Seam(before, mode=mode)
+    seam = Seam(Rope.of(before), mode=mode)
     shown = ""
     for number, chunk in enumerate(chunked(sent, at)):
         shown += seam.feed(chunk)
@@ -196,7 +196,7 @@ def test_only_what_was_there_is_cut(before: str, sent: str) -> None:
 @given(texts, texts, modes, cuts)
 def test_little_is_held_back(before: str, sent: str, mode: Mode, at: list[int]) -> None:
     """At no moment are more than 400 characters waiting, and what is held is the end of what has come."""
-    seam = Seam(before, mode=mode)
+    seam = Seam(Rope.of(before), mode=mode)
     received = ""
     for chunk in chunked(sent * 12, at):
         seam.feed(chunk)
@@ -304,7 +304,7 @@ def test_last_characters_again_give_the_text_of_any_kind(kind: str) -> None:
 def test_exact_continuation_is_shown_soon(kind: str) -> None:
     """A continuation that is none of all this is held back for a word or so."""
     before, rest = BROKEN[kind]
-    seam = Seam(before, mode="instruct")
+    seam = Seam(Rope.of(before), mode="instruct")
     held = next(count for count, char in enumerate(rest, 1) if seam.feed(char))
 
     assert held <= 16
@@ -312,7 +312,7 @@ def test_exact_continuation_is_shown_soon(kind: str) -> None:
 
 def test_release_gives_out_what_is_held() -> None:
     """What looked like an overlap and is none by the end is part of the answer; what comes later passes."""
-    seam = Seam("The quick brown fox ", mode="instruct")
+    seam = Seam(Rope.of("The quick brown fox "), mode="instruct")
 
     assert (seam.feed("quick"), seam.holding, seam.held) == ("", True, "quick")
     assert (seam.release(), seam.holding, seam.held) == ("quick", False, "")
@@ -322,7 +322,7 @@ def test_release_gives_out_what_is_held() -> None:
 
 def test_release_decides_with_what_there_is() -> None:
     """An overlap that is whole is dropped, even if nothing has come behind it."""
-    seam = Seam("The quick brown fox", mode="instruct")
+    seam = Seam(Rope.of("The quick brown fox"), mode="instruct")
     seam.feed("quick brown fox")
 
     assert seam.release() == ""
@@ -331,7 +331,7 @@ def test_release_decides_with_what_there_is() -> None:
 
 def test_release_keeps_owed_white_space_in_mind() -> None:
     """White space that comes in two parts, with a long time between, is not doubled either."""
-    seam = Seam("def f():\n    ", mode="prefill")
+    seam = Seam(Rope.of("def f():\n    "), mode="prefill")
 
     shown = seam.feed("\n  ") + seam.release() + seam.feed("  ") + seam.feed("x\n  y")
 
@@ -348,7 +348,7 @@ def test_restart_gives_out_nothing_and_keeps_all() -> None:
     """What a model says that has started over waits for the user, all of it."""
     before = "Once upon a time there was a king who had three sons and no daughter. The eldest was"
     again = "Once upon a time there was a king who had two sons"
-    seam = Seam(before, mode="instruct")
+    seam = Seam(Rope.of(before), mode="instruct")
 
     shown = [*map(seam.feed, again), seam.release(), seam.feed(" and"), seam.feed(" more.")]
 
@@ -356,6 +356,20 @@ def test_restart_gives_out_nothing_and_keeps_all() -> None:
     assert seam.restarted
     assert (seam.held, seam.holding) == (again + " and more.", False)
     assert seam.join == Join("restart")
+
+
+@pytest.mark.parametrize("cut", range(0, 130, 7))
+def test_beginning_that_was_said_twice_is_no_restart(cut: int) -> None:
+    """In whatever pieces the answer has come: it may well be said a third time."""
+    line = "Once upon a time there was a king who had three sons.\n"
+    before = line + "And more.\n" + line
+    seam = Seam(Rope((before[:cut], before[cut:])), mode="instruct")
+    seam.feed("Then " + line)
+
+    assert not seam.restarted
+    once = Seam(Rope((line[:cut], line[cut:], "And more. " * 3)), mode="instruct")
+    once.feed(line * 2)
+    assert once.restarted
 
 
 def test_white_space_without_end_is_not_held_without_end() -> None:
@@ -370,7 +384,7 @@ def test_white_space_without_end_is_not_held_without_end() -> None:
 
 def test_long_streams_pass() -> None:
     """Once it is decided how the texts join, chunks are given out as they are, themselves."""
-    seam = Seam("x" * 100_000 + " The fox", mode="instruct")
+    seam = Seam(Rope.of("x" * 100_000 + " The fox"), mode="instruct")
     seam.feed(" ran away.")
     chunk = "and on " * 1000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmterm import tokens
 from llmterm.events import SegmentStarted
-from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Request, TextDelta, Usage
+from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Request, Rope, TextDelta, Usage
 from llmterm.progress import Progress
 from llmterm.providers.http import about
 from llmterm.recall import Recall
@@ -42,7 +42,7 @@ def test_segment_without_usage_counts_what_was_attached() -> None:
         cost=lambda _model, usage: usage.input_tokens / 1000,
         clock=lambda: 0.0,
     )
-    segment.ask(Request(model="m", messages=(asked,)), Recall("", None), "")
+    segment.ask(Request(model="m", messages=(asked,)), Recall(Rope(), None), "")
     told = [*segment.take(TextDelta("a cat")), *segment.flush()]
 
     record = segment.close(Reply().add(TextDelta("a cat")), EndReason.PAUSE)

@@ -30,7 +30,7 @@ class Answer:
     @property
     def shown(self) -> str:
         """The answer as far as it is on the screen."""
-        return self.reply.text[: self.reader.text]
+        return self.reply.body.slice(0, self.reader.text)
 
     async def cut(self) -> None:
         """End an answer that is only held where it was shown; nothing is to be cut of any other."""

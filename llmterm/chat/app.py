@@ -325,7 +325,8 @@ class Chat:
         self._view.begin()
         if reply.thinking:
             self._view.event(ThinkingDelta(reply.thinking))
-        self._view.event(TextDelta(reply.text))
+        for part in reply.body.parts:
+            self._view.event(TextDelta(part))
         played = await self._play(turn, record, Resume() if at_once else Word.DONE)
         if not turn.over:
             self._view.say(_LEFT)

@@ -82,7 +82,8 @@ class Live:
             self.view.echo(message.text)
             return
         self.view.begin()
-        self.view.event(TextDelta(message.text))
+        for part in message.body.parts:
+            self.view.event(TextDelta(part))
         await self.draw()
         self.view.close()
 

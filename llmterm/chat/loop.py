@@ -310,7 +310,8 @@ class AnswerLoop:
             return
         self._view.say(f"the answer is now {count(len(reply.body), 'character')} long")
         self._view.begin()
-        self._view.event(TextDelta(reply.text))
+        for part in reply.body.parts:
+            self._view.event(TextDelta(part))
 
     def _say_notices(self) -> None:
         for notice in self._answer.passed_over():

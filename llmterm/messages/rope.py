@@ -60,6 +60,17 @@ class Rope:
             behind += len(part)
         return "".join(found)
 
+    def tail(self, most: int) -> str:
+        """Return its last characters, at most so many."""
+        return self.slice(max(0, len(self) - most), len(self))
+
+    def rstrip(self) -> Rope:
+        """Return it without the white space that it ends in."""
+        parts = self.parts
+        while parts and not parts[-1].rstrip():
+            parts = parts[:-1]
+        return Rope((*parts[:-1], parts[-1].rstrip())) if parts else Rope()
+
     def head(self, size: int) -> Rope:
         """Return its first `size` characters."""
         kept: list[str] = []

@@ -19,7 +19,7 @@ from llmterm.render.backlog import Backlog
 from llmterm.render.cells import chop
 from llmterm.render.flow import Flow
 from llmterm.render.limits import AT_ONCE, IN_PASSING, cut_of, end_of_turn, lines_at_once, long_line, work
-from llmterm.render.sanitize import Sanitizer
+from llmterm.render.sanitize import Sanitizer, clean
 from llmterm.render.settled import Settled
 from llmterm.render.theme import DARK, Theme
 from llmterm.render.thinking import Thinking
@@ -55,11 +55,9 @@ class MarkdownRenderer:
         self._color = color
         self._theme = theme
         self._links = links
-        self._text = Sanitizer()
         self._thoughts = Sanitizer()
         self._short = thinking == "line"
         self._thinking: Thinking | None = None
-        self._incoming: list[str] = []
         self._backlog = Backlog()
         # Finished lines that nobody has fetched yet, and whether there ever were any.
         self._ready: list[str] = []
@@ -87,10 +85,9 @@ class MarkdownRenderer:
 
     def feed(self, text: str) -> None:
         """Take more of the answer."""
-        text = self._text.feed(text)
-        if self._thinking and text.strip():
+        if self._thinking and not _is_blank(text):
             self._end_thinking()
-        self._incoming.append(text)
+        self._backlog.feed(text)
 
     def think(self, text: str) -> None:
         """Take more of the model's thinking, which becomes a block of its own between what is said around it."""
@@ -118,9 +115,8 @@ class MarkdownRenderer:
         if self._thinking or not self._behind:
             return self.advance()
         flow = Flow(str)
-        flow.feed("".join([self._tail, self._backlog.take_all(), *self._incoming]).removeprefix(self._context))
+        flow.feed((self._tail + self._backlog.take_all()).removeprefix(self._context))
         lines, self._ready = [*self._ready, *self._spaced(flow.close(self._width), self._gap)], []
-        self._incoming.clear()
         self._fence = self._overflow = None
         self._reset("", gap=False)
         self._context = ""
@@ -176,7 +172,8 @@ class MarkdownRenderer:
         if self._thinking:
             self._thinking.feed(self._thoughts.close())
             self._end_thinking()
-        self._incoming.append(self._text.close())
+        self._consume()
+        self._tail += self._backlog.close()
         self._consume()
         if self._overflow:
             self._take(self._overflow.close(self._width))
@@ -216,8 +213,6 @@ class MarkdownRenderer:
             self._take(self._thinking.advance(self._width, most))
             self._behind = self._thinking.behind
             return
-        self._backlog.feed("".join(self._incoming))
-        self._incoming.clear()
         going = bool(self._backlog) or self._tail != self._context
         done = 0
         while going:
@@ -409,6 +404,12 @@ class MarkdownRenderer:
         self._take(self._thinking.close(self._width))
         self._thinking = None
         self._gap = True
+
+
+def _is_blank(text: str) -> bool:
+    """Tell whether nothing of it will be seen."""
+    pieces = (text[start : start + IN_PASSING] for start in range(0, len(text), IN_PASSING))
+    return not any(clean(piece).strip() for piece in pieces)
 
 
 def _anywhere(line: str, width: int) -> list[int]:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from llmterm.messages import Mode
+from llmterm.messages import Mode, Rope
 from llmterm.openblock import End
 from llmterm.seam.overlap import WINDOW, Head, Overlap, Tail
 from llmterm.seam.place import Place
@@ -56,7 +56,7 @@ class Join:
 class Seam:
     """Joins a continuation, asked for in `mode`, to `before`, the whole answer so far, of which `end` may be known."""
 
-    def __init__(self, before: str, *, mode: Mode, end: End | None = None) -> None:
+    def __init__(self, before: Rope, *, mode: Mode, end: End | None = None) -> None:
         self.held = ""
         """What has come and is held back, as it came; all of it, where the model has started over."""
         self.restarted = False
@@ -64,7 +64,7 @@ class Seam:
         self._mode = mode
         self._place = Place(before, end)
         self._tail = Tail(self._place)
-        self._head = Head(self._place)
+        self._head = Head(before)
         self._decided = mode == "fresh" or not (self._place.bare or mode == "prefill")
         # White space that a literal continuation may still say again after a decision that could not wait for it.
         self._owed: WhitespaceSeam | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from llmterm.messages import Rope
 from llmterm.seam.place import Place
 from llmterm.seam.words import cuts_cluster, knows, telling, unspaced
 
@@ -20,6 +21,8 @@ _TELLING = 3
 _FRAGMENT = 3
 # An answer shorter than this has not enough of a beginning to tell a new one by.
 _ENOUGH = 60
+# As far as the beginning is looked for behind white space.
+_BEGINNING = 20_000
 
 # A line that holds only the mark of an item, a heading or a code block; and the marks that mean one before a space.
 _MARKER_LINE = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)]|#{1,6}|[-*+][ \t]+\[[ xX]\])[ \t]+|(?:`{3,}|~{3,})[^\s`]*)\Z")
@@ -115,15 +118,15 @@ class Tail:
 class Head:
     """The beginning of an answer, by which a new one is told. Empty where there is not enough of it."""
 
-    def __init__(self, place: Place) -> None:
-        text = place.before.lstrip()
+    def __init__(self, answer: Rope) -> None:
+        text = answer.slice(0, _BEGINNING).lstrip()
         self._text = ""
         if len(text) < _ENOUGH:
             return
         shortest, longest = (12, 20) if sum(map(unspaced, text[:40])) > 20 else (24, 40)
         end = next((m.end() for m in _FIRST_END.finditer(text, 0, longest) if m.end() >= shortest), longest)
         head = text[:end]
-        if text.count(head) == 1:
+        if _count(answer, head) == 1:
             self._text = head
 
     def may_hold(self, text: str) -> bool:
@@ -131,6 +134,16 @@ class Head:
 
     def begins(self, text: str) -> bool:
         return self._text != "" and text.startswith(self._text)
+
+
+def _count(answer: Rope, head: str) -> int:
+    """Return how often it is in there. An answer of megabytes is not put together for that."""
+    count, end = 0, ""
+    for part in answer.parts:
+        text = end + part
+        count += text.count(head)
+        end = text[1 - len(head) :]
+    return count
 
 
 def _longest(end: str, text: str) -> int:

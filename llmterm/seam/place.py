@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
+from llmterm.messages import Rope
 from llmterm.openblock import End
 
 _LABEL = re.compile(r"(?:\A|\n)[\W_]*[^\W\d_a-zß-ÿа-я]\w*(?: [^\W\d_a-zß-ÿа-я]\w*)?[*_]*:[*_]*\Z")
@@ -12,16 +13,20 @@ _LAST_WORD = re.compile(r"(?:^|[\s(\[“„«\"'’*_—–>-])([^\W\d_]+)\Z")
 _QUOTES = (("“", "”"), ("«", "»"), ("„", "“"), ("「", "」"), ("『", "』"), ("‹", "›"))
 
 
+# As far back as anything of an answer is looked for.
+_MEMORY = 65_536
+
+
 class Place:
-    """The end of `before`, the answer so far.
+    """The end of an answer so far; `before` is as much of it as is looked at.
 
     `owed` is the white space that it ends in and `bare` what comes before that, `line` its last line, `fence` the
     marks and the language of the code block that is open there.
     """
 
-    def __init__(self, before: str, end: End | None = None) -> None:
-        self._end = end or End.of(before)
-        self.before = before
+    def __init__(self, answer: Rope, end: End | None = None) -> None:
+        self._end = end or End.of(str(answer))
+        self.before = before = answer.tail(_MEMORY)
         self.bare = before.rstrip()
         self.owed = before[len(self.bare) :]
         self.line = before[before.rfind("\n") + 1 :]
