@@ -37,8 +37,8 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
         )
     asked, said = await in_thread(question, words, data, Path.cwd())
     sessions = store(launch.environ, timeout=_STORE_SECONDS)
-    providers = registry(
-        launch.settings, launch.environ, wrap=cached(launch.settings, sessions), secrets=launch.secrets
+    providers = await in_thread(
+        registry, launch.settings, launch.environ, wrap=cached(launch.settings, sessions), secrets=launch.secrets
     )
     signals = Signals()
     me = asyncio.current_task()

@@ -62,7 +62,10 @@ async def chat(
     queue: asyncio.Queue[Key] = asyncio.Queue()
     source = TerminalKeys(queue=queue)
     sessions = store(launch.environ, timeout=_STORE_SECONDS)
-    providers = providers or registry(settings, launch.environ, wrap=cached(settings, sessions), secrets=launch.secrets)
+    if providers is None:
+        providers = await in_thread(
+            registry, settings, launch.environ, wrap=cached(settings, sessions), secrets=launch.secrets
+        )
     signals = Signals()
     me = asyncio.current_task()
     assert me is not None

@@ -36,8 +36,9 @@ from llmterm.providers.slot import Holding, Slot, question, reporting
 from llmterm.providers.stream import WireStream
 from llmterm.providers.timings import ASKED, timings
 from llmterm.providers.token_pieces import Answer, Answers, Ask, completions, prompt_of, tokens
-from llmterm.providers.weights import default_threads, default_weights, find_model, pulled
+from llmterm.providers.weights import default_threads, default_weights, find_model, known
 from llmterm.providers.wire import Wire
+from llmterm.threads import in_thread
 from llmterm.transport import Call, FrameStream, Transport, again_if_stale
 
 # The path of a unix socket has room for 108 bytes on Linux and 104 elsewhere (sockaddr_un).
@@ -158,7 +159,7 @@ class LocalProvider:
         return "" if path in self._engines else f"loading {path.stem}"
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> _EngineStream:
-        path = find_model(request.model, self._folder)
+        path = await in_thread(find_model, request.model, self._folder)
         engine = await self._engine(path)
         # Silence is a prompt being computed, by a machine that takes its time: there is no idle socket here.
         patient = replace(limits, first_token_timeout=None, chunk_timeout=None, silence_timeout=None)
@@ -181,8 +182,7 @@ class LocalProvider:
         """There is no price."""
 
     async def models(self) -> Sequence[str]:
-        weights = default_weights()
-        return [*([weights.stem] if weights else []), *(pulled(self._folder) if self._folder else [])]
+        return await in_thread(known, self._folder)
 
     async def aclose(self) -> None:
         for task in self._leaving:

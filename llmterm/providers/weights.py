@@ -46,6 +46,11 @@ def available(model: str = "", folder: Path | None = None) -> bool:
     return bool(model or default_weights() or (folder and pulled(folder)))
 
 
+def known(folder: Path | None = None) -> list[str]:
+    """Return the names of all models that are there: the default one, and those that were fetched into `folder`."""
+    return [*filter(None, [default_model()]), *(pulled(folder) if folder else [])]
+
+
 def pulled(folder: Path) -> list[str]:
     """Return the names of the models that were fetched into `folder`."""
     return [path.stem for path in _model_files(folder)]
