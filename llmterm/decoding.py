@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # What no text has, but for the marks of a terminal's output.
 _BINARY = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
@@ -24,8 +24,7 @@ _MARKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """What bytes say; `note` is to be said of it, "" for nothing."""
 
     text: str

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from llmterm.decoding import decoded
 from llmterm.errors import UsageError
@@ -33,8 +33,7 @@ _SIGNATURES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TextFile:
+class TextFile(NamedTuple):
     """A text file to put into a message; `note` is to be said of it."""
 
     name: str

@@ -7,7 +7,7 @@ tell a model where it is, and to tell code from prose at a seam.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s`]*)")
 _CLOSING = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t\r]*$")
@@ -17,8 +17,7 @@ _MEMORY = 20_000
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """The code block that a text leaves open, as its marks and its language: at its end, and `above` its last line."""
 
     fence: tuple[str, str] | None = None
@@ -78,8 +77,7 @@ def open_block(text: str, end: End) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class CodeBlock:
+class CodeBlock(NamedTuple):
     """A fenced block: its language as written behind the fence, and its lines."""
 
     language: str

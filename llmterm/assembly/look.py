@@ -6,8 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from llmterm.assembly.streams import let_go
 from llmterm.chat.terminal import BRACKETED_PASTE, FOCUS_REPORTS
@@ -35,8 +34,7 @@ _NOT_ASKED = ("linux", "vt100", "vt102", "vt220", "ansi")
 _BYTE = 255
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(NamedTuple):
     """`asks`: the terminal can be asked for its background. `hint` is what the environment says of that.
 
     `reflows`: lines are laid out anew when the width changes. `settles`: for how many seconds a size must have been the

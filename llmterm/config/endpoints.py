@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["openai", "anthropic", "gemini", "cohere", "ollama"]
 Continuation: TypeAlias = Literal["", "prefill", "prefix", "continue_final_message", "instruct"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """`kind` is the protocol. Of the variables the first that is set counts; `key_page` is a page, without scheme.
 
     `base_url` is what the provider's SDK would take. `continuation` "" is what the protocol says for the model.
@@ -25,8 +23,8 @@ class Endpoint:
     with its own name before the slash.
     """
 
-    kind: Kind = "openai"
     base_url: str
+    kind: Kind = "openai"
     base_url_variables: tuple[str, ...] = ()
     key_variables: tuple[str, ...] = ()
     key_page: str = ""

@@ -8,7 +8,7 @@ held meanwhile is bounded, but for a paste.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from llmterm.keys.sequences import (
     ESC,
@@ -26,8 +26,7 @@ from llmterm.keys.sequences import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
+class Waits(NamedTuple):
     """How long the rest of what has begun is waited for, in seconds after the last that came.
 
     `escape` is for a lone ESC: Esc has to feel instant, but on a slow line the rest of an arrow key comes 80 ms after

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from llmterm.errors import ConfigError, UsageError
 from llmterm.providers import Provider
 from llmterm.threads import in_thread
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """How to build a provider, the model it uses unless told otherwise, and what that model is called on the screen.
 
     `lacks` says how to get at a key that is missing. `owns` tells whether "name/model", which could mean a model of the

@@ -8,9 +8,10 @@ answer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import reduce
+from typing import NamedTuple
 
 from llmterm.errors import SessionError
 from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Segment, Status, Timing, Usage
@@ -140,8 +141,7 @@ class AnswerLog:
         return SessionError("this answer is paused, over, or in the hands of another llmterm", hint=_GONE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRow:
+class OpenRow(NamedTuple):
     """An open answer as stored, and what its row knows besides."""
 
     answer: OpenAnswer

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from llmterm.conversation import Conversation
 from llmterm.messages import EndReason, Message, Options, Reply, Request, Snapshot
@@ -19,8 +19,7 @@ LAST = 100
 SessionState: TypeAlias = Literal["complete", "paused", "streaming", "cut"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionInfo:
+class SessionInfo(NamedTuple):
     """A session as a line of a list. `messages` counts an open answer, and no system prompt.
 
     `piped`: its open answer was asked for through a pipe, by someone who was told there how to go on with it.
@@ -35,8 +34,7 @@ class SessionInfo:
     piped: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class Hit(NamedTuple):
     """A session that was searched for. `snippet` is a line of what was said, empty where only the title matches."""
 
     id: str
@@ -45,8 +43,7 @@ class Hit:
     snippet: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class Version(NamedTuple):
     """A message as one of several that stand beside each other.
 
     `text` is how it begins, and `models` who wrote it, as "provider/model"; none for a question. `open`: it is an
@@ -59,8 +56,7 @@ class Version:
     open: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAnswer:
+class OpenAnswer(NamedTuple):
     """An answer that is not over: paused, or cut by the end of its process.
 
     `message` holds all that reached the disk. `reason` is CRASH where the answer was cut, and OTHER where it is only
@@ -80,8 +76,7 @@ class OpenAnswer:
         return Snapshot(request=request, reply=Reply.of(self.message), reason=self.reason)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Earlier:
+class Earlier(NamedTuple):
     """What a session has before those of its messages that were read: how many, what they cost, the row of the last."""
 
     last: int

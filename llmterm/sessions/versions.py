@@ -8,11 +8,10 @@ from __future__ import annotations
 import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fork:
+class Fork(NamedTuple):
     """The rows of messages that follow the same one, the oldest first.
 
     `at` is how many messages of the conversation are before them, and `current` which of them is the next one, from 0;
