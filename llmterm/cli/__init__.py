@@ -21,6 +21,7 @@ import typer
 from llmterm import __version__
 from llmterm.assembly.streams import flush, let_go, notice, open_closed
 from llmterm.errors import LlmtermError, UsageError
+from llmterm.loading import loading
 
 # The line up to the cursor, where a shell asks what may stand there.
 LINE = "_LLMTERM_LINE"
@@ -84,6 +85,7 @@ def _quieten_libraries() -> None:
         logging.getLogger(name).addHandler(logging.NullHandler())
 
 
+@loading()
 def program(*commands: str) -> typer.Typer:
     """Return the program with these commands: what the others take is not imported."""
     app = typer.Typer(
