@@ -15,6 +15,8 @@ Joins are judged by the rules of `judge`; those that it finds to be the model's 
 instruction the text is never the uninterrupted one: there the rules judge the continuation as the model sent it, glued
 to what was there (the baseline), and as it came out of the turn's seam. Where the seam saw that the model had started
 the answer over, nothing was joined, and the user would be asked: that is counted apart, and is no join without a fault.
+The seam holds back as many characters as it ever does, however long they take: in the second that it has in a chat, a
+machine that does something else beside this writes a fifth of what an idle one does, and the figure would be of that.
 
 One thread computes: two wait for each other busily, and are slower than one when the machine does something else.
 """
@@ -47,6 +49,7 @@ GOAL = 99.0
 _SEED = 20261121
 _INSTRUCTED_TOKENS = 50
 _OTHER_TOKENS = 12
+_SEAM_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,8 @@ async def _rows() -> list[Row]:
                 rest = Snapshot(request=whole.request, reply=reply, reason=EndReason.PAUSE)
             async with _engine() as watched:
                 restarted.add(whole, [await _go(watched, Turn(watched, rest), whole.until)])
-                turn = Turn(watched, replace(rest, request=_limited(whole.request, _INSTRUCTED_TOKENS)))
+                asked = replace(rest, request=_limited(whole.request, _INSTRUCTED_TOKENS))
+                turn = Turn(watched, asked, seam_seconds=_SEAM_SECONDS)
                 instructed.add(whole, turn, await _go(watched, turn, mode="instruct"))
     return [
         *(_identical(f"same process, pauses: {pauses}", tally, GOAL) for pauses, tally in tallies.items()),
