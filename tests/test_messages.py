@@ -209,6 +209,23 @@ def test_every_wire_has_words_for_any_parts(parts: list[Part]) -> None:
         assert "so" in body
 
 
+@settings(max_examples=25)
+@given(pieces=st.lists(TEXT, max_size=3), attachments=st.lists(ATTACHMENT, max_size=2), data=OPAQUE)
+def test_no_request_depends_on_how_a_text_was_cut(
+    pieces: list[str], attachments: list[Attachment], data: Mapping[str, Any]
+) -> None:
+    """An answer comes in pieces, and is read from the store in others."""
+    bodies: list[list[str]] = []
+    for text in (Rope(tuple(pieces)), Rope.of("".join(pieces))):
+        question = Message(role="user", text=text, attachments=attachments)
+        answer = Message(role="assistant", text=text, provider_data=data)
+        request = Request(model="claude-haiku-4-5", messages=(question, answer, question))
+        wires = (anthropic, cohere, gemini, ollama, openai, responses)
+        bodies.append([str(each.wire().payload(request)) for each in wires])
+
+    assert bodies[0] == bodies[1]
+
+
 @given(st.lists(st.text("ab", max_size=9)), st.lists(st.text("ab", max_size=9)))
 def test_common_beginning_does_not_depend_on_the_parts(one: list[str], other: list[str]) -> None:
     """Of two ropes, however they were put together."""

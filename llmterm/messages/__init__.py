@@ -6,7 +6,17 @@ in characters (code points), time in milliseconds where a name ends in `_ms` and
 
 from llmterm.messages.limits import StreamLimits
 from llmterm.messages.message import Message, Role, Status
-from llmterm.messages.parts import Attachment, Opaque, Part, TextPart, ThinkingPart, ToolCall, ToolResult, parts_of
+from llmterm.messages.parts import (
+    Attachment,
+    Opaque,
+    Part,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+    ToolResult,
+    blocks,
+    parts_of,
+)
 from llmterm.messages.reply import Reply
 from llmterm.messages.request import Continuation, Options, Request
 from llmterm.messages.rope import Rope
@@ -44,5 +54,6 @@ __all__ = [
     "ToolResult",
     "Usage",
     "UsageReport",
+    "blocks",
     "parts_of",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from llmterm.messages.parts import NOTHING, Attachment, Opaque, Part, TextPart, ThinkingPart, parts_of
+from llmterm.messages.parts import NOTHING, Attachment, Opaque, Part, TextPart, ThinkingPart, blocks, parts_of
 from llmterm.messages.rope import Rope
 from llmterm.messages.segment import Segment
 
@@ -76,11 +76,9 @@ class Message:
         return _together([part.provider_data for part in self.parts if part.provider_data])
 
     def blocks(self, wire: str) -> Iterator[Mapping[str, Any]]:
-        """Yield what goes back over that wire. What is no block is left out: the store may be damaged."""
+        """Yield what goes back over that wire with all of it."""
         for part in self.parts:
-            blocks = part.provider_data.get(wire)
-            if isinstance(blocks, list | tuple):
-                yield from (block for block in blocks if isinstance(block, Mapping))
+            yield from blocks(part, wire)
 
     def saying(self, text: str | Rope, *, thinking: str | Rope | None = None) -> Message:
         """Return the message with another text, and other thoughts if given, each as one part."""

@@ -6,7 +6,7 @@ nothing but that, such as a thought that was signed and not shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -67,6 +67,13 @@ class ToolResult:
 
 
 Part: TypeAlias = TextPart | ThinkingPart | Attachment | ToolCall | ToolResult
+
+
+def blocks(part: Part, wire: str) -> Iterator[Mapping[str, Any]]:
+    """Yield what goes back with a part over that wire. What is no block is left out: the store may be damaged."""
+    found = part.provider_data.get(wire)
+    if isinstance(found, list | tuple):
+        yield from (block for block in found if isinstance(block, Mapping))
 
 
 def parts_of(

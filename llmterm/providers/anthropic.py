@@ -158,12 +158,12 @@ def payload(request: Request, *, thinking: int | None = None) -> dict[str, Any]:
     Messages with nothing in them are left out: one of them, such as a refusal without words, would be a 400 for good.
     """
     options, traits = request.options, _traits(request.model)
-    system = "\n\n".join(each.text for each in request.messages if each.role == "system" and each.text.strip())
-    said = [each for each in request.messages if each.role != "system" and (each.text.strip() or each.attachments)]
+    system = "\n\n".join(each.text for each in request.messages if each.role == "system" and not each.body.blank)
+    said = [each for each in request.messages if each.role != "system" and (not each.body.blank or each.attachments)]
     prefill = bool(said) and said[-1].role == "assistant"
     messages = [_message(each, traits) for each in said]
     if prefill:
-        messages[-1] = {"role": "assistant", "content": said[-1].text.rstrip()}
+        messages[-1] = {"role": "assistant", "content": str(said[-1].body.rstrip())}
     body: dict[str, Any] = {
         "model": request.model,
         "messages": messages,

@@ -9,10 +9,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from llmterm.framing import Frame
-from llmterm.messages import Cited, EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
+from llmterm.messages import (
+    Attachment,
+    Cited,
+    EndReason,
+    Finished,
+    Message,
+    Part,
+    Request,
+    TextDelta,
+    TextPart,
+    ThinkingDelta,
+    ThinkingPart,
+    ToolCall,
+    ToolResult,
+    Usage,
+    UsageReport,
+)
 from llmterm.providers.wire import (
     TOOL_WANTED,
     Failure,
@@ -62,17 +78,29 @@ def wire(*, version: Literal["v2", "v1"] = "v2") -> Wire:
 
 def payload(request: Request) -> dict[str, Any]:
     """Return the JSON body for `request`."""
-    messages = [_message(each) for each in request.messages if each.text.strip() or each.attachments]
+    messages = [_message(each) for each in request.messages if not each.body.blank or each.attachments]
     return {"model": request.model, "messages": messages, **_options(request)}
 
 
 def _message(message: Message) -> dict[str, Any]:
     if not message.attachments:
         return {"role": message.role, "content": message.text}
-    # https://docs.cohere.com/docs/image-inputs
-    text = [{"type": "text", "text": message.text}] if message.text.strip() else []
-    images = [{"type": "image_url", "image_url": {"url": data_url(each)}} for each in message.attachments]
-    return {"role": message.role, "content": [*text, *images]}
+    parts = sorted(message.parts, key=lambda part: isinstance(part, Attachment))
+    return {"role": message.role, "content": [each for part in parts for each in _block(part)]}
+
+
+def _block(part: Part) -> Iterator[dict[str, Any]]:
+    """Yield what a part is: https://docs.cohere.com/docs/image-inputs."""
+    match part:
+        case TextPart(text):
+            if not text.blank:
+                yield {"type": "text", "text": str(text)}
+        case Attachment():
+            yield {"type": "image_url", "image_url": {"url": data_url(part)}}
+        case ThinkingPart() | ToolCall() | ToolResult():
+            pass  # thoughts stay here, and no request offers a tool yet
+        case _:
+            assert_never(part)
 
 
 def payload_v1(request: Request) -> dict[str, Any]:
@@ -90,7 +118,7 @@ def payload_v1(request: Request) -> dict[str, Any]:
 
 def _said(request: Request) -> list[Message]:
     """Leave out messages without text, which are refused."""
-    return [each for each in request.messages if each.text.strip()]
+    return [each for each in request.messages if not each.body.blank]
 
 
 def _options(request: Request) -> dict[str, Any]:

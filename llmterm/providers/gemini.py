@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 from llmterm.errors import (
     AuthError,
@@ -21,16 +21,23 @@ from llmterm.errors import (
     ServerError,
 )
 from llmterm.messages import (
+    Attachment,
     Cited,
     Continuation,
     EndReason,
     Finished,
     Message,
+    Part,
     Request,
     TextDelta,
+    TextPart,
     ThinkingDelta,
+    ThinkingPart,
+    ToolCall,
+    ToolResult,
     Usage,
     UsageReport,
+    blocks,
 )
 from llmterm.providers.genai import Genai
 from llmterm.providers.http import HttpProvider, ModelFacts
@@ -153,19 +160,32 @@ def _thinks(model: str) -> bool:
 
 
 def _content(message: Message) -> dict[str, Any]:
-    # Before the text that is about them: https://ai.google.dev/gemini-api/docs/image-understanding; `Genai` encodes.
-    parts: list[dict[str, Any]] = [
-        {"inline_data": {"mime_type": each.media_type, "data": each.data}} for each in message.attachments
-    ]
-    parts += [{"text": message.text}] if message.text else []
-    if message.role == "assistant":
-        parts += [{"text": "", "thought_signature": signature} for signature in _signatures(message)]
-    return {"role": "model" if message.role == "assistant" else "user", "parts": parts}
+    # Images before the text that is about them (https://ai.google.dev/gemini-api/docs/image-understanding), and what a
+    # thought was signed with behind it.
+    own = message.role == "assistant"
+    parts = sorted(message.parts, key=lambda part: {Attachment: 0, TextPart: 1}.get(type(part), 2))
+    return {"role": "model" if own else "user", "parts": [each for part in parts for each in _parts(part, own=own)]}
 
 
-def _signatures(message: Message) -> Iterator[str]:
+def _parts(part: Part, *, own: bool) -> Iterator[dict[str, Any]]:
+    """Yield what a part is in the SDK's words; `Genai` encodes the bytes. With its `own` go the model's signatures."""
+    match part:
+        case TextPart(text):
+            if text:
+                yield {"text": str(text)}
+        case Attachment(media_type=media_type, data=data):
+            yield {"inline_data": {"mime_type": media_type, "data": data}}
+        case ThinkingPart() | ToolCall() | ToolResult():
+            pass  # thoughts stay here, and no request offers a tool yet
+        case _:
+            assert_never(part)
+    if own:
+        yield from ({"text": "", "thought_signature": signature} for signature in _signatures(part))
+
+
+def _signatures(part: Part) -> Iterator[str]:
     """Yield what the model signed its thoughts with, as far as it is base64: all else would break the request."""
-    for block in message.blocks(NAME):
+    for block in blocks(part, NAME):
         kept = block.get(_SIGNATURE)
         for signature in kept.split() if isinstance(kept, str) else ():
             safe = signature.replace("+", "-").replace("/", "_")

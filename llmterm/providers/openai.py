@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 from llmterm.errors import ContextTooLongError, ProviderError, QuotaError, RateLimitError
 from llmterm.framing import Frame
@@ -22,9 +22,14 @@ from llmterm.messages import (
     EndReason,
     Finished,
     Message,
+    Part,
     Request,
     TextDelta,
+    TextPart,
     ThinkingDelta,
+    ThinkingPart,
+    ToolCall,
+    ToolResult,
     Usage,
     UsageReport,
 )
@@ -150,15 +155,25 @@ def _message(message: Message) -> dict[str, Any]:
     if not message.attachments:
         return {"role": message.role, "content": message.text}
     # The text first, as OpenRouter wants it; the others do not mind.
-    text = [{"type": "text", "text": message.text}] if message.text else []
-    return {"role": message.role, "content": [*text, *map(_attached, message.attachments)]}
+    parts = sorted(message.parts, key=lambda part: isinstance(part, Attachment))
+    return {"role": message.role, "content": [each for part in parts for each in _content(part)]}
 
 
-def _attached(attachment: Attachment) -> dict[str, Any]:
-    """Return a part of a message: https://developers.openai.com/api/docs/guides/images-vision, .../file-inputs."""
-    if attachment.media_type == PDF:
-        return {"type": "file", "file": {"filename": attachment.name, "file_data": data_url(attachment)}}
-    return {"type": "image_url", "image_url": {"url": data_url(attachment)}}
+def _content(part: Part) -> Iterator[dict[str, Any]]:
+    """Yield what a part is: https://developers.openai.com/api/docs/guides/images-vision, .../file-inputs."""
+    match part:
+        case TextPart(text):
+            if text:
+                yield {"type": "text", "text": str(text)}
+        case Attachment(name=name, media_type=media_type):
+            if media_type == PDF:
+                yield {"type": "file", "file": {"filename": name, "file_data": data_url(part)}}
+            else:
+                yield {"type": "image_url", "image_url": {"url": data_url(part)}}
+        case ThinkingPart() | ToolCall() | ToolResult():
+            pass  # thoughts stay here, and no request offers a tool yet
+        case _:
+            assert_never(part)
 
 
 def refused(model: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 from llmterm.framing import Frame
 from llmterm.messages import (
@@ -19,9 +19,14 @@ from llmterm.messages import (
     EndReason,
     Finished,
     Message,
+    Part,
     Request,
     TextDelta,
+    TextPart,
     ThinkingDelta,
+    ThinkingPart,
+    ToolCall,
+    ToolResult,
     Usage,
     UsageReport,
 )
@@ -108,8 +113,9 @@ def _items(message: Message, thinker: str) -> Iterator[dict[str, Any]]:
     if message.role == "system":
         return
     if message.role == "user":
-        text = [{"type": "input_text", "text": message.text}] if message.text or not message.attachments else []
-        yield {"role": "user", "content": [*text, *map(_attached, message.attachments)]}
+        parts = sorted(message.parts, key=lambda part: isinstance(part, Attachment))
+        content = [each for part in parts for each in _content(part)]
+        yield {"role": "user", "content": content or [{"type": "input_text", "text": ""}]}
         return
     blocks = list(message.blocks(NAME))
     author = next((block["model"] for block in blocks if block.get("model")), "")
@@ -141,11 +147,21 @@ def _said_by_it(text: str) -> dict[str, Any]:
     return {"role": "assistant", "content": [{"type": "output_text", "text": text}]}
 
 
-def _attached(attachment: Attachment) -> dict[str, Any]:
-    """Return a part of a message: https://developers.openai.com/api/docs/guides/images-vision, .../file-inputs."""
-    if attachment.media_type == PDF:
-        return {"type": "input_file", "filename": attachment.name, "file_data": data_url(attachment)}
-    return {"type": "input_image", "image_url": data_url(attachment)}
+def _content(part: Part) -> Iterator[dict[str, Any]]:
+    """Yield what a part is: https://developers.openai.com/api/docs/guides/images-vision, .../file-inputs."""
+    match part:
+        case TextPart(text):
+            if text:
+                yield {"type": "input_text", "text": str(text)}
+        case Attachment(name=name, media_type=media_type):
+            if media_type == PDF:
+                yield {"type": "input_file", "filename": name, "file_data": data_url(part)}
+            else:
+                yield {"type": "input_image", "image_url": data_url(part)}
+        case ThinkingPart() | ToolCall() | ToolResult():
+            pass  # a question has none
+        case _:
+            assert_never(part)
 
 
 def parse(frame: Frame) -> Iterator[WireEvent]:
