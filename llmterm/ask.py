@@ -64,7 +64,7 @@ class Ask:
         SessionError where nothing can be asked in the session, or kept in its store."""
         session = self.session
         await session.ready()
-        asked = session.conversation.add(question)
+        asked = session.talk.conversation.add(question)
         marker, note = marker_for(marker, question.text)
         turn = Turn(
             self.provider,

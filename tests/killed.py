@@ -39,7 +39,7 @@ class Life:
 
     async def step(self) -> None:
         steps = [self.ask]
-        if self.session.messages:
+        if self.session.talk.messages:
             steps += [self.ask, self.ask_again, self.edit, self.go_back, self.switch, self.switch]
         await self.dice.choice(steps)()
 
@@ -69,7 +69,7 @@ class Life:
         provider = ScriptedProvider()
         record = await self.session.ask(question, WHO)
         tell("asked", question.text)
-        turn = Turn(provider, self.session.conversation.add(question).request(model="m"), seam_seconds=0)
+        turn = Turn(provider, self.session.talk.conversation.add(question).request(model="m"), seam_seconds=0)
         async with RecordedTurn(turn, record) as recorded:
             turn.start()
             for number in range(self.dice.randrange(1, 120)):

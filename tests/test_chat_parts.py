@@ -128,7 +128,7 @@ class AtRest:
     def __init__(self, parts: Parts, reply: Reply, reason: EndReason = EndReason.PAUSE) -> None:
         self.parts = parts
         record = AnswerRecord(parts.session, HeldAnswer(provider="scripted", model="m", options=Options()))
-        request = parts.session.conversation.add(QUESTION).request(model="m")
+        request = parts.session.talk.conversation.add(QUESTION).request(model="m")
         self.turn = Turn(parts.provider, Snapshot(request=request, reply=reply, reason=reason))
         self.answer = Answer(RecordedTurn(self.turn, record))
 

@@ -119,7 +119,7 @@ class Playing:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        asked = parts.session.conversation.add(QUESTION)
+        asked = parts.session.talk.conversation.add(QUESTION)
         self.turn = Turn(parts.provider, asked.request(model="m"), seam_seconds=0)
 
     async def play(self) -> Played:

@@ -48,7 +48,7 @@ class Answering:
         self.store = store
         self.session = session
         self.provider = ScriptedProvider()
-        asked = session.conversation.add(QUESTION)
+        asked = session.talk.conversation.add(QUESTION)
         self.turn = Turn(self.provider, asked.request(model="m"), seam_seconds=0)
         self.reader = self.turn.reader()
         self.recorded = RecordedTurn(self.turn, record)

@@ -119,7 +119,7 @@ class Chatting:
         log, self.log = self.log, None
         assert log is not None
         log.discard()
-        if self.session.replacing:
+        if self.session.talk.replacing:
             await self.session.withdraw()
         else:
             self.session.say(self.asked)
@@ -187,15 +187,15 @@ async def chat_through(steps: list[str], *, waits: bool) -> None:
 
         assert not session.keeper.owes
         if session.id is None:
-            assert session.messages == ()
+            assert session.talk.messages == ()
             return
         stored = on_record(store, session.id)
-        assert stored.title == session.title
-        assert stored.conversation.system == session.conversation.system
+        assert stored.title == session.talk.title
+        assert stored.conversation.system == session.talk.conversation.system
         asked = (chat.asked,) if chat.log is not None else ()
-        if session.editing and not session.replacing:
+        if session.talk.editing and not session.talk.replacing:
             await session.restore()
-        assert stored.conversation.messages == (*session.messages, *asked)
+        assert stored.conversation.messages == (*session.talk.messages, *asked)
         assert (stored.answer is not None) == (chat.log is not None)
         if stored.answer is not None:
             assert stored.answer.message.text == chat.reply.text

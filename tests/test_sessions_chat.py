@@ -59,7 +59,7 @@ async def say(session: CurrentSession, asked: str, answer: str) -> None:
 
 
 def said(session: CurrentSession) -> list[str]:
-    return [message.text for message in session.messages]
+    return [message.text for message in session.talk.messages]
 
 
 async def stored(session: CurrentSession) -> list[str]:
@@ -77,7 +77,7 @@ async def test_the_last_question_is_edited_without_touching_the_record(session: 
 
     assert asked == session.edit() == question("and?")
     assert (said(session), await stored(session)) == (["why?", "because"], ["why?", "because", "and?", "so"])
-    assert session.answer.text == session.answered.text == "so"
+    assert session.talk.answer.text == session.talk.answered.text == "so"
     assert await session.restore()
     assert said(session) == await stored(session)
     assert not await session.restore()
@@ -91,12 +91,12 @@ async def test_an_edited_question_is_asked_beside_the_one_it_was(session: Curren
     await say(session, "how?", "thus")
 
     assert said(session) == await stored(session) == ["how?", "thus"]
-    assert session.title == store.load(session.recorded()).title == "how?"
+    assert session.talk.title == store.load(session.recorded()).title == "how?"
     assert store.infos()[0].messages == 2
     assert not await session.restore()
     ((first, _),) = store.forks(session.recorded()).values()
     session.open(store.switch(session.recorded(), first, head=session.head))
-    assert (said(session), session.title) == (["why?", "because"], "why?")
+    assert (said(session), session.talk.title) == (["why?", "because"], "why?")
 
 
 async def test_a_question_that_is_asked_as_it_was_has_another_answer(
@@ -122,13 +122,13 @@ async def test_a_question_that_came_to_nothing_leaves_all_as_it_was(
     session.edit()
 
     await session.ask(question(asked), CHOICES)
-    replacing = session.replacing
+    replacing = session.talk.replacing
     await session.withdraw()
 
-    assert (replacing, session.replacing) == (True, False)
+    assert (replacing, session.talk.replacing) == (True, False)
     assert (said(session), await stored(session)) == ([], ["why?", "because"])
     assert store.forks(session.recorded()) == {}
-    assert session.title == store.load(session.recorded()).title == "why?"
+    assert session.talk.title == store.load(session.recorded()).title == "why?"
     await say(session, "how?", "thus")
     assert said(session) == await stored(session) == ["how?", "thus"]
 
@@ -164,7 +164,7 @@ async def test_a_question_that_another_llmterm_has_come_before_is_not_asked(
             await late.ask(question("how?"), CHOICES)
 
         assert await stored(session) == ["why?", "because"]
-        assert (late.replacing, late.title) == (False, "why?")
+        assert (late.talk.replacing, late.talk.title) == (False, "why?")
 
 
 async def test_another_session_is_not_cut_where_the_last_one_was(session: CurrentSession, store: SessionStore) -> None:
@@ -191,12 +191,12 @@ async def test_taking_back_goes_back_question_by_question(session: CurrentSessio
     first, second = await session.take_back(), await session.take_back()
 
     assert (first.text, second.text, said(session), await stored(session)) == ("and?", "why?", [], [])
-    assert session.title == ""
+    assert session.talk.title == ""
     with pytest.raises(UsageError, match="nothing was asked yet"):
         await session.take_back()
     (row,) = store.forks(session.recorded())[0]
     session.open(store.switch(session.recorded(), row, head=session.head))
-    assert (said(session), session.title) == (["why?", "because"], "why?")
+    assert (said(session), session.talk.title) == (["why?", "because"], "why?")
 
 
 async def test_after_taking_back_the_next_version_is_the_one_that_was_left(
@@ -236,7 +236,7 @@ async def test_only_the_answer_to_the_last_question_is_rewritten(session: Curren
         await session.rewrite(Message(role="assistant", text="just so"))
 
     assert said(session) == await stored(session) == ["why?", "because", "and?"]
-    assert session.answer.text == "because"
+    assert session.talk.answer.text == "because"
 
 
 async def test_the_answer_to_a_question_that_is_edited_can_be_rewritten(session: CurrentSession) -> None:
@@ -255,10 +255,10 @@ async def test_a_title_is_clean_before_there_is_a_record(session: CurrentSession
     """It is shown, and stored with the first question, as it will be listed."""
     await session.set_title("two\nlines \x1b[31m " * 30)
 
-    shown = session.title
+    shown = session.talk.title
     await say(session, "why?", "because")
 
-    assert shown == session.title == store.load(session.recorded()).title
+    assert shown == session.talk.title == store.load(session.recorded()).title
     assert (len(shown), shown.isprintable()) == (60, True)
 
 
@@ -273,9 +273,9 @@ async def test_a_title_that_was_given_outlives_a_first_question_that_came_to_not
 
     await session.withdraw()
 
-    assert (session.id, session.title) == (None, given_title)
+    assert (session.id, session.talk.title) == (None, given_title)
     await say(session, "how?", "thus")
-    assert session.title == store.load(session.recorded()).title == asked_again
+    assert session.talk.title == store.load(session.recorded()).title == asked_again
 
 
 async def test_a_session_that_another_llmterm_goes_on_with_is_not_written_over(
@@ -295,7 +295,7 @@ async def test_a_session_that_another_llmterm_goes_on_with_is_not_written_over(
     for change in changes:
         with pytest.raises(SessionError, match="changed by another llmterm"):
             await change()
-        assert (said(session), session.title) == (["why?", "because"], "why?")
+        assert (said(session), session.talk.title) == (["why?", "because"], "why?")
     session.edit()
     with pytest.raises(SessionError, match="changed by another llmterm"):
         await changes[-1]()

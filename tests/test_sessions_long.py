@@ -93,12 +93,12 @@ async def test_a_question_takes_along_what_was_not_read_yet(store: SessionStore)
     """It is asked at once after opening, and is on the record after all that was said."""
     session_id = long(store)
     session = open_last(store, session_id)
-    assert (len(session.messages), session.size) == (LAST, 2 * LAST)
+    assert (len(session.talk.messages), session.talk.size) == (LAST, 2 * LAST)
 
     await answer(session, Message(role="user", text="and now?"), "done")
 
-    assert session.messages == store.load(session_id).conversation.messages
-    assert [each.text for each in session.messages[::LAST]] == ["question 0", f"question {LAST}", "and now?"]
+    assert session.talk.messages == store.load(session_id).conversation.messages
+    assert [each.text for each in session.talk.messages[::LAST]] == ["question 0", f"question {LAST}", "and now?"]
     assert session.forks == []
 
 
@@ -107,21 +107,21 @@ async def test_the_line_below_the_prompt_says_the_same_before_and_after_all_is_r
     session = open_last(store, long(store))
 
     def line() -> str:
-        spent = session.before.cost if session.before is not None else None
-        return bar(label="p/m", messages=session.recent, title="", spent=spent)
+        spent = session.talk.before.cost if session.talk.before is not None else None
+        return bar(label="p/m", messages=session.talk.recent, title="", spent=spent)
 
     at_once = line()
     await session.whole()
 
-    assert at_once == line() == bar(label="p/m", messages=session.messages, title="")
-    assert len(session.recent) == LAST
+    assert at_once == line() == bar(label="p/m", messages=session.talk.messages, title="")
+    assert len(session.talk.recent) == LAST
     for taken_back in range(1, LAST):
         await session.take_back()
         if taken_back in (1, LAST // 2, LAST // 2 + 1, LAST - 1):
-            assert line() == bar(label="p/m", messages=session.messages, title="")
+            assert line() == bar(label="p/m", messages=session.talk.messages, title="")
     for _ in range(LAST):
         await answer(session, Message(role="user", text="again?"), "again")
-    assert line() == bar(label="p/m", messages=session.messages, title="")
+    assert line() == bar(label="p/m", messages=session.talk.messages, title="")
 
 
 @contextmanager
@@ -152,7 +152,7 @@ async def test_nothing_is_made_of_the_messages_on_the_loop(store: SessionStore) 
         session.open(stored)
         await session.whole()
 
-    assert session.size == 20 * LAST == len(session.messages)
+    assert session.talk.size == 20 * LAST == len(session.talk.messages)
     assert calls[0] < 5 * LAST
 
 
@@ -169,7 +169,7 @@ async def test_what_is_gone_before_it_was_read_refuses_a_question(store: Session
     assert [info.id for info in store.infos()] == [other]
     session.open(store.load(other, last=LAST))
     await answer(session, Message(role="user", text="and now?"), "done")
-    assert store.load(other).conversation.messages == session.messages
+    assert store.load(other).conversation.messages == session.talk.messages
 
 
 async def test_half_a_session_is_never_written_into_another_file(store: SessionStore) -> None:
@@ -196,7 +196,7 @@ async def test_another_session_is_opened_while_one_is_read(store: SessionStore) 
     await session.whole()
     await session.settled()
 
-    assert session.messages == store.load(second).conversation.messages
+    assert session.talk.messages == store.load(second).conversation.messages
 
 
 def test_a_session_that_is_short_is_read_at_once(store: SessionStore) -> None:

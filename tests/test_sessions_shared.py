@@ -94,7 +94,7 @@ class Talking:
             await self._open(await self.session.switch(rows[number % len(rows)]))
 
     async def _rewrite(self, _number: int) -> None:
-        before = self.session.answered
+        before = self.session.talk.answered
         await self.session.rewrite(Message(role="assistant", text=before.text + self.text("rewritten")))
 
     async def _title(self, _number: int) -> None:
@@ -114,7 +114,7 @@ class Talking:
 
     async def _branch(self, number: int) -> None:
         await self.session.restore()
-        original, keep = self.session.recorded(), number % (len(self.session.messages) + 1)
+        original, keep = self.session.recorded(), number % (len(self.session.talk.messages) + 1)
         await self.session.keeper.require(original)
         await self._load_id(await self.session.read(lambda store: store.branch(original, keep)))
 
@@ -172,7 +172,7 @@ class Talking:
         self.log = None
         if self.asked is None:
             return
-        if self.session.replacing:
+        if self.session.talk.replacing:
             await self.session.withdraw()
         else:
             self.said.add(self.asked.text)
@@ -256,17 +256,17 @@ class Both:
         """The record of a session that nobody else has changed is what is in hand."""
         session = chat.session
         if session.id is None:
-            assert session.messages == ()
+            assert session.talk.messages == ()
             return
         stored = self.store.load(session.id, peek=True)
         if chat.log is not None:
             asked = (chat.asked,) if chat.asked is not None else ()
-            assert stored.conversation.messages == (*session.messages, *asked)
+            assert stored.conversation.messages == (*session.talk.messages, *asked)
             assert stored.answer is not None
             assert stored.answer.message.text == chat.reply.text
         else:
-            assert stored.conversation.messages == session.messages
-            assert (stored.answer, stored.head, stored.title) == (None, session.head, session.title)
+            assert stored.conversation.messages == session.talk.messages
+            assert (stored.answer, stored.head, stored.title) == (None, session.head, session.talk.title)
             assert forks_of(stored.rows, stored.forks) == session.forks
 
 

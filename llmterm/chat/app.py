@@ -130,7 +130,7 @@ class Chat:
 
     async def _command(self, typed: Typed) -> Outcome:
         """Run commands, one after the other; the message that they were typed in the place of outlives them."""
-        edited = self._session.editing
+        edited = self._session.talk.editing
         if typed.replaced:
             self._line.ahead.hold(typed.replaced)
         try:
@@ -141,7 +141,7 @@ class Chat:
                 if isinstance(outcome, Leave):
                     return outcome
         finally:
-            if edited and not self._session.editing:
+            if edited and not self._session.talk.editing:
                 self._line.ahead.drop(typed.replaced)  # the question is no longer to be edited
         return Word.DONE
 
@@ -199,7 +199,7 @@ class Chat:
         for line in ask.said:
             self._view.say(line)
         await self._session.ready()
-        turn = await self._turn(self._session.conversation.add(ask.question))
+        turn = await self._turn(self._session.talk.conversation.add(ask.question))
         record = await self._session.ask(ask.question, self._choices)
         self._tell_trouble()
         self._view.begin()
@@ -216,7 +216,7 @@ class Chat:
             earlier = await self._withdraw_unanswered(turn, ask)
             self._view.say("the answer before this one stays" if earlier else _LEFT)
             return played
-        if played.message is None and self._session.replacing:
+        if played.message is None and self._session.talk.replacing:
             await self._give_back()  # stopped before anything came that could replace what there was
             if ask.typed:
                 self._line.ahead.hold(ask.typed)
@@ -253,7 +253,7 @@ class Chat:
         nothing came: its earlier answer is more. Return whether that is so, and the question off the record.
         """
         came = turn.state is TurnState.DONE or turn.reply.body or turn.reply.thoughts
-        if not ask.again or not self._session.replacing or came:
+        if not ask.again or not self._session.talk.replacing or came:
             return False
         await self._try(self._session.withdraw())
         return True
@@ -297,7 +297,7 @@ class Chat:
 
     async def _show(self, opened: Open, most: int) -> None:
         """Show the last messages, unless they are on the screen already."""
-        new, messages = max(0, self._session.size - opened.since), opened.stored.conversation.messages
+        new, messages = max(0, self._session.talk.size - opened.since), opened.stored.conversation.messages
         if new > most:
             self._view.say(f"{count(new - most, 'earlier message')}: /pager all shows the whole session")
         for message in messages[len(messages) - min(new, most) :]:
@@ -319,7 +319,7 @@ class Chat:
 
     async def _continue(self, answer: OpenAnswer, *, at_once: bool) -> Outcome:
         await self._session.whole()
-        turn = await self._turn(self._session.conversation, answer)
+        turn = await self._turn(self._session.talk.conversation, answer)
         record = await self._session.reopen(answer)
         reply = turn.reply
         self._view.begin()

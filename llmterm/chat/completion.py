@@ -45,15 +45,15 @@ class StatusBar:
 
     def text(self) -> str:
         context, session = self._context, self._context.session
-        messages = session.recent
+        messages = session.talk.recent
         return bar(
             label=context.label,
             messages=messages,
-            spent=session.before.cost if session.before is not None else None,
-            title=session.title,
+            spent=session.talk.before.cost if session.talk.before is not None else None,
+            title=session.talk.title,
             attached=context.attachments.names,
             long=context.view.long and bool(messages),
-            editing=session.editing,
+            editing=session.talk.editing,
             version=standing(session),
             held=len(self._ahead.queue) if self._ahead.held else 0,
         )

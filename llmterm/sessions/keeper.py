@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TypeVar
 
 from llmterm.errors import SessionError, StoreError
 from llmterm.lane import Lane
-from llmterm.sessions import AnswerLog, SessionStore
-from llmterm.sessions.whole import HeldMessage, HeldSession
+from llmterm.sessions import SessionStore
+from llmterm.sessions.kept import Record
+from llmterm.sessions.whole import HeldSession
 
 T = TypeVar("T")
 
@@ -27,57 +28,6 @@ _CATCHING_UP_SECONDS = 1.0
 # How long who wants to be sure waits at the most: a store that is locked fails sooner, a disk may never answer.
 _PATIENCE = 2.0
 _SILENT = StoreError("the store does not answer", hint="is its disk there?")
-
-
-@dataclass(slots=True, eq=False)
-class Record:
-    """Where a session is on the record. Only the writing thread changes it, and only that needs more than one field.
-
-    `id` is None before anything was stored. `answer` is the row of the answer to what is being asked, 0 where there is
-    none, `log` how it is written, and `revision` that of one that has no log yet. `obsolete` are rows that are not
-    worth keeping, with the revision of those that are answers. `forks` are the rows that stand beside each other, by
-    the row they follow.
-    """
-
-    id: str | None = None
-    head: int = 0
-    rows: dict[HeldMessage, int] = field(default_factory=dict)
-    forks: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    obsolete: dict[int, int | None] = field(default_factory=dict)
-    answer: int = 0
-    revision: int = 0
-    log: AnswerLog | None = None
-
-    @property
-    def known(self) -> str:
-        """The id of a session that is on the record."""
-        if self.id is None:
-            raise SessionError("nothing was stored yet")
-        return self.id
-
-    def row(self, message: HeldMessage | None) -> int:
-        """Return the row of a message, 0 where it has none."""
-        return 0 if message is None else self.rows.get(message, 0)
-
-    def close(self) -> None:
-        """Nothing is being asked any more."""
-        self.answer, self.log = 0, None
-
-    def give_up(self, row: int) -> None:
-        """What the row says is not worth keeping, or is in hand."""
-        if row:
-            self.obsolete[row] = None
-
-    def give_up_answer(self) -> None:
-        """Nothing is being asked any more, and what the record has of the answer is in hand, or was nothing."""
-        self.obsolete |= self.answers
-        self.close()
-
-    @property
-    def answers(self) -> dict[int, int | None]:
-        """The row and the revision of the answer, if there is one."""
-        revision = self.log.revision if self.log is not None else self.revision
-        return {self.answer: revision} if self.answer else {}
 
 
 Write = Callable[[SessionStore, Record], object]

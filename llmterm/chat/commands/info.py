@@ -61,25 +61,25 @@ async def _info(context: Context, _argument: str) -> Outcome:
     session, choices, note = context.session, context.choices, context.settings.note
     options = choices.options
     # What is being answered is no part of the conversation yet.
-    under_way = (session.asked is not None) + (context.answer is not None)
+    under_way = (session.talk.asked is not None) + (context.answer is not None)
     rows = [
         ("session", session.id or "not begun yet"),
-        ("title", session.title or "-"),
+        ("title", session.talk.title or "-"),
         ("answers", f"{choices.provider}/{choices.model}"),
-        ("system prompt", session.conversation.system or "-"),
+        ("system prompt", session.talk.system or "-"),
         *([("about the marker", note)] if note else []),
         ("temperature", "-" if options.temperature is None else f"{options.temperature:g}"),
         ("max tokens", "-" if options.max_tokens is None else str(options.max_tokens)),
         ("pause mode", choices.pause_mode),
         ("resume mode", choices.resume_mode or "auto"),
-        ("messages", str(session.size + under_way)),
+        ("messages", str(session.talk.size + under_way)),
     ]
     return Say("\n".join(_table(rows)))
 
 
 async def _tokens(context: Context, _argument: str) -> Outcome:
     await context.session.whole()
-    parts = [segment for message in context.session.messages for segment in message.segments]
+    parts = [segment for message in context.session.talk.messages for segment in message.segments]
     parts += context.answer.reply.segments if context.answer is not None else ()
     if not parts:
         raise UsageError("nothing was answered yet")
@@ -94,7 +94,7 @@ async def _tokens(context: Context, _argument: str) -> Outcome:
 
 async def _thinking(context: Context, _argument: str) -> Outcome:
     answer = context.answer
-    thinking = answer.reply.thinking if answer is not None else context.session.answer.thinking
+    thinking = answer.reply.thinking if answer is not None else context.session.talk.answer.thinking
     if not thinking.strip():
         raise UsageError("there is no thinking in the last answer")
     return Say(thinking)

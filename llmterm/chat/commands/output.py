@@ -59,7 +59,7 @@ def commands() -> list[Command]:
 
 def _answer(context: Context) -> str:
     """Return the answer at rest, else the last one."""
-    return context.answer.reply.text if context.answer is not None else context.session.answer.text
+    return context.answer.reply.text if context.answer is not None else context.session.talk.answer.text
 
 
 async def _copy(context: Context, what: str) -> Outcome:
@@ -100,9 +100,9 @@ async def _page(context: Context, what: str) -> Outcome:
 
 def _all(context: Context) -> str:
     """Return the whole conversation: what the user has said as quotations, what was answered as it is."""
-    said = list(context.session.messages)
+    said = list(context.session.talk.messages)
     if context.answer is not None:
-        asked = context.session.asked
+        asked = context.session.talk.asked
         said += [*([asked] if asked else []), context.answer.reply.message("interrupted")]
     if not said:
         raise UsageError("nothing was said yet")

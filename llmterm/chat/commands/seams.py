@@ -20,14 +20,14 @@ async def _seams(context: Context, argument: str) -> Outcome:
     answer, session = context.answer, context.session
     word, _, number = argument.partition(" ")
     if not word:
-        reply = answer.reply if answer is not None else Reply.of(session.answered)
+        reply = answer.reply if answer is not None else Reply.of(session.talk.answered)
         return Say("\n".join(_lines(reply)) or "no seam was changed: every continuation came as it is here")
     if word != "undo" or not number.isdecimal():
         raise UsageError("what about the seams?", hint="/seams, or /seams undo N")
     if answer is not None:
         unseamed(answer.reply, int(number))  # refuses what is none
         return Unseam(int(number))
-    answered = session.answered
+    answered = session.talk.answered
     whole = unseamed(Reply.of(answered), int(number)).message(answered.status)
     await session.rewrite(whole)
     return Show(whole)

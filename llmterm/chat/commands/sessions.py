@@ -104,7 +104,7 @@ async def _new(context: Context, title: str) -> Outcome:
     session.new()
     if title:
         await session.set_title(title)
-    return Say(f"a new session{f', “{session.title}”' if title else ''}")
+    return Say(f"a new session{f', “{session.talk.title}”' if title else ''}")
 
 
 async def _clear(context: Context, _argument: str) -> Outcome:
@@ -116,14 +116,14 @@ async def _clear(context: Context, _argument: str) -> Outcome:
 async def _system(context: Context, text: str) -> Outcome:
     if text:
         await context.session.set_system(text)
-    system = context.session.conversation.system or "there is no system prompt of yours"
+    system = context.session.talk.system or "there is no system prompt of yours"
     return Say("\n\n".join(filter(None, (system, context.settings.note))))
 
 
 async def _title(context: Context, title: str) -> Outcome:
     if title:
         await context.session.set_title(title)
-    return Say(context.session.title or "the session has no title yet")
+    return Say(context.session.talk.title or "the session has no title yet")
 
 
 async def _search(context: Context, words: str) -> Outcome:
@@ -137,24 +137,24 @@ async def _branch(context: Context, given: str) -> Outcome:
     """The number of questions that stay, not of messages: people count what they asked."""
     session = context.session
     await session.restore()
-    questions = [index for index, message in enumerate(session.messages) if message.role == "user"]
+    questions = [index for index, message in enumerate(session.talk.messages) if message.role == "user"]
     if given and not (given.isdecimal() and 0 < int(given) <= len(questions)):
         raise UsageError(f"there is no question {given!r}", hint=f"there are {len(questions)}")
-    keep = len(session.messages)
+    keep = len(session.talk.messages)
     if given and int(given) < len(questions):
         keep = questions[int(given)]
     original = session.recorded()
     await session.keeper.require(original)
     branch = await context.session.read(lambda store: store.branch(original, keep))
     session.open(await _loaded(context, branch))
-    return Say(f"this is {branch}, “{session.title}”")
+    return Say(f"this is {branch}, “{session.talk.title}”")
 
 
 async def _continue(context: Context, given: str) -> Outcome:
     session = context.session
     await session.restore()
     if not given and session.id is not None:
-        last = session.messages[-1] if session.messages else None
+        last = session.talk.messages[-1] if session.talk.messages else None
         if last is not None and last.role == "assistant" and last.status == "interrupted":
             return Open(await session.open_again(context.choices.options), at_once=True)
         raise UsageError("there is no answer here to go on with", hint="/continue ID takes that of another session")

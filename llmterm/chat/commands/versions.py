@@ -48,17 +48,17 @@ def standing(session: CurrentSession) -> str:
 
 def _question(session: CurrentSession, fork: Fork) -> int:
     """Return the number, from 1, of the question that has versions there, or whose answer has."""
-    return session.questions(fork.at) + _of_question(session, fork)
+    return session.talk.questions(fork.at) + _of_question(session, fork)
 
 
 def _is_last(session: CurrentSession, fork: Fork) -> bool:
     """Tell whether it is about the last question or its answer."""
-    return session.questions(session.size) == session.questions(fork.at + 1)
+    return session.talk.questions(session.talk.size) == session.talk.questions(fork.at + 1)
 
 
 def _of_question(session: CurrentSession, fork: Fork) -> bool:
     """Tell whether it is a question that has versions there, and not an answer."""
-    return fork.at == 0 or session.questions(fork.at) == session.questions(fork.at - 1)
+    return fork.at == 0 or session.talk.questions(fork.at) == session.talk.questions(fork.at - 1)
 
 
 async def _versions(context: Context, argument: str) -> Outcome:
