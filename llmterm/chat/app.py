@@ -323,8 +323,8 @@ class Chat:
         record = await self._session.reopen(answer)
         reply = turn.reply
         self._view.begin()
-        if reply.thinking:
-            self._view.event(ThinkingDelta(reply.thinking))
+        for part in reply.thoughts.parts:
+            self._view.event(ThinkingDelta(part))
         for part in reply.body.parts:
             self._view.event(TextDelta(part))
         played = await self._play(turn, record, Resume() if at_once else Word.DONE)
