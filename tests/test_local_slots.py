@@ -22,7 +22,7 @@ from tests.values import at_rest
 STORY = "Write a long story about a fox, in many paragraphs."
 # They begin like the story, or share no more than the system prompt with it, which the model's template adds to all.
 OTHERS = ("Write a long poem about rain.", "What is the capital of France?", "Name three rivers.")
-SYSTEM = "You answer at length, and in whole sentences. " * 8
+SYSTEM = "You answer at length, and in whole sentences. " * 4
 # Their answers have words in other tokens than the tokenizer takes for the text: "Ai" as "A" and "i".
 MARKET = "Descrivi una giornata al mercato di un piccolo paese."
 SWIMMING = "Escribe una lista de cinco consejos para aprender a nadar."
@@ -37,7 +37,7 @@ async def provider() -> AsyncIterator[LocalProvider]:
     await provider.aclose()
 
 
-def ask(question: str, *, system: str = "", tokens: int = 40) -> Request:
+def ask(question: str, *, system: str = "", tokens: int = 28) -> Request:
     options = Options(temperature=0, max_tokens=tokens, seed=7)
     return Conversation(system=system).ask(question).request(model="", options=options)
 
@@ -91,7 +91,7 @@ async def uninterrupted(request: Request) -> str:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("chunks", "system"),
-    [(1, SYSTEM), (11, ""), (30, SYSTEM)],
+    [(1, SYSTEM), (9, ""), (20, SYSTEM)],
     ids=["early, long system prompt", "short", "late, long"],
 )
 async def test_answer_paused_over_other_conversations_is_the_uninterrupted_one(
@@ -133,13 +133,13 @@ async def test_answer_in_tokens_of_its_own_is_the_uninterrupted_one(
     provider: LocalProvider, others: tuple[str, ...]
 ) -> None:
     """Greedy, to the letter, with six pauses: the model reads what it wrote, not the text of it in other tokens."""
-    request = ask(MARKET, tokens=100)
+    request = ask(MARKET, tokens=64)
     expected = await uninterrupted(request)
     turn = await paused(provider, request, 3)
 
     for _ in range(5):
         for other in others:
-            assert await answered(provider, ask(other, tokens=8))
+            assert await answered(provider, ask(other, tokens=3))
         turn.resume()
         await read(turn, 9)
         await turn.pause()

@@ -194,11 +194,13 @@ def test_running_ollama_answers_if_it_has_a_model(tmp_path: Path, names: list[st
         await exchange.raw(json.dumps(line).encode() + b"\n")
         await exchange.close()
 
+    config = tmp_path / "config.toml"
+    config.write_text("[providers.local]\nthreads = 1\n", "utf-8")
     with WireServer(script) as server:
         done = subprocess.run(
             [*LLMTERM, "chat", "--max-tokens", "2"],
             input=b"hi",
-            env=environment(tmp_path, OLLAMA_HOST=f"127.0.0.1:{server.port}"),
+            env=environment(tmp_path, OLLAMA_HOST=f"127.0.0.1:{server.port}", LLMTERM_CONFIG=str(config)),
             capture_output=True,
             timeout=60,
             check=False,

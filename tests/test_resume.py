@@ -20,7 +20,7 @@ import pytest
 
 from llmterm.assembly.roster import registry
 from llmterm.chat.status import pause_line
-from llmterm.config import ProvidersSettings, RemoteSettings, Settings
+from llmterm.config import LocalSettings, ProvidersSettings, RemoteSettings, Settings
 from llmterm.conversation import mode_of
 from llmterm.marker import DEFAULT_MARKER, marker_for
 from llmterm.messages import Continuation, EndReason, Message, Mode, Options, Reply, StreamLimits
@@ -459,15 +459,17 @@ async def test_answer_goes_on_at_four_providers(tmp_path: Path, store: SessionSt
     if not available():
         need("embedded model (the extra `local` and the weights)")
     openai, anthropic, gemini = OpenAI(), Anthropic(), Gemini()
-    thinking = Settings(
-        providers=ProvidersSettings(remotes={"anthropic": RemoteSettings(kind="anthropic", thinking=2048)})
+    settings = Settings(
+        providers=ProvidersSettings(
+            local=LocalSettings(threads=1), remotes={"anthropic": RemoteSettings(kind="anthropic", thinking=2048)}
+        )
     )
     third = f"{WHOLE} Then it looked at the"
     with ExitStack() as stack:
         scripts = going_on(openai, BEGUN, ""), going_on(anthropic, MOVED, ""), going_on(gemini, third, "")
         servers = [stack.enter_context(WireServer(script)) for script in scripts]
         environ = _environ(tmp_path, (openai, servers[0]), (anthropic, servers[1]), (gemini, servers[2]))
-        async with registry(thinking, environ) as providers:
+        async with registry(settings, environ) as providers:
             session = Session(store)
             session.ask(providers.get("openai"), openai.model, options=Options(max_tokens=40, temperature=0, seed=7))
             for text, name, model in (
