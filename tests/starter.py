@@ -1,11 +1,11 @@
-"""Starts programs in terminals: llmterm as a fork of a process that has imported it already.
+"""Starts programs in terminals and on pipes: llmterm as a fork of a process that has imported it already.
 
-Starting Python and importing what an answer needs is most of what a test in a terminal would cost. So each process that
-runs tests has one of these beside it, `python -m tests.starter SOCKET`, which imports once and forks for each program.
-What it forks goes through the program's whole `main` in a terminal, a directory and an environment of its own.
+Starting Python and importing what an answer needs is most of what a test with the program would cost. So each process
+that runs tests has one of these beside it, `python -m tests.starter SOCKET`, which imports once and forks for each
+program. What it forks goes through the whole `main`, with streams, a directory and an environment of its own.
 
 Everything else is executed as usual: any other command, llmterm where the environment changes Python itself, and all
-where no process may go on after a fork, as on macOS. And what a test starts without a terminal starts without this.
+where no process may go on after a fork, as on macOS. Tests of streams and signals start the program by themselves.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -60,9 +61,17 @@ class Command:
         os.environ.clear()
         os.environ.update(self.environment)
         time.tzset()
+        _reopen_streams()
         sys.argv[1:] = self.words[len(LLMTERM) :]
         sys.path[0] = self.directory
         runpy.run_module("llmterm", run_name="__main__", alter_sys=True)
+
+
+def _reopen_streams() -> None:
+    """Have Python's streams as it makes them for what the descriptors are now."""
+    sys.stdin = open(0, errors=sys.stdin.errors, closefd=False)  # noqa: SIM115 - it ends with the program
+    sys.stdout = open(1, "w", errors=sys.stdout.errors, closefd=False)  # noqa: SIM115 - it ends with the program
+    sys.stderr = open(2, "w", buffering=1, errors=sys.stderr.errors, closefd=False)  # noqa: SIM115 - it ends with the program
 
 
 class Started:
@@ -71,7 +80,9 @@ class Started:
     def __init__(self, report: TextIO) -> None:
         self._report = report
         self._ended: int | None = None
-        self.pid = int(report.readline())
+        started = report.readline()
+        assert started, "the process that starts programs has ended"
+        self.pid = int(started)
 
     def wait(self) -> int:
         """Wait for its end; return the exit code, or minus the signal."""
@@ -82,38 +93,34 @@ class Started:
 
 
 class Starter:
-    """The process beside the tests that starts what they want in a terminal."""
+    """The process beside the tests that starts what they want."""
 
     def __init__(self) -> None:
         self._requests, theirs = socket.socketpair()
-        # It is in a terminal itself, so that Python's streams are those of a program in a terminal.
-        self._terminal, inner = os.openpty()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.starter", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            stdin=inner,
-            stdout=inner,
-            stderr=inner,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             cwd=Path(__file__).parents[1],
             env={"PATH": os.environ["PATH"], **_LANGUAGE},
             start_new_session=True,
         )
         theirs.close()
-        os.close(inner)
 
-    def start(self, command: Command, terminal: int) -> Started:
-        """Start a command in the terminal that is open as `terminal`."""
+    def start(self, command: Command, streams: Sequence[int]) -> Started:
+        """Start a command in a terminal, where `streams` is its descriptor, or on three pipes; they are closed here."""
         ours, theirs = os.pipe()
         request = json.dumps(asdict(command)).encode() + b"\n"
-        sent = socket.send_fds(self._requests, [request], [terminal, theirs])
+        sent = socket.send_fds(self._requests, [request], [theirs, *streams])
         self._requests.sendall(request[sent:])
-        os.close(theirs)
+        for descriptor in (theirs, *streams):
+            os.close(descriptor)
         return Started(open(ours))
 
     def end(self) -> None:
         self._requests.close()
         self._process.wait()
-        os.close(self._terminal)
 
 
 @cache
@@ -124,19 +131,37 @@ def starter() -> Starter:
     return started
 
 
+def run(
+    words: Sequence[str], environment: Mapping[str, str], *, input: bytes = b"", cwd: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command on pipes to its end."""
+    (given, stdin), (stdout, said), (stderr, told) = os.pipe(), os.pipe(), os.pipe()
+    started = starter().start(Command(words, environment, str(cwd or Path.cwd())), (given, said, told))
+    with ThreadPoolExecutor() as readers, open(stdout, "rb") as out, open(stderr, "rb") as err:
+        reading = readers.submit(out.read), readers.submit(err.read)
+        with suppress(BrokenPipeError), open(stdin, "wb") as asking:
+            asking.write(input)
+        return subprocess.CompletedProcess(words, started.wait(), *(each.result() for each in reading))
+
+
+def run_text(words: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """The same with text, and nothing on standard input."""
+    done = run(words, environment)
+    return subprocess.CompletedProcess(words, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
 def _serve(requests: socket.socket) -> Command | None:
     """Fork for each request, until there are no more; return, in a process that was forked, what it is to become."""
     while True:
-        data, received, _, _ = socket.recv_fds(requests, 65536, 2)
+        data, received, _, _ = socket.recv_fds(requests, 65536, 4)
         while data and not data.endswith(b"\n"):
             data += requests.recv(65536)
         if not data:
             return None
-        terminal, report = received
         keeper = os.fork()
         if keeper == 0:
             requests.close()
-            return _keep(Command(**json.loads(data)), terminal, report)
+            return _keep(Command(**json.loads(data)), *received)
         for descriptor in received:
             os.close(descriptor)
         _reap()
@@ -149,16 +174,23 @@ def _reap() -> None:
             pass
 
 
-def _keep(command: Command, terminal: int, report: int) -> Command:
+def _keep(command: Command, report: int, *streams: int) -> Command:
     """Fork the program and tell of its start and its end; return only in the program."""
     program = os.fork()
     if program:
-        os.close(terminal)
+        for descriptor in streams:
+            os.close(descriptor)
         os.write(report, f"{program}\n".encode())
         os.write(report, f"{os.waitpid(program, 0)[1]}\n".encode())
         os._exit(0)
     os.close(report)
-    os.login_tty(terminal)
+    if len(streams) == 1:
+        os.login_tty(streams[0])
+        return command
+    os.setsid()
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
     return command
 
 

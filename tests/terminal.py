@@ -91,8 +91,7 @@ class Program:
         ours, theirs = os.openpty()
         self._terminal = FileIO(ours, "r+")
         termios.tcsetwinsize(theirs, (rows, columns))
-        self._started = starter().start(Command(command, env, str(cwd or Path.cwd())), theirs)
-        os.close(theirs)
+        self._started = starter().start(Command(command, env, str(cwd or Path.cwd())), [theirs])
         self.modes_before = set(self.screen.mode)
         self.stty_before = self.stty()
 

@@ -19,6 +19,7 @@ from llmterm.cli.completion import split
 from llmterm.messages import Message
 from llmterm.sessions import SessionStore
 from tests.conftest import need
+from tests.starter import run_text
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, WireServer
 
@@ -29,10 +30,8 @@ def complete(home: Path, line: str, **env: str) -> list[str]:
 
 
 def explained(home: Path, line: str, **env: str) -> list[tuple[str, str]]:
-    done = subprocess.run(
-        LLMTERM, env={**environment(home, **env), LINE: line}, capture_output=True, timeout=60, text=True, check=True
-    )
-    assert done.stderr == ""
+    done = run_text(LLMTERM, {**environment(home, **env), LINE: line})
+    assert (done.returncode, done.stderr) == (0, "")
     return [(word, meaning) for word, _, meaning in (row.partition("\t") for row in done.stdout.splitlines())]
 
 

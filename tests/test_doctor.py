@@ -18,6 +18,7 @@ from llmterm.assembly.doctor.inquiry import Answers, ask, understood
 from llmterm.config import Settings
 from llmterm.messages import Message
 from llmterm.sessions import SessionStore
+from tests.starter import run_text
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, Script, WireServer
 from tests.x11 import require, x_server
@@ -26,15 +27,7 @@ KEY = "sk-this-is-a-secret-0123456789"
 
 
 def doctor(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*LLMTERM, "doctor", *arguments],
-        env=environment(home, **env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        text=True,
-        check=False,
-    )
+    return run_text([*LLMTERM, "doctor", *arguments], environment(home, **env))
 
 
 def findings(home: Path, *arguments: str, **env: str) -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.starter import run_text
 from tests.terminal import LLMTERM, environment
 from tests.wire import Exchange, Script, WireServer, say
 
@@ -17,9 +18,7 @@ WEIGHTS = b"GGUF" + bytes(range(256)) * 16_000
 
 
 def run(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*LLMTERM, *arguments], env=environment(home, **env), capture_output=True, timeout=60, text=True, check=False
-    )
+    return run_text([*LLMTERM, *arguments], environment(home, **env))
 
 
 def listing(*names: str) -> Script:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from llmterm.cli.chat import no_console
+from tests import starter
 from tests.terminal import LLMTERM, environment
 from tests.wire import Exchange, Script, WireServer, say
 
@@ -24,13 +25,8 @@ def run(
     """Run llmterm with `question` on its standard input, and `script` as the model."""
     with WireServer(script or say("ok")) as server:
         openai = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-test"} if script else {}
-        return subprocess.run(
-            [*LLMTERM, *arguments],
-            input=(question or "").encode(),
-            env=environment(home, **openai, **(env or {})),
-            capture_output=True,
-            timeout=60,
-        )
+        environ = environment(home, **openai, **(env or {}))
+        return starter.run([*LLMTERM, *arguments], environ, input=(question or "").encode())
 
 
 @pytest.mark.parametrize("arguments", [[], ["chat"]])

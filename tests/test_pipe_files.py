@@ -12,6 +12,7 @@ import pytest
 from llmterm.assembly.question import question
 from llmterm.errors import UsageError
 from llmterm.messages import Attachment, Message
+from tests import starter
 from tests.terminal import LLMTERM, environment
 from tests.wire import Exchange, WireServer, say
 
@@ -87,9 +88,7 @@ def test_what_cannot_be_asked_is_an_error(folder: Path, words: str, data: bytes,
 
 
 def run(folder: Path, data: bytes, *arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*LLMTERM, *arguments], input=data, env=env, cwd=folder, capture_output=True, timeout=60, check=False
-    )
+    return starter.run([*LLMTERM, *arguments], env, input=data, cwd=folder)
 
 
 def test_image_goes_where_it_is_taken_and_nothing_is_asked_where_not(folder: Path) -> None:

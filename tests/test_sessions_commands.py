@@ -14,6 +14,7 @@ import pytest
 
 from llmterm.messages import Message
 from llmterm.sessions import SessionStore
+from tests.starter import run_text
 from tests.terminal import LLMTERM, Program, environment
 
 
@@ -30,10 +31,7 @@ def ask(store: SessionStore, text: str) -> str:
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [*LLMTERM, "sessions", *arguments]
-    return subprocess.run(
-        command, env=environment(home), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
-    )
+    return run_text([*LLMTERM, "sessions", *arguments], environment(home))
 
 
 def test_search_lists_what_it_finds(tmp_path: Path, store: SessionStore) -> None:

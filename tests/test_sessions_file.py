@@ -22,6 +22,7 @@ from llmterm.sessions.database import Database
 from llmterm.sessions.owner import Owner, birth
 from llmterm.sessions.schema import MIGRATIONS
 from tests.disks import fill, read_only, small_disk
+from tests.starter import run_text
 from tests.terminal import LLMTERM, environment
 
 OPTIONS = Options()
@@ -48,14 +49,7 @@ def edit(path: Path, *statements: str) -> None:
 
 
 def llmterm(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*LLMTERM, *arguments],
-        env=environment(home),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return run_text([*LLMTERM, *arguments], environment(home))
 
 
 # A disk that can only be read
