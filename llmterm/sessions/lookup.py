@@ -117,6 +117,23 @@ def require_message(tx: Transaction, session_id: str, row: int) -> None:
         raise SessionError(f"session {session_id!r} has no message {row}", hint=LIST_HINT)
 
 
+def require_left(tx: Transaction, session_id: str, owner: Owner) -> None:
+    """Refuse a session of which a living process has an answer in its hands; at rest, another one than `owner`."""
+    for state, pid, host, born in tx.rows(
+        "SELECT state, owner_pid, owner_host, owner_born"
+        " FROM messages JOIN open_answers ON message_id = messages.id WHERE session_id = ?",
+        session_id,
+    ):
+        holder = Owner(pid=pid, host=host, born=born)
+        if holder.alive() and state == "streaming":
+            raise busy(session_id, holder)
+        if holder.alive() and holder != owner:
+            raise SessionError(
+                f"the last answer of session {session_id} is not over, in another llmterm (pid {pid})",
+                hint="end it there, or leave that chat",
+            )
+
+
 def gone_on_with(session_id: str) -> SessionError:
     return SessionError("the answer was gone on with by another llmterm", hint=_LOAD.format(session_id))
 
@@ -129,13 +146,6 @@ def busy(session_id: str, owner: Owner) -> SessionError:
     return SessionError(
         f"session {session_id} is being answered in another llmterm (pid {owner.pid})",
         hint="pause or end it there, or look at it with `llmterm sessions show`",
-    )
-
-
-def in_use(session_id: str, owner: Owner) -> SessionError:
-    return SessionError(
-        f"the last answer of session {session_id} is not over, in another llmterm (pid {owner.pid})",
-        hint="end it there, or leave that chat",
     )
 
 

@@ -14,9 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, StoreError
-from llmterm.messages import EndReason, Message, Options, Reply
+from llmterm.messages import Message, Options, Reply
 from llmterm.sessions.answer import (
     AnswerLog,
     Clock,
@@ -26,20 +25,19 @@ from llmterm.sessions.answer import (
     of_session,
     read_open,
     settle,
-    state_of,
     touch,
 )
 from llmterm.sessions.attachments import replace_attachments
 from llmterm.sessions.database import Database, Transaction
+from llmterm.sessions.infos import read_infos
 from llmterm.sessions.lookup import (
-    busy,
     find,
     gone_on_with,
-    in_use,
     matching,
     new_id,
     require_closed,
     require_head,
+    require_left,
     require_message,
     unknown,
 )
@@ -47,16 +45,14 @@ from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import Earlier, Hit, OpenAnswer, SessionInfo, StoredSession, Version
 from llmterm.sessions.rows import (
     insert_message,
-    read_earlier,
     read_message,
     read_path,
-    read_time,
     replace_reply,
     time_column,
 )
+from llmterm.sessions.stored import came_to_nothing, read_session
 from llmterm.sessions.titles import clean_title, title_of
 from llmterm.sessions.tree import (
-    before,
     end_of,
     head_of,
     leave_behind,
@@ -177,7 +173,7 @@ class SessionStore:
             require_message(tx, session_id, to)
             use(tx, to)
             self._move(tx, session_id, end_of(tx, session_id, to))
-            return self._read(tx, session_id, peek=False, last=last)
+            return read_session(tx, session_id, peek=False, last=last)
 
     def _move(self, tx: Transaction, session_id: str, to: int) -> str:
         set_head(tx, session_id, to)
@@ -283,14 +279,14 @@ class SessionStore:
         """
         with self._database.reading() as tx:
             session_id = find(tx, session_id)
-            stored = self._read(tx, session_id, peek=peek, last=last)
-            if peek or not _came_to_nothing(tx, stored):
+            stored = read_session(tx, session_id, peek=peek, last=last)
+            if peek or not came_to_nothing(tx, stored):
                 return stored
         # Where that cannot be written now, the next one who loads it does.
         with suppress(StoreError), self._database.writing() as tx:
-            if self._read(tx, session_id, peek=True, last=last) == stored:
+            if read_session(tx, session_id, peek=True, last=last) == stored:
                 give_up(tx, stored.head)
-                return self._read(tx, session_id, peek=peek, last=last)
+                return read_session(tx, session_id, peek=peek, last=last)
         return stored
 
     def earlier(self, session_id: str, earlier: Earlier) -> tuple[list[int], list[Message]]:
@@ -303,32 +299,6 @@ class SessionStore:
                 )
             return rows, messages
 
-    def _read(self, tx: Transaction, session_id: str, *, peek: bool, last: int | None) -> StoredSession:
-        ((title, system, created_at, updated_at, head_id),) = tx.rows(
-            "SELECT title, system, created_at, updated_at, head_id FROM sessions WHERE id = ?", session_id
-        )
-        rows, messages = read_path(tx, head_id or 0, last)
-        forks = read_forks(tx, session_id)
-        earlier = read_earlier(tx, rows[0], alone=not forks) if last is not None and rows else None
-        row = read_open(tx, rows[-1], messages[-1]) if rows else None
-        if row is not None:
-            rows.pop()
-            messages.pop()
-            if row.state == "streaming" and not peek:
-                raise busy(session_id, row.owner)
-        return StoredSession(
-            id=session_id,
-            title=title,
-            created_at=read_time(created_at),
-            updated_at=read_time(updated_at),
-            conversation=Conversation(system=system, messages=tuple(messages)),
-            answer=row.answer if row else None,
-            rows=tuple(rows),
-            head=head_id or 0,
-            forks=forks,
-            earlier=earlier,
-        )
-
     def latest(self) -> str | None:
         """Return the id of the session that was changed last."""
         with self._database.reading() as tx:
@@ -337,30 +307,8 @@ class SessionStore:
 
     def infos(self, limit: int | None = None, *, opened: bool = False) -> list[SessionInfo]:
         """Return all sessions or that many, only those with an open answer if `opened`, the one changed last first."""
-        among = "open_answers CROSS JOIN sessions ON message_id = head_id" if opened else "sessions"
         with self._database.reading() as tx:
-            rows = tx.rows(
-                "SELECT sessions.id, title, sessions.created_at, updated_at, coalesce(depth, 0),"
-                " state, owner_pid, owner_host, owner_born, piped"
-                f" FROM (SELECT sessions.* FROM {among}"
-                " ORDER BY change DESC LIMIT ?) AS sessions"
-                " LEFT JOIN messages ON messages.id = head_id"
-                " LEFT JOIN open_answers ON message_id = head_id"
-                " ORDER BY change DESC",
-                -1 if limit is None else max(0, limit),
-            )
-            return [
-                SessionInfo(
-                    id=session_id,
-                    title=title,
-                    created_at=read_time(created_at),
-                    updated_at=read_time(updated_at),
-                    messages=count,
-                    state=state_of(state, Owner(pid=pid, host=host, born=born)) if state else "complete",
-                    piped=bool(piped),
-                )
-                for session_id, title, created_at, updated_at, count, state, pid, host, born, piped in rows
-            ]
+            return read_infos(tx, limit, opened=opened)
 
     def search(self, words: str, *, limit: int = 20) -> list[Hit]:
         """Return the sessions whose title and messages have all the words, upper or lower case, the newest first."""
@@ -393,16 +341,7 @@ class SessionStore:
 
         with self._database.writing() as tx:
             session_id = find(tx, session_id)
-            for state, pid, host, born in tx.rows(
-                "SELECT state, owner_pid, owner_host, owner_born"
-                " FROM messages JOIN open_answers ON message_id = messages.id WHERE session_id = ?",
-                session_id,
-            ):
-                owner = Owner(pid=pid, host=host, born=born)
-                if owner.alive() and state == "streaming":
-                    raise busy(session_id, owner)
-                if owner.alive() and owner != self._owner:
-                    raise in_use(session_id, owner)
+            require_left(tx, session_id, self._owner)
             tx.change("DELETE FROM sessions WHERE id = ?", session_id)
             tx.change("DELETE FROM answers")
             forget(tx)
@@ -518,14 +457,6 @@ class SessionStore:
         return AnswerLog(
             self._database, message_id, owner=self._owner, clock=self._clock, revision=revision, written=written
         )
-
-
-def _came_to_nothing(tx: Transaction, stored: StoredSession) -> bool:
-    """Tell whether the session was cut before a word of its last answer came, and was elsewhere before."""
-    answer = stored.answer
-    if answer is None or answer.reason is not EndReason.CRASH or answer.message.body or answer.message.thoughts:
-        return False
-    return before(tx, stored.id, answer.message_id) not in (0, *stored.rows[-1:])
 
 
 def _now() -> datetime:

@@ -1,0 +1,36 @@
+"""The list of sessions: a line for each, without reading what was said in it."""
+
+from __future__ import annotations
+
+from llmterm.sessions.answer import state_of
+from llmterm.sessions.database import Transaction
+from llmterm.sessions.owner import Owner
+from llmterm.sessions.record import SessionInfo
+from llmterm.sessions.rows import read_time
+
+
+def read_infos(tx: Transaction, limit: int | None, *, opened: bool) -> list[SessionInfo]:
+    """Return all sessions or that many, only those with an open answer if `opened`, the one changed last first."""
+    among = "open_answers CROSS JOIN sessions ON message_id = head_id" if opened else "sessions"
+    rows = tx.rows(
+        "SELECT sessions.id, title, sessions.created_at, updated_at, coalesce(depth, 0),"
+        " state, owner_pid, owner_host, owner_born, piped"
+        f" FROM (SELECT sessions.* FROM {among}"
+        " ORDER BY change DESC LIMIT ?) AS sessions"
+        " LEFT JOIN messages ON messages.id = head_id"
+        " LEFT JOIN open_answers ON message_id = head_id"
+        " ORDER BY change DESC",
+        -1 if limit is None else max(0, limit),
+    )
+    return [
+        SessionInfo(
+            id=session_id,
+            title=title,
+            created_at=read_time(created_at),
+            updated_at=read_time(updated_at),
+            messages=count,
+            state=state_of(state, Owner(pid=pid, host=host, born=born)) if state else "complete",
+            piped=bool(piped),
+        )
+        for session_id, title, created_at, updated_at, count, state, pid, host, born, piped in rows
+    ]
