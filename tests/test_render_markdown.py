@@ -826,6 +826,21 @@ def test_libraries_are_imported_only_when_text_comes() -> None:
     assert result.stdout.strip() == "[]"
 
 
+def test_colours_for_code_are_imported_only_when_there_is_code() -> None:
+    """Most answers have none, and the library is a large one."""
+    code = (
+        "import sys; from llmterm.render.markdown import MarkdownRenderer;"
+        "r = MarkdownRenderer(width=80); r.feed('some *words*, `some` more\\n\\n'); r.advance();"
+        "print('pygments' in sys.modules);"
+        "r.feed('```python\\nx = 1\\n'); r.advance();"
+        "print('pygments' in sys.modules)"
+    )
+
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert result.stdout.split() == ["False", "True"]
+
+
 def test_a_row_that_was_settled_in_part_goes_on_with_its_next_word() -> None:
     """At another width: what stands above is not shown again, the rest of its row is, in its style and as far in."""
     renderer = MarkdownRenderer(width=40)

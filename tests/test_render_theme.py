@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 
 import pytest
 from hypothesis import given
@@ -34,7 +33,7 @@ def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
 
 
 def colours(theme: Theme) -> set[int]:
-    words = " ".join([*(str(getattr(theme, each.name)) for each in fields(theme)), *dict(theme.syntax).values()])
+    words = " ".join([*(str(each) for each in theme), *dict(theme.syntax).values()])
     return set(map(int, re.findall(r"color\((\d+)\)", words)))
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import fields
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from markdown_it.rules_block.table import escapedSplit
 from markdown_it.token import Token
@@ -17,13 +18,15 @@ from rich.style import Style
 
 from llmterm.render.blocks import Block, Parser, Tokens, fence_is_closed, groups, start_of
 from llmterm.render.cells import cell_len, chop, wrap
-from llmterm.render.code import Fence, Palette
 from llmterm.render.link import is_safe, says_enough
 from llmterm.render.sanitize import Unhider, clean
 from llmterm.render.styled import Runs, paint, plain
 from llmterm.render.styled import wrap as wrap_runs
 from llmterm.render.table import Column, table
 from llmterm.render.theme import Theme
+
+if TYPE_CHECKING:
+    from llmterm.render.code import Fence, Palette
 
 _PLAIN = Style.null()
 _EMPHASIS = {"strong_open", "strong_close", "em_open", "em_close", "s_open", "s_close"}
@@ -40,12 +43,16 @@ class Layout:
         self._parser = parser
         self._color = color
         self._links = links
+        self._theme = theme
         self._styles = {
-            role.name: Style.parse(getattr(theme, role.name))
-            for role in fields(theme)
-            if role.name not in ("name", "syntax")
+            role: Style.parse(style) for role, style in theme._asdict().items() if role not in ("name", "syntax")
         }
-        self._palette = Palette(theme) if color else None
+
+    @cached_property
+    def _palette(self) -> Palette | None:
+        from llmterm.render.code import Palette
+
+        return Palette(self._theme) if self._color else None
 
     def block(self, block: Block, width: int) -> list[str]:
         if block.kind == "fence":
@@ -129,6 +136,8 @@ class Layout:
         return self._text(mark + self._inline(content, style), width)
 
     def _fence(self, token: Token, *, indent: int) -> Fence:
+        from llmterm.render.code import Fence  # with a library that text without code has no use for
+
         return Fence(markup=token.markup, info=token.info, indent=indent, palette=self._palette)
 
     @staticmethod

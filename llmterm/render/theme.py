@@ -7,14 +7,12 @@ Nothing is drawn here, and nothing imported, so that a theme can be chosen befor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 ThemeName: TypeAlias = Literal["dark", "light"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Theme:
+class Theme(NamedTuple):
     """`syntax` has a style for kinds of tokens, by pygments' names; what is inside a kind looks like it."""
 
     name: ThemeName
