@@ -118,7 +118,7 @@ async def test_key_that_comes_while_an_escape_waits_for_it_is_handed_on(tmp_path
         for later in [*PAUSED, "Hello", "\x1a"]:
             source.send_text("\x1b")
             decision = asyncio.create_task(decided(prompt, paused=True))
-            await asyncio.sleep(0.08)
+            await asyncio.sleep(0.08)  # by the loop's own clock, which jumps there: nothing is waited for
             source.send_text(later)
 
             assert (await decision, unread(source)) == (Stop(), later)

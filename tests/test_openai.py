@@ -410,7 +410,7 @@ async def test_answer_whose_end_was_told_is_whole(transport: Transport, broken: 
 
     with WireServer(script) as server:
         call = Call(who="openai", url=f"{server.base_url}/chat/completions", payload=wire().payload(REQUEST))
-        stream = WireStream(await transport.open(call, StreamLimits(chunk_timeout=0.2)), wire())
+        stream = WireStream(await transport.open(call, StreamLimits(chunk_timeout=1)), wire())
         events: list[StreamEvent] = []
         while batch := await stream.read():
             events += batch

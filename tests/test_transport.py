@@ -151,12 +151,12 @@ async def test_silence_of_the_socket_times_out(transport: Transport) -> None:
 async def test_slow_reader_does_not_time_out(transport: Transport) -> None:
     """The chunk timer runs only while the socket is read: taking longer over a chunk is no silence."""
     with WireServer(say(*["x" * 10_000] * 50)) as server:
-        stream = await open_stream(transport, server, SHORT)
+        stream = await open_stream(transport, server, StreamLimits(chunk_timeout=1))
         frames = await stream.read()
         stream.content_came()
 
         # Longer than the chunk timer; the reader is what is slow here, so this is the arrangement, not an ordering.
-        await asyncio.sleep(2 * (SHORT.chunk_timeout or 0))
+        await asyncio.sleep(1.5)
         frames += await read_all(stream)
 
         assert len(frames) == 53
@@ -181,12 +181,12 @@ async def test_pings_are_life_but_no_answer(transport: Transport) -> None:
         await exchange.start()
         while True:
             await exchange.raw(b": ping\n\n")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
 
     with WireServer(script) as server:
-        stream = await open_stream(transport, server, StreamLimits(chunk_timeout=0.1, silence_timeout=1))
+        stream = await open_stream(transport, server, StreamLimits(chunk_timeout=1, silence_timeout=2))
 
-        with pytest.raises(StreamTimeoutError, match=r"signs of life, but no answer for 1 s") as caught:
+        with pytest.raises(StreamTimeoutError, match=r"signs of life, but no answer for 2 s") as caught:
             await stream.read()
 
         assert caught.value.timer == "silence"
