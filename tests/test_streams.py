@@ -271,7 +271,7 @@ def test_reader_that_does_not_read_holds_up_neither_signal_nor_journal(
 
 def test_reader_that_reads_late_gets_all_in_order(tmp_path: Path) -> None:
     """Also what is written beside the text, where both go the same way."""
-    text = [f"{number:06}" * 200 + "\n" for number in range(2500)]
+    text = [f"{number:06}" * 200 + "\n" for number in range(1000)]
     with WireServer(thinks("hm", text=text)) as server:
         command = [*LLMTERM, "why?"]
         with subprocess.Popen(
