@@ -14,6 +14,7 @@ class Backlog:
         self._pieces: deque[str] = deque()
         # How much of the first piece was taken.
         self._start = 0
+        self._size = 0
         self._sanitizer = Sanitizer()
 
     def __bool__(self) -> bool:
@@ -22,6 +23,7 @@ class Backlog:
     def feed(self, text: str) -> None:
         if text:
             self._pieces.append(text)
+            self._size += len(text)
 
     def take(self, most: int) -> str:
         """Return what came first: about so many characters, or all there is."""
@@ -31,13 +33,19 @@ class Backlog:
         return taken
 
     def take_all(self) -> str:
-        return self.take(sum(map(len, self._pieces)))
+        return self.take(self._size)
 
     def close(self) -> str:
         """Return what was still held back; no more text comes."""
         return self._sanitizer.close()
 
     def _raw(self, most: int) -> str:
+        if self._size <= most:  # as most often: chunks are small, and there are many
+            text = "".join(self._pieces)[self._start :]
+            self._pieces.clear()
+            self._start = self._size = 0
+            return text
+        self._size -= most
         raw: list[str] = []
         while self._pieces and most > 0:
             piece = self._pieces[0][self._start : self._start + most]
