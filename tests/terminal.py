@@ -25,7 +25,7 @@ from tests.starter import Command, starter
 
 PATIENCE = 60.0
 # Seconds that a program has to end when its terminal is closed.
-GRACE = 5.0
+GRACE = 30.0
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
