@@ -6,13 +6,26 @@ one is at least 1/30 s ago, as the chat does it. The view, the renderer and the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import cycle, islice
+from pathlib import Path
+
+from prompt_toolkit.input import DummyInput
 
 from benchmarks.answer import Recipe
 from benchmarks.measure import Row, alone
+from llmterm.chat.bindings import Bindings
+from llmterm.chat.composer import Composer
+from llmterm.chat.decision import Interrupts, Phase
+from llmterm.chat.foot import Foot
+from llmterm.chat.history import PromptHistory
+from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import streaming_line
 from llmterm.chat.view import MarkdownView
+from llmterm.chat.window import WindowSize
+from llmterm.keys.autorepeat import Autorepeat
 from llmterm.messages import TextDelta
 from llmterm.render.cells import cell_len
 from llmterm.render.markdown import MarkdownRenderer
@@ -94,13 +107,15 @@ def _play(chunks: list[str]) -> list[tuple[float, str]]:
     """Return what is written, and when, in seconds."""
     writes: list[tuple[float, str]] = []
     now = 0.0
-    view = _view(lambda text: writes.append((now, text)))
+    foot = _foot()
+    view = _view(lambda text: writes.append((now, text)), foot)
     view.begin()
     frame = 0
     for number, chunk in enumerate(chunks):
         while frame * CHUNKS_A_SECOND < number * FRAMES_A_SECOND:
             now = frame / FRAMES_A_SECOND
-            view.frame([_status(now)])
+            with foot.saying(partial(_status, now), lasting=True):
+                view.frame()
             frame += 1
         view.event(TextDelta(chunk))
     now = SECONDS
@@ -111,18 +126,34 @@ def _play(chunks: list[str]) -> list[tuple[float, str]]:
 def _final(text: str) -> int:
     """Return the bytes of the whole answer written at once."""
     written: list[str] = []
-    view = _view(written.append)
+    view = _view(written.append, _foot())
     view.begin()
     view.event(TextDelta(text))
     view.close()
     return len("".join(written).encode())
 
 
-def _view(write: Callable[[str], None]) -> MarkdownView:
+def _foot() -> Foot:
+    """Return a line in which nobody types, with no history and no terminal."""
+    messages = MessageQueue()
+    composer = Composer(
+        source=DummyInput(),
+        history=PromptHistory(Path(os.devnull)),
+        bindings=Bindings(queue=messages, interrupts=Interrupts(float), autorepeat=Autorepeat(float)),
+        window=WindowSize(lambda: SIZE, float, settles=0.0),
+        vi=False,
+        plain=False,
+    )
+    composer.begin(Phase.BUSY)
+    return Foot(composer, messages, color=True)
+
+
+def _view(write: Callable[[str], None], foot: Foot) -> MarkdownView:
     return MarkdownView(
         screen=Screen(write=write, size=lambda: SIZE, cell_len=cell_len),
         size=lambda: SIZE,
         renderer=lambda width: MarkdownRenderer(width=width),
+        foot=foot,
         color=True,
     )
 

@@ -1,30 +1,46 @@
-"""The parts of a chat made alone, with fakes around them: a view that keeps what it is told, a prompt with a script."""
+"""The parts of a chat made alone, with fakes around them: a view that keeps what it is told, a line with a script."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 
-from llmterm.chat.ahead import Ahead
+from prompt_toolkit.input import DummyInput, PipeInput, create_pipe_input
+
 from llmterm.chat.attachments import Attachments
+from llmterm.chat.bindings import Bindings
+from llmterm.chat.commands.catalogue import catalogue
+from llmterm.chat.completion import Completion, StatusBar
+from llmterm.chat.composer import Composer
 from llmterm.chat.context import ChatSettings, Context
-from llmterm.chat.decision import Compose, Decision, Interrupts, Leave, Send
+from llmterm.chat.decision import Decision, Interrupts, Phase
+from llmterm.chat.foot import Foot
+from llmterm.chat.history import PromptHistory
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
 from llmterm.chat.machine import Machine
 from llmterm.chat.options import Choices
+from llmterm.chat.queue import MessageQueue
+from llmterm.chat.suggestion import Suggestion
 from llmterm.chat.window import WindowSize
 from llmterm.errors import UsageError
 from llmterm.keys.autorepeat import Autorepeat
-from llmterm.keys.scripted import ScriptedKeys
 from llmterm.messages import Attachment, Options, StreamEvent, StreamLimits, TextDelta
 from llmterm.providers.registry import Entry, ProviderRegistry
 from llmterm.sessions import SessionStore
 from llmterm.sessions.current import CurrentSession
 from tests.scripted import ScriptedProvider
 
+
+def now() -> float:
+    return 0.0
+
+
+WINDOW = WindowSize(lambda: (80, 24), now, settles=0.0)
 KEYS = {"edit": "e", "back": "b", "on": "m", "again": "a", "previous": "p", "next": "n"}
 
 
@@ -53,11 +69,11 @@ class FakeView:
         if isinstance(event, TextDelta):
             self.text += event.text
 
-    def frame(self, footer: Sequence[str]) -> bool:
+    def frame(self) -> bool:
         return True
 
-    def portion(self, footer: Sequence[str]) -> bool:
-        return True
+    def refresh(self) -> None:
+        pass
 
     def hurry(self) -> None:
         pass
@@ -68,13 +84,16 @@ class FakeView:
     def pause(self) -> None:
         self.paused.set()
 
+    def settle(self) -> None:
+        pass
+
     def resume(self, guidance: str) -> None:
         self.paused.clear()
 
-    def covered(self, rows: int) -> None:
+    def lend(self) -> None:
         pass
 
-    def displaced(self) -> None:
+    def leave(self) -> None:
         pass
 
     def close(self) -> None:
@@ -90,28 +109,81 @@ class FakeView:
         (self.errors if error else self.said).append(line)
 
 
-class FakePrompt:
-    """A prompt that is answered by `decisions`, one after the other; `lines` are those it was asked below."""
+class Silence(DummyInput):
+    """An input that nothing ever comes from."""
 
-    def __init__(self, *decisions: Decision) -> None:
-        self.decisions = deque(decisions)
-        self.lines: list[str] = []
-        self.unsent = ""
+    closed = False
 
-    def warm(self) -> Iterator[None]:
-        yield from ()
+    def attach(self, input_ready_callback: Callable[[], None]) -> AbstractContextManager[None]:
+        return nullcontext()
 
-    async def close(self) -> None:
-        pass
 
-    async def ask(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> Send | Compose | Leave:
-        decision = self.decisions.popleft()
-        assert isinstance(decision, Send | Compose | Leave)
-        return decision
+class ScriptedComposer(Composer):
+    """A line whose user decides as written down whenever he is asked; `asked` is what the status line said then.
 
-    async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
-        self.lines.append(line())
-        return self.decisions.popleft()
+    What is decided while an answer streams comes by `press`.
+    """
+
+    def __init__(self, folder: Path, queue: MessageQueue, *decisions: Decision) -> None:
+        bindings = Bindings(queue=queue, interrupts=Interrupts(now), autorepeat=Autorepeat(now))
+        super().__init__(
+            source=Silence(),
+            history=PromptHistory(folder / "history"),
+            bindings=bindings,
+            window=WINDOW,
+            vi=False,
+            plain=False,
+        )
+        self.press = bindings.decide
+        self.asked: list[str] = []
+        self.foot = Foot(self, queue, color=False)
+        self._script = deque(decisions)
+
+    async def decision(self) -> Decision:
+        if self.phase is Phase.BUSY:
+            return await super().decision()
+        self.asked.append(self.foot.status)
+        self.begin(Phase.BUSY)
+        return self._script.popleft()
+
+
+class Composing(Composer):
+    """A line that is typed in, with nothing around it."""
+
+    async def seen(self, condition: Callable[[], bool]) -> None:
+        """Wait until what is to be drawn is so."""
+        while not condition():
+            self._drawn.clear()
+            await self._drawn.wait()
+
+    def drawn(self) -> None:
+        self._drawn.set()
+
+    _drawn = asyncio.Event()
+
+
+@asynccontextmanager
+async def composing(folder: Path, *, vi: bool = False) -> AsyncIterator[tuple[Composing, PipeInput]]:
+    """A line that runs, and the input that its keys come from."""
+    hours = count(step=3_600)  # no two Ctrl-C belong together, and no key is held down
+    bindings = Bindings(
+        queue=MessageQueue(), interrupts=Interrupts(lambda: next(hours)), autorepeat=Autorepeat(lambda: next(hours))
+    )
+
+    async def complete(text: str) -> list[Suggestion]:
+        return [Suggestion(each, len(text)) for each in ("/theme", "/thinking") if each.startswith(text)]
+
+    with create_pipe_input() as source:
+        history = PromptHistory(folder / "history")
+        composer = Composing(source=source, history=history, bindings=bindings, window=WINDOW, vi=vi, plain=False)
+        await composer.ready()
+        running = asyncio.create_task(composer.run(composer.drawn, lambda words: None, complete))
+        await asyncio.sleep(0)
+        try:
+            yield composer, source
+        finally:
+            await composer.close()
+            await running
 
 
 def machine(folder: Path, *, edited: str = "", pasted: str | Attachment | None = None) -> Machine:
@@ -150,9 +222,8 @@ class Parts:
         self.provider = ScriptedProvider()
         self.registry = ProviderRegistry({"scripted": Entry(build=lambda: self.provider, model="m")})
         self.view = view or FakeView()
-        self.prompt = FakePrompt(*decisions)
-        self.keys = ScriptedKeys()
-        self.ahead = Ahead()
+        self.queue = MessageQueue()
+        self.composer = ScriptedComposer(folder, self.queue, *decisions)
         self.session = CurrentSession(store, system="")
         self.choices = Choices(provider="scripted", model="m", options=Options())
         self.machine = machine(folder, edited=edited)
@@ -165,23 +236,15 @@ class Parts:
             machine=self.machine,
             settings=ChatSettings(marker=None, limits=StreamLimits(), keys=KEYS),
         )
-        autorepeat = Autorepeat(lambda: 0.0)
+        commands = catalogue(KEYS)
         self.line = InputLine(
-            prompt=self.prompt,
-            ahead=self.ahead,
+            composer=self.composer,
+            queue=self.queue,
+            foot=self.composer.foot,
             view=self.view,
             machine=self.machine,
-            retake=lambda: None,
+            complete=Completion(self.context, commands).complete,
+            bar=StatusBar(self.context, self.queue).text,
             chords=None,
-            autorepeat=autorepeat,
         )
-        self.live = Live(
-            view=self.view,
-            window=WindowSize(lambda: (80, 24), lambda: 0.0, settles=0.0),
-            keys=self.keys,
-            ahead=self.ahead,
-            choices=self.choices,
-            interrupts=Interrupts(lambda: 0.0),
-            autorepeat=autorepeat,
-            clock=lambda: 0.0,
-        )
+        self.live = Live(view=self.view, window=WINDOW, line=self.line, choices=self.choices, clock=now)

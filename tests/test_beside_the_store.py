@@ -18,7 +18,7 @@ from tests.chatting import opened
 from tests.disks import fill, read_only, small_disk
 from tests.wire import say
 
-PROMPT = r"\n>(\n.*)?$"
+PROMPT = r"\n>(\n(?!.*SPACE pause).*)?$"
 
 
 def as_folder(path: Path) -> None:

@@ -21,7 +21,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 OSC52 = re.compile(rb"\x1b\]52;c;([^\x07]*)\x07")
 EMPTY = "\x15"  # Ctrl-U
 # The prompt, and the bar below it, at the end of what is seen.
-AT_PROMPT = re.compile(r"(?ms)(.*?)^>(?: ([^\n]*))?\n([a-z]+/[^\n]*)\Z")
+AT_PROMPT = re.compile(r"(?ms)(.*?)^>(?: ([^\n]*))?\n((?!.*SPACE pause)[a-z]+/[^\n]*)\Z")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def expect(chat: Conversation, *pairs: tuple[str, str]) -> None:
 
 
 def at_prompt(draft: str = "") -> str:
-    return rf"(?<=\n)> ?{draft}\nopenai/[^\n]*\Z"
+    return rf"(?<=\n)> ?{draft}\n(?!.*SPACE pause)openai/[^\n]*\Z"
 
 
 def asked(exchange: Exchange) -> list[object]:
@@ -318,7 +318,7 @@ def test_retry_that_fails_changes_nothing(open_chat: Open, tmp_path: Path) -> No
 
     with open_chat(script, "--model", "gpt-4o") as chat:
         chat.ask(f"see @{tmp_path}/notes.txt and @{tmp_path}/cat.png")
-        chat.program.wait_for(r"fine\.\n\n>")
+        chat.program.wait_for(r"fine\.\n\n" + at_prompt())
         fails = True
         before = chat.messages()
         chat.program.send("/retry\r")
@@ -465,6 +465,7 @@ def test_edit_twice_edits_the_same_question(open_chat: Open) -> None:
         for _ in range(2):
             chat.program.send(f"{EMPTY}/edit\r")
             chat.program.wait_for(at_prompt("two"))
+        chat.program.wait_for(r"> /edit\n> /edit\n" + at_prompt("two"))
         chat.program.send("!\r")
         chat.program.wait_for(r"two!\n\nfine\.\n\n" + at_prompt())
 
@@ -549,7 +550,7 @@ def test_question_that_is_being_answered_is_in_the_pager(open_chat: Open, tmp_pa
         chat.program.wait_for("paused after")
         chat.program.send("/pager all\r")
         chat.program.wait_for(lambda: (tmp_path / "got").exists() and (tmp_path / "got").stat().st_size > 0)
-        chat.program.wait_for(r"paused after[^\n]*\n>[^\n]*\Z")
+        chat.program.wait_for(r"\n>\npaused after[^\n]*\Z")
 
         got = re.sub(r"\x1b\[[\d;]*m", "", (tmp_path / "got").read_text("utf-8"))
         assert got.index("count") < got.index("one two")

@@ -1,4 +1,4 @@
-"""What is one character to a reader is one to every editor of a line: the prompt, vi's keys, and typing ahead."""
+"""What is one character to a reader is one to every editor of a line: its keys, and vi's."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from wcwidth import iter_graphemes
 
 from llmterm.chat import graphemes
-from llmterm.chat.ahead import Ahead
-from llmterm.chat.decision import Send
-from llmterm.keys import Key
+from llmterm.chat.decision import Phase, Send
 from tests.clock import instant
-from tests.test_chat_leaving import prompting
+from tests.parts import composing
 
 FAMILY, TONE, FLAG = "👨\u200d👩\u200d👧", "👍🏽", "🇩🇪"
 CHARACTERS = (
@@ -33,7 +31,7 @@ CHARACTERS = (
     "क्षि",
 )
 PARTS = sorted({char for character in CHARACTERS for char in character})
-# What the keys are called where a line is typed ahead, and what a terminal sends for them.
+# What a terminal sends for the keys.
 KEYS = {"left": "\x1b[D", "right": "\x1b[C", "backspace": "\x7f", "delete": "\x1b[3~"}
 texts = st.lists(st.sampled_from([*CHARACTERS, *PARTS]), max_size=12).map("".join)
 
@@ -60,15 +58,8 @@ def test_neighbours_of_a_character_are_its_edges(text: str, data: st.DataObject)
     assert graphemes.whole(text, position, forward=True) == high
 
 
-def typed_ahead(text: str, keys: list[str]) -> str:
-    ahead = Ahead()
-    for key in (Key("paste", text), *map(Key, keys), Key("paste", "|")):
-        ahead.press(key)
-    return ahead.text
-
-
-@given(texts, st.lists(st.sampled_from(list(KEYS)), max_size=12))
-def test_line_typed_ahead_is_edited_by_characters(text: str, keys: list[str]) -> None:
+def edited(text: str, keys: list[str]) -> str:
+    """What the keys make of a text, with a bar where the cursor is then."""
     before, behind = list(iter_graphemes(text)), list[str]()
     for key in keys:
         match key:
@@ -80,24 +71,19 @@ def test_line_typed_ahead_is_edited_by_characters(text: str, keys: list[str]) ->
                 before.pop()
             case "delete" if behind:
                 behind.pop(0)
-        # What has come together may have become one.
-        before, behind = list(iter_graphemes("".join(before))), list(iter_graphemes("".join(behind)))
-
-    # Where the two sides have become one character the cursor was in the middle of it.
-    if len("".join(before)) in edges("".join([*before, *behind])):
-        assert typed_ahead(text, keys) == f"{''.join(before)}|{''.join(behind)}"
+    return f"{''.join(before)}|{''.join(behind)}"
 
 
 @instant
-async def test_prompt_edits_by_characters_too(tmp_path: Path) -> None:
+async def test_line_is_edited_by_characters(tmp_path: Path) -> None:
     moves = [["backspace"], ["left", "left", "backspace"], ["left", "delete"], ["left", "right", "left", "backspace"]]
-    with prompting(tmp_path) as (prompt, source):
+    async with composing(tmp_path) as (composer, source):
         for character in CHARACTERS:
             text = f"a{character}{character}b{character}"
             for keys in moves:
                 source.send_text(f"\x1b[200~{text}\x1b[201~{''.join(map(KEYS.__getitem__, keys))}|\r")
 
-                assert await prompt.ask("", {}) == Send(typed_ahead(text, keys)), (text, keys)
+                assert await composer.decision() == Send(edited(text, keys)), (text, keys)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +101,9 @@ async def test_prompt_edits_by_characters_too(tmp_path: Path) -> None:
 )
 @instant
 async def test_vi_edits_by_characters_too(tmp_path: Path, keys: str, left: str) -> None:
-    with prompting(tmp_path, vi=True) as (prompt, source):
+    async with composing(tmp_path, vi=True) as (composer, source):
         for character in CHARACTERS:
+            composer.begin(Phase.ASKING)
             source.send_text(f"\x1b[200~a{character}{character}\x1b[201~\x1b{keys}\r")
 
-            assert await prompt.ask("", {}) == Send(left.format(character)), (character, keys)
+            assert await composer.decision() == Send(left.format(character)), (character, keys)

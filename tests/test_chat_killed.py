@@ -164,7 +164,7 @@ def test_killed_answer_can_be_dropped(tmp_path: Path) -> None:
         with Program([*LLMTERM, "chat"], env) as program:
             program.wait_for("/discard .{8} drops it")
             program.send("/discard\r")
-            program.wait_for(r"dropped\n>(\n.*)?$")
+            program.wait_for(r"dropped\n>(\n(?!.*SPACE pause).*)?$")
 
     store = SessionStore(tmp_path / "data")
     session = store.load(store.latest() or "")

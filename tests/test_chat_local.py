@@ -83,9 +83,9 @@ def test_conversation_that_is_paused_and_gone_on_with(tmp_path: Path) -> None:
         # The token limit ends the answer with a pause of its own; Esc takes the answer as it is.
         program.wait_for("paused at the token limit", timeout=120)
         program.send("\x1b")
-        program.wait_for(r"\n\n>(\n.*)?$")
+        program.wait_for(r"\n\n>(\n(?!.*SPACE pause).*)?$")
         program.send("What was my first question about?\r")
-        program.wait_for(r"first question about\?\n(?s:.*)(\n\n>(\n.*)?$|paused at)", timeout=120)
+        program.wait_for(r"first question about\?\n(?s:.*)(\n\n>(\n(?!.*SPACE pause).*)?$|paused at)", timeout=120)
         program.send("\x1b")
         program.send("\x04")
         assert program.exit_code == 0

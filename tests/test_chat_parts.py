@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,13 +11,11 @@ import pytest
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.completion import Completion, StatusBar
-from llmterm.chat.decision import Compose, Leave, Resume, Send, Stop
+from llmterm.chat.decision import Gesture, Leave, Resume, Send
 from llmterm.chat.effects import perform
-from llmterm.chat.input import InputLine, Typed
+from llmterm.chat.input import Typed
 from llmterm.chat.outcome import Ask, Fill, Outcome, Rewrite, Say, Show, Unseam, Word, Write
 from llmterm.errors import UsageError
-from llmterm.keys import Key
-from llmterm.keys.autorepeat import Autorepeat
 from llmterm.messages import EndReason, Message, Options, Reply, Segment, Snapshot, TextDelta
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions import SessionStore
@@ -40,19 +37,21 @@ def store(tmp_path: Path) -> Iterator[SessionStore]:
 
 
 async def test_line_that_is_composed_is_asked_again_as_the_editor_left_it(store: SessionStore) -> None:
-    """And what is queued comes before any prompt."""
-    parts = Parts(store, Compose("draft"), Send("sent"), edited="edited")
-    parts.ahead.queue.append("queued")
+    """And what is queued comes before any question to the user."""
+    parts = Parts(store, Gesture.COMPOSE, Leave(), edited="edited")
+    parts.queue.add("queued")
+    parts.composer.put("draft")
 
-    typed = [await parts.line.message({}) for _ in range(2)]
+    asked = [await parts.line.message({}) for _ in range(2)]
 
-    assert typed == [Typed("queued"), Typed("sent")]
+    assert asked == [Typed("queued"), Leave()]
+    assert parts.line.text == "edited"
     assert parts.view.said == ["> queued"]
 
 
 async def test_command_over_a_message_that_was_given_back_says_so(store: SessionStore) -> None:
     parts = Parts(store, Send("/title x"), Send("", emptied=True), Leave())
-    parts.ahead.hold("given back")
+    parts.queue.hold("given back")
 
     typed = [await parts.line.message({}) for _ in range(3)]
 
@@ -60,35 +59,27 @@ async def test_command_over_a_message_that_was_given_back_says_so(store: Session
 
 
 @pytest.mark.parametrize(
-    ("typed", "yes", "left"), [("y", True, ""), ("NO", False, ""), ("and then?", False, "and then?")]
+    ("typed", "yes", "held"), [("y", True, []), ("NO", False, []), ("and then?", False, ["a draft"])]
 )
-async def test_only_a_yes_is_a_yes(store: SessionStore, typed: str, yes: bool, left: str) -> None:
-    """A message that was typed instead is not lost."""
+async def test_only_a_yes_is_a_yes(store: SessionStore, typed: str, yes: bool, held: list[str]) -> None:
+    """A message that was typed instead is not lost, nor is what was being typed before."""
     parts = Parts(store, Send(typed))
+    parts.composer.put("a draft")
 
     assert await parts.line.confirm("really?") is yes
-    assert parts.ahead.text == left
+    assert parts.queue.waiting == held
+    assert parts.line.text == ("and then?" if held else "a draft")
 
 
 async def test_what_is_typed_at_a_pause_stays_in_the_line(store: SessionStore) -> None:
-    """And a chord from when there was nothing to pause means nothing to it."""
-    parts = Parts(store, Stop("half a word"))
-    chords: asyncio.Queue[Key] = asyncio.Queue()
-    line = InputLine(
-        prompt=parts.prompt,
-        ahead=parts.ahead,
-        view=parts.view,
-        machine=parts.machine,
-        retake=lambda: None,
-        chords=chords,
-        autorepeat=Autorepeat(lambda: 0.0),
-    )
-    chords.put_nowait(Key("chord"))
-    line.forget_chords()
+    """And what was pressed where it means nothing is passed over."""
+    parts = Parts(store, Gesture.HURRY, Gesture.STOP)
+    parts.composer.put("half a word")
 
-    decision = await line.decide(lambda: "paused", {})
+    decision = await parts.line.decide(lambda: "paused", {})
 
-    assert (decision, parts.ahead.text) == (Stop("half a word"), "half a word")
+    assert (decision, parts.line.text) == (Gesture.STOP, "half a word")
+    assert parts.composer.asked == ["paused", "paused"]
 
 
 # What is done on the spot
@@ -111,10 +102,11 @@ async def test_effects_are_done_on_the_spot(store: SessionStore, tmp_path: Path)
         await perform(effect, parts.live, parts.line)
 
     assert path.read_text("utf-8") == "three"
-    assert parts.ahead.text == "typed on"
+    assert parts.line.text == "typed on"
     question = f"{path} is there already: write over it? y/N"
     written = f"written to {path}"
-    assert parts.view.said == ["words", "> why?", written, question, f"{path} is as it was", question, written]
+    no, yes = ("> n", f"{path} is as it was"), ("> y", written)
+    assert parts.view.said == ["words", "> why?", written, question, *no, question, *yes]
     with pytest.raises(UsageError, match="cannot be written"):
         await perform(Write(tmp_path / "no" / "such" / "folder.md", ""), parts.live, parts.line)
 
@@ -196,8 +188,8 @@ async def test_what_stands_around_the_line_comes_from_the_context(store: Session
     parts = Parts(store)
     parts.choices.options = Options()
     completion = Completion(parts.context, catalogue(KEYS))
-    parts.ahead.hold("one", "two")
+    parts.queue.hold("one", "two")
 
     assert [each.text for each in await completion.complete("/ver")] == ["/versions"]
     assert [each.text for each in await completion.complete("see @no")] == ["@notes.txt"]
-    assert StatusBar(parts.context, parts.ahead).text() == "scripted/m - Enter takes the next of 2 queued"
+    assert StatusBar(parts.context, parts.queue).text() == "scripted/m - Enter takes the next of 2 queued"

@@ -70,7 +70,7 @@ def test_held_answer_is_read_on_and_shown_whole(open_chat: Open) -> None:
         assert "two" not in chat.program.text
 
         chat.program.send(" ")
-        chat.program.wait_for(r"one two three four\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"one two three four\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
         assert chat.messages()[-1]["text"] == "one two three four."
         assert len(chat.server.exchanges) == 1
@@ -103,7 +103,7 @@ def test_guidance_cuts_a_held_answer_where_it_was_shown(open_chat: Open, tmp_pat
         held.open()
         chat.program.wait_for("1 more so far")
         chat.program.send("shorter\r")
-        chat.program.wait_for(r"other\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"other\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
         assert chat.messages()[-1]["text"] == "one other."
         assert chat.server.exchanges[1].body["messages"][-1] == {"role": "assistant", "content": "one"}
@@ -170,7 +170,7 @@ def test_edited_answer_goes_on_from_the_edited_text(open_chat: Open, tmp_path: P
         chat.program.send(" ")
         chat.program.wait_for("paused")
         chat.program.send(key)
-        chat.program.wait_for(r"The apple is green and round\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"The apple is green and round\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
         assert chat.server.exchanges[1].body["messages"][-1]["content"] == "The apple is green"
         assert chat.messages()[-1]["text"] == "The apple is green and round."
@@ -186,7 +186,7 @@ def test_editor_that_fails_changes_nothing(open_chat: Open) -> None:
         chat.program.send("/edit\r")
         chat.program.wait_for(r"false ended with exit code 1 \(the text is as it was\)")
         chat.program.send(" ")
-        chat.program.wait_for(r"one two\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"one two\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
 
 def test_last_paragraph_is_cut_and_the_answer_rests(open_chat: Open, tmp_path: Path) -> None:
@@ -197,10 +197,10 @@ def test_last_paragraph_is_cut_and_the_answer_rests(open_chat: Open, tmp_path: P
         chat.program.send(" ")
         chat.program.wait_for("paused")
         chat.program.send("\x1bb")
-        chat.program.wait_for(r"(?s)the answer is now 8 characters long.*First\.\n+paused")
+        chat.program.wait_for(r"(?s)the answer is now 8 characters long.*First\.\n+>\npaused")
         assert chat.messages()[-1]["text"] == "First.\n\n"
         chat.program.send(" ")
-        chat.program.wait_for(r"Better\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"Better\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
         assert chat.messages()[-1]["text"] == "First.\n\nBetter."
 
@@ -217,7 +217,7 @@ def test_change_at_a_pause_can_be_taken_back(open_chat: Open, tmp_path: Path) ->
         chat.program.send("\x1bb")
         chat.program.wait_for(r"(?s)now 8 characters long.*paused")
         chat.program.send("/undo\r")
-        chat.program.wait_for(r"(?s)now 19 characters long.*Second, wro\n+paused")
+        chat.program.wait_for(r"(?s)now 19 characters long.*Second, wro\n+>\npaused")
 
         assert chat.messages()[-1]["text"] == "First.\n\nSecond, wro"
 
@@ -255,7 +255,7 @@ def test_refused_command_leaves_the_hold_as_it_is(open_chat: Open, command: str,
         chat.program.send(f"{command}\r")
         chat.program.wait_for(rf"{refusal}(?s:.*)1 more - SPACE show")
         chat.program.send(" ")
-        chat.program.wait_for(r"shown\. held\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"shown\. held\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
         assert chat.messages()[-1]["text"] == "shown. held."
 
@@ -281,7 +281,7 @@ def test_undo_goes_round(open_chat: Open) -> None:
         chat.program.wait_for(r"(?s)Answer 2\..*paused")
         for number in (1, 2, 1):
             chat.program.send("/undo\r")
-            chat.program.wait_for(rf"Answer {number}\.\s+paused after [^\n]*\n>\Z")
+            chat.program.wait_for(rf"Answer {number}\.\n+>\npaused after [^\n]*\Z")
 
             assert chat.messages()[-1]["text"] == f"Answer {number}. "
 
@@ -308,7 +308,7 @@ def test_answer_begins_again(open_chat: Open) -> None:
         chat.program.send(" ")
         chat.program.wait_for("paused")
         chat.program.send("\x1br")
-        chat.program.wait_for(r"Right\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"Right\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
         assert chat.messages()[-1]["text"] == "Right."
         first, second = (exchange.body["messages"] for exchange in chat.server.exchanges)
@@ -327,7 +327,7 @@ def test_answer_goes_on_with_another_model(open_chat: Open, tmp_path: Path) -> N
             chat.program.send("\x1bm")
             chat.program.wait_for("> /on")
             chat.program.send("mine/tiny\r")
-            chat.program.wait_for(r"and small\.\n\n>(\n.*)?$")
+            chat.program.wait_for(r"and small\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
             assert [(each["provider"], each["model"]) for each in chat.messages()[-1]["segments"]] == [
                 ("openai", "test"),
@@ -346,7 +346,7 @@ def test_question_mark_lists_what_can_be_done(open_chat: Open, tmp_path: Path) -
         chat.program.wait_for(r"(?s)SPACE   goes on.*alt-z   /edit.*alt-r   /again.*paused")
         chat.program.send("why?\x7f\x7f\x7f\x7f")  # in a text it is a letter like others
         chat.program.send(" ")
-        chat.program.wait_for(r"two\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"two\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
 
 def ended(held: Gate) -> Script:
@@ -424,7 +424,7 @@ def test_held_answer_stays_held_over_a_command(open_chat: Open) -> None:
         chat.program.wait_for("1 more - SPACE show")
         assert "two" not in chat.program.text
         chat.program.send(" ")
-        chat.program.wait_for(r"two\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"two\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
 
 ANSWER = "The tide comes in twice a day, and it goes out twice a day as well. Fishermen have always known"
@@ -464,7 +464,7 @@ def test_answer_that_is_started_over_is_not_glued(open_chat: Open, key: str, tex
             lambda: "the model started over: SPACE try again - k keep both - n use the new one" in chat.program.words
         )
         chat.program.send(key)
-        chat.program.wait_for(r"when to sail\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"when to sail\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
         assert chat.messages()[-1]["text"] == text
 
@@ -477,7 +477,7 @@ def test_seams_are_listed_and_can_be_undone(open_chat: Open) -> None:
         chat.program.send(" ")
         chat.program.wait_for("paused")
         chat.program.send(" ")
-        chat.program.wait_for(r"always known when to sail\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"always known when to sail\.\n\n>(\n(?!.*SPACE pause).*)?$")
         assert chat.messages()[-1]["text"] == f"{ANSWER} when to sail."
 
         chat.program.send("/seams\r")
@@ -485,7 +485,7 @@ def test_seams_are_listed_and_can_be_undone(open_chat: Open) -> None:
         chat.program.send("/seams undo 1\r")
         chat.program.wait_for("nothing was changed at seam 1")
         chat.program.send("/seams undo 2\r")
-        chat.program.wait_for(r"knownhave always known when to sail\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"knownhave always known when to sail\.\n\n>(\n(?!.*SPACE pause).*)?$")
         assert chat.messages()[-1]["text"] == f"{ANSWER}have always known when to sail."
 
 
@@ -515,7 +515,7 @@ def test_broken_connection_goes_on_by_itself(open_chat: Open, tmp_path: Path) ->
         chat.ask("go")
         chat.program.wait_for(r"(?s)part1 part2 part3.*paused by a broken connection")
         chat.program.send(" ")
-        chat.program.wait_for(r"part4\n\n>(\n.*)?$")
+        chat.program.wait_for(r"part4\n\n>(\n(?!.*SPACE pause).*)?$")
 
         assert chat.messages()[-1]["text"] == "part1 part2 part3 part4 "
 
@@ -547,7 +547,7 @@ def test_refused_prefill_goes_on_by_instruction_and_is_remembered(open_chat: Ope
             chat.program.send(" ")
             chat.program.wait_for("paused")
             chat.program.send(" ")
-            chat.program.wait_for(r"one two\.\n\n>(\n.*)?$")
+            chat.program.wait_for(r"one two\.\n\n>(\n(?!.*SPACE pause).*)?$")
             assert "prefill" not in chat.program.text
             assert [each["mode"] for each in chat.messages()[-1]["segments"]] == ["fresh", "instruct"]
 
@@ -564,7 +564,7 @@ def test_resume_mode_can_be_chosen(open_chat: Open) -> None:
         chat.program.send(" ")
         chat.program.wait_for("paused")
         chat.program.send(" ")
-        chat.program.wait_for(r"one two\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"one two\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
         assert chat.server.exchanges[1].body["messages"][-1] == {"role": "assistant", "content": "one", "prefix": True}
 
@@ -590,7 +590,7 @@ def test_pause_while_thinking_says_that_the_answer_begins_again(open_chat: Open)
         chat.program.send(" ")
         chat.program.wait_for("paused after 1 token, while thinking - SPACE begins the answer again")
         chat.program.send(" ")
-        chat.program.wait_for(r"done\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"done\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
         answer = chat.messages()[-1]
         assert (answer["text"], answer["thinking"]) == ("done.", "let me see")

@@ -53,7 +53,7 @@ def test_wait_is_shown_and_enter_ends_it(open_chat: Open) -> None:
         )
         chat.program.send("\r")
 
-        chat.program.wait_for(r"here\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"here\.\n\n>(\n(?!.*SPACE pause).*)?$")
         assert chat.messages()[-1]["text"] == "here."
 
 
@@ -64,7 +64,7 @@ def test_escape_ends_the_wait_and_the_question(open_chat: Open) -> None:
         chat.program.wait_for("try 2 of 3")
         chat.program.send("\x1b")
 
-        chat.program.wait_for(r"\n>(\n.*)?$")
+        chat.program.wait_for(r"\n>(\n(?!.*SPACE pause).*)?$")
         assert len(chat.server.exchanges) == 1
 
 
@@ -77,7 +77,7 @@ def test_space_pauses_a_wait(open_chat: Open) -> None:
         chat.program.wait_for("paused after 0 tokens")
         chat.program.send(" ")
 
-        chat.program.wait_for(r"here\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"here\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
 
 def test_retries_are_counted_in_the_record(open_chat: Open, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_retries_are_counted_in_the_record(open_chat: Open, tmp_path: Path) -> N
         chat.ask("go")
         chat.program.wait_for("try 2 of 3")
         chat.program.send("\r")
-        chat.program.wait_for(r"here\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"here\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
     store = SessionStore(tmp_path / "data")
     assert [figures.retries for figures in store.figures()] == [1]
@@ -113,7 +113,9 @@ def test_fallback_answers_and_the_screen_says_so(open_chat: Open, tmp_path: Path
         )
         with open_chat(refuse, columns=120, **env) as chat:
             chat.ask("go")
-            chat.program.wait_for(r"(?s)bad key.*mine/small answers instead.*from the other\.\n\n>(\n.*)?$")
+            chat.program.wait_for(
+                r"(?s)bad key.*mine/small answers instead.*from the other\.\n\n>(\n(?!.*SPACE pause).*)?$"
+            )
 
             assert [each["provider"] for each in chat.messages()[-1]["segments"]] == ["mine"]
             assert other.exchanges[0].body["model"] == "small"
@@ -144,7 +146,7 @@ def test_break_in_the_middle_pauses_and_offers_the_other(open_chat: Open, tmp_pa
             chat.program.send("/provider mine/small\r")
             chat.program.wait_for(r"\nmine/small")
             chat.program.send(" ")
-            chat.program.wait_for(r"and the rest\.\n\n>(\n.*)?$")
+            chat.program.wait_for(r"and the rest\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
             answer = chat.messages()[-1]
             assert answer["text"] == "half an answer and the rest."
@@ -208,7 +210,7 @@ def test_whoever_stepped_in_goes_on(open_chat: Open, tmp_path: Path) -> None:
             chat.program.send(" ")
             chat.program.wait_for("paused after")
             chat.program.send(" ")
-            chat.program.wait_for(r"half whole\.\n\n>(\n.*)?$")
+            chat.program.wait_for(r"half whole\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
             assert len(chat.server.exchanges) == 1
 
@@ -231,9 +233,9 @@ def test_same_question_is_answered_from_the_cache(open_chat: Open) -> None:
     with open_chat(say("only once."), "--cache") as chat:
         for _ in range(2):
             chat.ask("go")
-            chat.program.wait_for(r"only once\.\n\n>(\n.*)?$")
+            chat.program.wait_for(r"only once\.\n\n>(\n(?!.*SPACE pause).*)?$")
             chat.program.send("/clear\r")
-            chat.program.wait_for(r"\A>(\n.*)?$")
+            chat.program.wait_for(r"\A>(\n(?!.*SPACE pause).*)?$")
 
         assert len(chat.server.exchanges) == 1
 
@@ -242,7 +244,7 @@ def test_debug_log_tells_what_happened_and_not_what_was_said(open_chat: Open) ->
     """Start, first token, end; no question, no answer, no key."""
     with open_chat(say("a private answer."), "--debug") as chat:
         chat.ask("a private question")
-        chat.program.wait_for(r"a private answer\.\n\n>(\n.*)?$")
+        chat.program.wait_for(r"a private answer\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
         text = (chat.folder / "debug.jsonl").read_text("utf-8")
         assert [json.loads(line)["event"] for line in text.splitlines()] == ["start", "response", "first token", "end"]

@@ -12,7 +12,7 @@ import pytest
 from tests.chatting import Open, opened
 from tests.wire import Exchange, finish, thought
 
-PROMPT = r"\n>(\n.*)?$"
+PROMPT = r"\n>(\n(?!.*SPACE pause).*)?$"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.chatting import Conversation, Open, opened
 from tests.test_chat_prompt import configured
 from tests.wire import Exchange, Script, say
 
-PROMPT = r"\n>(\n.*)?$"
+PROMPT = r"\n>(\n(?!.*SPACE pause).*)?$"
 LEFT, RIGHT = "\x1b[1;3D", "\x1b[1;3C"
 
 
@@ -66,7 +66,7 @@ def test_versions_are_listed_and_switched(open_chat: Open) -> None:
         program.wait_for(r"there is no next version")
 
         chat.ask("/edit")
-        program.wait_for(r"> two\n")
+        program.wait_for(r"> two\n.*edits the last")
         program.send(" more\r")
         program.wait_for(r"two more 4\.\n+>\n.*version 2 of 2 -")
         chat.ask("/versions")
@@ -105,7 +105,7 @@ def test_each_version_is_one_line_of_plain_words(open_chat: Open) -> None:
         chat.ask("/retry")
         program.wait_for(r"version 2 of 2")
         chat.ask("/edit")
-        program.wait_for(r"> why \*one\*\?\n")
+        program.wait_for(r"> why \*one\*\?\n.*edits the last")
         program.send("\x15__two__?\r")
         program.wait_for(r"and\n+>\n.*version 2 of 2")
         program.send(LEFT)

@@ -119,10 +119,10 @@ def play(text: str, dice: random.Random, write: Callable[[str], None], *, larges
         live = renderer.live()
         screen.paint(lines, live, ["status"])
         if dice.random() < 0.05:
-            screen.settle(live)
-            gone = screen.reopen()
+            gone = max(0, len(live) - ROWS // 2)
             permanent += live[:gone]
             renderer.settle(gone)
+            screen.paint(live[:gone], renderer.live(), ["> typed", "status"], (0, 7))
     lines = renderer.advance() + renderer.close()
     screen.paint(lines, [], [])
     screen.clear()

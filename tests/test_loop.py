@@ -7,29 +7,26 @@ import json
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-from llmterm.chat.ahead import Ahead
-from llmterm.chat.decision import Interrupts
+from llmterm.chat.decision import Gesture, Phase, Send
 from llmterm.chat.live import Live
 from llmterm.chat.mentions import paths
 from llmterm.chat.options import Choices
 from llmterm.chat.view import MarkdownView
-from llmterm.chat.window import WindowSize
 from llmterm.errors import NetworkError
-from llmterm.keys import Key
-from llmterm.keys.autorepeat import Autorepeat
-from llmterm.keys.scripted import ScriptedKeys
 from llmterm.messages import Options, TextDelta
 from llmterm.providers.registry import Entry, ProviderRegistry
 from llmterm.render.markdown import MarkdownRenderer
 from llmterm.render.screen import Screen
 from llmterm.render.theme import THEMES
+from llmterm.sessions import SessionStore
 from llmterm.threads import in_thread
 from tests.chatting import opened
+from tests.parts import WINDOW, Parts
 from tests.scripted import ScriptedProvider
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, Gate, WireServer, say
@@ -181,39 +178,35 @@ async def test_who_was_chosen_meanwhile_stays_chosen() -> None:
     assert [*filter(None, said)] == ["ollama/m answers", "it broke; local/m answers"]
 
 
-@pytest.mark.parametrize("keys", [[], ["x", "escape"]])
-async def test_an_answer_that_is_there_is_drawn_in_portions(keys: list[str]) -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_an_answer_that_is_there_is_drawn_in_portions(tmp_path: Path, stopped: bool) -> None:
     """One that is opened or edited: no frame has all of it, keys are heard in between, and Esc shows the rest."""
     paragraphs = [f"Paragraph {number} of {'many ' * 40}" for number in range(1000)]
     frames: list[str] = []
-    heard = ScriptedKeys()
-    heard.press(*(Key.typing(each) if len(each) == 1 else each for each in keys))
-    view = MarkdownView(
-        screen=Screen(write=frames.append, size=lambda: (80, 24), cell_len=len),
-        size=lambda: (80, 24),
-        renderer=lambda width: MarkdownRenderer(width=width, color=False, theme=THEMES["dark"]),
-        color=False,
-    )
-    live = Live(
-        view=view,
-        window=WindowSize(lambda: (80, 24), lambda: 0.0, settles=0.0),
-        keys=heard,
-        ahead=Ahead(),
-        choices=Choices(provider="p", model="m", options=Options()),
-        interrupts=Interrupts(lambda: 0.0),
-        autorepeat=Autorepeat(lambda: 0.0),
-        clock=lambda: 0.0,
-    )
+    with closing(SessionStore(tmp_path)) as store:
+        parts = Parts(store)
+        view = MarkdownView(
+            screen=Screen(write=frames.append, size=lambda: (80, 24), cell_len=len),
+            size=lambda: (80, 24),
+            renderer=lambda width: MarkdownRenderer(width=width, color=False, theme=THEMES["dark"]),
+            foot=parts.composer.foot,
+            color=False,
+        )
+        live = Live(view=view, window=WINDOW, line=parts.line, choices=parts.choices, clock=lambda: 0.0)
+        parts.composer.begin(Phase.BUSY)
+        if stopped:
+            parts.composer.press(Send("x"))
+            parts.composer.press(Gesture.STOP)
 
-    view.begin()
-    view.event(TextDelta("\n\n".join(paragraphs)))
-    await live.draw()
-    drawn = [sum(f"Paragraph {number} " in frame for number in range(1000)) for frame in frames]
-    view.close()
+        view.begin()
+        view.event(TextDelta("\n\n".join(paragraphs)))
+        await live.draw()
+        drawn = [sum(f"Paragraph {number} " in frame for number in range(1000)) for frame in frames]
+        view.close()
 
-    assert sum(f"Paragraph {number} " in "".join(frames) for number in range(1000)) == 1000
-    assert live.ahead.text == "x" * bool(keys)
-    assert (max(drawn) > 500) == bool(keys)
+        assert sum(f"Paragraph {number} " in "".join(frames) for number in range(1000)) == 1000
+        assert parts.queue.waiting == ["x"] * stopped
+        assert (max(drawn) > 500) == stopped
 
 
 def test_a_program_ends_while_a_disk_does_not_answer() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import product
@@ -14,7 +14,7 @@ import pytest
 from llmterm.chat.answer import Answer
 from llmterm.chat.app import Chat
 from llmterm.chat.commands.catalogue import catalogue
-from llmterm.chat.decision import Leave, Resume, Send, Stop
+from llmterm.chat.decision import Gesture, Leave, Resume, Send
 from llmterm.chat.loop import AnswerLoop, Played
 from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import Ask, Fill, Open, Outcome, Rewrite, Say, Step, Unseam, Word, Write, following
@@ -170,7 +170,7 @@ async def test_answer_is_paused_changed_guided_and_kept(store: SessionStore) -> 
     running = asyncio.create_task(playing.play())
     await playing.say(TextDelta("one\n\ntwo"))
     await shown(playing)
-    parts.keys.press("space")
+    parts.composer.press(Gesture.PAUSE)
     await playing.say(TextDelta(" three"), Finished(EndReason.STOP))
 
     played = await running
@@ -185,21 +185,22 @@ async def test_answer_is_paused_changed_guided_and_kept(store: SessionStore) -> 
 
 async def test_held_answer_is_cut_by_the_command_that_changes_it(store: SessionStore) -> None:
     """Where it was shown; one that only says something leaves it held."""
-    parts = Parts(store, Send("/info"), Send("/again"), Stop())
+    parts = Parts(store, Send("/info"), Send("/again"), Gesture.STOP)
     parts.choices.pause_mode = "hold"
     playing = Playing(parts)
     running = asyncio.create_task(playing.play())
     await playing.say(TextDelta("shown"))
     await shown(playing)
-    parts.keys.press("space")
+    parts.composer.press(Gesture.PAUSE)
     await parts.provider.opened.wait()
-    parts.keys.press("escape")
+    parts.composer.press(Gesture.STOP)
 
     played = await running
 
     assert (playing.turn.state, played.message) == (TurnState.CANCELLED, None)
-    assert len(parts.prompt.lines) == 2
-    assert all("SPACE show" in line for line in parts.prompt.lines)
+    lines = [line for line in parts.composer.asked if line]
+    assert len(lines) == 2
+    assert all("SPACE show" in line for line in lines)
 
 
 async def test_leaving_at_a_pause_leaves_the_answer_to_be_resumed(store: SessionStore) -> None:
@@ -208,7 +209,7 @@ async def test_leaving_at_a_pause_leaves_the_answer_to_be_resumed(store: Session
     running = asyncio.create_task(playing.play())
     await playing.say(TextDelta("half"))
     await shown(playing)
-    parts.keys.press("space")
+    parts.composer.press(Gesture.PAUSE)
 
     played = await running
 
@@ -228,7 +229,7 @@ class Torn(FakeView):
         if self.where == "event":
             raise ZeroDivisionError
 
-    def frame(self, footer: Sequence[str]) -> bool:
+    def frame(self) -> bool:
         if self.where == "frame" and self.text:
             raise ZeroDivisionError
         return True
@@ -277,5 +278,5 @@ async def test_chat_goes_from_prompt_to_answer_to_prompt_until_it_is_left(store:
 
     assert code == 0
     assert [message.text for message in store.load(store.latest() or "").conversation.messages] == ["why?", "because"]
-    assert parts.view.said[-1] == "Mine"
+    assert parts.view.said[-2:] == ["Mine", "> /xyz"]
     assert parts.view.errors == ["there is no /xyz (/help lists all)"]

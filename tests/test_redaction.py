@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from llmterm.address import basic, secret_parts
 from llmterm.assembly.secrets import known_secrets
 from llmterm.chat.plainview import PlainView
+from llmterm.chat.queue import MessageQueue
 from llmterm.config import ProvidersSettings, RemoteSettings, Settings
 from llmterm.redaction import Secrets, redact
 from llmterm.sessions import SessionStore
+from tests.parts import ScriptedComposer
 from tests.terminal import LLMTERM, environment
 from tests.wire import Exchange, WireServer, say
 
@@ -97,10 +99,11 @@ def test_header_of_a_password_is_as_secret_as_the_password() -> None:
     assert redact(sent, secret_parts(url)) == "Basic ***"
 
 
-def test_lines_of_the_chat_have_no_secret() -> None:
+def test_lines_of_the_chat_have_no_secret(tmp_path: Path) -> None:
     """Also where something of no width was put into it."""
     written: list[str] = []
-    view = PlainView(write=written.append, redact=Secrets([KEY]).redact)
+    foot = ScriptedComposer(tmp_path, MessageQueue()).foot
+    view = PlainView(write=written.append, foot=foot, redact=Secrets([KEY]).redact)
 
     view.say(f"it said {KEY[:9]}\u200b{KEY[9:]}", error=True)
 

@@ -525,9 +525,9 @@ def test_answer_goes_on_at_another_provider_in_the_chat(tmp_path: Path) -> None:
             chat.program.send(" ")
             chat.program.wait_for("paused")
             chat.program.send(f"/on anthropic/{anthropic.model}\r")
-            chat.program.wait_for(r"It slept\.\n\n>(\n.*)?$")
+            chat.program.wait_for(r"It slept\.\n\n>(\n(?!.*SPACE pause).*)?$")
             chat.ask(NEXT)
-            chat.program.wait_for(r"Yes\.\n\n>(\n.*)?$")
+            chat.program.wait_for(r"Yes\.\n\n>(\n(?!.*SPACE pause).*)?$")
 
             messages = chat.messages()
             assert [each["text"] for each in messages] == [QUESTION, WHOLE, NEXT, "Yes."]

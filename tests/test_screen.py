@@ -128,39 +128,34 @@ class Model:
 
 
 counts = st.integers(0, 12)
-frames = st.tuples(st.just("paint"), counts, st.booleans(), counts, st.integers(0, 2))
-pauses = st.tuples(st.just("pause"), st.integers(1, 5), st.booleans(), st.just(0), st.just(0))
+frames = st.tuples(counts, st.booleans(), counts, st.integers(0, 3), st.integers(0, 30))
 sizes = st.tuples(st.integers(5, 30), st.integers(1, 12))
 
 
-def play(terminal: Terminal, screen: Screen, model: Model, step: tuple[str, int, bool, int, int]) -> None:
-    """Draw one frame, or pause and perhaps resume."""
-    kind, first, flag, live, footer = step
-    if kind == "paint":
-        # A flag means that the open block is finished: all its lines become permanent.
-        permanent = (model.live if flag else []) + model.new("p", first)
-        model.permanent += permanent
-        model.live = ([] if flag else model.live) + model.new("l", live)
-        model.footer = [f"f{line} {model.number}" for line in range(footer)]
-        screen.paint(permanent, model.live, model.footer)
-        return
-    screen.settle(model.live)
-    gone = len(model.live)
-    if flag:
-        prompt = "\r\n".join("prompt" for _ in range(min(first, terminal.size()[1])))
-        terminal.write(f"{prompt}\r" + f"\x1b[{prompt.count(chr(10))}A" * ("\n" in prompt) + "\x1b[J")
-        gone = screen.reopen(below=first)
-    model.permanent += model.live[:gone]
-    model.live, model.footer = model.live[gone:], []
-    if flag:
-        screen.paint([], model.live, [])
+def play(terminal: Terminal, screen: Screen, model: Model, step: tuple[int, bool, int, int, int]) -> None:
+    """Draw one frame, with the cursor in its footer or nowhere."""
+    count, finished, live, footer, place = step
+    permanent = (model.live if finished else []) + model.new("p", count)
+    model.permanent += permanent
+    model.live = ([] if finished else model.live) + model.new("l", live)
+    model.footer = [f"f{line} {model.number}" for line in range(footer)]
+    cursor = (place % footer, place) if footer and place % 3 else None
+    screen.paint(permanent, model.live, model.footer, cursor)
+
+    columns, rows = terminal.size()
+    assert terminal.cursor_hidden == (cursor is None and bool(model.live or model.footer))
+    if cursor is not None and footer < rows:
+        below = footer - 1 - cursor[0]
+        assert terminal.cursor == (len(model.expected(rows)) - 1 - below, min(place, columns - 1))
 
 
-@given(st.integers(6, 30), st.integers(2, 14), st.lists(frames | pauses, max_size=15))
+@given(st.integers(6, 30), st.integers(2, 14), st.lists(frames, max_size=15))
 def test_permanent_lines_are_there_once_and_in_order(
-    columns: int, rows: int, steps: list[tuple[str, int, bool, int, int]]
+    columns: int, rows: int, steps: list[tuple[int, bool, int, int, int]]
 ) -> None:
-    """Whatever is drawn, settled and reopened: scrollback and screen are the permanent lines and the live area."""
+    """Whatever is drawn: scrollback and screen are the permanent lines and the live area, the cursor is where it is
+    wanted.
+    """
     terminal, model = Terminal(columns, rows), Model()
     screen = make_screen(terminal)
 
@@ -172,7 +167,7 @@ def test_permanent_lines_are_there_once_and_in_order(
 
 @given(sizes, st.lists(frames | sizes, max_size=15), st.booleans(), st.booleans())
 def test_permanent_lines_survive_any_change_of_size(
-    size: tuple[int, int], steps: list[tuple[str, int, bool, int, int] | tuple[int, int]], reflows: bool, told: bool
+    size: tuple[int, int], steps: list[tuple[int, bool, int, int, int] | tuple[int, int]], reflows: bool, told: bool
 ) -> None:
     """After the window changes its size remnants of the live area may stay, but no permanent line is overwritten."""
     terminal, model = Terminal(*size), Model()
@@ -185,39 +180,14 @@ def test_permanent_lines_survive_any_change_of_size(
             if told:
                 screen.resized()
             continue
-        _, first, _, live, footer = step
+        first, _, live, footer, place = step
         lines = model.new("p", first)
         permanent += lines
         wide = [f"l{'x' * (number % 40)}" for number in range(live)]
-        screen.paint(lines, wide, [f"f{'y' * model.number}" for _ in range(footer)])
+        cursor = (place % footer, place) if footer and place % 3 else None
+        screen.paint(lines, wide, [f"f{'y' * model.number}" for _ in range(footer)], cursor)
 
     assert [line for line in terminal.lines() if line.startswith("p")] == permanent
-
-
-@given(
-    st.lists(st.integers(0, 40), max_size=12),
-    st.integers(5, 40),
-    st.integers(2, 14),
-    st.booleans(),
-)
-def test_a_settled_block_is_found_again_after_a_change_of_size(
-    widths: list[int], columns: int, rows: int, reflows: bool
-) -> None:
-    """What is within reach is drawn over, nothing above it is touched, and what is not is said to be permanent."""
-    terminal = Terminal(40, 14)
-    screen = make_screen(terminal, reflows=reflows)
-    live = [f"{number:x}" + "l" * max(0, width - 1) for number, width in enumerate(widths)]
-    screen.paint(["p0", "p1"], live, ["status"])
-    screen.settle(live)
-
-    (terminal.reflow if reflows else terminal.resize)(columns, rows)
-    gone = screen.reopen()
-    screen.paint([], ["new"], [])
-
-    lines = terminal.lines()
-    assert lines[:2] == ["p0", "p1"]
-    assert lines[-1] == "new"
-    assert [line[0] for line in lines[2:-1] if not line.startswith("l")] == [line[0] for line in live[:gone]]
 
 
 @pytest.mark.parametrize("reflows", [False, True])
@@ -309,48 +279,6 @@ def test_the_footer_may_stand_on_the_last_row() -> None:
     assert terminal.lines() == ["p0", "p1", "p2", "p3", "p4", "l0", "l1", "status 4"]
 
 
-def test_a_block_higher_than_the_screen_is_whole_after_a_pause() -> None:
-    """Settling prints what had been clipped; reopening says how many lines are out of reach."""
-    terminal = Terminal(20, 5)
-    screen = make_screen(terminal)
-    live = [f"l{number}" for number in range(10)]
-    screen.paint(["p"], live, ["status"])
-
-    screen.settle(live)
-
-    assert terminal.lines() == ["p", *live]
-    assert terminal.cursor == (11, 0)
-    assert not terminal.cursor_hidden
-    assert screen.reopen() == 6
-
-
-def test_a_resumed_block_goes_on_where_it_was_settled() -> None:
-    """After a pause the lines in reach are live again, and those out of reach are there once."""
-    terminal = Terminal(20, 5)
-    screen = make_screen(terminal)
-    live = [f"l{number}" for number in range(10)]
-    screen.paint(["p"], live, ["status"])
-    screen.settle(live)
-
-    gone = screen.reopen(below=2)
-    screen.paint([], [*live[gone:-1], "l9 longer", "l10"], ["status"])
-    screen.paint([*live[gone:-1], "l9 longer", "l10"], [], [])
-
-    assert terminal.lines() == ["p", *live[:-1], "l9 longer", "l10"]
-
-
-def test_settled_lines_wider_than_the_screen_are_found_again() -> None:
-    """A settled line is not clipped; the rows it wraps to are counted."""
-    terminal = Terminal(10, 8)
-    screen = make_screen(terminal)
-    screen.settle(["x" * 25, "y"])
-
-    screen.reopen()
-    screen.paint([], ["z"], [])
-
-    assert terminal.lines() == ["z"]
-
-
 def test_clearing_removes_the_live_area_only() -> None:
     """The cursor is shown again, where the area began."""
     terminal = Terminal(20, 5)
@@ -364,7 +292,33 @@ def test_clearing_removes_the_live_area_only() -> None:
     assert not terminal.cursor_hidden
 
 
-def test_the_cursor_is_hidden_while_the_live_area_is_up() -> None:
+def test_a_cursor_that_moves_costs_nothing_else() -> None:
+    """Only the cursor is moved, and nothing is drawn anew."""
+    terminal = Terminal(20, 5)
+    screen = make_screen(terminal)
+    screen.paint(["p"], ["l"], ["> typed", "status"], (0, 7))
+
+    screen.paint([], ["l"], ["> typed", "status"], (0, 3))
+
+    assert terminal.cursor == (2, 3)
+    assert terminal.writes[-1] == "\r\x1b[3C"
+
+
+@pytest.mark.parametrize("reflows", [False, True])
+def test_a_narrower_window_leaves_no_remnants_around_the_cursor(reflows: bool) -> None:
+    """Also with the cursor in the middle of the live area."""
+    terminal = Terminal(40, 14)
+    screen = make_screen(terminal, reflows=reflows)
+    screen.paint(["p"], ["a" * 35], ["b" * 40, "c" * 30], (0, 25))
+
+    (terminal.reflow if reflows else terminal.resize)(10, 14)
+    screen.resized()
+    screen.paint([], ["d"], ["> ", "e"], (0, 2))
+
+    assert terminal.lines() == ["p", "d", ">", "e"]
+
+
+def test_the_cursor_is_hidden_where_nothing_is_typed() -> None:
     """No cursor blinks in the middle of an answer; after the last permanent line it does."""
     terminal = Terminal(20, 5)
     screen = make_screen(terminal)
@@ -417,8 +371,7 @@ def test_the_smallest_terminals_do_no_harm(size: tuple[int, int]) -> None:
 
     for number in range(3):
         screen.paint([str(number)], ["日本", "x"], ["status", "more"])
-    screen.settle(["a", "b", "c"])
-    screen.reopen()
+        screen.paint([], ["a"], ["typed", "status"], (0, 5))
     screen.paint(["d"], [], [])
     screen.clear()
 

@@ -16,18 +16,22 @@ from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.look import Look, size, write
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import notice
-from llmterm.chat.ahead import Ahead
 from llmterm.chat.app import Chat
 from llmterm.chat.attachments import Attachments
+from llmterm.chat.bindings import Bindings
 from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.completion import Completion, StatusBar
+from llmterm.chat.composer import Composer
 from llmterm.chat.context import ChatSettings, Context
-from llmterm.chat.decision import Interrupts, Prompt
+from llmterm.chat.decision import Interrupts
+from llmterm.chat.foot import Foot
+from llmterm.chat.history import PromptHistory
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
 from llmterm.chat.machine import Machine
 from llmterm.chat.notifier import Notifier
 from llmterm.chat.options import Choices
+from llmterm.chat.queue import MessageQueue
 from llmterm.chat.terminal import Signals, Terminal
 from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
@@ -109,7 +113,7 @@ def _build(
     terminal: Terminal,
     signals: Signals,
     source: TerminalKeys,
-    chords: asyncio.Queue[Key] | None,
+    queue: asyncio.Queue[Key] | None,
     providers: ProviderRegistry,
     sessions: SessionStore,
 ) -> Chat:
@@ -117,7 +121,7 @@ def _build(
     bound = asdict(settings.keys)
     if len(set(bound.values())) < len(bound):
         raise ConfigError("two commands in [keys] are on the same key", hint=", ".join(map("=".join, bound.items())))
-    interrupts, autorepeat = Interrupts(time.monotonic), Autorepeat(time.monotonic)
+    autorepeat, messages = Autorepeat(time.monotonic), MessageQueue()
     choices = Choices(
         provider=launch.provider,
         model=launch.model,
@@ -130,8 +134,18 @@ def _build(
         theme=settings.chat.theme,
         search=_search(launch, providers),
     )
-    view = look.view(choices, source, launch.secrets.redact)
-    machine = _machine(launch, look, terminal, signals, view)
+    window = WindowSize(size, time.monotonic, settles=look.settles)
+    composer = Composer(
+        source=source.input,
+        history=PromptHistory(config.data_dir(launch.environ) / "history"),
+        bindings=Bindings(queue=messages, interrupts=Interrupts(time.monotonic), autorepeat=autorepeat),
+        window=window,
+        vi=settings.chat.editing == "vi",
+        plain=look.plain,
+    )
+    foot = Foot(composer, messages, color=look.color)
+    view = look.view(choices, source, foot, launch.secrets.redact)
+    machine = _machine(launch, look, terminal, signals, view, composer)
     context = Context(
         session=CurrentSession(sessions, system=settings.system),
         registry=providers,
@@ -142,36 +156,21 @@ def _build(
         settings=ChatSettings(marker=launch.marker, limits=settings.stream.limits(), keys=bound),
     )
     commands = catalogue(bound)
-    ahead = Ahead(vi=settings.chat.editing == "vi")
-    window = WindowSize(size, time.monotonic, settles=look.settles)
-    completion = Completion(context, commands)
-    if look.plain:
-        prompt = _line_prompt(machine, source, interrupts, autorepeat, completion)
-    else:
-        bar = StatusBar(context, ahead)
-        prompt = _terminal_prompt(launch, look, source, interrupts, autorepeat, context, window, completion, bar)
+    line = InputLine(
+        composer=composer,
+        queue=messages,
+        foot=foot,
+        view=view,
+        machine=machine,
+        complete=Completion(context, commands).complete,
+        bar=StatusBar(context, messages).text,
+        chords=_chords(queue, autorepeat) if queue is not None else None,
+    )
     return Chat(
         context=context,
         commands=commands,
-        line=InputLine(
-            prompt=prompt,
-            ahead=ahead,
-            view=view,
-            machine=machine,
-            retake=terminal.take,
-            chords=None if look.plain else chords,  # a plain prompt hears them itself, in the order of all keys
-            autorepeat=autorepeat,
-        ),
-        live=Live(
-            view=view,
-            window=window,
-            keys=source,
-            ahead=ahead,
-            choices=choices,
-            interrupts=interrupts,
-            autorepeat=autorepeat,
-            clock=time.monotonic,
-        ),
+        line=line,
+        live=Live(view=view, window=window, line=line, choices=choices, clock=time.monotonic),
         notifier=Notifier(
             kind="off" if look.plain else settings.chat.notify,
             after=settings.chat.notify_after,
@@ -194,78 +193,52 @@ def _search(launch: Launch, providers: ProviderRegistry) -> Callable[[], Awaitab
     return wait
 
 
-def _line_prompt(
-    machine: Machine, source: TerminalKeys, interrupts: Interrupts, autorepeat: Autorepeat, completion: Completion
-) -> Prompt:
-    from llmterm.chat.lines import LinePrompt
+def _chords(queue: asyncio.Queue[Key], autorepeat: Autorepeat) -> Callable[[], Awaitable[bool]]:
+    """Return what waits for the global hot key, and tells whether it was pressed or is only held down."""
 
-    return LinePrompt(
-        keys=source,
-        write=write,
-        suspend=machine.suspend,
-        interrupts=interrupts,
-        autorepeat=autorepeat,
-        complete=completion.complete,
-    )
+    async def chord() -> bool:
+        while (key := await queue.get()).name != "chord":
+            pass
+        return (await autorepeat.pressed(key, queue.get))[0]
+
+    return chord
 
 
-def _terminal_prompt(
-    launch: Launch,
-    look: Look,
-    source: TerminalKeys,
-    interrupts: Interrupts,
-    autorepeat: Autorepeat,
-    context: Context,
-    window: WindowSize,
-    completion: Completion,
-    bar: StatusBar,
-) -> Prompt:
-    from llmterm.chat.bindings import Bindings
-    from llmterm.chat.prompt import PromptLook, TerminalPrompt
-
-    vi = launch.settings.chat.editing == "vi"
-    return TerminalPrompt(
-        source=source.input,
-        history=config.data_dir(launch.environ) / "history",
-        view=context.view,
-        window=window,
-        complete=completion.complete,
-        bar=bar.text,
-        bindings=Bindings(suspend=context.machine.suspend, interrupts=interrupts, autorepeat=autorepeat),
-        look=PromptLook(vi=vi, color=look.color, reflows=look.reflows),
-    )
-
-
-def _machine(launch: Launch, look: Look, terminal: Terminal, signals: Signals, view: View) -> Machine:
+def _machine(
+    launch: Launch, look: Look, terminal: Terminal, signals: Signals, view: View, composer: Composer
+) -> Machine:
     """Return what of this machine the chat uses; what that takes is imported when it is used."""
     environ = launch.environ
 
-    def suspend() -> None:
-        view.displaced()
-        with signals.fatal():
-            terminal.suspend()
-
     def lend() -> None:
+        view.lend()
+        composer.lend()
+
+    def give() -> None:
+        lend()
         signals.lend()
         terminal.restore()
 
     def retake() -> None:
         terminal.take()
         signals.take_back()
+        composer.retake()
+
+    def suspend() -> None:
+        lend()
+        with signals.fatal():
+            terminal.suspend()
+        composer.retake()
 
     async def edit(text: str) -> str:
         from llmterm.chat.editor import edit
 
-        try:
-            return await edit(text, environ, give=lend, retake=retake)
-        finally:
-            view.displaced()  # some say something on the screen
+        return await edit(text, environ, give=give, retake=retake)
 
     async def page(text: str) -> None:
         from llmterm.chat.pager import page
 
-        if not await page(text, environ, give=lend, retake=retake):
-            view.displaced()
+        await page(text, environ, give=give, retake=retake)
 
     async def copy(text: str) -> str:
         from llmterm import clipboard

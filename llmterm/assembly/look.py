@@ -13,6 +13,7 @@ from llmterm.chat.terminal import BRACKETED_PASTE, FOCUS_REPORTS
 from llmterm.config import Settings
 
 if TYPE_CHECKING:
+    from llmterm.chat.foot import Foot
     from llmterm.chat.options import Choices
     from llmterm.chat.view import View
     from llmterm.keys.terminal import TerminalKeys
@@ -82,14 +83,14 @@ class Look(NamedTuple):
             case _:
                 return of_colorfgbg(self.hint) or "dark"
 
-    def view(self, choices: Choices, keys: TerminalKeys, redact: Callable[[str], str]) -> View:
+    def view(self, choices: Choices, keys: TerminalKeys, foot: Foot, redact: Callable[[str], str]) -> View:
         """Return the view, whose theme is looked for again for every answer: it may be chosen, and `keys` hear of the
-        terminal's background when it is told. `redact` is for the program's own lines.
+        terminal's background when it is told. `foot` stands below, `redact` is for the program's own lines.
         """
         if self.plain:
             from llmterm.chat.plainview import PlainView
 
-            return PlainView(write=write, redact=redact)
+            return PlainView(write=write, foot=foot, redact=redact)
         from llmterm.chat.view import MarkdownView
         from llmterm.render.cells import cell_len
         from llmterm.render.markdown import MarkdownRenderer
@@ -109,6 +110,7 @@ class Look(NamedTuple):
             screen=Screen(write=write, size=size, reflows=self.reflows, cell_len=cell_len),
             size=size,
             renderer=renderer,
+            foot=foot,
             color=self.color,
             redact=redact,
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable
-from itertools import chain
 
 from llmterm import __version__
 from llmterm.chat.answer import Answer
@@ -60,6 +59,7 @@ class Chat:
     async def run(self, session: StoredSession | None = None, question: str = "") -> int:
         """Chat until the user leaves; return the exit code. With `session`, go on with that; ask `question` first."""
         warming = asyncio.create_task(self._warm())
+        await self._line.open()
         try:
             if session is not None and session.answer is not None:
                 self._adopt(session.answer)  # the welcome says who answers
@@ -67,7 +67,7 @@ class Chat:
                 f"llmterm {__version__} - {self._context.label}\nSPACE pauses an answer and goes on with it - /help\n\n"
             )
             if question:
-                self._line.ahead.enqueue(question)
+                self._line.queue.add(question)
             outcome: Outcome = Word.DONE
             if session is not None:
                 outcome = await self._open(Open(session))
@@ -120,7 +120,7 @@ class Chat:
             case Leave():
                 return typed
             case Typed(""):
-                self._line.ahead.offer()
+                self._line.queue.offer()
                 return Word.DONE
             case Typed(text) if Commands.is_command(text):
                 return await self._command(typed)
@@ -132,7 +132,7 @@ class Chat:
         """Run commands, one after the other; the message that they were typed in the place of outlives them."""
         edited = self._session.talk.editing
         if typed.replaced:
-            self._line.ahead.hold(typed.replaced)
+            self._line.queue.hold(typed.replaced)
         try:
             for line in Commands.lines(typed.text):
                 outcome = await self._commands.run(self._context, line)
@@ -142,7 +142,7 @@ class Chat:
                     return outcome
         finally:
             if edited and not self._session.talk.editing:
-                self._line.ahead.drop(typed.replaced)  # the question is no longer to be edited
+                self._line.queue.drop(typed.replaced)  # the question is no longer to be edited
         return Word.DONE
 
     async def _question(self, text: str) -> Outcome:
@@ -164,7 +164,7 @@ class Chat:
         self._view.say(str(error), error=True)
         if typed:
             self._view.say("what you typed is in the line again; Ctrl-C empties it")
-            self._line.ahead.hold(typed)
+            self._line.queue.hold(typed)
 
     # Answers
 
@@ -219,7 +219,7 @@ class Chat:
         if played.message is None and self._session.talk.replacing:
             await self._give_back()  # stopped before anything came that could replace what there was
             if ask.typed:
-                self._line.ahead.hold(ask.typed)
+                self._line.queue.hold(ask.typed)
             return None if played.leave is None else played
         self._session.say(ask.question, *([played.message] if played.message else []))
         self._hold_queue(turn)
@@ -245,7 +245,7 @@ class Chat:
     async def _give_back(self) -> None:
         """Nothing came: the question is out of the record, and nothing that was queued is sent by itself."""
         self._view.close()
-        self._line.ahead.hold()
+        self._line.queue.hold()
         await self._try(self._session.withdraw())
 
     async def _withdraw_unanswered(self, turn: Turn, ask: Ask) -> bool:
@@ -261,7 +261,7 @@ class Chat:
     def _hold_queue(self, turn: Turn) -> None:
         """After a stop nothing that was queued is sent by itself."""
         if turn.state is TurnState.CANCELLED:
-            self._line.ahead.hold()
+            self._line.queue.hold()
 
     async def _turn(self, asked: Conversation, answer: OpenAnswer | None = None) -> Turn:
         """Return the turn that answers `asked`, or goes on with an answer that is open."""
@@ -352,7 +352,7 @@ class Chat:
     async def _warm(self) -> None:
         """Make the first answer and the first pause as quick as the later ones, while the user types."""
         await asyncio.sleep(_WARMING_SECONDS)
-        for _ in chain(self._line.warm(), self._view.warm()):
+        for _ in self._view.warm():
             await asyncio.sleep(_WARMING_SECONDS)
         # What is loaded stays: the collector need not look through all of it in the middle of an answer.
         gc.freeze()

@@ -1,4 +1,4 @@
-"""The keys of the prompts, on prompt_toolkit: sending, leaving, shortcuts, and what a paused answer adds.
+"""The keys of the chat, on prompt_toolkit: what each of them decides, by what the line is for.
 
 Editing, history and search are prompt_toolkit's own, in its emacs and vi modes. Only what means something to a chat is
 bound here, and nothing of it while the history is searched: there Enter takes what was found, and Ctrl-C gives up.
@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase, digits
 
-from prompt_toolkit.application import get_app, in_terminal
+from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition, is_searching, vi_mode, vi_navigation_mode
 from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyBindingsBase, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
-from llmterm.chat.decision import Compose, Decision, Interrupts, Leave, Resume, Send, Stop
+from llmterm.chat.decision import Decision, Gesture, Interrupts, Leave, Phase, Resume, Send, Steer
 from llmterm.chat.insertion import bind_typing
+from llmterm.chat.queue import MessageQueue
 from llmterm.keys.autorepeat import LET_GO_SECONDS, Autorepeat, Press
 
 # Keys whose prompt_toolkit name is not ours.
@@ -49,102 +50,63 @@ class _Doubtful:
 
 
 class Bindings:
-    """Makes the key bindings of both prompts. `shortcuts` are keys that, on an empty line, send a text."""
+    """Makes of keys what they decide: `decisions`, in the order of the keys."""
 
-    def __init__(self, *, suspend: Callable[[], None], interrupts: Interrupts, autorepeat: Autorepeat) -> None:
-        self._suspend = suspend
+    def __init__(self, *, queue: MessageQueue, interrupts: Interrupts, autorepeat: Autorepeat) -> None:
+        self.decisions: asyncio.Queue[Decision] = asyncio.Queue()
+        self.phase = Phase.ASKING
+        self._queue = queue
         self._interrupts = interrupts
         self._autorepeat = autorepeat
         self._doubtful: _Doubtful | None = None
-        self.shortcuts: Mapping[str, str] = {}
+        # Keys that, on an empty line, send a text; one that ends in a blank is put into the line.
+        self._shortcuts: Mapping[str, str] = {}
         # What stood in the line at first, and whether the line was empty since then.
-        self.given = ""
-        self.emptied = False
-        # Whether what is sent can be called back.
-        self.remember = True
+        self._given = ""
+        self._emptied = False
+        # The answer is being paused: the same key means to go on.
+        self._pausing = False
 
-    def begin(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> None:
-        """A prompt begins, with `text` in its line."""
-        self.shortcuts, self.given, self.emptied, self.remember = shortcuts, text, False, remember
+    def begin(self, phase: Phase, given: str = "", shortcuts: Mapping[str, str] | None = None) -> None:
+        """The line is for something else now, with `given` in it."""
+        if phase is not Phase.RESTING:
+            self.settle()  # a key that goes on with an answer may have come before that was at rest
+        self.phase, self._given, self._emptied, self._pausing = phase, given, False, False
+        self._shortcuts = shortcuts or {}
 
     def changed(self, text: str) -> None:
         """The line is that now."""
-        self.emptied |= not text.strip()
+        self._emptied |= not text.strip()
 
-    def asking(self) -> KeyBindingsBase:
-        """Return the keys of the prompt for a message."""
-        keys = self._common()
-        self._add_alt(keys)
+    def decide(self, decision: Decision) -> None:
+        """Let whoever waits know; from then on the line is for what comes, until somebody asks again."""
+        emptied = self._emptied
+        self.begin(Phase.BUSY)
+        self._emptied = emptied
+        self.decisions.put_nowait(decision)
 
-        @keys.add("c-c")
-        def _(event: KeyPressEvent) -> None:
-            if self._interrupts.press(line=event.current_buffer.text, given=self.given):
-                _leave(event, Leave(interrupted=True))
-            else:
-                event.current_buffer.reset()
-                self.emptied = True
+    def chord(self, pressed: bool) -> None:
+        """The global hot key was `pressed`, or is only held down."""
+        match self.phase:
+            case Phase.BUSY:
+                self.decide(Gesture.PAUSE)
+            case Phase.RESTING if pressed:
+                self.decide(Resume())
+            case _:
+                pass
 
-        return ConditionalKeyBindings(keys, ~is_searching)
-
-    def paused(self) -> KeyBindingsBase:
-        """Return the keys of the prompt below a paused answer."""
-        keys = self._common()
-
-        @keys.add(" ", filter=~written)
-        def _(event: KeyPressEvent) -> None:
-            self._once("space", event, lambda: _leave(event, Resume()))
-
-        @keys.add("escape", filter=~vi_mode | ~written)
-        def _(event: KeyPressEvent) -> None:
-            _leave(event, Stop(event.current_buffer.text))
-
-        for letter in _ALT_NOTHING:
-            # Below the shortcuts, which may be on the same letter.
-            @keys.add("escape", letter, filter=~vi_mode)
-            def _(event: KeyPressEvent) -> None:
-                event.app.key_processor.feed(event.key_sequence[1], first=True)
-                _leave(event, Stop(event.current_buffer.text))
-
-        self._add_alt(keys)
-        for letter in (*ascii_lowercase, "?"):
-            keys.add(letter, filter=~written & self._active(letter))(self._shortcut(letter))
-
-        @keys.add("c-c")
-        def _(event: KeyPressEvent) -> None:
-            leaves = self._interrupts.press()
-            _leave(event, Leave(interrupted=True) if leaves else Stop(event.current_buffer.text))
-
-        return ConditionalKeyBindings(keys, ~is_searching)
-
-    def _common(self) -> KeyBindings:
+    def keys(self) -> KeyBindingsBase:
+        """Return the bindings."""
         keys = KeyBindings()
         bind_typing(keys)
-
-        keys.add("enter", filter=written)(self._enter)
-
-        @keys.add("enter", filter=~written)
-        def _(event: KeyPressEvent) -> None:
-            """An empty line is nothing to send."""
-
-        # In vi mode an Esc must not wait for what follows it.
-        @keys.add("escape", "enter", filter=~vi_mode)
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.newline()
-
-        @keys.add("c-d", filter=~written)
-        def _(event: KeyPressEvent) -> None:
-            _leave(event, Leave())
-
-        @keys.add("c-z")
-        async def _(event: KeyPressEvent) -> None:
-            async with in_terminal():
-                self._suspend()
-
-        @keys.add("c-x", "c-e")
-        @keys.add("v", filter=vi_navigation_mode)
-        def _(event: KeyPressEvent) -> None:
-            # Outside of the prompt: while something has its terminal, an application does not let itself be cancelled.
-            _leave(event, Compose(event.current_buffer.text))
+        self._add_sending(keys)
+        self._add_pausing(keys)
+        self._add_leaving(keys)
+        self._add_alt(keys)
+        for letter in (*ascii_lowercase, "?"):
+            keys.add(letter, filter=~written & self._in(Phase.RESTING) & self._active(letter))(self._shortcut(letter))
+        for name in _NAMED:
+            keys.add(name, filter=~written & self._active(name))(self._shortcut(name))
 
         @keys.add("tab", filter=_alone)
         def _(event: KeyPressEvent) -> None:
@@ -153,9 +115,74 @@ class Bindings:
             event.current_buffer.start_completion(insert_common_part=True)
 
         keys.add(Keys.Any, eager=True, filter=Condition(lambda: self._doubtful is not None))(self._follow)
-        for name in _NAMED:
-            keys.add(name, filter=~written & self._active(name))(self._shortcut(name))
-        return keys
+        return ConditionalKeyBindings(keys, ~is_searching)
+
+    def _add_sending(self, keys: KeyBindings) -> None:
+        @keys.add("enter", filter=~written)
+        def _(event: KeyPressEvent) -> None:
+            """Nothing is sent; but a wait for a busy provider ends, if the key is not only held down."""
+            if self.phase is Phase.BUSY:
+                self._once("enter", event, lambda: self.decide(Gesture.HURRY))
+
+        keys.add("enter", filter=written)(self._enter)
+
+        # In vi mode an Esc must not wait for what follows it.
+        @keys.add("escape", "enter", filter=~vi_mode)
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.newline()
+
+        @keys.add("c-s", filter=written)
+        def _(event: KeyPressEvent) -> None:
+            self.decide(Steer(_taken(event)) if self.phase is Phase.BUSY else Send(_taken(event)))
+
+        for name, step in {"up": -1, "down": 1}.items():
+            keys.add(name, filter=self._in(Phase.BUSY) & self._movable())(self._move(step))
+
+        @keys.add("c-x", "c-e", filter=~self._in(Phase.BUSY))
+        @keys.add("v", filter=vi_navigation_mode & ~self._in(Phase.BUSY))
+        def _(event: KeyPressEvent) -> None:
+            self.decide(Gesture.COMPOSE)
+
+    def _add_pausing(self, keys: KeyBindings) -> None:
+        busy, resting = self._in(Phase.BUSY), self._in(Phase.RESTING)
+
+        @keys.add(" ", filter=~written & (busy | resting))
+        def _(event: KeyPressEvent) -> None:
+            self._pause("space", event)
+
+        @keys.add("c-@", filter=busy | resting)
+        def _(event: KeyPressEvent) -> None:
+            self._pause("c-space", event)
+
+        @keys.add("escape", filter=(busy | resting) & (~vi_mode | ~written))
+        def _(event: KeyPressEvent) -> None:
+            self.decide(Gesture.STOP)
+
+        for letter in _ALT_NOTHING:
+            # Below the shortcuts, which may be on the same letter.
+            @keys.add("escape", letter, filter=~vi_mode & (busy | resting))
+            def _(event: KeyPressEvent) -> None:
+                event.app.key_processor.feed(event.key_sequence[1], first=True)
+                self.decide(Gesture.STOP)
+
+    def _add_leaving(self, keys: KeyBindings) -> None:
+        @keys.add("c-c")
+        def _(event: KeyPressEvent) -> None:
+            if self.phase in (Phase.BUSY, Phase.RESTING):
+                self.decide(Leave(interrupted=True) if self._interrupts.press() else Gesture.STOP)
+            elif self._interrupts.press(line=event.current_buffer.text, given=self._given):
+                self.decide(Leave(interrupted=True))
+            else:
+                event.current_buffer.reset()
+                self._emptied = True
+
+        @keys.add("c-d", filter=~written)
+        def _(event: KeyPressEvent) -> None:
+            self.decide(Leave())
+
+        @keys.add("c-z")
+        def _(event: KeyPressEvent) -> None:
+            self.decide(Gesture.SUSPEND)
 
     def _add_alt(self, keys: KeyBindings) -> None:
         """Add the shortcuts with Alt: a key of the line does there what it always does once something is written."""
@@ -163,20 +190,35 @@ class Bindings:
             name = f"alt-{key}"
             keys.add("escape", key, filter=~written & self._active(name))(self._shortcut(name))
 
+    def _pause(self, name: str, event: KeyPressEvent) -> None:
+        if self.phase is Phase.BUSY and not self._pausing:
+            # At once: only going on waits until it is known whether the key is held down.
+            self._autorepeat.count(name)
+            self.decide(Gesture.PAUSE)
+            self._pausing = True
+        else:
+            self._once(name, event, lambda: self.decide(Resume()))
+
     def _enter(self, event: KeyPressEvent) -> None:
         def send() -> None:
-            self._interrupts.sent()
-            if self.remember:
-                event.current_buffer.validate_and_handle()
-            else:
-                event.app.exit(result=event.current_buffer.text)
-            _hand_on(event)
+            if self.phase is not Phase.BUSY:
+                self._interrupts.sent()
+            emptied, remember = self._emptied, self.phase is not Phase.CONFIRMING
+            self.decide(Send(_taken(event, remember=remember), emptied))
 
-        if event.current_buffer.text == self.given:
+        if event.current_buffer.text == self._given:
             self._once("enter", event, send)  # held down, it would send for ever what is refused
         else:
             self._autorepeat.count("enter")
             send()
+
+    def _move(self, step: int) -> Callable[[KeyPressEvent], None]:
+        def move(event: KeyPressEvent) -> None:
+            buffer = event.current_buffer
+            buffer.text = self._queue.move(buffer.text, step)
+            buffer.cursor_position = len(buffer.text)
+
+        return move
 
     def settle(self) -> None:
         """Forget a key of which it is not certain that it was pressed: the prompt is over."""
@@ -213,32 +255,28 @@ class Bindings:
             self._act()
             event.app.key_processor.feed_multiple(event.key_sequence, first=True)
 
+    def _in(self, phase: Phase) -> Condition:
+        return Condition(lambda: self.phase is phase)
+
+    def _movable(self) -> Condition:
+        return Condition(lambda: self._queue.movable(get_app().current_buffer.text))
+
     def _active(self, name: str) -> Condition:
-        return Condition(lambda: name in self.shortcuts)
+        return Condition(lambda: name in self._shortcuts)
 
     def _shortcut(self, name: str) -> Callable[[KeyPressEvent], None]:
         def act(event: KeyPressEvent) -> None:
-            text = self.shortcuts[name]
+            text = self._shortcuts[name]
             if text.endswith(" "):
                 event.current_buffer.insert_text(text)
             else:
-                _leave(event, Send(text))
+                self.decide(Send(text, shortcut=True))
 
         return act
 
 
-def _leave(event: KeyPressEvent, decision: Decision) -> None:
-    event.app.exit(result=decision)
-    _hand_on(event)
-
-
-def _hand_on(event: KeyPressEvent) -> None:
-    """Keep what was read behind the key that ends the prompt for whoever reads next.
-
-    An Esc waits for the key after it, and where the two mean nothing together prompt_toolkit goes on with that one,
-    whether the prompt is over or not: it would be lost, or end the prompt a second time.
-    """
-    processor = event.app.key_processor
-    later = processor.key_buffer[len(event.key_sequence) :]
-    del processor.key_buffer[len(event.key_sequence) :]
-    processor.feed_multiple(later, first=True)
+def _taken(event: KeyPressEvent, *, remember: bool = True) -> str:
+    """Take what is written out of the line, to be called back if it is one to `remember`."""
+    text = event.current_buffer.text
+    event.current_buffer.reset(append_to_history=remember)
+    return text

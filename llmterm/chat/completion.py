@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from llmterm.chat.ahead import Ahead
 from llmterm.chat.commands import Commands
 from llmterm.chat.commands.versions import standing
 from llmterm.chat.context import Context
 from llmterm.chat.mentions import suggestions
+from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import bar
 from llmterm.chat.suggestion import Suggestion
 from llmterm.errors import LlmtermError
@@ -39,9 +39,9 @@ class Completion:
 class StatusBar:
     """The line below the prompt."""
 
-    def __init__(self, context: Context, ahead: Ahead) -> None:
+    def __init__(self, context: Context, queue: MessageQueue) -> None:
         self._context = context
-        self._ahead = ahead
+        self._queue = queue
 
     def text(self) -> str:
         context, session = self._context, self._context.session
@@ -55,5 +55,5 @@ class StatusBar:
             long=context.view.long and bool(messages),
             editing=session.talk.editing,
             version=standing(session),
-            held=len(self._ahead.queue) if self._ahead.held else 0,
+            held=len(self._queue.waiting) if self._queue.held else 0,
         )

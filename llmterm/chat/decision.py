@@ -1,10 +1,21 @@
-"""What a user can answer to a prompt, and the two Ctrl-C that mean leaving."""
+"""What the user decides with a key, when what can be decided, and the two Ctrl-C that mean leaving."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from enum import Enum
+from typing import TypeAlias
+
+
+class Phase(Enum):
+    """What the line is for. The same key is another decision in each."""
+
+    ASKING = "a message is asked for"
+    BUSY = "an answer is made ready, or streams"
+    RESTING = "it is asked what is to become of an answer at rest"
+    CONFIRMING = "a yes is asked for"
+
 
 # Two Ctrl-C within this many seconds leave the program.
 _TWICE = 2.0
@@ -14,33 +25,38 @@ _TWICE = 2.0
 class Send:
     """A message, a command, or, while an answer is at rest, a word of guidance.
 
-    `emptied` says that what stood in the line at first was emptied, and not only written over.
+    `emptied` says that what stood in the line at first was emptied, and not only written over; `shortcut` that it was
+    never in the line.
     """
 
     text: str
     emptied: bool = False
+    shortcut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """Pause the answer and resume it in one stroke, with a word of guidance."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Resume the answer, with a word of `guidance` if there is one; `unsent` was being typed."""
+    """Resume the answer, with a word of `guidance` if there is one, as it was `typed`."""
 
-    unsent: str = ""
+    typed: str = ""
     guidance: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Keep what there is of the answer and end it; `unsent` was being typed."""
+class Gesture(Enum):
+    """Decisions that say all by their name."""
 
-    unsent: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Compose:
-    """Open what is being typed in the user's editor, and ask again with what becomes of it."""
-
-    text: str
+    PAUSE = "pause the answer"
+    STOP = "keep what there is of the answer and end it"
+    HURRY = "do not wait for a busy provider any longer"
+    COMPOSE = "open what is being typed in the user's editor"
+    SUSPEND = "stop the program, as Ctrl-Z does"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +66,7 @@ class Leave:
     interrupted: bool = False
 
 
-Decision: TypeAlias = Send | Resume | Stop | Compose | Leave
-
-
-class Prompt(Protocol):
-    """Asks the user. Both calls may be cancelled."""
-
-    unsent: str
-    """What was being typed at a pause whose prompt was cancelled."""
-
-    def warm(self) -> Iterator[None]:
-        """Get ready for the first pause, in small steps."""
-        ...
-
-    async def ask(self, text: str, shortcuts: Mapping[str, str], *, remember: bool = True) -> Send | Compose | Leave:
-        """Wait for a message; `text` stands in the line already, `shortcuts` are as for `paused`.
-
-        What is sent can be called back from then on, if it is one to `remember`.
-        """
-        ...
-
-    async def paused(self, line: Callable[[], str], text: str, shortcuts: Mapping[str, str]) -> Decision:
-        """Show the pause line, anew when it changes, and wait for what is to become of the answer.
-
-        `shortcuts` are keys that, on an empty line, send a text; one that ends in a blank is put into the line.
-        A text that is empty asks for the next of the messages that wait.
-        """
-        ...
-
-    async def close(self) -> None:
-        """See to it that what was typed can be called back in the next chat. Takes a second at most."""
-        ...
+Decision: TypeAlias = Send | Steer | Resume | Gesture | Leave
 
 
 class Interrupts:

@@ -25,9 +25,9 @@ async def perform(effect: Effect, live: Live, line: InputLine) -> None:
             await live.show(message)
         case Fill(text, held, note):
             if held:
-                line.ahead.hold(text)
+                line.queue.hold(text)
             else:
-                line.ahead.put(line.ahead.text + text)
+                line.append(text)
             if note:
                 view.note(note)
         case Write(path, text):

@@ -1,30 +1,32 @@
-"""The line that the user types in: asked for at a prompt, below a paused answer, or for a yes.
+"""What the user says: the next message, what is to become of an answer at rest, or a yes.
 
-What was typed ahead stands in it, what is opened in the editor comes back to it, and nothing of it is lost when
-something else ends the prompt.
+What is typed stays in the line whatever else happens; messages that wait are taken before any other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from typing import NamedTuple
 
-from llmterm.chat.ahead import Ahead
 from llmterm.chat.commands import Commands
-from llmterm.chat.decision import Compose, Decision, Leave, Prompt, Resume, Send, Stop
+from llmterm.chat.composer import Chords, Complete, Composer
+from llmterm.chat.decision import Decision, Gesture, Leave, Phase, Resume, Send
+from llmterm.chat.foot import Foot
 from llmterm.chat.machine import Machine
+from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import queue_lines
 from llmterm.chat.view import View
 from llmterm.errors import LlmtermError
-from llmterm.keys import Key
-from llmterm.keys.autorepeat import Autorepeat
 
 _PAGE = {"pageup": "/pager"}
 # While messages are held, on an empty line.
 _NEXT = {"enter": ""}
 # Where a yes is asked for.
 _NO = {"enter": "n"}
+# How often what stands below an answer at rest is looked at anew, in seconds: it may count what is waiting.
+_REFRESH = 0.5
 
 
 class Typed(NamedTuple):
@@ -35,126 +37,181 @@ class Typed(NamedTuple):
 
 
 class InputLine:
-    """Asks with a prompt, one question at a time."""
+    """Asks the user, one question at a time."""
 
     def __init__(
         self,
         *,
-        prompt: Prompt,
-        ahead: Ahead,
+        composer: Composer,
+        queue: MessageQueue,
+        foot: Foot,
         view: View,
         machine: Machine,
-        retake: Callable[[], None],
-        chords: asyncio.Queue[Key] | None,
-        autorepeat: Autorepeat,
+        complete: Complete,
+        bar: Callable[[], str],
+        chords: Chords | None,
     ) -> None:
-        """`retake` puts the terminal into our modes after a prompt has left it.
+        """`complete` gives what the text being typed may become, `bar` the status line where no answer is open.
 
-        `chords` is where a global key source, if there is one, puts what it hears while a prompt is up that does not
-        hear it itself.
+        `chords` waits for the global hot key, if there is one.
         """
-        self.ahead = ahead
-        self._prompt = prompt
+        self.queue = queue
+        self._composer = composer
+        self._foot = foot
         self._view = view
         self._machine = machine
-        self._retake = retake
+        self._complete = complete
+        self._bar = bar
         self._chords = chords
-        self._autorepeat = autorepeat
+        self._task: asyncio.Task[None] | None = None
+        self._untold = True
         # The messages that are held, as they were last listed.
         self._listed: list[str] = []
 
-    def warm(self) -> Iterator[None]:
-        return self._prompt.warm()
+    async def open(self) -> None:
+        """Begin to listen."""
+        await self._composer.ready()
+        self._task = asyncio.create_task(
+            self._composer.run(self._view.refresh, self._view.say, self._complete, self._chords), name="llmterm-line"
+        )
+        await asyncio.sleep(0)
 
     async def close(self) -> None:
-        await self._prompt.close()
+        """See to it that what was typed can be called back in the next chat. Takes a second at most."""
+        await self._composer.close()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+            if not self._task.cancelled() and (error := self._task.exception()) is not None:
+                raise error
+        self._view.leave()
 
-    def forget_chords(self) -> None:
-        """What was pressed when there was nothing to pause means nothing."""
-        while self._chords is not None and not self._chords.empty():
-            self._chords.get_nowait()
+    @property
+    def text(self) -> str:
+        """What is being typed."""
+        return self._composer.text
+
+    def put(self, text: str) -> None:
+        """Have `text` in the line, to be gone on with; one that is there already waits in the queue, held."""
+        if self.text.strip() and self.text != text:
+            self.queue.hold(self._composer.take())
+        self._composer.put(text)
+
+    def append(self, text: str) -> None:
+        """Have `text` behind what is typed."""
+        self._composer.put(self.text + text)
+
+    def answer(self) -> None:
+        """An answer streams from now on: keys mean that."""
+        if self._composer.phase is not Phase.BUSY:
+            self._composer.begin(Phase.BUSY)
+
+    async def decision(self) -> Decision:
+        """Wait for what is decided while an answer is made ready or streams."""
+        return await self._composer.decision()
+
+    def saying(self, status: Callable[[], str], *, lasting: bool = False) -> AbstractContextManager[None]:
+        """Have the status line say what `status` does, inside; if `lasting`, until something else is said."""
+        return self._foot.saying(status, lasting=lasting)
 
     async def message(self, shortcuts: Mapping[str, str]) -> Typed | Leave:
-        """Wait for the next message or command: what is queued comes first. `shortcuts` are as for a `Prompt`."""
-        queued = self.ahead.next()
+        """Wait for the next message or command: what is queued comes first. `shortcuts` are as for a `Composer`."""
+        queued = self.queue.next(self.text)
         if queued is not None:
             self._view.echo(queued)
             return Typed(queued)
-        given = self.ahead.begin()
-        self._list_held()
-        shortcuts = {**_PAGE, **shortcuts, **(_NEXT if self.ahead.held else {})}
-        decision = await self._prompt.ask(given, shortcuts)
-        while isinstance(decision, Compose):
-            given = await self._edited(decision.text)
-            decision = await self._prompt.ask(given, shortcuts)
-        self._retake()
+        self._tell()
+        given = "" if self._composer.decided else self._given()
+        shortcuts = {**_PAGE, **shortcuts, **(_NEXT if self.queue.held else {})}
+        bar = self._bar()  # it goes over the whole conversation: made once, not for each key
+        with self._foot.saying(str, lasting=True), self._foot.saying(lambda: bar):
+            decision = await self._decided(Phase.ASKING, shortcuts)
         if isinstance(decision, Leave):
             return decision
+        assert isinstance(decision, Send)
+        if decision.text and not decision.shortcut:
+            self._view.echo(decision.text.strip())  # a SPACE that came too late to pause an answer is no part of it
         if decision.emptied:
-            self.ahead.offer(next_one=False)  # nothing takes the place of what the user has emptied
+            self.queue.offer(next_one=False)  # nothing takes the place of what the user has emptied
         elif Commands.replaces(given, decision.text):
             return Typed(decision.text, given)
         return Typed(decision.text)
 
-    async def decide(self, line: Callable[[], str], shortcuts: Mapping[str, str]) -> Send | Resume | Stop | Leave:
-        """Wait, below a paused answer, for what is to become of it; `line` is the pause line, asked for again and
-        again."""
-        while isinstance(decision := await self._decide(line, shortcuts), Compose):
-            self.ahead.put(await self._edited(decision.text))
-        if isinstance(decision, Resume | Stop):
-            self.ahead.put(decision.unsent)
+    async def decide(self, line: Callable[[], str], shortcuts: Mapping[str, str]) -> Send | Resume | Gesture | Leave:
+        """Wait for what is to become of an answer at rest; `line` is what the status line says, again and again."""
+        if self.queue.edited:
+            self.queue.add(self._composer.take())  # no word of guidance, but a message for later
+        given = self.text
+        with self._foot.saying(str, lasting=True), self._foot.saying(line):
+            decision = await self._decided(Phase.RESTING, shortcuts)
+        if isinstance(decision, Send) and not decision.emptied and Commands.replaces(given, decision.text):
+            self._composer.put(given)
         return decision
 
     async def confirm(self, question: str) -> bool:
         """Ask the user for a yes. Whatever else is typed is a no; a message among it goes back into the line."""
+        draft = self._composer.take()
         self._view.say(f"{question} y/N")
-        decision = await self._prompt.ask("", _NO, remember=False)
-        self._retake()
+        decision = await self._decided(Phase.CONFIRMING, _NO)
+        self._composer.put(draft)
         if not isinstance(decision, Send):
             return False
+        if not decision.shortcut:
+            self._view.echo(decision.text.strip())
         typed = decision.text.strip()
         if typed.lower() not in ("y", "yes", "n", "no"):
-            self.ahead.put(typed)
+            self.put(typed)
         return typed.lower() in ("y", "yes")
 
-    async def _decide(self, line: Callable[[], str], shortcuts: Mapping[str, str]) -> Decision:
-        given = self.ahead.take()
-        prompt = asyncio.ensure_future(self._prompt.paused(line, given, shortcuts))
-        waiting: set[asyncio.Future[Decision]] = {prompt}
-        if self._chords is not None:
-            waiting.add(asyncio.ensure_future(_chord(self._chords, self._autorepeat)))
+    async def _decided(self, phase: Phase, shortcuts: Mapping[str, str]) -> Send | Resume | Gesture | Leave:
+        """Wait until something is decided that has a meaning now."""
         try:
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if prompt in done:
-                decision = prompt.result()
-                if isinstance(decision, Send) and not decision.emptied and Commands.replaces(given, decision.text):
-                    self.ahead.put(given)
-                return decision
+            while True:
+                self._composer.begin(phase, shortcuts)
+                decision = await self._next(phase)
+                match decision:
+                    case Send() | Leave():
+                        return decision
+                    case Gesture.COMPOSE:
+                        await self._compose()
+                    case Gesture.SUSPEND:
+                        self._machine.suspend()
+                    case Resume() | Gesture.STOP if phase is Phase.RESTING:
+                        return decision
+                    case _:
+                        pass  # what was pressed when there was nothing to pause any more means nothing
         finally:
-            for each in waiting:
-                each.cancel()
-            await asyncio.wait(waiting)
-            self._retake()
-        return Resume(self._prompt.unsent)
+            self._composer.begin(Phase.BUSY)  # what was decided may have been so before it was asked for
 
-    async def _edited(self, text: str) -> str:
-        """Return `text` as the user's editor leaves it; as it is where that cannot be."""
+    async def _next(self, phase: Phase) -> Decision:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_REFRESH if phase is Phase.RESTING else None):
+                    return await self._composer.decision()
+            self._composer.invalidate()
+
+    async def _compose(self) -> None:
+        """Have the user's editor make of the line what it will; it is as it was where that cannot be."""
+        self._composer.lend()  # until what it has left is in the line: no key may come in between
         try:
-            return await self._machine.edit(text)
+            self._composer.put(await self._machine.edit(self.text))
         except LlmtermError as error:
             self._view.say(str(error), error=True)
-            return text
+        finally:
+            self._composer.retake()
 
-    def _list_held(self) -> None:
-        """Show which messages wait that are not sent by themselves, where these are others than before."""
-        held = queue_lines(self.ahead.queue, self._view.columns) if self.ahead.held else []
+    def _given(self) -> str:
+        """Have the next of the messages that are held in the line, if that is empty; return what is in it."""
+        offered = "" if self.text.strip() else self.queue.offered()
+        if offered:
+            self._composer.put(offered)
+        held = queue_lines(self.queue.waiting, self._view.columns) if self.queue.held else []
         if held and held != self._listed:
-            self._view.say("\n".join(held))
+            self._view.note("\n".join(held))
         self._listed = held
+        return self.text
 
-
-async def _chord(queue: asyncio.Queue[Key], autorepeat: Autorepeat) -> Decision:
-    while True:
-        key = await queue.get()
-        if key.name == "chord" and (await autorepeat.pressed(key, queue.get))[0]:
-            return Resume()
+    def _tell(self) -> None:
+        """Say once why what is typed is not kept for the next chat."""
+        if self._composer.trouble and self._untold:
+            self._untold = False
+            self._view.say(f"no history: {self._composer.trouble}")

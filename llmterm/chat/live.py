@@ -11,18 +11,17 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from llmterm.chat.ahead import Ahead
 from llmterm.chat.answer import Answer
-from llmterm.chat.decision import Interrupts, Leave
+from llmterm.chat.commands import Commands
+from llmterm.chat.decision import Decision, Gesture, Leave, Send, Steer
+from llmterm.chat.input import InputLine
 from llmterm.chat.options import Choices
 from llmterm.chat.outcome import Outcome, Word
-from llmterm.chat.status import drawing_line, queue_lines, streaming_line
+from llmterm.chat.status import drawing_line, streaming_line
 from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
 from llmterm.errors import LlmtermError
 from llmterm.events import Notice, TurnEvent
-from llmterm.keys import Key, RereadKeys, get_apart
-from llmterm.keys.autorepeat import Autorepeat
 from llmterm.messages import Message, TextDelta, ThinkingDelta
 from llmterm.turn import TurnState
 
@@ -36,35 +35,26 @@ _CATCHING_UP_FRAMES = 45
 # The elapsed time moves on also when nothing arrives.
 _IDLE_FRAME_SECONDS = 0.5
 
-# What ends the drawing of an answer that is there.
-_ENOUGH = ("escape", "chord", "c-space", "c-c", "c-d", "eof")
-
 
 class Live:
-    """Where answers are shown as they come; keeps what was typed ahead from one to the next."""
+    """Where answers are shown as they come."""
 
     def __init__(
         self,
         *,
         view: View,
         window: WindowSize,
-        keys: RereadKeys,
-        ahead: Ahead,
+        line: InputLine,
         choices: Choices,
-        interrupts: Interrupts,
-        autorepeat: Autorepeat,
         clock: Callable[[], float],
     ) -> None:
         self.window = window
         self.choices = choices
-        self.ahead = ahead
         self.view = view
-        self.keys = keys
-        self.interrupts = interrupts
-        self.autorepeat = autorepeat
+        self.line = line
         self.clock = clock
 
-    async def play(self, answer: Answer, label: str) -> Outcome:
+    async def play(self, answer: Answer, label: str) -> Outcome | Steer:
         """Show the answer until its stream ends, for whatever reason, and it is kept. Keys act on its turn.
 
         Whatever fails in this, a bug, pauses the answer and is raised: it must not go on unseen and unheard.
@@ -89,27 +79,28 @@ class Live:
 
     async def draw(self) -> None:
         """Draw an answer that was put into the view as a whole, in frames, until the user has seen enough of them."""
-        footer = [drawing_line(paused=False)]
-        if self.view.portion(footer):
+        if self.view.frame():
             return
-        async with self.keys:
-            enough = asyncio.create_task(self._enough())
-            try:
-                while not enough.done() and not self.view.portion(footer):
+        enough = asyncio.create_task(self._enough())
+        try:
+            with self.line.saying(lambda: drawing_line(paused=False)):
+                while not enough.done() and not self.view.frame():
                     await asyncio.sleep(_FRAME_SECONDS)
                     await self.window.steady()
-            finally:
-                await _end(enough)
+        finally:
+            await _end(enough)
         self.view.hurry()
 
     async def _enough(self) -> None:
-        """Wait for a key that ends the drawing; any other is typed ahead."""
+        """Wait for a key that ends the drawing; a message waits for its turn."""
         while True:
-            key = await get_apart(self.keys)
-            self.autorepeat.count(key.name)
-            if key.name in _ENOUGH or (key.name == "space" and not self.ahead.text):
-                return
-            self.ahead.press(key)
+            match await self.line.decision():
+                case Send(text) | Steer(text):
+                    self.line.queue.add(text)
+                case Gesture.HURRY | Gesture.COMPOSE | Gesture.SUSPEND:
+                    pass
+                case _:
+                    return
 
 
 class _Performance:
@@ -124,7 +115,7 @@ class _Performance:
         self._began = self._clock()
         self._first_token: float | None = None
         # What the user wants besides the answer's own end.
-        self._outcome: Outcome = Word.DONE
+        self._outcome: Outcome | Steer = Word.DONE
         self._failure: Exception | None = None
         self._below: list[Notice] = []  # what is to be said when all of the answer is there
         self._changed = asyncio.Event()
@@ -136,8 +127,8 @@ class _Performance:
         reader.portion(max(1, behind // _CATCHING_UP_FRAMES) if self._behind else None)
         self._preparation = turn.provider.preparation(turn.request.model)
 
-    async def run(self) -> Outcome:
-        async with self._live.keys:
+    async def run(self) -> Outcome | Steer:
+        with self._live.line.saying(self._status, lasting=True):
             await self._show()
             if self._failure is not None:
                 raise self._failure
@@ -153,7 +144,7 @@ class _Performance:
         jobs = [asyncio.create_task(self._beside(job)) for job in (self._draw, self._listen)]
         try:
             await self._live.window.steady()
-            self._view.frame(self._footer())  # before anything that may take its time
+            self._view.frame()  # before anything that may take its time
             await self._show_events()
             await self._recorded.kept()
             await self._show_events()  # what the store has to say
@@ -173,14 +164,14 @@ class _Performance:
     async def _draw_rest(self) -> None:
         """Draw what there was no time for while it came, in frames, until the user has seen enough of them."""
         await self._live.window.steady()
-        if self._view.frame(self._footer()):
+        if self._view.frame():
             return
         self._drawing = True
         listening = asyncio.create_task(self._beside(self._listen))
         try:
             while self._drawing:
                 began = self._clock()
-                self._drawing = not self._view.frame(self._footer())
+                self._drawing = not self._view.frame()
                 await asyncio.sleep(max(0.0, _FRAME_SECONDS - (self._clock() - began)))
                 await self._live.window.steady()
         finally:
@@ -202,7 +193,7 @@ class _Performance:
 
     def _say_below(self) -> None:
         if self._below:
-            self._view.pause()
+            self._view.settle()
         for notice in self._below:
             self._view.say(notice.text, error=notice.failure)
 
@@ -234,7 +225,7 @@ class _Performance:
             await self._live.window.steady()
             self._changed.clear()
             began = self._clock()
-            if not self._view.frame(self._footer()):
+            if not self._view.frame():
                 self._changed.set()
             cost = self._clock() - began
             await asyncio.sleep(min(max(_FRAME_SECONDS, cost / _FRAME_SHARE), _LONGEST_PAUSE))
@@ -244,74 +235,61 @@ class _Performance:
         while self._outcome is not Word.HOLD and (
             self._turn.state is TurnState.STREAMING or self._behind or self._drawing
         ):
-            await self._press(await get_apart(self._live.keys))
+            decision = await self._live.line.decision()
+            if self._drawing:
+                self._decide_while_drawing(decision)
+            else:
+                await self._decide(decision)
             self._changed.set()
 
-    async def _press(self, key: Key) -> None:
-        if self._drawing:
-            self._press_while_drawing(key)
-            return
-        match key.name:
-            case "space" | "enter" if self._live.ahead.text:
-                self._type(key)
-            case "enter":
-                await self._ask_now(key)
-            case "space" | "chord" | "c-space":
-                # At once: only going on waits until it is known whether the key is held down.
-                self._live.autorepeat.count(key.name)
+    async def _decide(self, decision: Decision) -> None:
+        match decision:
+            case Gesture.PAUSE:
                 await self._pause()
-            case "escape" if not self._live.ahead.takes_escape:
+            case Gesture.STOP:
                 self._hurry()
                 await self._turn.cancel()
-            case "c-c":
-                self._hurry()
-                if self._live.interrupts.press():
-                    self._outcome = Leave(interrupted=True)
-                await self._turn.cancel()
-            case "c-d" | "eof" if not self._live.ahead.text:
-                self._outcome = Leave()
-                await self._turn.pause()
-            case "c-z":
+            case Gesture.HURRY:
+                self._turn.progress.hurry()
+            case Gesture.SUSPEND:
                 self._outcome = Word.SUSPEND
                 await self._turn.pause()
+            case Leave(interrupted=True):
+                self._hurry()
+                self._outcome = decision
+                await self._turn.cancel()
+            case Leave():
+                self._outcome = decision
+                await self._turn.pause()
+            case Steer(text) if not Commands.is_command(text):
+                self._hurry()
+                await self._turn.pause()
+                if self._turn.state is TurnState.PAUSED:
+                    self._outcome = decision
+                else:
+                    self._queue(text)
+            case Send(text) | Steer(text):
+                self._queue(text)
             case _:
-                self._type(key)
+                pass
 
-    async def _ask_now(self, key: Key) -> None:
-        """End a wait for a busy provider, if the key was pressed, and is not only held down."""
-        pressed, following = await self._live.autorepeat.pressed(key, self._live.keys.get)
-        if following is not None:
-            self._live.keys.unget(following)
-        if pressed:
-            self._turn.progress.hurry()
-
-    def _press_while_drawing(self, key: Key) -> None:
+    def _decide_while_drawing(self, decision: Decision) -> None:
         """The answer has ended, or rests: what would end or pause it, ends the drawing."""
-        self._live.autorepeat.count(key.name)
-        match key.name:
-            case "c-c" if self._live.interrupts.press():
-                self._outcome = Leave(interrupted=True)
-            case "c-d" | "eof" if not self._live.ahead.text:
-                self._outcome = Leave()
-            case "escape" | "chord" | "c-space" | "c-c":
+        match decision:
+            case Leave():
+                self._outcome = decision
+            case Gesture.STOP | Gesture.PAUSE:
                 pass
-            case "space" if not self._live.ahead.text:
-                pass
+            case Send(text) | Steer(text):
+                self._queue(text)
+                return
             case _:
-                self._type(key)
                 return
         self._drawing = False
 
-    def _type(self, key: Key) -> None:
-        ahead = self._live.ahead
-        if key.name == "enter":
-            self._live.autorepeat.count(key.name)
-        before = ahead.text
-        queued = ahead.press(key)
-        if queued is not None:
-            self._view.note(f"queued as the next message: {queued}")
-        elif key.name in ("up", "down") and ahead.text != before:
-            self._view.note(f"in the line again: {ahead.text}")
+    def _queue(self, text: str) -> None:
+        self._live.line.queue.add(text)
+        self._view.note(f"queued as the next message: {text}")
 
     async def _pause(self) -> None:
         if self._turn.state is not TurnState.STREAMING and not self._reader.unread:
@@ -322,18 +300,16 @@ class _Performance:
         else:
             await self._turn.pause()
 
-    def _footer(self) -> list[str]:
-        ahead = self._live.ahead
-        queue = queue_lines(ahead.queue, self._view.columns)
+    def _status(self) -> str:
         if self._drawing:
-            return [*queue, drawing_line(paused=self._turn.state is TurnState.PAUSED)]
+            return drawing_line(paused=self._turn.state is TurnState.PAUSED)
         now = self._clock()
         rate = None
         if self._first_token is not None:
             segment = self._turn.reply.chunks
             rate = segment / max(now - self._first_token, 0.001) if segment > 1 else 0.0
         life, quiet = self._turn.progress.life
-        line = streaming_line(
+        return streaming_line(
             model=self._label,
             elapsed=now - self._began,
             rate=rate,
@@ -341,10 +317,9 @@ class _Performance:
             waiting=self._turn.progress.line,
             life=life,
             quiet=quiet,
-            typed=ahead.line(),
+            typed=bool(self._live.line.text.strip()),
             columns=self._view.columns,
         )
-        return [*queue, line]
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

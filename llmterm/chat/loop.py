@@ -14,13 +14,13 @@ from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands
 from llmterm.chat.commands.paused import shortcuts
 from llmterm.chat.context import Context
-from llmterm.chat.decision import Leave, Resume, Send, Stop
+from llmterm.chat.decision import Gesture, Leave, Resume, Send, Steer
 from llmterm.chat.effects import perform
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
 from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import Fill, Outcome, Rewrite, Say, Show, Step, Unseam, Word, Write, following
-from llmterm.chat.status import BY_ITSELF, count, ending, held_line, pause_line, queue_lines
+from llmterm.chat.status import BY_ITSELF, count, ending, held_line, pause_line
 from llmterm.errors import LlmtermError
 from llmterm.messages import EndReason, Message, TextDelta
 from llmterm.states import AT_REST
@@ -97,7 +97,7 @@ class AnswerLoop:
     async def _play(self) -> Outcome:
         """Show the answer as it comes; afterwards what there is of it is on disk."""
         turn = self._turn
-        self._line.forget_chords()
+        self._line.answer()
         label = self._context.registry.label(turn.provider.name, turn.request.model)
         began = self._live.clock()
         try:
@@ -107,7 +107,7 @@ class AnswerLoop:
             raise
         if turn.state is TurnState.DONE or turn.reason in BY_ITSELF:
             self._notifier.ended(f"{label} {ending(turn.reason)}", self._live.clock() - began)
-        return outcome
+        return await self._guided(outcome.text) if isinstance(outcome, Steer) else outcome
 
     async def _cut_off(self) -> None:
         """The program is being ended: the answer can be gone on with, unless it has ended unseen."""
@@ -146,6 +146,8 @@ class AnswerLoop:
         if turn.reason is EndReason.NETWORK and self._alone >= 0:
             self._view.say("the connection broke; the answer goes on")
             return Resume()
+        if turn.error:
+            self._view.say(str(turn.error), error=True)
         with self._context.resting(self._answer):
             said = self._pause_line()
             decision = await self._line.decide(lambda: said, shortcuts(self._context))
@@ -154,7 +156,7 @@ class AnswerLoop:
                     return await self._command(text)
                 case Send(text):
                     return await self._guided(text)
-                case Stop():
+                case Gesture():
                     await turn.cancel()
                     self._say_notices()
                     return Word.DONE
@@ -162,10 +164,7 @@ class AnswerLoop:
                     return decision
 
     def _pause_line(self) -> str:
-        turn = self._turn
-        trouble = f"{turn.error}\n" if turn.error else ""
-        queue = "".join(f"{row}\n" for row in queue_lines(self._line.ahead.queue, self._view.columns))
-        return trouble + queue + pause_line(turn.reply, turn.reason, self._elsewhere())
+        return pause_line(self._turn.reply, self._turn.reason, self._elsewhere())
 
     def _elsewhere(self) -> str:
         """Return the first of the fallbacks that is not the one that wrote last."""
@@ -205,14 +204,14 @@ class AnswerLoop:
                 case _:
                     self._view.pause()
 
-    async def _held_outcome(self, decision: Send | Resume | Stop | Leave) -> Outcome:
+    async def _held_outcome(self, decision: Send | Resume | Gesture | Leave) -> Outcome:
         match decision:
             case Send(text) if Commands.is_command(text):
                 return await self._command(text)
             case Send(text):
                 return await self._guided(text)
-            case Resume() | Stop():
-                if isinstance(decision, Stop):
+            case Resume() | Gesture():
+                if isinstance(decision, Gesture):
                     await self._turn.cancel()
                 self._view.resume("")
                 self._answer.let_go()
@@ -232,7 +231,12 @@ class AnswerLoop:
         await self._turn.pause()
 
     async def _guided(self, text: str) -> Outcome:
-        guidance, said = await self._context.attachments.guidance(text)
+        try:
+            guidance, said = await self._context.attachments.guidance(text)
+        except LlmtermError as error:
+            self._view.say(str(error), error=True)
+            self._line.put(text)
+            return Word.DONE
         for each in said:
             self._view.say(each)
         return Resume(text, guidance)
@@ -250,7 +254,7 @@ class AnswerLoop:
         except LlmtermError as error:
             self._view.say(str(error), error=True)
             if outcome.guidance:
-                self._line.ahead.put(outcome.unsent)
+                self._line.put(outcome.typed)
             return Word.DONE
         self._view.resume(outcome.guidance)
         self._turn.resume(
@@ -314,5 +318,8 @@ class AnswerLoop:
             self._view.event(TextDelta(part))
 
     def _say_notices(self) -> None:
-        for notice in self._answer.passed_over():
+        notices = list(self._answer.passed_over())
+        if notices:
+            self._view.settle()
+        for notice in notices:
             self._view.say(notice.text, error=notice.failure)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from llmterm.chat.view import quoted
 from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
 from llmterm.render.plain import PlainRenderer
 from llmterm.render.sanitize import clean
 
+if TYPE_CHECKING:
+    from llmterm.chat.foot import Foot
+
 
 class PlainView:
-    """Text as it comes and states in words: no colour, no cursor movement."""
+    """Text as it comes and states in words: no colour, no cursor movement.
 
-    def __init__(self, *, write: Callable[[str], None], redact: Callable[[str], str] = str) -> None:
+    What is typed is echoed while it is the user's turn; else it is said once it is sent.
+    """
+
+    def __init__(self, *, write: Callable[[str], None], foot: Foot, redact: Callable[[str], str] = str) -> None:
         self._write = write
+        self._foot = foot
+        # What stands in the line, as it was echoed; None while no line is begun.
+        self._echoed: str | None = None
         self._redact = redact
         self._renderer = PlainRenderer()
         self._fresh_line = True
@@ -44,15 +54,30 @@ class PlainView:
         elif isinstance(event, ThinkingDelta):
             self._renderer.think(event.text)
 
-    def frame(self, footer: Sequence[str]) -> bool:
+    def frame(self) -> bool:
         if not self._announced:
             self._announced = True
-            self._line(footer[-1])
+            self._line(self._foot.status)
         self._put("".join(self._renderer.advance()))
         return True
 
-    def portion(self, footer: Sequence[str]) -> bool:
-        return True  # `pause` and `close` write it as it is
+    def refresh(self) -> None:
+        if not self._foot.open:
+            return
+        text, echoed = self._foot.text, self._echoed
+        if echoed is None:
+            self._end_line()
+            if self._foot.resting:
+                self._line(self._foot.status)
+            self._echo(f"> {text}")
+        elif text == echoed[:-1] and echoed[-1].isascii() and echoed[-1].isprintable():
+            self._write("\b \b")
+        elif text.startswith(echoed):
+            self._echo(text[len(echoed) :])
+        else:
+            self._write("\r\n")
+            self._echo(f"> {text}")
+        self._echoed = text
 
     def hurry(self) -> None:
         pass
@@ -64,14 +89,17 @@ class PlainView:
         self._put("".join(self._renderer.advance()))
         self._end_line()
 
+    def settle(self) -> None:
+        self.pause()
+
     def resume(self, guidance: str) -> None:
         pass  # the text simply goes on
 
-    def covered(self, rows: int) -> None:
-        pass
+    def lend(self) -> None:
+        self._end_line()
 
-    def displaced(self) -> None:
-        pass  # nothing is ever drawn over
+    def leave(self) -> None:
+        self._end_line()
 
     def close(self) -> None:
         self._put("".join([*self._renderer.advance(), *self._renderer.close()]))
@@ -81,15 +109,22 @@ class PlainView:
         self.say("a new session")
 
     def echo(self, text: str) -> None:
+        if self._echoed is None or self._echoed.strip() != text:
+            self._end_line()
+            self._put("\n".join([*quoted(text), ""]))
         self._end_line()
-        self._put("\n".join([*quoted(text), ""]))
 
     def say(self, line: str, *, error: bool = False) -> None:
         self._end_line()
         self._line(f"error: {line}" if error else line)
 
+    def _echo(self, text: str) -> None:
+        self._write(clean(text).replace("\n", "\r\n  "))
+        self._fresh_line = False
+
     def _put(self, text: str) -> None:
         if text:
+            self._end_echo()
             self._fresh_line = text.endswith("\n")
             self._write(text.replace("\n", "\r\n"))
 
@@ -97,5 +132,13 @@ class PlainView:
         self._put(self._redact(clean(text)) + "\n")
 
     def _end_line(self) -> None:
+        self._end_echo()
         if not self._fresh_line:
             self._put("\n")
+
+    def _end_echo(self) -> None:
+        """End the line that was being typed: something else is written."""
+        if self._echoed is not None:
+            self._echoed = None
+            self._write("\r\n")
+            self._fresh_line = True

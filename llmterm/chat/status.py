@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmterm.chat.ahead import CURSOR
 from llmterm.messages import EndReason, Message, Reply, Segment
 from llmterm.pulse import Life
 from llmterm.render.cells import cell_len, chop
@@ -117,13 +116,13 @@ def streaming_line(
     waiting: str = "",
     life: Life = "alive",
     quiet: float = 0.0,
-    typed: str = "",
+    typed: bool = False,
     columns: int = 80,
 ) -> str:
     """Return the status line of an answer that streams; `elapsed` in seconds, `rate` in tokens per second.
 
-    `life` is what its stream is, and `quiet` for how many seconds. What does not fit `columns` is left out: first the
-    figures, last what is being typed.
+    `life` is what its stream is, and `quiet` for how many seconds. With something `typed` SPACE is a letter. What does
+    not fit `columns` is left out.
     """
     if waiting:
         progress = f"{waiting} (Enter asks now, Esc gives up)"
@@ -137,11 +136,9 @@ def streaming_line(
         progress = f"no sign of life for {quiet:.0f} s"
     else:
         progress = f"{rate:.0f} tokens/s"
-    typed = _window(typed, columns - 4)
-    parts = [f"> {typed}"] if typed else []
     # Where nothing has come, the silence has lasted as long as the answer.
     took = "" if life == "silent" and rate is None else f"{elapsed:.0f} s"
-    parts += [*filter(None, (model, took, progress)), "Enter queue - Ctrl-SPACE pause" if typed else "SPACE pause"]
+    parts = [*filter(None, (model, took, progress)), "Enter queue - Ctrl-SPACE pause" if typed else "SPACE pause"]
     for least in filter(None, (took, model, progress)):
         if cell_len(" - ".join(parts)) <= columns:
             break
@@ -167,19 +164,6 @@ def queue_lines(queue: Sequence[str], columns: int) -> list[str]:
         line = f"queued {number}: {' '.join(text.split())}"
         lines.append(line if cell_len(line) <= columns else f"{chop(line, max(1, columns - 1))[0]}…")
     return lines
-
-
-def _window(typed: str, columns: int) -> str:
-    """Return as much of a line as fits, around its cursor, which is at the end where it is not drawn."""
-    if cell_len(typed) <= columns:
-        return typed
-    end = typed.find(CURSOR) + 1 or len(typed)
-    start, room = end, columns - 2
-    while start and room >= cell_len(typed[start - 1]):
-        start -= 1
-        room -= cell_len(typed[start])
-    before = f"…{typed[start:end]}"
-    return before + (chop(typed[end:], room)[0] if room > 0 and end < len(typed) else "")
 
 
 def pause_line(reply: Reply, reason: EndReason, elsewhere: str = "") -> str:

@@ -15,14 +15,13 @@ from llmterm.render.cells import wrap
 from llmterm.render.sanitize import clean
 
 if TYPE_CHECKING:
+    from llmterm.chat.foot import Foot
     from llmterm.render.markdown import MarkdownRenderer
     from llmterm.render.screen import Screen
 
 
 # What stands left of the second column of a table: help, keys, figures.
 _COLUMN = re.compile(r" *\S.*? {2,}(?=\S)")
-# A status line is one line, and as wide as it is measured.
-_ONE_LINE = {ord("\n"): "⏎", ord("\t"): " "}
 # What drawing the first block would import, from the bottom up, and what makes the parser ready.
 _DRAWING = ("rich.cells", "rich.style", "markdown_it", "llmterm.render.layout", "llmterm.render.markdown")
 _SAMPLES = ("word", "- item\n- **item**", "| a |\n|---|\n| b |", "```python\nx = 1\n")
@@ -59,18 +58,15 @@ class View(Protocol):
 
     def event(self, event: StreamEvent) -> None: ...
 
-    def frame(self, footer: Sequence[str]) -> bool:
-        """Draw what has come since the last frame, and below it the lines of `footer`, the status line last.
+    def frame(self) -> bool:
+        """Draw what has come since the last frame, and what stands below it.
 
         Return whether that is all: what takes too long for one frame is left to the next.
         """
         ...
 
-    def portion(self, footer: Sequence[str]) -> bool:
-        """Draw as much of what was put in as a whole as a frame has time for, above `footer` if that is not all.
-
-        Return whether it is all.
-        """
+    def refresh(self) -> None:
+        """Draw what stands below the answer anew: the user has typed, or the window has another size."""
         ...
 
     def hurry(self) -> None:
@@ -82,19 +78,23 @@ class View(Protocol):
         ...
 
     def pause(self) -> None:
-        """Show all there is, as it stands; a prompt follows below."""
+        """Show all there is, as it stands."""
+        ...
+
+    def settle(self) -> None:
+        """Show all there is, for good: what is said next stands below it."""
         ...
 
     def resume(self, guidance: str) -> None:
-        """Go on where `pause` left off; the prompt is gone."""
+        """The answer goes on, under a word of `guidance` if there is one."""
         ...
 
-    def covered(self, rows: int) -> None:
-        """The prompt below a paused answer has taken so many rows."""
+    def lend(self) -> None:
+        """Take away what is drawn again and again: another program has the screen."""
         ...
 
-    def displaced(self) -> None:
-        """Something else has written on the screen since `pause`."""
+    def leave(self) -> None:
+        """The chat is left: what there is stays on the screen, and nothing below it."""
         ...
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class View(Protocol):
 
 
 class MarkdownView:
-    """Rendered markdown above, a status line below."""
+    """The owner of the screen: finished text above, the open block of the answer, and what stands below it."""
 
     def __init__(
         self,
@@ -123,6 +123,7 @@ class MarkdownView:
         screen: Screen,
         size: Callable[[], tuple[int, int]],
         renderer: Callable[[int], MarkdownRenderer],
+        foot: Foot,
         color: bool,
         redact: Callable[[str], str] = str,
     ) -> None:
@@ -131,14 +132,13 @@ class MarkdownView:
         self._redact = redact
         self._size = size
         self._make = renderer
+        self._foot = foot
         styles = ("\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m") if color else ("", "", "", "")
         self._bold, self._dim, self._red, self._plain = styles
         self._drawn_at = size()
         self._renderer = renderer(self._drawn_at[0])
-        self._resting = False
-        self._displaced = False
-        # How many rows a prompt has taken since the pause.
-        self._covered = 1
+        # The open block, as it was drawn last.
+        self._live: list[str] = []
         # How many lines of the answer are permanent.
         self._rows = 0
 
@@ -166,11 +166,11 @@ class MarkdownView:
         return "\n".join([*renderer.close(), ""])
 
     def begin(self) -> None:
-        self._resting = False
+        left = self._renderer.commit() if self._live else []
         self._drawn_at = self._size()
         self._renderer = self._make(self._drawn_at[0])
-        self._rows = 0
-        self._screen.paint([""], [], [])
+        self._live, self._rows = [], 0
+        self._paint([*left, ""])
 
     def event(self, event: StreamEvent) -> None:
         if isinstance(event, TextDelta):
@@ -178,102 +178,99 @@ class MarkdownView:
         elif isinstance(event, ThinkingDelta):
             self._renderer.think(event.text)
 
-    def frame(self, footer: Sequence[str]) -> bool:
-        self._fit()
-        return self._paint(self._advance(briefly=True), footer)
-
-    def portion(self, footer: Sequence[str]) -> bool:
-        if self._resting:
-            return True
+    def frame(self) -> bool:
         self._fit()
         permanent = self._advance(briefly=True)
-        return self._paint(permanent, footer if self._renderer.behind else ())
-
-    def _paint(self, permanent: Sequence[str], footer: Sequence[str]) -> bool:
-        rows = [f"{self._dim}{clean(line).translate(_ONE_LINE)}{self._plain}" for line in footer]
-        self._screen.paint(permanent, self._renderer.live(), rows)
+        self._live = self._renderer.live()
+        self._paint(permanent)
         return not self._renderer.behind
+
+    def refresh(self) -> None:
+        if self._fit():
+            self._live = self._renderer.live()
+        self._paint([])
 
     def hurry(self) -> None:
         lines = self._renderer.hurry()
         self._rows += len(lines)
-        self._screen.paint(lines, [], [])
+        self._live = self._renderer.live()
+        self._paint(lines)
 
     def note(self, line: str) -> None:
-        pass  # it is in the footer
+        pass  # it stands below
 
     def pause(self) -> None:
-        if self._resting:
-            return
         self._fit()
         permanent = self._advance()
-        live = self._renderer.live()
-        self._screen.paint(permanent, live, [])
-        self._screen.settle(live)
-        self._resting, self._displaced, self._covered = True, False, 1
+        self._live = self._renderer.live()
+        # What does not fit is for the scrollback: at rest it can be read there.
+        columns, rows = self._drawn_at
+        above = max(0, len(self._live) + len(self._foot.below(columns, rows, apart=True).rows) - (rows - 1))
+        if above:
+            permanent += self._live[:above]
+            self._renderer.settle(above)
+            self._live = self._renderer.live()
+        self._paint(permanent)
+
+    def settle(self) -> None:
+        self._fit()
+        permanent = [*self._advance(), *self._renderer.live()]
+        self._renderer.settle(len(self._renderer.live()))
+        self._live = []
+        self._paint(permanent)
 
     def resume(self, guidance: str) -> None:
-        self._resting = False
         if guidance:
-            self._renderer.settle(len(self._renderer.live()))
-            self._renderer.commit()
             lines = [f"{self._dim}{line}{self._plain}" for line in quoted(guidance)]
-            self._screen.paint(["", *lines, ""], [], [])
-        elif self._displaced:
-            # Below something else the open block cannot be drawn over: show it again.
-            self._screen.clear()
-            self._renderer.unsettle()
-        else:
-            self._reopen()
+            left, self._live = self._renderer.commit(), []
+            self._paint([*left, "", *lines, ""])
 
-    def covered(self, rows: int) -> None:
-        self._covered = max(self._covered, rows)
+    def lend(self) -> None:
+        self._screen.clear()
 
-    def displaced(self) -> None:
-        self._displaced = True
+    def leave(self) -> None:
+        left, self._live = self._renderer.commit() if self._live else [], []
+        self._screen.paint(left, [], [])
+        self._screen.clear()
 
     def close(self) -> None:
-        if self._resting and self._displaced:
-            self._renderer.settle(len(self._renderer.live()))  # it stands further up, whole
-        elif self._resting:
-            self._reopen()
-        self._resting = False
         self._fit()
         rest = [*self._advance(), *self._renderer.close()]
         self._rows += len(rest)
-        self._screen.paint([*rest, ""], [], [])
-        self._screen.clear()
+        self._live = []
+        self._paint([*rest, ""])
 
     def blank(self) -> None:
         self._screen.blank()
+        self._paint([])
 
     def echo(self, text: str) -> None:
         first, *rest = quoted(text)
-        self._screen.paint([f"{self._bold}{first[:1]}{self._plain}{first[1:]}", *rest], [], [])
-        self._screen.clear()
-        self._displaced = True
+        self._paint([f"{self._bold}{first[:1]}{self._plain}{first[1:]}", *rest])
 
     def say(self, line: str, *, error: bool = False) -> None:
         style = self._red if error else self._dim
         lines = [row for part in self._redact(clean(line)).splitlines() for row in _hanging(part, self.columns)]
-        self._screen.paint([f"{style}{row}{self._plain}" for row in lines], [], [])
-        self._screen.clear()
-        self._displaced = True
+        self._paint([f"{style}{row}{self._plain}" for row in lines])
 
-    def _reopen(self) -> None:
-        self._renderer.settle(self._screen.reopen(below=self._covered))
+    def _paint(self, permanent: Sequence[str]) -> None:
+        below = self._foot.below(*self._size(), apart=bool(self._live))
+        self._screen.paint(permanent, self._live, below.rows, below.cursor)
 
     def _advance(self, *, briefly: bool = False) -> list[str]:
         lines = self._renderer.advance(briefly=briefly)
         self._rows += len(lines)
         return lines
 
-    def _fit(self) -> None:
+    def _fit(self) -> bool:
+        """Lay out for the window's size; return whether that is another one than before."""
         size = self._size()
-        if size != self._drawn_at:
-            self._renderer.scrolled(self._screen.resized())
-            self._renderer.resize(size[0])
-            self._drawn_at = size
+        if size == self._drawn_at:
+            return False
+        self._renderer.scrolled(self._screen.resized())
+        self._renderer.resize(size[0])
+        self._drawn_at = size
+        return True
 
 
 def _hanging(line: str, columns: int) -> list[str]:

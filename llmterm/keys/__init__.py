@@ -32,10 +32,6 @@ class Key:
         return cls("space" if char == " " else "text", char, origin)
 
 
-# Alt with these means nothing here; a terminal sends the same for an Esc and one of these right behind it.
-_BEHIND_ESCAPE = frozenset(f"alt-{name}" for name in ("space", "c-c", "c-d", "c-z", "?", "pageup"))
-
-
 class KeySource(Protocol):
     """Where keys come from. It can be entered again after it was left; leaving gives everything back as found."""
 
@@ -45,14 +41,6 @@ class KeySource(Protocol):
 
     async def get(self) -> Key:
         """Wait for the next key. To be cancelled while waiting loses none."""
-        ...
-
-
-class RereadKeys(KeySource, Protocol):
-    """A source that takes a key back."""
-
-    def unget(self, key: Key) -> None:
-        """Have `key`, the last one that was got, come again, before all others."""
         ...
 
 
@@ -72,15 +60,3 @@ async def on_key(keys: KeySource, actions: Mapping[str, Callable[[], Awaitable[o
     taken = action()
     if taken is not None:
         await taken
-
-
-async def get_apart(keys: RereadKeys) -> Key:
-    """Wait for the next key; an Esc and the key right behind it are two, where Alt with that key means nothing."""
-    key = await keys.get()
-    if key.name not in _BEHIND_ESCAPE:
-        return key
-    name = key.name.removeprefix("alt-")
-    char = " " if name == "space" else name
-    behind = key.origin[1:] if isinstance(key.origin, tuple) else ()
-    keys.unget(Key.typing(char, behind) if len(char) == 1 else Key(name, origin=behind))
-    return Key("escape", origin=())

@@ -13,7 +13,6 @@ class ScriptedKeys:
 
     def __init__(self, *, queue: asyncio.Queue[Key] | None = None) -> None:
         self.queue: asyncio.Queue[Key] = asyncio.Queue() if queue is None else queue
-        self._ungot: list[Key] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -22,10 +21,7 @@ class ScriptedKeys:
         return None
 
     async def get(self) -> Key:
-        return self._ungot.pop() if self._ungot else await self.queue.get()
-
-    def unget(self, key: Key) -> None:
-        self._ungot.append(key)
+        return await self.queue.get()
 
     def press(self, *keys: Key | str) -> None:
         """Press each key; a plain string is a key's name."""

@@ -64,7 +64,6 @@ class TerminalKeys:
         self._replies = Replies()
         self.input = _decoded(_terminal_input() if input is None else input, self._replies, waits)
         self.queue: asyncio.Queue[Key] = asyncio.Queue() if queue is None else queue
-        self._ungot: list[Key] = []
         self._ended = False
         self._entered = ExitStack()
 
@@ -103,10 +102,7 @@ class TerminalKeys:
         self._entered.close()
 
     async def get(self) -> Key:
-        return self._ungot.pop() if self._ungot else await self.queue.get()
-
-    def unget(self, key: Key) -> None:
-        self._ungot.append(key)
+        return await self.queue.get()
 
     def _read(self) -> None:
         self._deliver(self.input.read_keys())
@@ -125,8 +121,8 @@ class TerminalKeys:
     def _put_back(self) -> None:
         unread: list[KeyPress] = []
         foreign: list[Key] = []
-        while self._ungot or not self.queue.empty():
-            key = self._ungot.pop() if self._ungot else self.queue.get_nowait()
+        while not self.queue.empty():
+            key = self.queue.get_nowait()
             if isinstance(key.origin, tuple):
                 unread += key.origin
             else:

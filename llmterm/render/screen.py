@@ -40,57 +40,46 @@ class Screen:
         self._size = size
         self._cell_len = cell_len
         self._reflows = reflows
-        # The live area as it was written. While it is up, the cursor is hidden, at the beginning of its last line:
-        # there it stays when a terminal wraps that line anew.
+        # The live area as it was written, and where in it the cursor stands: shown in the footer, where something is
+        # typed; else hidden, at the beginning of the last line, where it stays when a terminal wraps that line anew.
         self._area: list[str] = []
+        self._at = (0, 0)
         # How many of its first lines are the live ones, if all of these are in it.
         self._whole = 0
-        # After `settle` and until the next frame the cursor is shown, on the line below these.
-        self._settled: list[str] = []
-        self._below = False
         # After a change of size the lines are still known, but not what they look like.
         self._rows_above: int | None = None
         self._hidden = False
         self._drawn_at = (0, 0)
 
-    def paint(self, permanent: Sequence[str], live: Sequence[str], footer: Sequence[str]) -> None:
-        """Draw a frame: `permanent` for good, above as much of the end of `live` as fits, and `footer`."""
+    def paint(
+        self,
+        permanent: Sequence[str],
+        live: Sequence[str],
+        footer: Sequence[str],
+        cursor: tuple[int, int] | None = None,
+    ) -> None:
+        """Draw a frame: `permanent` for good, above as much of the end of `live` as fits, and `footer`.
+
+        `cursor` is a row of `footer` and a column in it, both from 0: it is shown there, else nowhere.
+        """
         columns, rows = self._dimensions()
         bottom = footer[:rows]
         room = max(0, rows - len(bottom) - 1)
         area = [clip(line, columns, self._cell_len) for line in [*live[max(0, len(live) - room) :], *bottom]]
-        self._settled = []
-        self._draw(permanent, area)
+        at = None
+        if cursor is not None and area:
+            row = min(len(area) - len(bottom) + cursor[0], len(area) - 1)
+            at = max(0, row), min(cursor[1], columns - 1)
+        self._draw(permanent, area, at)
         self._whole = len(live) if len(live) <= room else 0
-
-    def settle(self, live: Sequence[str]) -> None:
-        """Draw all of `live`, without a footer, and leave the cursor, shown, on the line below, for a prompt."""
-        self._draw(live, [])
-        self._settled, self._whole = list(live), 0
-
-    def reopen(self, *, below: int = 1) -> int:
-        """Make the settled lines the live area again; the cursor must be where `settle` left it.
-
-        Return how many of the first ones cannot be reached, as they have scrolled away: these are permanent. `below`
-        is how many rows were taken below them, in which the cursor was.
-        """
-        columns, rows = self._dimensions()
-        reach = rows - max(1, below)
-        count = len(self._settled)
-        while count and (taken := self._rows(self._settled[count - 1], columns)) <= reach:
-            count -= 1
-            reach -= taken
-        self._area, self._settled = self._settled[count:], []
-        self._below = bool(self._area)
-        return count
 
     def clear(self) -> None:
         """Remove the live area; the cursor is shown, at its top."""
-        self._settled = []
-        self._draw([], [])
+        self._draw([], [], None)
 
     def blank(self) -> None:
         """Begin anew on a screen with nothing on it."""
+        self.clear()
         self._write("\x1b[H\x1b[2J")
 
     def resized(self) -> list[str]:
@@ -102,37 +91,47 @@ class Screen:
         columns, rows = self._dimensions()
         if not self._area:
             return []
-        above = [self._rows(line, columns) for line in (self._area if self._below else self._area[:-1])]
-        gone, height = 0, sum(above)
-        while height > rows - 1:
+        row, column = self._at
+        above = [self._rows(line, columns) for line in self._area[:row]]
+        # Behind the end of a line nothing is wrapped.
+        end = self._cell_len(bare(self._area[row]))
+        within = max(0, min(column, end) - 1) // columns if self._reflows else 0
+        gone, height = 0, sum(above) + within
+        while height > rows - 1 and gone < len(above):
             height -= above[gone]
             gone += 1
         self._rows_above = height
         return self._area[: min(gone, self._whole)]
 
-    def _draw(self, permanent: Sequence[str], area: list[str]) -> None:
+    def _draw(self, permanent: Sequence[str], area: list[str], at: tuple[int, int] | None) -> None:
         if self._dimensions() != self._drawn_at:
             self.resized()
-        known = self._rows_above is None and not self._below
-        if known and not permanent and area == self._area:
+        known = self._rows_above is None
+        to = at if at is not None else (max(0, len(area) - 1), 0)
+        if known and not permanent and area == self._area and self._hidden == (at is None and bool(area)):
+            if to != self._at:
+                self._write(_moved(self._at, to))
+                self._at = to
             return
         lines = [*permanent, *area]
-        if known and self._area:
-            text = self._changed(lines, len(permanent))
-        else:
-            text = self._anew(lines) + ("\r" if area else "\r\n" if lines else "")
-        hide = _HIDE if area and not self._hidden else ""
-        show = _SHOW if self._hidden and not area else ""
-        parts = [_BEGIN, hide, text, show, _END]
-        self._area, self._below, self._rows_above = area, False, None
-        self._hidden = bool(area)
+        pen = self._changed(lines, len(permanent)) if known and self._area else self._anew(lines)
+        if area:
+            pen.put(len(permanent) + to[0], "")
+            pen.text += _right(to[1])
+        elif pen.row < len(lines):
+            pen.put(len(lines) - 1, "")
+            pen.text += "\r\n"
+        hide = "" if self._hidden else _HIDE
+        show = _SHOW if at is not None or not area else ""
+        self._area, self._at, self._rows_above = area, to, None
+        self._hidden = not show
         self._drawn_at = self._dimensions()
-        self._write("".join(parts))
+        self._write(f"{_BEGIN}{hide}{pen.text}{show}{_END}")
 
-    def _changed(self, lines: Sequence[str], permanent: int) -> str:
-        """Return what makes the live area, whose rows are known, into `lines`, the first of them permanent."""
+    def _changed(self, lines: Sequence[str], permanent: int) -> _Pen:
+        """Write what makes the live area, whose rows are known, into `lines`, the first of them permanent."""
         old = self._area
-        pen = _Pen(len(old) - 1)
+        pen = _Pen(*self._at)
         columns = self._dimensions()[0]
         for row, line in enumerate(lines):
             if row >= len(old):
@@ -140,25 +139,22 @@ class Screen:
             elif row < permanent and self._height(line, columns) > 1:
                 # It takes rows that others stand on.
                 pen.put(row, CLEAR_DOWN + "\r\n".join(lines[row:]))
-                return pen.text + ("\r\n" if len(lines) == permanent else "")
+                pen.row = len(lines) - 1
+                return pen
             elif line != old[row]:
                 pen.put(row, patch(old[row], line))
         if len(lines) < len(old):
             pen.put(len(lines), CLEAR_DOWN)
-        if len(lines) > permanent:
-            pen.put(len(lines) - 1, "")
-        elif len(lines) >= len(old):
-            pen.append(len(lines), "")
-        return pen.text
+        return pen
 
-    def _anew(self, lines: Sequence[str]) -> str:
-        """Return what writes all of `lines` over the live area."""
-        up = self._rows_above
-        if up is None:
-            columns = self._dimensions()[0]
-            up = sum(self._rows(line, columns) for line in self._area) if self._below else 0
-        rows = "\r\n".join(lines)
-        return f"\r{_up(up)}{CLEAR_DOWN}{rows}"
+    def _anew(self, lines: Sequence[str]) -> _Pen:
+        """Write all of `lines` over the live area."""
+        pen = _Pen(len(lines) - 1, 1)
+        up = self._at[0] if self._rows_above is None and self._area else self._rows_above or 0
+        pen.text = f"\r{_up(up)}{CLEAR_DOWN}" + "\r\n".join(lines)
+        if not lines:
+            pen.row = 0
+        return pen
 
     def _rows(self, line: str, columns: int) -> int:
         """Return how many rows a line takes that is on the screen."""
@@ -176,22 +172,22 @@ class Screen:
 class _Pen:
     """What is written, and the row of the live area that the cursor is in then."""
 
-    def __init__(self, row: int) -> None:
+    def __init__(self, row: int, column: int) -> None:
         self.text = ""
-        self._row = row
-        self._at_start = True
+        self.row = row
+        self._at_start = column == 0
         self._clear = False
 
     def put(self, row: int, text: str) -> None:
         """Write `text` from the beginning of `row`, one that is there."""
-        down = row - self._row
+        down = row - self.row
         if down in (1, 2):
             self.text += "\r\n" * down
         else:
             self.text += "" if self._at_start else "\r"
             self.text += f"\x1b[{down}B" if down > 0 else _up(-down)
         self.text += text
-        self._row, self._at_start = row, not text
+        self.row, self._at_start = row, not text
 
     def append(self, row: int, text: str) -> None:
         """Write `text` on `row`, one below the last."""
@@ -199,8 +195,21 @@ class _Pen:
         # Nothing should be below the area; a window that changed its size and back between two frames left something.
         self.text += f"\r\n{'' if self._clear else CLEAR_DOWN}{text}"
         self._clear = True
-        self._row, self._at_start = row, not text
+        self.row, self._at_start = row, not text
 
 
 def _up(rows: int) -> str:
     return f"\x1b[{rows}A" if rows else ""
+
+
+def _right(columns: int) -> str:
+    return f"\x1b[{columns}C" if columns else ""
+
+
+def _moved(old: tuple[int, int], new: tuple[int, int]) -> str:
+    """Return what takes the cursor from a row and column to others."""
+    down = new[0] - old[0]
+    rows = f"\x1b[{down}B" if down > 0 else _up(-down)
+    if new[1] == old[1]:
+        return rows
+    return f"{rows}\r{_right(new[1])}"

@@ -1,0 +1,304 @@
+"""The line that the user types in, from the first frame to the last, on prompt_toolkit: its editing, history,
+completion and keys. What it looks like is drawn elsewhere, with all that stands on the screen.
+
+One application runs as long as the chat. What a key decides goes into a queue; what is typed stays in the line,
+whatever the answer above it does meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from typing import Any, NamedTuple, TypeAlias
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.enums import EditingMode
+from prompt_toolkit.filters import is_searching
+from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
+from prompt_toolkit.key_binding.vi_state import InputMode
+from prompt_toolkit.layout import BufferControl, ConditionalContainer, HSplit, Layout, SearchBufferControl, Window
+from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.renderer import Renderer
+from prompt_toolkit.search import SearchState
+
+from llmterm.chat.bindings import Bindings
+from llmterm.chat.decision import Decision, Leave, Phase, Send
+from llmterm.chat.draft import Draft, drafted
+from llmterm.chat.history import PromptHistory
+from llmterm.chat.insertion import WholeCharacters
+from llmterm.chat.suggestion import Suggestion
+from llmterm.chat.window import WindowSize
+from llmterm.render.sanitize import clean
+
+# Gives what the text before the cursor may become.
+Complete: TypeAlias = Callable[[str], Awaitable[list[Suggestion]]]
+
+# How long an Esc waits for what may follow it, in seconds: in the bytes of a Windows console (of any other terminal the
+# keys see to that); as a key, typed by hand before Enter; and where it stops an answer.
+_ESCAPE_BYTES = 0.05
+_ESCAPE_ENTER = 0.4
+_ESCAPE_STOP = 0.05
+# What stands for nothing to put in.
+_NONE = "(none)"
+
+
+class Item(NamedTuple):
+    """A row of a menu."""
+
+    text: str
+    about: str
+    chosen: bool
+
+
+class Composer:
+    """The line, and what it decides. Nothing of it is on the screen until it runs."""
+
+    def __init__(
+        self, *, source: Input, history: PromptHistory, bindings: Bindings, window: WindowSize, vi: bool, plain: bool
+    ) -> None:
+        """`plain` says that nothing is ever drawn over: possible completions are said in words."""
+        self._source = source
+        self._history = history
+        self._bindings = bindings
+        self._plain = plain
+        self._completer = _Completer()
+        self._lent: list[ExitStack] = []
+        self._ended = self._asked = False
+        self._buffer = Buffer(
+            completer=self._completer, history=history, multiline=True, enable_history_search=True, name="draft"
+        )
+        self._buffer.on_cursor_position_changed += WholeCharacters()
+        self._buffer.on_text_changed += lambda buffer: bindings.changed(buffer.text)
+        self._search = SearchBufferControl(Buffer(multiline=False))
+        self._control = BufferControl(self._buffer, search_buffer_control=self._search)
+        search = ConditionalContainer(Window(self._search), filter=is_searching)
+        self._app: Application[None] = Application(
+            layout=Layout(HSplit([Window(self._control), search]), focused_element=self._control),
+            key_bindings=merge_key_bindings([bindings.keys(), self._plain_keys()]) if plain else bindings.keys(),
+            editing_mode=EditingMode.VI if vi else EditingMode.EMACS,
+            input=source,
+            output=DummyOutput(),
+            include_default_pygments_style=False,
+        )
+        self._frames = _Frames(self._app, window)
+        self._app.renderer = self._frames
+        self._app.ttimeoutlen = _ESCAPE_BYTES
+
+    async def run(
+        self, draw: Callable[[], None], say: Callable[[str], None], complete: Complete, chords: Chords | None = None
+    ) -> None:
+        """Let the user type until `close`, or until no more keys can come.
+
+        `draw` is called when the line has changed, `say` with words for the user, `complete` for what the text before
+        the cursor may become. `chords` hears the global hot key.
+        """
+        self._frames.draw, self._say, self._completer.complete = draw, say, complete
+        listening = asyncio.create_task(self._hear(chords)) if chords is not None else None
+        try:
+            with suppress(EOFError):
+                await self._app.run_async(set_exception_handler=False, handle_sigint=False)
+        finally:
+            self._ended = True
+            if listening is not None:
+                listening.cancel()
+            if self._plain and self.text.strip():
+                self._bindings.decide(Send(self.text))
+            self._bindings.decide(Leave())
+
+    async def close(self) -> None:
+        """See to it that what was typed can be called back in the next chat. Takes a second at most."""
+        if self._app.is_running and not self._app.is_done:
+            self._app.exit()
+        await self._history.close()
+
+    # What is typed
+
+    @property
+    def text(self) -> str:
+        return self._buffer.text
+
+    @property
+    def trouble(self) -> str:
+        """Why what is typed is not kept for the next chat, "" where it is."""
+        return self._history.trouble
+
+    def put(self, text: str) -> None:
+        """Have `text` in the line, to be gone on with."""
+        self._buffer.document = Document(text, len(text))
+        self._app.invalidate()
+
+    def take(self) -> str:
+        """Give up the line."""
+        text = self.text
+        self._buffer.reset()
+        return text
+
+    # What is decided
+
+    async def ready(self) -> None:
+        """Wait, not for long, until what was typed in earlier chats can be called back."""
+        await self._history.ready()
+
+    @property
+    def phase(self) -> Phase:
+        return self._bindings.phase
+
+    @property
+    def asking(self) -> bool:
+        """Whether it is the user's turn."""
+        return self._asked and self.phase is not Phase.BUSY
+
+    def begin(self, phase: Phase, shortcuts: Mapping[str, str] | None = None) -> None:
+        """The line is for something else now. `shortcuts` are keys that, on an empty line, send a text; one that ends
+        in a blank is put into the line.
+        """
+        self._asked = True
+        self._bindings.begin(phase, self.text, shortcuts)
+        if not self.text.strip():
+            self._app.vi_state.reset()  # a line begins with typing
+        if self._app.is_running:
+            self._buffer.load_history_if_not_yet_loaded()
+        self._app.timeoutlen = _ESCAPE_ENTER if phase is Phase.ASKING else _ESCAPE_STOP
+        self._app.invalidate()
+
+    async def decision(self) -> Decision:
+        """Wait for what the user decides next; where no more can come that is to leave."""
+        if self._ended and self._bindings.decisions.empty():
+            return Leave()
+        return await self._bindings.decisions.get()
+
+    @property
+    def decided(self) -> bool:
+        """Whether something was decided that nobody has asked for yet."""
+        return not self._bindings.decisions.empty()
+
+    async def _hear(self, chords: Chords) -> None:
+        while True:
+            self._bindings.chord(await chords())
+
+    # What is to be drawn
+
+    @property
+    def vi_commands(self) -> bool:
+        """Whether keys are vi's commands, and not letters."""
+        return self._app.editing_mode is EditingMode.VI and self._app.vi_state.input_mode is InputMode.NAVIGATION
+
+    def draft(self, columns: int, most: int) -> Draft:
+        """Return the rows of the line, so many at most."""
+        mark, document = "> ", self._buffer.document
+        if self._app.layout.is_searching:
+            text, state = self._search.buffer.text, self._control.search_state
+            mark = f"search {clean(text)!r}: " if text else "search: "
+            sought = SearchState(text, state.direction, state.ignore_case)
+            document = self._buffer.document_for_search(sought)
+        selected = document.selection_range() if document.selection else None
+        mark = mark if len(mark) < columns // 2 else "> "
+        return drafted(document.text, document.cursor_position, columns, most, mark=mark, selected=selected)
+
+    def menu(self, most: int) -> list[Item]:
+        """Return so many of the completions at most, among them the one that is taken."""
+        state = self._buffer.complete_state
+        if state is None or most < 1:
+            return []
+        at = state.complete_index or 0
+        first = min(max(0, at - most // 2), max(0, len(state.completions) - most))
+        return [
+            Item(each.display_text, each.display_meta_text, number == state.complete_index)
+            for number, each in enumerate(state.completions[first : first + most], first)
+        ]
+
+    def invalidate(self) -> None:
+        """What stands around the line has changed."""
+        self._app.invalidate()
+
+    # The terminal is lent
+
+    def lend(self) -> None:
+        """Another program has the keys, until they are taken back as often."""
+        self._frames.resting = True
+        with ExitStack() as stack:
+            if self._app.is_running:
+                stack.enter_context(self._source.detach())
+            self._lent.append(stack.pop_all())
+
+    def retake(self) -> None:
+        """They are ours again."""
+        self._lent.pop().close()
+        self._frames.resting = bool(self._lent)
+        self._app.invalidate()
+
+    def _plain_keys(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        @keys.add("tab")
+        def _(event: KeyPressEvent) -> None:
+            event.app.create_background_task(self._complete_in_words())
+
+        return keys
+
+    async def _complete_in_words(self) -> None:
+        """Complete the line where there is one way to; say which there are where there are several."""
+        found = await self._completer.complete(self._buffer.document.text_before_cursor)
+        if len(found) == 1:
+            self._buffer.delete_before_cursor(found[0].replaced)
+            self._buffer.insert_text(found[0].text)
+        elif found:
+            self._say(", ".join(each.text for each in found))
+        self._app.invalidate()
+
+
+# Waits for the global hot key; gives whether it was pressed, and not only held down.
+Chords: TypeAlias = Callable[[], Awaitable[bool]]
+
+
+class _Frames(Renderer):
+    """Stands where prompt_toolkit's own renderer would write: has all that is on the screen drawn."""
+
+    def __init__(self, app: Application[Any], window: WindowSize) -> None:
+        super().__init__(app.renderer.style, app.output)
+        self.draw: Callable[[], None] = lambda: None
+        self.resting = False
+        self._app = app
+        self._window = window
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def render(self, app: Application[Any], layout: Layout, is_done: bool = False) -> None:
+        app.current_buffer.load_history_if_not_yet_loaded()
+        if self.resting or is_done:
+            return
+        if left := self._window.unsteady():
+            if self._waiting is not None:
+                self._waiting.cancel()
+            self._waiting = asyncio.get_running_loop().call_later(left, app.invalidate)
+        else:
+            self.draw()
+
+    def erase(self, leave_alternate_screen: bool = True) -> None:
+        pass  # a change of size is noticed when it is drawn
+
+    def request_absolute_cursor_position(self) -> None:
+        pass
+
+
+class _Completer(Completer):
+    def __init__(self) -> None:
+        self.complete: Complete = _nothing
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        return ()  # what there is may have to be asked for first
+
+    async def get_completions_async(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> AsyncGenerator[Completion, None]:
+        for each in await self.complete(document.text_before_cursor):
+            about = clean(each.about)
+            yield Completion(each.text, -each.replaced, display=clean(each.text) or _NONE, display_meta=about)
+
+
+async def _nothing(_text: str) -> list[Suggestion]:
+    return []

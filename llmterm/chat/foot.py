@@ -1,0 +1,108 @@
+"""What stands below the answer, always: the messages that wait, the line that is typed, a menu, and the status line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from llmterm.chat.composer import Composer, Item
+from llmterm.chat.decision import Phase
+from llmterm.chat.queue import MessageQueue
+from llmterm.chat.status import queue_lines
+from llmterm.render.cells import chop, usual_len, wrap
+from llmterm.render.sanitize import clean
+
+# How many rows a menu gets, and a status line that says what can be done.
+_MENU_ROWS = 8
+_STATUS_ROWS = 4
+# A window of fewer rows is for what is typed; one of so many has room for a blank row.
+_ROOMY = 4
+_SPACIOUS = 8
+# Said in vi's mode for commands; in the other one keys are letters, as everywhere.
+_VI = "vi commands - "
+# A status line is one line, and as wide as it is measured.
+_ONE_LINE = {ord("\n"): "⏎", ord("\t"): " "}
+
+
+class Below(NamedTuple):
+    """Rows, and the row and column of the cursor in them."""
+
+    rows: list[str]
+    cursor: tuple[int, int]
+
+
+class Foot:
+    """Gives the rows below the answer, as they are now."""
+
+    def __init__(self, composer: Composer, queue: MessageQueue, *, color: bool) -> None:
+        self._composer = composer
+        self._queue = queue
+        styles = ("\x1b[1m", "\x1b[2m", "\x1b[7m", "\x1b[0m") if color else ("", "", "", "")
+        self._bold, self._dim, self._reverse, self._plain = styles
+        self._status: Callable[[], str] = str
+
+    @contextmanager
+    def saying(self, status: Callable[[], str], *, lasting: bool = False) -> Iterator[None]:
+        """Have `status` say what the status line does, inside; if `lasting`, until something else is said."""
+        before, self._status = self._status, status
+        self._composer.invalidate()
+        try:
+            yield
+        finally:
+            if not lasting:
+                self._status = before
+                self._composer.invalidate()
+
+    @property
+    def open(self) -> bool:
+        """Whether it is the user's turn."""
+        return self._composer.asking
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is asked what is to become of an answer at rest."""
+        return self._composer.phase is Phase.RESTING
+
+    @property
+    def text(self) -> str:
+        """What is typed."""
+        return self._composer.text
+
+    @property
+    def status(self) -> str:
+        return self._status()
+
+    def below(self, columns: int, rows: int, *, apart: bool = False) -> Below:
+        """Return what a window of that size shows below the answer, if `apart` with a blank row above."""
+        status = self._status_rows(columns) if rows >= _ROOMY else []
+        status = status[: max(1, rows // 3)]
+        queue = [f"{self._dim}{row}{self._plain}" for row in self._queue_rows(columns, rows)]
+        draft = self._composer.draft(columns, max(1, rows // 2 - len(status)))
+        gap = [""] if apart and rows >= _SPACIOUS else []
+        first, *rest = draft.rows
+        typed = [f"{self._bold}{first[:1]}{self._plain}{first[1:]}" if first[:1] == ">" else first, *rest]
+        room = rows - len(status) - len(queue) - len(typed) - 1
+        menu = [self._item(item, columns) for item in self._composer.menu(min(_MENU_ROWS, room))]
+        above = [*gap, *queue]
+        return Below([*above, *typed, *menu, *status], (len(above) + draft.cursor[0], draft.cursor[1]))
+
+    def _queue_rows(self, columns: int, rows: int) -> list[str]:
+        return queue_lines(self._queue.waiting, columns)[: rows // 4]
+
+    def _status_rows(self, columns: int) -> list[str]:
+        status = clean(self._status()).translate(_ONE_LINE)
+        if not status:
+            return []
+        if self.resting:
+            return [f"{self._bold}{row}{self._plain}" for row in wrap(status, columns - 1)[:_STATUS_ROWS]]
+        vi = _VI if self._composer.vi_commands and self._composer.phase is not Phase.BUSY else ""
+        return [f"{self._dim}{chop(vi + status, max(1, columns - 1))[0]}{self._plain}"]
+
+    def _item(self, item: Item, columns: int) -> str:
+        text = chop(f"  {item.text}", max(1, columns - 1))[0]
+        left = columns - 3 - usual_len(text)
+        about = f"  {chop(item.about, left - 2)[0]}" if item.about and left > 8 else ""
+        if item.chosen:
+            return f"{self._reverse}{text}{self._plain}{self._dim}{about}{self._plain}"
+        return f"{text}{self._dim}{about}{self._plain}"

@@ -1,0 +1,86 @@
+"""The messages that wait to be sent. Pure.
+
+What is sent while an answer streams waits for its end. Up takes the last of the queue back into the line, once more the
+one before it; an edited one goes back to its own place. After a stop, or a failure, what waits is held: it is sent one
+by one, by the user.
+"""
+
+from __future__ import annotations
+
+
+class MessageQueue:
+    """`waiting` are the messages, the first one first."""
+
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
+        # Where the message that is in the line belongs; None where that is a new one, which comes last.
+        self._place: int | None = None
+        self._held = self._offered = False
+
+    def add(self, text: str) -> None:
+        """Have a message wait, in its own place if it came from here, else after all others."""
+        place, self._place = self._place, None
+        if text.strip():
+            self.waiting.insert(len(self.waiting) if place is None else place, text)
+
+    @property
+    def edited(self) -> bool:
+        """Whether the message in the line came from here, and goes back."""
+        return self._place is not None
+
+    def movable(self, text: str) -> bool:
+        """Tell whether, with `text` in the line, another message can be taken out."""
+        return bool(self.waiting) and (self._place is not None or not text.strip())
+
+    def move(self, text: str, step: int) -> str:
+        """Put the message in the line back, and take out the one so many before or behind it; return the new line."""
+        place = len(self.waiting) if self._place is None else self._place
+        count = len(self.waiting)
+        if self._place is not None:
+            self.add(text)
+        target = place + step if step < 0 or len(self.waiting) > count else place
+        if step < 0:
+            target = max(0, target)
+        if not 0 <= target < len(self.waiting):
+            return ""
+        self._place = target
+        return self.waiting.pop(target)
+
+    @property
+    def held(self) -> bool:
+        """Whether messages wait that are not sent by themselves."""
+        return self._held and bool(self.waiting)
+
+    def hold(self, *first: str) -> None:
+        """Have nothing sent by itself: `first` and all that waits become the user's line, one after the other."""
+        self.waiting = [text for text in (*first, *self.waiting) if text.strip()]
+        self._held = self._offered = True
+
+    def drop(self, text: str) -> None:
+        """Have a message not wait any more, if it does."""
+        if text in self.waiting:
+            self.waiting.remove(text)
+
+    def offer(self, *, next_one: bool = True) -> None:
+        """Have the next message that is held become the line; or none, until this is called again."""
+        self._offered = next_one
+
+    def offered(self) -> str:
+        """Give up the message that the next line begins with, "" for none."""
+        text = self.waiting.pop(0) if self.held and self._offered else ""
+        self._held = self.held
+        return text
+
+    def next(self, text: str) -> str | None:
+        """Give up the message whose turn it is; None where there is none, where it is held, or being edited as `text`.
+
+        One that is being edited is an ordinary line from then on.
+        """
+        if self.held:
+            return None
+        if self._place == 0 and text.strip():
+            self._place = None
+            return None
+        if self._place is not None:
+            self._place = self._place - 1 if self._place else None
+        return self.waiting.pop(0) if self.waiting else None

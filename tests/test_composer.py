@@ -1,0 +1,160 @@
+"""What keys decide, by what the line is for; and what is typed meanwhile stays in it."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from llmterm.chat.decision import Decision, Gesture, Leave, Phase, Resume, Send, Steer
+from tests.clock import instant
+from tests.parts import composing
+
+SHORTCUTS = {"?": "/?", "k": "/both", "pageup": "/pager", "alt-e": "/edit"}
+# Each way out of a pause, and what it means there.
+RESTING: dict[str, Decision] = {
+    " ": Resume(),
+    "\0": Resume(),
+    "\x1b": Gesture.STOP,
+    "\x03": Gesture.STOP,
+    "\x04": Leave(),
+    "\x1a": Gesture.SUSPEND,
+    "?": Send("/?", shortcut=True),
+    "k": Send("/both", shortcut=True),
+    "\x1b[5~": Send("/pager", shortcut=True),
+    "\x1be": Send("/edit", shortcut=True),
+    "\x18\x05": Gesture.COMPOSE,
+    "guide\r": Send("guide"),
+    "guide\x13": Send("guide"),
+}
+# The same keys while an answer streams; those that are not here type, or do nothing.
+BUSY: dict[str, Decision] = {
+    " ": Gesture.PAUSE,
+    "\0": Gesture.PAUSE,
+    "\x1b": Gesture.STOP,
+    "\x03": Gesture.STOP,
+    "\x04": Leave(),
+    "\x1a": Gesture.SUSPEND,
+    "guide\r": Send("guide"),
+    "guide\x13": Steer("guide"),
+}
+ASKING: dict[str, Decision] = {
+    "\x04": Leave(),
+    "\x1a": Gesture.SUSPEND,
+    "\x1b[5~": Send("/pager", shortcut=True),
+    "\x18\x05": Gesture.COMPOSE,
+    "ask\r": Send("ask"),
+}
+
+
+@pytest.mark.parametrize("vi", [False, True])
+@instant
+async def test_first_way_out_of_a_pause_counts_and_the_next_is_for_what_comes(tmp_path: Path, vi: bool) -> None:
+    """In one write: the second is what it means while an answer streams."""
+    async with composing(tmp_path, vi=vi) as (composer, source):
+        for first, later in product(RESTING, BUSY):
+            composer.take()
+            composer.begin(Phase.RESTING, SHORTCUTS)
+            source.send_text(first + later)
+
+            decisions = [await composer.decision(), await composer.decision()]
+
+            assert decisions == [RESTING[first], BUSY[later]], (first, later)
+            assert composer.phase is Phase.BUSY
+
+
+@instant
+async def test_keys_decide_at_the_prompt(tmp_path: Path) -> None:
+    async with composing(tmp_path) as (composer, source):
+        for keys, decision in ASKING.items():
+            composer.begin(Phase.ASKING, SHORTCUTS)
+            source.send_text(keys)
+
+            assert await composer.decision() == decision
+
+
+@instant
+async def test_what_is_typed_stays_whatever_the_line_is_for(tmp_path: Path) -> None:
+    """And SPACE is a letter once something is written, but not Ctrl-SPACE."""
+    async with composing(tmp_path) as (composer, source):
+        composer.begin(Phase.BUSY)
+        source.send_text("half a \0")
+        assert await composer.decision() is Gesture.PAUSE
+        composer.begin(Phase.RESTING)
+        source.send_text("word\0")
+        assert await composer.decision() == Resume()
+
+        assert composer.text == "half a word"
+
+
+@instant
+async def test_second_space_before_the_pause_goes_on(tmp_path: Path) -> None:
+    """It is not another pause; one that is only held down is nothing."""
+    async with composing(tmp_path) as (composer, source):
+        for spaces, expected in (("  ", [Gesture.PAUSE, Resume()]), (" " * 9, [Gesture.PAUSE])):
+            composer.begin(Phase.BUSY)
+            source.send_text(f"{spaces}x\x13" if len(expected) == 1 else spaces)
+
+            decisions = [await composer.decision() for _ in expected]
+
+            assert decisions == expected
+
+
+@instant
+async def test_escape_right_before_a_letter_that_alt_means_nothing_with_stops(tmp_path: Path) -> None:
+    """The letter is typed; Alt with one that is a shortcut stays that."""
+    async with composing(tmp_path) as (composer, source):
+        for letter in "agtx":
+            composer.take()
+            composer.begin(Phase.RESTING, SHORTCUTS)
+            source.send_text(f"\x1b{letter}nd so on\0")
+
+            assert [await composer.decision(), await composer.decision()] == [Gesture.STOP, Gesture.PAUSE]
+            assert composer.text == f"{letter}nd so on"
+
+
+@instant
+async def test_line_that_was_emptied_is_told_from_one_that_was_written_over(tmp_path: Path) -> None:
+    async with composing(tmp_path) as (composer, source):
+        for keys, emptied in (("\x15/title x\r", True), ("\x03/title x\r", True), ("\x01/title x\x0b\r", False)):
+            composer.put("given")
+            composer.begin(Phase.ASKING)
+            source.send_text(keys)
+
+            assert await composer.decision() == Send("/title x", emptied=emptied)
+
+
+async def test_what_was_sent_can_be_called_back(tmp_path: Path) -> None:
+    """But no yes."""
+    async with composing(tmp_path) as (composer, source):
+        for phase, text in ((Phase.ASKING, "one"), (Phase.BUSY, "two"), (Phase.CONFIRMING, "y")):
+            composer.begin(phase)
+            source.send_text(f"{text}\r")
+            await composer.decision()
+        composer.begin(Phase.ASKING)
+        source.send_text("\x1b[A\x1b[A\r")
+
+        assert await composer.decision() == Send("one")
+
+
+@instant
+async def test_leaves_when_no_more_keys_can_come(tmp_path: Path) -> None:
+    async with composing(tmp_path) as (composer, source):
+        composer.begin(Phase.ASKING)
+        source.close()
+
+        assert [await composer.decision(), await composer.decision()] == [Leave(), Leave()]
+
+
+async def test_search_and_menu_are_shown(tmp_path: Path) -> None:
+    async with composing(tmp_path) as (composer, source):
+        for text in ("apples", "pears"):
+            composer.begin(Phase.ASKING)
+            source.send_text(f"{text}\r")
+            await composer.decision()
+        composer.begin(Phase.ASKING)
+        source.send_text("\x12pp")
+        await composer.seen(lambda: composer.draft(40, 3).rows == ["search 'pp': apples"])
+        source.send_text("\x03/th\t")
+        await composer.seen(lambda: [item.text for item in composer.menu(5)] == ["/theme", "/thinking"])
