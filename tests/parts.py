@@ -150,6 +150,10 @@ class ScriptedComposer(Composer):
 class Composing(Composer):
     """A line that is typed in, with nothing around it."""
 
+    def __init__(self, source: PipeInput, history: PromptHistory, bindings: Bindings, *, vi: bool) -> None:
+        super().__init__(source=source, history=history, bindings=bindings, window=WINDOW, vi=vi, plain=False)
+        self._drawn = asyncio.Event()
+
     async def seen(self, condition: Callable[[], bool]) -> None:
         """Wait until what is to be drawn is so."""
         while not condition():
@@ -159,23 +163,28 @@ class Composing(Composer):
     def drawn(self) -> None:
         self._drawn.set()
 
-    _drawn = asyncio.Event()
-
 
 @asynccontextmanager
-async def composing(folder: Path, *, vi: bool = False) -> AsyncIterator[tuple[Composing, PipeInput]]:
-    """A line that runs, and the input that its keys come from."""
-    hours = count(step=3_600)  # no two Ctrl-C belong together, and no key is held down
-    bindings = Bindings(
-        queue=MessageQueue(), interrupts=Interrupts(lambda: next(hours)), autorepeat=Autorepeat(lambda: next(hours))
-    )
+async def composing(
+    folder: Path, *, vi: bool = False, clock: Callable[[], float] | None = None
+) -> AsyncIterator[tuple[Composing, PipeInput]]:
+    """A line that runs, and the input that its keys come from.
+
+    Unless there is another `clock` no two Ctrl-C belong together; no key is held down.
+    """
+    hours = count(step=3_600)
+
+    def later() -> float:
+        return next(hours)
+
+    bindings = Bindings(queue=MessageQueue(), interrupts=Interrupts(clock or later), autorepeat=Autorepeat(later))
 
     async def complete(text: str) -> list[Suggestion]:
         return [Suggestion(each, len(text)) for each in ("/theme", "/thinking") if each.startswith(text)]
 
     with create_pipe_input() as source:
         history = PromptHistory(folder / "history")
-        composer = Composing(source=source, history=history, bindings=bindings, window=WINDOW, vi=vi, plain=False)
+        composer = Composing(source, history, bindings, vi=vi)
         await composer.ready()
         running = asyncio.create_task(composer.run(composer.drawn, lambda words: None, complete))
         await asyncio.sleep(0)
@@ -247,4 +256,4 @@ class Parts:
             bar=StatusBar(self.context, self.queue).text,
             chords=None,
         )
-        self.live = Live(view=self.view, window=WINDOW, line=self.line, choices=self.choices, clock=now)
+        self.live = Live(context=self.context, commands=commands, window=WINDOW, line=self.line, clock=now)

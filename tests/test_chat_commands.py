@@ -149,7 +149,7 @@ def test_help_lists_every_command_that_is_completed(open_chat: Open) -> None:
 
         words = """
             ? again attach back both branch clear continue copy discard doctor edit export help info keys load model new
-            newer on pager paste pause-mode provider quit resume-mode retry save seams search sessions system
+            newer on pager paste pause-mode provider quit resume-mode retry save seams search sessions steer system
             temperature theme thinking title tokens undo versions
         """
         assert set(listed) == set(words.split())
@@ -364,8 +364,7 @@ def test_retry_that_is_stopped_before_a_word_came_changes_nothing(open_chat: Ope
 
         assert chat.program.exit_code == 130
         assert chat.messages() == before
-        assert chat.program.text.endswith("the answer before this one stays")
-        assert "goes on with it" not in chat.program.text.partition("/help")[2]
+        assert "the answer before this one stays\n" in chat.program.text
 
 
 def test_plain_chat_says_that_a_question_is_edited(open_chat: Open) -> None:

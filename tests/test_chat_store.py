@@ -64,7 +64,7 @@ def test_an_answer_that_ends_while_the_store_is_locked_is_kept_later(tmp_path: P
         chat.program.wait_for("word29")
         with locked(chat.folder):
             gate.open()
-            chat.program.wait_for(r"(?s)not kept yet:.*locked.*word59\n.*\n>(\n(?!.*SPACE pause).*)?$")
+            chat.program.wait_for(r"(?s)(?=.*word59)(?=.*not kept yet:.*locked).*\n>(\n(?!.*SPACE pause).*)?$")
             chat.ask("two")
             chat.program.wait_for(r"(?s)two.*word59.*\n>(\n(?!.*SPACE pause).*)?$")
             assert "being answered" not in chat.program.text

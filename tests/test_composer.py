@@ -158,3 +158,52 @@ async def test_search_and_menu_are_shown(tmp_path: Path) -> None:
         await composer.seen(lambda: composer.draft(40, 3).rows == ["search 'pp': apples"])
         source.send_text("\x03/th\t")
         await composer.seen(lambda: [item.text for item in composer.menu(5)] == ["/theme", "/thinking"])
+
+
+@instant
+async def test_ctrl_c_empties_a_line_and_a_second_on_an_empty_one_leaves(tmp_path: Path) -> None:
+    """Emptying is neither; any other key in between means that nobody leaves. A line that was given back is no line."""
+    leaves, stays = Leave(interrupted=True), "end"
+    async with composing(tmp_path, clock=lambda: 0.0) as (composer, source):
+        for given, keys, decision in (
+            ("", "\x03\x03", leaves),
+            ("", "abc\x03\x03end\r", stays),
+            ("", "\x03abc\x03\x03end\r", stays),
+            ("", "\x03\x1b[D\x03end\r", stays),
+            ("given", "\x03\x03end\r", stays),
+        ):
+            composer.put(given)
+            composer.begin(Phase.ASKING)
+            source.send_text(keys)
+
+            decided = await composer.decision()
+            assert decided == decision or (isinstance(decided, Send) and decided.text == decision), keys
+        composer.begin(Phase.BUSY)
+        source.send_text("\x03")
+        assert await composer.decision() is Gesture.STOP
+        composer.put("given")
+        composer.begin(Phase.ASKING)
+        source.send_text("\x03")
+        assert await composer.decision() == leaves
+
+
+@instant
+async def test_first_ctrl_c_says_what_the_second_does(tmp_path: Path) -> None:
+    async with composing(tmp_path, clock=lambda: 0.0) as (composer, source):
+        composer.begin(Phase.ASKING)
+        for keys, leaving in (("\x03", True), ("x", False), ("\x03", False)):
+            source.send_text(keys)
+            await composer.seen(lambda: composer.leaving == leaving)  # noqa: B023 - waited for at once
+
+
+@instant
+async def test_ctrl_j_begins_a_new_line(tmp_path: Path) -> None:
+    """But in what was typed before the chat had the terminal, where Enter comes as one."""
+    async with composing(tmp_path) as (composer, source):
+        composer.begin(Phase.ASKING)
+        source.send_text("typed before the start\n")
+        assert await composer.decision() == Send("typed before the start")
+        composer.begin(Phase.ASKING)
+        source.send_text("one\ntwo\r")
+
+        assert await composer.decision() == Send("one\ntwo")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.decision import Gesture, Phase, Send
 from llmterm.chat.live import Live
 from llmterm.chat.mentions import paths
@@ -26,7 +27,7 @@ from llmterm.render.theme import THEMES
 from llmterm.sessions import SessionStore
 from llmterm.threads import in_thread
 from tests.chatting import opened
-from tests.parts import WINDOW, Parts
+from tests.parts import KEYS, WINDOW, Parts
 from tests.scripted import ScriptedProvider
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, Gate, WireServer, say
@@ -192,7 +193,8 @@ async def test_an_answer_that_is_there_is_drawn_in_portions(tmp_path: Path, stop
             foot=parts.composer.foot,
             color=False,
         )
-        live = Live(view=view, window=WINDOW, line=parts.line, choices=parts.choices, clock=lambda: 0.0)
+        parts.context.view = view
+        live = Live(context=parts.context, commands=catalogue(KEYS), window=WINDOW, line=parts.line, clock=lambda: 0.0)
         parts.composer.begin(Phase.BUSY)
         if stopped:
             parts.composer.press(Send("x"))

@@ -278,5 +278,5 @@ async def test_chat_goes_from_prompt_to_answer_to_prompt_until_it_is_left(store:
 
     assert code == 0
     assert [message.text for message in store.load(store.latest() or "").conversation.messages] == ["why?", "because"]
-    assert parts.view.said[-2:] == ["Mine", "> /xyz"]
+    assert parts.view.said[-3:] == ["Mine", "> /xyz", "llmterm chat --continue goes on with it"]
     assert parts.view.errors == ["there is no /xyz (/help lists all)"]

@@ -170,7 +170,7 @@ def _build(
         context=context,
         commands=commands,
         line=line,
-        live=Live(view=view, window=window, line=line, choices=choices, clock=time.monotonic),
+        live=Live(context=context, commands=commands, window=window, line=line, clock=time.monotonic),
         notifier=Notifier(
             kind="off" if look.plain else settings.chat.notify,
             after=settings.chat.notify_after,

@@ -14,7 +14,7 @@ from llmterm import __version__
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands, sessions, versions
 from llmterm.chat.context import Context
-from llmterm.chat.decision import Leave, Resume
+from llmterm.chat.decision import Leave, Resume, Steer
 from llmterm.chat.effects import perform
 from llmterm.chat.input import InputLine, Typed
 from llmterm.chat.live import Live
@@ -23,7 +23,7 @@ from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import Ask, Fill, Open, Outcome, Say, Show, Step, Word, Write, following
 from llmterm.chat.status import count
 from llmterm.conversation import Conversation
-from llmterm.errors import LlmtermError, SessionError
+from llmterm.errors import LlmtermError, SessionError, UsageError
 from llmterm.marker import marker_for
 from llmterm.messages import Options, TextDelta, ThinkingDelta
 from llmterm.providers.attachments import refused
@@ -75,6 +75,8 @@ class Chat:
                 await self._perform(await sessions.offer(self._context))
             while not isinstance(outcome, Leave):
                 outcome = await self._next(outcome)
+            if self._session.id is not None:
+                self._view.say(_LEFT)
             return 130 if outcome.interrupted else 0
         finally:
             warming.cancel()
@@ -106,6 +108,8 @@ class Chat:
         match outcome:
             case Word.DONE | Say() | Show() | Fill() | Write():
                 await perform(outcome, self._live, self._line)
+            case Steer():
+                raise UsageError("no answer is open", hint="a question is not steered, but sent")
             case _:
                 pass  # it is for an answer at rest, and there is none
 
@@ -214,7 +218,8 @@ class Chat:
             raise
         if not turn.over:
             earlier = await self._withdraw_unanswered(turn, ask)
-            self._view.say("the answer before this one stays" if earlier else _LEFT)
+            if earlier:
+                self._view.say("the answer before this one stays")
             return played
         if played.message is None and self._session.talk.replacing:
             await self._give_back()  # stopped before anything came that could replace what there was
@@ -328,8 +333,6 @@ class Chat:
         for part in reply.body.parts:
             self._view.event(TextDelta(part))
         played = await self._play(turn, record, Resume() if at_once else Word.DONE)
-        if not turn.over:
-            self._view.say(_LEFT)
         if played.message is not None:
             self._session.say(played.message)
         self._hold_queue(turn)

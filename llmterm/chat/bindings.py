@@ -13,10 +13,10 @@ from string import ascii_lowercase, digits
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition, is_searching, vi_mode, vi_navigation_mode
-from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyBindingsBase, KeyPressEvent
+from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyBindingsBase, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
-from llmterm.chat.decision import Decision, Gesture, Interrupts, Leave, Phase, Resume, Send, Steer
+from llmterm.chat.decision import TWICE, Decision, Gesture, Interrupts, Leave, Phase, Resume, Send, Steer
 from llmterm.chat.insertion import bind_typing
 from llmterm.chat.queue import MessageQueue
 from llmterm.keys.autorepeat import LET_GO_SECONDS, Autorepeat, Press
@@ -66,6 +66,10 @@ class Bindings:
         self._emptied = False
         # The answer is being paused: the same key means to go on.
         self._pausing = False
+        # The key that is being pressed is Ctrl-C; and one was, where it did nothing but say that the next one leaves.
+        self._interrupting = self._warns = False
+        # What was typed while somebody else had the terminal: an Enter of then comes as a line feed.
+        self._early = True
 
     def begin(self, phase: Phase, given: str = "", shortcuts: Mapping[str, str] | None = None) -> None:
         """The line is for something else now, with `given` in it."""
@@ -73,6 +77,27 @@ class Bindings:
             self.settle()  # a key that goes on with an answer may have come before that was at rest
         self.phase, self._given, self._emptied, self._pausing = phase, given, False, False
         self._shortcuts = shortcuts or {}
+
+    def pressed(self) -> None:
+        """A key was pressed: any but Ctrl-C means that nobody is about to leave."""
+        if not self._interrupting:
+            self._interrupts.disarm()
+        self._warns = self._interrupting and self._warns
+        if self._early:
+            asyncio.get_running_loop().call_soon(self._begun)
+        self._interrupting = False
+
+    def regained(self) -> None:
+        """The terminal was somebody else's until now."""
+        self._early = True
+
+    def _begun(self) -> None:
+        self._early = False
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is to be said that the next Ctrl-C leaves."""
+        return self._warns and self._interrupts.armed
 
     def changed(self, text: str) -> None:
         """The line is that now."""
@@ -131,6 +156,13 @@ class Bindings:
         def _(event: KeyPressEvent) -> None:
             event.current_buffer.newline()
 
+        @keys.add("c-j")
+        def _(event: KeyPressEvent) -> None:
+            if self._early:
+                event.key_processor.feed(KeyPress(Keys.ControlM, "\r"), first=True)
+            else:
+                event.current_buffer.newline()
+
         @keys.add("c-s", filter=written)
         def _(event: KeyPressEvent) -> None:
             self.decide(Steer(_taken(event)) if self.phase is Phase.BUSY else Send(_taken(event)))
@@ -138,8 +170,8 @@ class Bindings:
         for name, step in {"up": -1, "down": 1}.items():
             keys.add(name, filter=self._in(Phase.BUSY) & self._movable())(self._move(step))
 
-        @keys.add("c-x", "c-e", filter=~self._in(Phase.BUSY))
-        @keys.add("v", filter=vi_navigation_mode & ~self._in(Phase.BUSY))
+        @keys.add("c-x", "c-e")
+        @keys.add("v", filter=vi_navigation_mode)
         def _(event: KeyPressEvent) -> None:
             self.decide(Gesture.COMPOSE)
 
@@ -168,13 +200,21 @@ class Bindings:
     def _add_leaving(self, keys: KeyBindings) -> None:
         @keys.add("c-c")
         def _(event: KeyPressEvent) -> None:
-            if self.phase in (Phase.BUSY, Phase.RESTING):
-                self.decide(Leave(interrupted=True) if self._interrupts.press() else Gesture.STOP)
-            elif self._interrupts.press(line=event.current_buffer.text, given=self._given):
-                self.decide(Leave(interrupted=True))
-            else:
+            self._interrupting = True
+            text = event.current_buffer.text
+            # A message that was given back is not what the user types: right after the Ctrl-C that stopped the answer,
+            # the second one leaves all the same.
+            if text.strip() and not (text == self._given and self._interrupts.armed):
                 event.current_buffer.reset()
                 self._emptied = True
+                self._interrupts.disarm()
+            elif self._interrupts.press():
+                self.decide(Leave(interrupted=True))
+            elif self.phase in (Phase.BUSY, Phase.RESTING):
+                self.decide(Gesture.STOP)
+            else:
+                self._warns = True
+                asyncio.get_running_loop().call_later(TWICE, event.app.invalidate)
 
         @keys.add("c-d", filter=~written)
         def _(event: KeyPressEvent) -> None:
@@ -201,8 +241,6 @@ class Bindings:
 
     def _enter(self, event: KeyPressEvent) -> None:
         def send() -> None:
-            if self.phase is not Phase.BUSY:
-                self._interrupts.sent()
             emptied, remember = self._emptied, self.phase is not Phase.CONFIRMING
             self.decide(Send(_taken(event, remember=remember), emptied))
 

@@ -87,6 +87,7 @@ class Composer:
         )
         self._frames = _Frames(self._app, window)
         self._app.renderer = self._frames
+        self._app.key_processor.after_key_press += lambda _: bindings.pressed()
         self._app.ttimeoutlen = _ESCAPE_BYTES
 
     async def run(
@@ -184,6 +185,11 @@ class Composer:
     # What is to be drawn
 
     @property
+    def leaving(self) -> bool:
+        """Whether it is to be said that the next Ctrl-C leaves."""
+        return self._bindings.leaving
+
+    @property
     def vi_commands(self) -> bool:
         """Whether keys are vi's commands, and not letters."""
         return self._app.editing_mode is EditingMode.VI and self._app.vi_state.input_mode is InputMode.NAVIGATION
@@ -228,6 +234,7 @@ class Composer:
 
     def retake(self) -> None:
         """They are ours again."""
+        self._bindings.regained()
         self._lent.pop().close()
         self._frames.resting = bool(self._lent)
         self._app.invalidate()

@@ -18,7 +18,7 @@ class Phase(Enum):
 
 
 # Two Ctrl-C within this many seconds leave the program.
-_TWICE = 2.0
+TWICE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Steer:
-    """Pause the answer and resume it in one stroke, with a word of guidance."""
+    """Pause the answer, if it streams, and resume it in one stroke, with a word of guidance."""
 
     text: str
 
@@ -70,25 +70,23 @@ Decision: TypeAlias = Send | Steer | Resume | Gesture | Leave
 
 
 class Interrupts:
-    """Counts Ctrl-C: one stops what goes on, a second within two seconds leaves. Emptying a line is neither."""
+    """Counts Ctrl-C where there is nothing to empty: one stops what goes on, a second within two seconds leaves."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._last: float | None = None
 
-    def press(self, *, line: str = "", given: str = "") -> bool:
-        """Note a Ctrl-C on a line that began as `given`; return whether it is the second.
+    @property
+    def armed(self) -> bool:
+        """Whether the next one leaves."""
+        return self._last is not None and self._clock() - self._last <= TWICE
 
-        One that was given back is not what the user types: right after the Ctrl-C that stopped the answer, the second
-        one leaves all the same.
-        """
-        if line.strip() and line != given:
-            self._last = None
-        now = self._clock()
-        second = self._last is not None and now - self._last <= _TWICE
-        self._last = None if line.strip() else now
+    def press(self) -> bool:
+        """Note a Ctrl-C; return whether it is the second."""
+        second = self.armed
+        self._last = self._clock()
         return second
 
-    def sent(self) -> None:
-        """Note that a message or a command was sent: a Ctrl-C from before it is no first one any more."""
+    def disarm(self) -> None:
+        """Another key was pressed, or something was emptied: a Ctrl-C from before it is no first one any more."""
         self._last = None

@@ -21,6 +21,7 @@ _ROOMY = 4
 _SPACIOUS = 8
 # Said in vi's mode for commands; in the other one keys are letters, as everywhere.
 _VI = "vi commands - "
+_LEAVING = "Ctrl-C again to leave"
 # A status line is one line, and as wide as it is measured.
 _ONE_LINE = {ord("\n"): "⏎", ord("\t"): " "}
 
@@ -91,7 +92,7 @@ class Foot:
         return queue_lines(self._queue.waiting, columns)[: rows // 4]
 
     def _status_rows(self, columns: int) -> list[str]:
-        status = clean(self._status()).translate(_ONE_LINE)
+        status = _LEAVING if self._composer.leaving else clean(self._status()).translate(_ONE_LINE)
         if not status:
             return []
         if self.resting:

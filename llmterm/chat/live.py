@@ -13,12 +13,11 @@ from typing import Any
 
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands
+from llmterm.chat.context import Context
 from llmterm.chat.decision import Decision, Gesture, Leave, Send, Steer
 from llmterm.chat.input import InputLine
-from llmterm.chat.options import Choices
-from llmterm.chat.outcome import Outcome, Word
+from llmterm.chat.outcome import Outcome, Say, Word
 from llmterm.chat.status import drawing_line, streaming_line
-from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
 from llmterm.errors import LlmtermError
 from llmterm.events import Notice, TurnEvent
@@ -42,19 +41,23 @@ class Live:
     def __init__(
         self,
         *,
-        view: View,
+        context: Context,
+        commands: Commands,
         window: WindowSize,
         line: InputLine,
-        choices: Choices,
         clock: Callable[[], float],
     ) -> None:
+        self.context = context
+        self.commands = commands
         self.window = window
-        self.choices = choices
-        self.view = view
+        self.choices = context.choices
+        self.view = context.view
         self.line = line
         self.clock = clock
+        # Commands that are run while an answer streams; one that takes its time outlives it.
+        self.jobs: set[asyncio.Task[None]] = set()
 
-    async def play(self, answer: Answer, label: str) -> Outcome | Steer:
+    async def play(self, answer: Answer, label: str) -> Outcome:
         """Show the answer until its stream ends, for whatever reason, and it is kept. Keys act on its turn.
 
         Whatever fails in this, a bug, pauses the answer and is raised: it must not go on unseen and unheard.
@@ -115,7 +118,7 @@ class _Performance:
         self._began = self._clock()
         self._first_token: float | None = None
         # What the user wants besides the answer's own end.
-        self._outcome: Outcome | Steer = Word.DONE
+        self._outcome: Outcome = Word.DONE
         self._failure: Exception | None = None
         self._below: list[Notice] = []  # what is to be said when all of the answer is there
         self._changed = asyncio.Event()
@@ -127,7 +130,7 @@ class _Performance:
         reader.portion(max(1, behind // _CATCHING_UP_FRAMES) if self._behind else None)
         self._preparation = turn.provider.preparation(turn.request.model)
 
-    async def run(self) -> Outcome | Steer:
+    async def run(self) -> Outcome:
         with self._live.line.saying(self._status, lasting=True):
             await self._show()
             if self._failure is not None:
@@ -251,6 +254,8 @@ class _Performance:
                 await self._turn.cancel()
             case Gesture.HURRY:
                 self._turn.progress.hurry()
+            case Gesture.COMPOSE:
+                self._view.say("the editor takes the screen: Ctrl-SPACE pauses the answer first")
             case Gesture.SUSPEND:
                 self._outcome = Word.SUSPEND
                 await self._turn.pause()
@@ -261,15 +266,8 @@ class _Performance:
             case Leave():
                 self._outcome = decision
                 await self._turn.pause()
-            case Steer(text) if not Commands.is_command(text):
-                self._hurry()
-                await self._turn.pause()
-                if self._turn.state is TurnState.PAUSED:
-                    self._outcome = decision
-                else:
-                    self._queue(text)
             case Send(text) | Steer(text):
-                self._queue(text)
+                await self._sent(text, steers=isinstance(decision, Steer))
             case _:
                 pass
 
@@ -286,6 +284,48 @@ class _Performance:
             case _:
                 return
         self._drawing = False
+
+    async def _sent(self, text: str, *, steers: bool) -> None:
+        if Commands.is_command(text):
+            self._begin(text)
+        elif steers:
+            await self._steer(text)
+        else:
+            self._queue(text)
+
+    def _begin(self, text: str) -> None:
+        """Run the commands of `text` that change nothing of the answer; the first other one, and all behind, wait."""
+        lines = Commands.lines(text)
+        waiting = next((n for n, line in enumerate(lines) if self._live.commands.waits(line)), len(lines))
+        if lines[:waiting]:
+            job = asyncio.create_task(self._run(lines[:waiting]))
+            self._live.jobs.add(job)
+            job.add_done_callback(self._live.jobs.discard)
+        if lines[waiting:]:
+            self._queue("\n".join(lines[waiting:]))
+
+    async def _run(self, lines: list[str]) -> None:
+        for line in lines:
+            try:
+                outcome = await self._live.commands.run(self._live.context, line)
+            except LlmtermError as error:
+                self._view.say(str(error), error=True)
+                continue
+            match outcome:
+                case Say(text):
+                    self._view.say(text)
+                case Steer(text):
+                    await self._steer(text)
+                case _:
+                    pass  # it has done what it does
+
+    async def _steer(self, text: str) -> None:
+        self._hurry()
+        await self._turn.pause()
+        if self._turn.state is TurnState.PAUSED:
+            self._outcome = Steer(text)
+        else:
+            self._queue(text)  # it is over already
 
     def _queue(self, text: str) -> None:
         self._live.line.queue.add(text)

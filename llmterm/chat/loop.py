@@ -107,7 +107,7 @@ class AnswerLoop:
             raise
         if turn.state is TurnState.DONE or turn.reason in BY_ITSELF:
             self._notifier.ended(f"{label} {ending(turn.reason)}", self._live.clock() - began)
-        return await self._guided(outcome.text) if isinstance(outcome, Steer) else outcome
+        return await self._apply(outcome)
 
     async def _cut_off(self) -> None:
         """The program is being ended: the answer can be gone on with, unless it has ended unseen."""
@@ -300,6 +300,8 @@ class AnswerLoop:
                 answer.restore()
                 await self._show_changed()
                 return Word.DONE
+            case Steer(text):
+                return await self._guided(text)
             case _:
                 return outcome
 

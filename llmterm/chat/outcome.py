@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, TypeAlias, assert_never
 
-from llmterm.chat.decision import Leave, Resume
+from llmterm.chat.decision import Leave, Resume, Steer
 from llmterm.messages import Message
 from llmterm.sessions import StoredSession
 from llmterm.states import AT_REST, TurnState
@@ -101,7 +101,7 @@ class Open:
 # What is done on the spot, and changes nothing about what comes next.
 Effect: TypeAlias = Literal[Word.DONE] | Say | Show | Fill | Write
 Change: TypeAlias = Literal[Word.RESTORE] | Rewrite | Unseam
-Outcome: TypeAlias = Effect | Change | Literal[Word.HOLD, Word.SUSPEND] | Resume | Ask | Open | Leave
+Outcome: TypeAlias = Effect | Change | Literal[Word.HOLD, Word.SUSPEND] | Steer | Resume | Ask | Open | Leave
 
 
 class Step(Enum):

@@ -36,7 +36,8 @@ class Command:
     """`/name argument`: what it does in one line, what runs it, and what the argument may be.
 
     Of the `values`, which are told what was typed, those are offered that begin like it; of the `matches`, which look
-    at it in their own way, all. One that `leaves` would leave an open answer behind, and is refused while there is one.
+    at it in their own way, all. One that `leaves` would leave an open answer behind, and is refused while there is one;
+    one that is run `meanwhile` changes nothing of an answer, and does not wait for the end of one that streams.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Command:
     values: Values = _nothing
     matches: Values = _nothing
     leaves: bool = False
+    meanwhile: bool = False
 
 
 class Commands:
@@ -75,6 +77,11 @@ class Commands:
     def lines(text: str) -> list[str]:
         """Return the commands that `text` holds, one a line."""
         return [line for line in text.splitlines() if line.strip()]
+
+    def waits(self, line: str) -> bool:
+        """Tell whether the command in `line` is to wait for the end of an answer that streams."""
+        command = self._commands.get(line.strip().removeprefix("/").partition(" ")[0])
+        return command is not None and not command.meanwhile
 
     async def run(self, context: Context, line: str) -> Outcome:
         """Run the command in `line`. Raises UsageError for one that does not exist, or not now."""

@@ -13,7 +13,7 @@ from llmterm.errors import UsageError
 
 _KEYS = (
     ("Enter", "sends; on an empty line takes the next message that waits after a stop"),
-    ("Alt-Enter", "begins a new line (in vi mode: Esc, o)"),
+    ("Alt-Enter", "begins a new line, and so does Ctrl-J (in vi mode: Esc, o)"),
     ("Up, Down", "earlier messages that begin like the line; Ctrl-R searches in all"),
     ("Ctrl-X Ctrl-E", "opens the line in your editor"),
     ("Tab", "completes commands, models, sessions, and files after @"),
@@ -25,6 +25,7 @@ _KEYS = (
 _STREAMING = (
     ("SPACE", "pauses, on an empty line; Ctrl-SPACE on any"),
     ("text, Enter", "queues the next message; Up takes it back to edit it"),
+    ("text, Ctrl-S", "steers: the answer is paused, and goes on under it"),
     ("Esc, Ctrl-C", "stops the answer, and keeps what there is; what is queued is then sent one by one, by you"),
 )
 
@@ -36,12 +37,12 @@ def commands(help_lines: Callable[[], Sequence[str]]) -> list[Command]:
         return Say("\n".join([*help_lines(), "", "/keys says what the keys do"]))
 
     return [
-        Command(name="help", summary="what can be typed here", run=show_help),
-        Command(name="?", summary="what an answer at rest can be told", run=_show_pause),
-        Command(name="keys", summary="what the keys do", run=_keys),
-        Command(name="info", summary="this session and who answers", run=_info),
-        Command(name="tokens", summary="what this session has used, by model", run=_tokens),
-        Command(name="thinking", summary="show what the model thought last", run=_thinking),
+        Command(name="help", summary="what can be typed here", run=show_help, meanwhile=True),
+        Command(name="?", summary="what an answer at rest can be told", run=_show_pause, meanwhile=True),
+        Command(name="keys", summary="what the keys do", run=_keys, meanwhile=True),
+        Command(name="info", summary="this session and who answers", run=_info, meanwhile=True),
+        Command(name="tokens", summary="what this session has used, by model", run=_tokens, meanwhile=True),
+        Command(name="thinking", summary="show what the model thought last", run=_thinking, meanwhile=True),
         Command(name="doctor", summary="check terminal, keys, providers and store", run=_doctor),
     ]
 

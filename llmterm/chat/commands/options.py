@@ -63,6 +63,7 @@ def commands() -> list[Command]:
             summary="show or set the colours of answers",
             run=_set_theme,
             values=choices(*get_args(ThemeChoice)),
+            meanwhile=True,
         ),
     ]
 

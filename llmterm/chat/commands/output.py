@@ -32,6 +32,7 @@ def commands() -> list[Command]:
             summary="put the last answer, or its code, into the clipboard",
             run=_copy,
             values=_code,
+            meanwhile=True,
         ),
         Command(
             name="save",

@@ -11,7 +11,7 @@ from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Command, question
 from llmterm.chat.commands.options import provider_names
 from llmterm.chat.context import Context
-from llmterm.chat.decision import Resume
+from llmterm.chat.decision import Resume, Steer
 from llmterm.chat.outcome import Outcome, Rewrite
 from llmterm.errors import UsageError
 
@@ -36,6 +36,13 @@ def commands(keys: Mapping[str, str]) -> list[Command]:
             summary=f"({keys['on']}) go on with another model",
             run=_on,
             values=provider_names,
+        ),
+        Command(
+            name="steer",
+            argument="TEXT",
+            summary="pause it, and have it go on under this (Ctrl-S)",
+            run=_steer,
+            meanwhile=True,
         ),
         Command(name="again", summary=f"({keys['again']}) begin it again", run=_again),
         Command(name="both", summary="(k) keep both, where the model started over", run=_both),
@@ -77,6 +84,12 @@ async def _back(context: Context, _argument: str) -> Outcome:
     if not kept:
         raise UsageError("there is only one paragraph", hint="/again begins the answer again, /edit changes it")
     return Rewrite(kept + gap, resumes=False)
+
+
+async def _steer(_context: Context, text: str) -> Outcome:
+    if not text:
+        raise UsageError("where to?", hint="/steer TEXT")
+    return Steer(text)
 
 
 async def _on(context: Context, name: str) -> Outcome:

@@ -25,7 +25,9 @@ def commands() -> list[Command]:
         Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=_system),
         Command(name="new", argument="[TITLE]", summary="begin a new session", run=_new, leaves=True),
         Command(name="title", argument="[TEXT]", summary="show or set the session's title", run=_title),
-        Command(name="search", argument="WORDS", summary="find sessions with all these words", run=_search),
+        Command(
+            name="search", argument="WORDS", summary="find sessions with all these words", run=_search, meanwhile=True
+        ),
         Command(
             name="branch", argument="[N]", summary="go on in a copy, of N questions or all", run=_branch, leaves=True
         ),
