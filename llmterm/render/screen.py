@@ -15,6 +15,8 @@ from llmterm.render.drawn import bare, clip, patch
 
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
+# Characters of a frame that take a terminal no time.
+_LITTLE = 200
 # From the beginning of a row. Not from its first cell: tmux takes a screen that is cleared from its first cell on for
 # one that is over, and keeps a copy of it in the scrollback.
 CLEAR_DOWN = "\x1b[K\x1b[1C\x1b[J\r"
@@ -121,10 +123,12 @@ class Screen:
         elif pen.row < len(lines):
             pen.put(len(lines) - 1, "")
             pen.text += "\r\n"
-        hide = "" if self._hidden else _HIDE
-        show = _SHOW if at is not None or not area else ""
+        shown = at is not None or not area
+        # While little is written nobody sees the cursor where that is, also on a terminal that knows no frames.
+        hide = _HIDE if not self._hidden and (not shown or len(pen.text) > _LITTLE) else ""
+        show = _SHOW if shown and (self._hidden or hide) else ""
         self._area, self._at, self._rows_above = area, to, None
-        self._hidden = not show
+        self._hidden = not shown
         self._drawn_at = self._dimensions()
         self._write(f"{_BEGIN}{hide}{pen.text}{show}{_END}")
 
