@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.child import Child
-from benchmarks.programs import LLMTERM, PROMPT, TERMINAL
+from benchmarks.programs import ANSWERED, LLMTERM, PROMPT, TERMINAL
 from benchmarks.prompts import PROMPTS
 
 TOKENS = 60
@@ -85,7 +85,7 @@ def _paused(seconds: Sequence[float]) -> tuple[Sequence[bool], Sequence[str]]:
             chat.wait_for(_STREAMS)
             chat.read_for(pause - (time.monotonic_ns() - asked) / 1e9)
             chat.write(b" ")
-            end = chat.wait_for_first(_NOT_BEGUN, _PAUSED, _AT_LIMIT, PROMPT)
+            end = chat.wait_for_first(_NOT_BEGUN, _PAUSED, _AT_LIMIT, ANSWERED)
             if end > 1:
                 break
             early.append(end == 0)
@@ -103,16 +103,16 @@ def _questions(chat: Child) -> Iterator[bytes]:
         for question in session:
             yield question.encode() + b"\r"
         chat.write(b"/new\r")
-        chat.wait_for(PROMPT)
+        chat.wait_for(rb"a new session")
 
 
 def _finish(chat: Child) -> None:
     """Wait for the end of the answer, and take it as it is where the limit has ended it."""
-    if chat.wait_for_first(_AT_LIMIT, PROMPT) == 0:
+    if chat.wait_for_first(_AT_LIMIT, ANSWERED) == 0:
         chat.read_for(_LET_GO)
         chat.forget()
         chat.write(b"\x1b")
-        chat.wait_for(PROMPT)
+        chat.wait_for(ANSWERED)
 
 
 @contextmanager

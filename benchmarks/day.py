@@ -15,7 +15,7 @@ from benchmarks.answer import Recipe
 from benchmarks.child import Child
 from benchmarks.clock import Clock
 from benchmarks.measure import Row, alone, compared, percentile
-from benchmarks.programs import PROMPT, Programs, programs
+from benchmarks.programs import ANSWERED, PROMPT, Programs, programs
 
 TURNS = 2_000
 EVERY = 100
@@ -75,7 +75,7 @@ def _spend(chat: Child, subjects: Programs, clock: Clock) -> Day:
     for turn in range(1, TURNS + 1):
         chat.write(_SHORT.question().encode() + b"\r")
         subjects.reports.wait_for("last", draining=chat)
-        chat.wait_for(PROMPT)
+        chat.wait_for(ANSWERED)
         clock.forward(READING)
         if turn % EVERY == 0:
             clock.forward(BREAK)
@@ -104,7 +104,6 @@ def _pause(chat: Child, subjects: Programs) -> float:
     chat.forget()
     key = chat.write(b" ")
     shown = chat.wait_for(b"paused")
-    chat.wait_for(b";1m>")  # the mark below it
     chat.write(b"\x1b")
-    chat.wait_for(PROMPT)
+    chat.wait_for(ANSWERED)
     return (shown - key) / 1e6

@@ -21,8 +21,10 @@ from benchmarks.clock import Clock
 
 LLMTERM = (sys.executable, "-m", "llmterm")
 TERMINAL = (100, 40)
-# The prompt's mark, as prompt_toolkit draws it; what was sent is echoed otherwise.
-PROMPT = rb";1m> ?\x1b\["
+# The line as it is drawn for the first time; what was sent is echoed otherwise.
+PROMPT = rb"\x1b\[1m>\x1b\[0m \r"
+# The status line after an answer, or what has changed in it: while one streams it tells tokens a second.
+ANSWERED = rb"2m(?:[^\s\x1b]+ - )?(?:about )?[\d,]* ?tokens?\b(?!/s)|/continue goes on"
 
 
 class Programs:
@@ -126,10 +128,9 @@ def ask(chat: Child, recipe: Recipe) -> None:
 
 
 def leave(chat: Child) -> None:
-    """Wait for the end of the answer and for the prompt after it, and leave."""
+    """Wait for the end of the answer, and leave once it is over: a command that leaves waits for that."""
     chat.wait_for(END.encode())
-    chat.wait_for(PROMPT)
-    chat.write(b"\x04")
+    chat.write(b"/quit\r")
 
 
 def _asked(child: Child, recipe: Recipe) -> Child:
