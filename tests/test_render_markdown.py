@@ -8,7 +8,7 @@ import sys
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from wcwidth import wcwidth
 
@@ -98,6 +98,7 @@ def test_chunks_and_frames_do_not_matter(text: str, width: int, steps: list[tupl
 
 
 @given(markdown, widths, st.booleans(), st.booleans())
+@example("❤\ufe0f\u200d\r", 2, False, False)
 def test_lines_are_fit_for_a_terminal(text: str, width: int, color: bool, links: bool) -> None:
     """No line is too wide, ends in white space or contains a control other than SGR; no blank lines at the ends.
 

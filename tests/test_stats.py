@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmterm import stats
@@ -365,6 +365,7 @@ def test_a_very_narrow_terminal_gets_lists(store: SessionStore) -> None:
     width=st.integers(2, 140),
     color=st.booleans(),
 )
+@example(labels=["\U00018d80"], figures=[0, 0, 0, 0], width=2, color=False)
 def test_no_row_is_too_wide_or_dangerous(labels: list[str], figures: list[int], width: int, color: bool) -> None:
     """Names of models come from strangers: whatever is in them, every row fits and nothing in it acts."""
     columns = [

@@ -67,7 +67,7 @@ def cell_len(text: str) -> int:
         return usual_len(text)
     size = sum(map(usual_len, text.split(_JOINER)))
     size += len(_FLAG.findall(text)) + 2 * len(_TONE.findall(text))
-    return size + sum(category(character) == "Cn" for character in _NEW.findall(text))
+    return size + sum(category(character) == "Cn" and usual_len(character) < 2 for character in _NEW.findall(text))
 
 
 def clusters(text: str) -> list[str]:
@@ -114,13 +114,19 @@ def _chop_clusters(text: str, width: int) -> list[str]:
     for cluster in clusters(text):
         if cluster not in sizes:
             sizes[cluster] = cell_len(cluster)
-        for part in [cluster] if sizes[cluster] <= width else cluster:
-            size = sizes[cluster] if part == cluster else cell_len(part)
-            if size > room and pieces[-1]:
+        if sizes[cluster] <= width:
+            if sizes[cluster] > room and pieces[-1]:
                 pieces.append("")
                 room = width
+            pieces[-1] += cluster
+            room -= sizes[cluster]
+            continue
+        for part in cluster:
+            # Together, for a sign may make the one before it wider.
+            if pieces[-1] and cell_len(pieces[-1] + part) > width:
+                pieces.append("")
             pieces[-1] += part
-            room -= size
+        room = width - cell_len(pieces[-1])
     return pieces
 
 
