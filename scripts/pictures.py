@@ -133,12 +133,12 @@ def typed_ahead(program: Program) -> None:
     program.send("And if the log is gzipped?\r")
     program.wait_for("queued 1")
     program.send("Show me how to fol")
-    program.wait_for("> Show me how to fol ")
+    program.wait_for(r"> Show me how to fol\n")
 
 
 def answered(program: Program) -> None:
     program.send(f"{QUESTION}\r")
-    program.wait_for(r"watchfiles[^>]*\n\n>")
+    program.wait_for(r"watchfiles[^>]*\n\n>\n(?!.*SPACE pause)")
     program.wait_for("tokens")
 
 

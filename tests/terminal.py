@@ -23,7 +23,7 @@ import pyte
 from tests.starter import LLMTERM as LLMTERM
 from tests.starter import Command, starter
 
-PATIENCE = 6
+PATIENCE = 60.0
 # Seconds that a program has to end when its terminal is closed.
 GRACE = 30.0
 
