@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from itertools import count
 from pathlib import Path
@@ -56,8 +56,8 @@ class FakeView:
         self.errors: list[str] = []
         self.paused = asyncio.Event()
 
-    def warm(self) -> Iterator[None]:
-        yield from ()
+    def warm(self) -> None:
+        pass
 
     def page(self, text: str) -> str:
         return text

@@ -153,11 +153,16 @@ class Program:
         """Wait until a regular expression matches the text, or until a condition holds."""
         condition = wanted if callable(wanted) else lambda: re.search(wanted, self.text) is not None
         deadline = time.monotonic() + timeout
-        while not condition():
+        while not ((callable(wanted) or self._drawn) and condition()):
             assert time.monotonic() < deadline, f"not seen: {wanted}\n{self.text}"
             if not self._read():
                 assert condition(), f"ended before: {wanted}\n{self.text}"
                 return
+
+    @property
+    def _drawn(self) -> bool:
+        """Whether no frame is half read: a terminal shows it once it is whole (DECSET 2026)."""
+        return self.written.rfind(b"\x1b[?2026h") <= self.written.rfind(b"\x1b[?2026l")
 
     def wait_for_end(self) -> None:
         deadline = time.monotonic() + PATIENCE

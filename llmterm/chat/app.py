@@ -33,7 +33,7 @@ from llmterm.sessions.answer_record import AnswerRecord
 from llmterm.threads import in_thread
 from llmterm.turn import Turn, TurnState
 
-# Between two steps of getting ready: time enough for the keys that are being typed.
+# Before getting ready: time enough for the first frame, and the keys that were typed before it.
 _WARMING_SECONDS = 0.05
 # Seconds that the end of the program waits for a store that somebody else keeps locked.
 _PATIENCE = 2.0
@@ -355,7 +355,6 @@ class Chat:
     async def _warm(self) -> None:
         """Make the first answer and the first pause as quick as the later ones, while the user types."""
         await asyncio.sleep(_WARMING_SECONDS)
-        for _ in self._view.warm():
-            await asyncio.sleep(_WARMING_SECONDS)
+        await in_thread(self._view.warm)  # it computes, but a key has its turn in between
         # What is loaded stays: the collector need not look through all of it in the middle of an answer.
         gc.freeze()

@@ -25,6 +25,8 @@ _PAGE = {"pageup": "/pager"}
 _NEXT = {"enter": ""}
 # Where a yes is asked for.
 _NO = {"enter": "n"}
+# Until an answer that is resumed says more of itself.
+_RESUMING = "SPACE pause"
 # How often what stands below an answer at rest is looked at anew, in seconds: it may count what is waiting.
 _REFRESH = 0.5
 
@@ -141,7 +143,7 @@ class InputLine:
         if self.queue.edited:
             self.queue.add(self._composer.take())  # no word of guidance, but a message for later
         given = self.text
-        with self._foot.saying(str, lasting=True), self._foot.saying(line):
+        with self._foot.saying(lambda: _RESUMING, lasting=True), self._foot.saying(line):
             decision = await self._decided(Phase.RESTING, shortcuts)
         if isinstance(decision, Send) and not decision.emptied and Commands.replaces(given, decision.text):
             self._composer.put(given)

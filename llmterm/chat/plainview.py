@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from llmterm.chat.view import quoted
@@ -30,8 +30,8 @@ class PlainView:
         self._fresh_line = True
         self._announced = False
 
-    def warm(self) -> Iterator[None]:
-        yield from ()
+    def warm(self) -> None:
+        pass
 
     @property
     def columns(self) -> int:

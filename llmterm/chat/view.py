@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
@@ -34,8 +34,8 @@ def quoted(text: str) -> list[str]:
 
 
 class View(Protocol):
-    def warm(self) -> Iterator[None]:
-        """Get ready for the first answer, in small steps, so that drawing it does not keep a key waiting."""
+    def warm(self) -> None:
+        """Get ready for the first answer, so that drawing it does not keep a key waiting. For another thread."""
         ...
 
     @property
@@ -142,15 +142,13 @@ class MarkdownView:
         # How many lines of the answer are permanent.
         self._rows = 0
 
-    def warm(self) -> Iterator[None]:
+    def warm(self) -> None:
         for name in _DRAWING:
             importlib.import_module(name)
-            yield
         for sample in _SAMPLES:
             renderer = self._make(80)
             renderer.feed(sample)
             renderer.live()
-            yield
 
     @property
     def columns(self) -> int:
