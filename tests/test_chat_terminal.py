@@ -504,7 +504,10 @@ def test_signal_ends_a_chat_that_is_stopped(tmp_path: Path) -> None:
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k", PS1="shell$ ")
         with Program(["bash", "--norc", "--noprofile", "-b", "-i"], env) as program:
             program.wait_for(r"shell\$$")
-            for plain, ends, word in (("", "kill %1", "Terminated"), (" --plain", "bg; kill -HUP %1", "Hangup")):
+            for plain, ends, word in (
+                ("", "kill %1", "Terminated"),
+                (" --plain", "bg; kill -HUP %1; kill -CONT %1", "Hangup"),
+            ):
                 program.send(" ".join([*LLMTERM, f"chat -p openai -m test{plain}"]) + "\r")
                 program.wait_for(r"(?m)^>[^$]*\Z")
                 program.send("count\r")
