@@ -365,6 +365,7 @@ def test_a_very_narrow_terminal_gets_lists(store: SessionStore) -> None:
     width=st.integers(2, 140),
     color=st.booleans(),
 )
+@example(labels=["", "", "\U00018cd6", "000000000000"], figures=[0, 0, 0, 10**18], width=93, color=False)
 @example(labels=["\U00018d80"], figures=[0, 0, 0, 0], width=2, color=False)
 def test_no_row_is_too_wide_or_dangerous(labels: list[str], figures: list[int], width: int, color: bool) -> None:
     """Names of models come from strangers: whatever is in them, every row fits and nothing in it acts."""

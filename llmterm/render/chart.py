@@ -15,7 +15,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from llmterm.render.cells import cell_len, chop, wrap
+from llmterm.render.cells import cell_len, chop, usual_len, wrap
 from llmterm.render.sanitize import clean
 from llmterm.render.styled import Runs, paint
 
@@ -54,7 +54,9 @@ def table(labels: Column, figures: Sequence[Column], width: int, *, color: bool)
     while _width(columns) > width and any(column.spare for column in columns):
         columns.remove([column for column in columns if column.spare][-1])
     names = min(_SHORTEST_LABEL, _widest(columns[0]))
-    if _width(columns[1:]) + _GAP + names > width:
+    # Rich counts the usual cells of a text: a row may take as many more as its label does at most.
+    room = width - max((cell_len(cell) - usual_len(cell) for cell in columns[0].cells), default=0)
+    if _width(columns[1:]) + _GAP + names > room:
         return _records([_safe(labels), *map(_safe, figures)], width)
     grid = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style=_HEAD)
     grid.add_column(Text(columns[0].head), overflow="fold", vertical="bottom")
@@ -63,7 +65,7 @@ def table(labels: Column, figures: Sequence[Column], width: int, *, color: bool)
     for cells in zip(*(column.cells for column in columns), strict=True):
         grid.add_row(*map(Text, cells))
     # Widths and styles are given, so nothing depends on what terminal rich believes this to be.
-    console = Console(file=io.StringIO(), width=width, height=1, legacy_windows=False, color_system="standard")
+    console = Console(file=io.StringIO(), width=room, height=1, legacy_windows=False, color_system="standard")
     lines = console.render_lines(grid, console.options.update(height=None), pad=False)
     return [paint([(part.text, part.style or _PLAIN) for part in line], color=color) for line in lines]
 
