@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from llmterm.chat.decision import Decision, Gesture, Leave, Phase, Resume, Send, Steer
+from llmterm.chat.queue import MessageQueue
+from llmterm.chat.suggestion import Suggestion
 from tests.clock import instant
-from tests.parts import composing
+from tests.parts import ScriptedComposer, composing
 
 SHORTCUTS = {"?": "/?", "k": "/both", "pageup": "/pager", "alt-e": "/edit"}
 # Each way out of a pause, and what it means there.
@@ -207,3 +209,23 @@ async def test_ctrl_j_begins_a_new_line(tmp_path: Path) -> None:
         source.send_text("one\ntwo\r")
 
         assert await composer.decision() == Send("one\ntwo")
+
+
+async def test_bug_in_drawing_ends_the_line(tmp_path: Path) -> None:
+    """It is raised to whoever runs it, and whoever waits for a decision is told to leave."""
+
+    def draw() -> None:
+        raise ZeroDivisionError
+
+    composer = ScriptedComposer(tmp_path, MessageQueue())
+    composer.begin(Phase.BUSY)
+
+    with pytest.raises(ZeroDivisionError):
+        await composer.run(draw, lambda words: None, completes_nothing)
+
+    assert await composer.decision() == Leave()
+    await composer.close()
+
+
+async def completes_nothing(_text: str) -> list[Suggestion]:
+    return []

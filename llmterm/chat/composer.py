@@ -282,8 +282,13 @@ class _Frames(Renderer):
             if self._waiting is not None:
                 self._waiting.cancel()
             self._waiting = asyncio.get_running_loop().call_later(left, app.invalidate)
-        else:
+            return
+        try:
             self.draw()
+        except Exception as error:
+            # A bug: it ends the chat, and is told as one, instead of being reported to nobody at each key.
+            self.resting = True
+            app.exit(exception=error)
 
     def erase(self, leave_alternate_screen: bool = True) -> None:
         pass  # a change of size is noticed when it is drawn

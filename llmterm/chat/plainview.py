@@ -62,9 +62,9 @@ class PlainView:
         return True
 
     def refresh(self) -> None:
-        if not self._foot.open:
-            return
         text, echoed = self._foot.text, self._echoed
+        if not self._foot.open or text == echoed:
+            return
         if echoed is None:
             self._end_line()
             if self._foot.resting:
