@@ -461,7 +461,7 @@ def test_answer_that_is_started_over_is_not_glued(open_chat: Open, key: str, tex
         chat.program.wait_for("paused")
         chat.program.send(" ")
         chat.program.wait_for(
-            lambda: "the model started over: SPACE try again - k keep both - n use the new one" in chat.program.words
+            lambda: "the model started over: SPACE try again - k keep both n use the new one" in chat.program.words
         )
         chat.program.send(key)
         chat.program.wait_for(r"when to sail\.\n\n>(\n(?!.*SPACE pause).*)?$")

@@ -96,7 +96,8 @@ class Foot:
         if not status:
             return []
         if self.resting:
-            return [f"{self._bold}{row}{self._plain}" for row in wrap(status, columns - 1)[:_STATUS_ROWS]]
+            broken = _between_parts(status, max(1, columns - 1))[:_STATUS_ROWS]
+            return [f"{self._bold}{row}{self._plain}" for row in broken]
         vi = _VI if self._composer.vi_commands and self._composer.phase is not Phase.BUSY else ""
         return [f"{self._dim}{chop(vi + status, max(1, columns - 1))[0]}{self._plain}"]
 
@@ -107,3 +108,15 @@ class Foot:
         if item.chosen:
             return f"{self._reverse}{text}{self._plain}{self._dim}{about}{self._plain}"
         return f"{text}{self._dim}{about}{self._plain}"
+
+
+def _between_parts(status: str, columns: int) -> list[str]:
+    """Break a status line between what it says, and within that only where it has to be."""
+    lines = [""]
+    for part in status.split(" - "):
+        joined = f"{lines[-1]} - {part}" if lines[-1] else part
+        if usual_len(joined) <= columns or not lines[-1]:
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return [row for line in lines for row in wrap(line, columns)]

@@ -109,7 +109,9 @@ class PlainView:
         self.say("a new session")
 
     def echo(self, text: str) -> None:
-        if self._echoed is None or self._echoed.strip() != text:
+        if self._echoed is not None and text.startswith(self._echoed):
+            self._echo(text[len(self._echoed) :])  # it was sent sooner than it could be echoed
+        elif self._echoed is None or self._echoed.strip() != text:
             self._end_line()
             self._put("\n".join([*quoted(text), ""]))
         self._end_line()
