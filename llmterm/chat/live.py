@@ -149,7 +149,13 @@ class _Performance:
             await self._live.window.steady()
             self._view.frame()  # before anything that may take its time
             await self._show_events()
-            await self._recorded.kept()
+            kept = asyncio.create_task(self._recorded.kept())
+            try:
+                # While the disk is waited for: what a pause says comes only after both.
+                await self._live.window.steady()
+                self._view.frame()
+            finally:
+                await kept
             await self._show_events()  # what the store has to say
         finally:
             await _end(*jobs)

@@ -50,7 +50,9 @@ class AnswerRecord:
         self._write(replace(self.held, reply=reply), lambda log: log.journal(reply), growing=self)
 
     def pause(self, reply: Reply, reason: EndReason) -> None:
-        self._write(replace(self.held, reply=reply, reason=reason), lambda log: log.pause(reply, reason))
+        """Note that it rests; nothing is written where that is known."""
+        if self.held.reply is not reply or self.held.reason is not reason:
+            self._write(replace(self.held, reply=reply, reason=reason), lambda log: log.pause(reply, reason))
 
     def resume(self, *, provider: str, model: str, mode: Mode, guidance: str) -> None:
         self._write(
