@@ -31,6 +31,7 @@ from llmterm.conversation import Conversation
 from llmterm.messages import EndReason, Message, Options, Reply, Request, Snapshot, StreamLimits, TextDelta
 from llmterm.providers import Provider
 from llmterm.redaction import Secrets
+from llmterm.respondent import Respondent
 from llmterm.sessions import SessionStore
 from llmterm.sessions.current import CurrentSession
 from llmterm.threads import in_thread
@@ -162,9 +163,9 @@ async def _locked(provider: Provider, folder: Path) -> None:
     with closing(other), closing(SessionStore(folder, timeout=0.25)) as store, _written(read=True) as output:
         other.execute("BEGIN IMMEDIATE")
         session = CurrentSession(store, system="", piped=True)
-        asking = Ask(provider=provider, session=session, limits=StreamLimits(), output=output)
+        respondent = Respondent(provider=provider, model="test", options=Options(), limits=StreamLimits())
         question = Message(role="user", text=Recipe(text="prose", chunks=1_000_000, rate=2_000).question())
-        answer = asyncio.create_task(asking.run(question, model="test", options=Options(), marker=None))
+        answer = asyncio.create_task(Ask(respondent=respondent, session=session, output=output).run(question))
         await asyncio.wait({answer}, timeout=_SECONDS)
         other.execute("ROLLBACK")
         answer.cancel()

@@ -6,21 +6,16 @@ One that cannot be kept is a notice and no failure, which would only have a scri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from llmterm.errors import LlmtermError, ProviderError, SessionError
+from llmterm.errors import ProviderError, SessionError
 from llmterm.eventlog import Reader
 from llmterm.events import Notice
-from llmterm.fallback import Fallback
-from llmterm.marker import marker_for
-from llmterm.messages import EndReason, Message, Options, StreamLimits, TextDelta, ThinkingDelta
-from llmterm.providers import Provider
+from llmterm.messages import EndReason, Message, TextDelta, ThinkingDelta
 from llmterm.recorded import RecordedTurn
+from llmterm.respondent import Respondent
 from llmterm.sessions.current import CurrentSession
-from llmterm.sessions.whole import HeldAnswer
-from llmterm.threads import in_thread
 from llmterm.turn import Turn, TurnState
 
 # Seconds that the end of an answer waits for a store that somebody else keeps locked: nobody waits for it any more.
@@ -53,47 +48,26 @@ class Output(Protocol):
 class Ask:
     """Asks one question in `session`, which is that of a pipe."""
 
-    provider: Provider
+    respondent: Respondent
     session: CurrentSession
-    limits: StreamLimits
     output: Output
-    fallbacks: Sequence[Fallback] = ()
 
-    async def run(self, question: Message, *, model: str, options: Options, marker: str | None) -> None:
+    async def run(self, question: Message) -> None:
         """Answer `question`. Raises ProviderError where the answer fails or is cut short by the provider, and
         SessionError where nothing can be asked in the session, or kept in its store."""
-        session = self.session
-        await session.ready()
-        asked = session.talk.conversation.add(question)
-        marker, note = marker_for(marker, question.text)
-        turn = Turn(
-            self.provider,
-            await in_thread(asked.request, model=model, options=options, note=note),
-            marker,
-            limits=self.limits,
-            fallbacks=self.fallbacks,
-        )
+        await self.session.ready()
+        turn = await self.respondent.turn(self.session.talk.conversation.add(question))
         reader = turn.reader(waited_for=True)
         try:
-            record = await session.ask(question, HeldAnswer(provider=self.provider.name, model=model, options=options))
-            session.keeper.require_usable()
-            async with RecordedTurn(turn, record) as recorded:
-                turn.start()
-                try:
-                    await self._write_all(turn, reader)
-                finally:
-                    await turn.pause(EndReason.CRASH)  # the program is being ended; the answer can be gone on with
-                    if turn.state is TurnState.DONE:
-                        await recorded.finish()
+            async with RecordedTurn(turn, self.session, question):
+                await self._write_all(turn, reader)
         finally:
             await self._keep(turn)
-        self._judge(turn, options)
+        self._judge(turn)
 
     async def _keep(self, turn: Turn) -> None:
         """See to it that the record is there; the answer is, whether or not it can be kept."""
         try:
-            if turn.state is TurnState.FAILED and isinstance(turn.error, LlmtermError):
-                await self.session.withdraw()
             await self.session.keeper.last_chance(_PATIENCE)
         except SessionError as error:
             if turn.state is not TurnState.READY:
@@ -116,7 +90,7 @@ class Ask:
             raise turn.error
         output.end()
 
-    def _judge(self, turn: Turn, options: Options) -> None:
+    def _judge(self, turn: Turn) -> None:
         """Raise ProviderError unless there is an answer, whole or as short as was asked for."""
         blank = turn.reply.blank
         said = f": {turn.end_words}" if turn.end_words else ""
@@ -133,6 +107,6 @@ class Ask:
         message = f"the answer was cut short: {why}"
         session = self.session.id if not self.session.keeper.lost else None
         hint = f"llmterm chat --session {session} goes on with it" if session else ""
-        if blank or turn.reason is not EndReason.LENGTH or options.max_tokens is None:
+        if blank or turn.reason is not EndReason.LENGTH or turn.request.options.max_tokens is None:
             raise ProviderError(message, hint=hint)
         self.output.notice(f"{message} ({hint})" if hint else message)

@@ -12,16 +12,14 @@ import sys
 import time
 from pathlib import Path
 
-from llmterm.messages import EndReason, Finished, Message, Options, TextDelta
+from llmterm.messages import EndReason, Finished, Message, TextDelta
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions import SessionStore
 from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.versions import neighbour
-from llmterm.sessions.whole import HeldAnswer
 from llmterm.turn import Turn
 from tests.scripted import ScriptedProvider
 
-WHO = HeldAnswer(provider="scripted", model="m", options=Options())
 _WORD_SECONDS = 0.001
 
 
@@ -67,11 +65,9 @@ class Life:
     async def answer(self, question: Message) -> None:
         self.answers += 1
         provider = ScriptedProvider()
-        record = await self.session.ask(question, WHO)
-        tell("asked", question.text)
         turn = Turn(provider, self.session.talk.conversation.add(question).request(model="m"), seam_seconds=0)
-        async with RecordedTurn(turn, record) as recorded:
-            turn.start()
+        async with RecordedTurn(turn, self.session, question) as recorded:
+            tell("asked", question.text)
             for number in range(self.dice.randrange(1, 120)):
                 # Unlike all others: where an answer goes on, what looks like its beginning is held back.
                 word = f"{''.join(self.dice.choices('kmnprst', k=9))}-{self.answers}-{number} "
@@ -90,9 +86,6 @@ class Life:
             provider.stream.put(Finished(EndReason.STOP))
             async for _ in turn.events():
                 pass
-            message = await recorded.finish()
-        assert message is not None
-        self.session.say(question, message)
         await self.session.settled()
         self.tell_last("over", turn)
 

@@ -327,7 +327,7 @@ def test_retry_that_fails_changes_nothing(open_chat: Open, tmp_path: Path) -> No
         expect(chat, ("/copy", "^copied 5 characters"), ("/info", r"messages +2\n"))
         fails = False
         chat.program.send("/retry\r")
-        chat.program.wait_for(r"(?s)boom.*fine\.\n\n>")
+        chat.program.wait_for(r"(?s)boom.*fine\.\n\n" + at_prompt())
 
         assert [each["text"] for each in chat.messages()] == [each["text"] for each in before]
         first, second, third = (asked(each) for each in chat.server.exchanges)

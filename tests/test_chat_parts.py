@@ -19,8 +19,6 @@ from llmterm.errors import UsageError
 from llmterm.messages import EndReason, Message, Options, Reply, Segment, Snapshot, TextDelta
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions import SessionStore
-from llmterm.sessions.answer_record import AnswerRecord
-from llmterm.sessions.whole import HeldAnswer
 from llmterm.turn import Turn
 from tests.parts import KEYS, Parts
 
@@ -119,10 +117,9 @@ class AtRest:
 
     def __init__(self, parts: Parts, reply: Reply, reason: EndReason = EndReason.PAUSE) -> None:
         self.parts = parts
-        record = AnswerRecord(parts.session, HeldAnswer(provider="scripted", model="m", options=Options()))
         request = parts.session.talk.conversation.add(QUESTION).request(model="m")
         self.turn = Turn(parts.provider, Snapshot(request=request, reply=reply, reason=reason))
-        self.answer = Answer(RecordedTurn(self.turn, record))
+        self.answer = Answer(RecordedTurn(self.turn, parts.session, QUESTION))
 
     async def run(self, *lines: str) -> list[Outcome]:
         with self.parts.context.resting(self.answer):

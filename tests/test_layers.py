@@ -44,7 +44,7 @@ LAYERS = [
     {"clipboard", "config", "files", "keys", "render", "sessions", "transport"},
     {"providers"},
     {"fallback", "turn"},
-    {"recorded"},
+    {"recorded", "respondent"},
     {"ask", "chat", "stats"},
     {"assembly"},
     {"cli"},

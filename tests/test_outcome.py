@@ -15,13 +15,13 @@ from llmterm.chat.answer import Answer
 from llmterm.chat.app import Chat
 from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.decision import Gesture, Leave, Resume, Send
-from llmterm.chat.loop import AnswerLoop, Played
+from llmterm.chat.loop import AnswerLoop
 from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import Ask, Fill, Open, Outcome, Rewrite, Say, Step, Unseam, Word, Write, following
 from llmterm.conversation import Conversation
 from llmterm.events import Notice
 from llmterm.messages import EndReason, Finished, Message, StreamEvent, TextDelta
-from llmterm.recorded import RecordedTurn
+from llmterm.recorded import RecordedTurn, Standing
 from llmterm.sessions import SessionStore, StoredSession
 from llmterm.sessions.owner import Owner
 from llmterm.states import AT_REST
@@ -122,25 +122,31 @@ class Playing:
         asked = parts.session.talk.conversation.add(QUESTION)
         self.turn = Turn(parts.provider, asked.request(model="m"), seam_seconds=0)
 
-    async def play(self) -> Played:
+        self.recorded = RecordedTurn(self.turn, parts.session, QUESTION)
+
+    async def play(self) -> Leave | None:
         try:
             return await self._play()
         finally:
             await self.parts.session.keeper.last_chance(0)
 
-    async def _play(self) -> Played:
-        record = await self.parts.session.ask(QUESTION, self.parts.choices)
-        async with RecordedTurn(self.turn, record) as recorded:
+    async def _play(self) -> Leave | None:
+        answer = Answer(self.recorded)
+        async with self.recorded:
             loop = AnswerLoop(
                 context=self.parts.context,
                 commands=catalogue(KEYS),
                 line=self.parts.line,
                 live=self.parts.live,
                 notifier=quiet(),
-                answer=Answer(recorded),
+                answer=answer,
             )
-            self.turn.start()
             return await loop.run(Word.DONE)
+
+    @property
+    def message(self) -> Message:
+        """The answer as it is part of the session."""
+        return self.parts.session.talk.answered
 
     async def say(self, *events: StreamEvent) -> None:
         await self.parts.provider.opened.wait()
@@ -173,11 +179,9 @@ async def test_answer_is_paused_changed_guided_and_kept(store: SessionStore) -> 
     parts.composer.press(Gesture.PAUSE)
     await playing.say(TextDelta(" three"), Finished(EndReason.STOP))
 
-    played = await running
-
-    assert played.message is not None
-    assert (played.message.text, played.leave) == ("one\n\n three", None)
-    assert [segment.guidance for segment in played.message.segments] == ["", "shorter"]
+    assert await running is None
+    assert playing.message.text == "one\n\n three"
+    assert [segment.guidance for segment in playing.message.segments] == ["", "shorter"]
     assert parts.view.said[0] == "the answer is now 5 characters long"
     assert parts.view.errors == ["an answer is still open (Esc ends it)"]
     assert parts.context.answer is None
@@ -195,9 +199,9 @@ async def test_held_answer_is_cut_by_the_command_that_changes_it(store: SessionS
     await parts.provider.opened.wait()
     parts.composer.press(Gesture.STOP)
 
-    played = await running
-
-    assert (playing.turn.state, played.message) == (TurnState.CANCELLED, None)
+    assert await running is None
+    assert playing.turn.state is TurnState.CANCELLED
+    assert parts.session.talk.messages == (QUESTION,)
     lines = [line for line in parts.composer.asked if line]
     assert len(lines) == 2
     assert all("SPACE show" in line for line in lines)
@@ -211,9 +215,8 @@ async def test_leaving_at_a_pause_leaves_the_answer_to_be_resumed(store: Session
     await shown(playing)
     parts.composer.press(Gesture.PAUSE)
 
-    played = await running
-
-    assert played == Played(leave=Leave(interrupted=True))
+    assert await running == Leave(interrupted=True)
+    assert playing.recorded.standing is Standing.OPEN
     assert playing.left() == ("half", EndReason.PAUSE)
 
 
@@ -234,9 +237,17 @@ class Torn(FakeView):
             raise ZeroDivisionError
         return True
 
+    def say(self, line: str, *, error: bool = False) -> None:
+        if self.where == "say":
+            raise ZeroDivisionError
 
-@pytest.mark.parametrize("where", ["event", "frame"])
-async def test_view_that_raises_pauses_the_turn_and_says_so(store: SessionStore, where: str) -> None:
+    def pause(self) -> None:
+        if self.where == "pause":
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("where", "reason"), [("event", EndReason.CRASH), ("frame", EndReason.PAUSE)])
+async def test_view_that_raises_pauses_the_turn_and_says_so(store: SessionStore, where: str, reason: EndReason) -> None:
     """Nothing goes on unseen: the stream is closed, what came is on disk, and the bug is raised."""
     parts = Parts(store, view=Torn(where))
     playing = Playing(parts)
@@ -248,7 +259,29 @@ async def test_view_that_raises_pauses_the_turn_and_says_so(store: SessionStore,
 
     assert playing.turn.state is TurnState.PAUSED
     assert parts.provider.stream.closed
-    assert playing.left() == ("half", EndReason.PAUSE)
+    assert playing.left() == ("half", reason)
+
+
+@pytest.mark.parametrize("where", ["say", "pause"])
+async def test_view_that_raises_while_the_screen_is_held_pauses_the_turn_and_says_so(
+    store: SessionStore, where: str
+) -> None:
+    """Also while the answer goes on behind a screen that is held: what came unseen is on disk, too."""
+    view = Torn(where)
+    parts = Parts(store, Send("/info"), view=view)
+    parts.choices.pause_mode = "hold"
+    playing = Playing(parts)
+    running = asyncio.create_task(playing.play())
+    await playing.say(TextDelta("half"))
+    await shown(playing)
+    parts.composer.press(Gesture.PAUSE)
+
+    with pytest.raises(ZeroDivisionError):
+        await running
+
+    assert playing.turn.state is TurnState.PAUSED
+    assert parts.provider.stream.closed
+    assert playing.left() == ("half", EndReason.CRASH)
 
 
 async def test_failure_of_the_store_is_shown_with_the_answer(store: SessionStore) -> None:

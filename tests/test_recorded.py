@@ -15,15 +15,15 @@ from typing import Self
 import pytest
 
 from llmterm.conversation import Conversation
+from llmterm.errors import ProviderError
 from llmterm.events import Notice
-from llmterm.messages import EndReason, Finished, Message, Options, Reply, Status, TextDelta
-from llmterm.recorded import RecordedTurn
+from llmterm.messages import EndReason, Finished, Message, Reply, Status, TextDelta
+from llmterm.recorded import RecordedTurn, Standing
 from llmterm.sessions import OpenAnswer, SessionStore
-from llmterm.sessions.answer_record import AnswerRecord
 from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.whole import HeldAnswer
-from llmterm.turn import Turn
+from llmterm.turn import Turn, TurnState
 from tests.chatting import opened
 from tests.clock import instant
 from tests.scripted import ScriptedProvider
@@ -42,23 +42,22 @@ def store(tmp_path: Path) -> Iterator[SessionStore]:
 
 
 class Answering:
-    """A question that is on the record, and the turn that answers it."""
+    """A question, and the turn that answers it."""
 
-    def __init__(self, store: SessionStore, session: CurrentSession, record: AnswerRecord) -> None:
+    def __init__(self, store: SessionStore, session: CurrentSession) -> None:
         self.store = store
         self.session = session
         self.provider = ScriptedProvider()
         asked = session.talk.conversation.add(QUESTION)
         self.turn = Turn(self.provider, asked.request(model="m"), seam_seconds=0)
         self.reader = self.turn.reader()
-        self.recorded = RecordedTurn(self.turn, record)
+        self.recorded = RecordedTurn(self.turn, session, QUESTION)
 
     @classmethod
     @asynccontextmanager
     async def of(cls, store: SessionStore) -> AsyncIterator[Self]:
         session = CurrentSession(store, system="")
-        held = HeldAnswer(provider="scripted", model="m", options=Options())
-        yield cls(store, session, await session.ask(QUESTION, held))
+        yield cls(store, session)
         await session.keeper.last_chance(0)
 
     async def say(self, text: str) -> None:
@@ -83,10 +82,21 @@ def modes(answer: OpenAnswer) -> list[tuple[str, str, str]]:
 
 
 class Told:
-    """A record that keeps what it is told to journal."""
+    """A session, and the record of its one answer, that keeps what it is told to journal."""
+
+    replacing = again = False
 
     def __init__(self) -> None:
         self.text = ""
+
+    async def ask(self, _question: Message, _who: HeldAnswer) -> Self:
+        return self
+
+    async def reopen(self, _answer: OpenAnswer) -> Self:
+        return self
+
+    async def withdraw(self) -> None:
+        pass
 
     def journal(self, reply: Reply) -> None:
         self.text = reply.text
@@ -103,7 +113,7 @@ class Told:
     def nothing(self, *_: object, **__: object) -> None:
         pass
 
-    move = resume = pause = discard = nothing
+    say = move = resume = pause = discard = nothing
 
 
 @instant
@@ -111,8 +121,7 @@ async def test_what_came_is_written_within_a_quarter_of_a_second() -> None:
     """By the loop's own clock, and while nothing else comes."""
     provider, record = ScriptedProvider(), Told()
     turn = Turn(provider, Conversation().ask("why?").request(model="m"))
-    async with RecordedTurn(turn, record):
-        turn.start()
+    async with RecordedTurn(turn, record, QUESTION):
         await provider.opened.wait()
         for word in ("one ", "two ", "three "):
             provider.stream.put(TextDelta(word))
@@ -128,7 +137,6 @@ async def test_answer_is_written_segment_by_segment(store: SessionStore) -> None
     async with Answering.of(store) as answering:
         turn, provider = answering.turn, answering.provider
         async with answering.recorded as recorded:
-            turn.start()
             await answering.say("one ")
             await turn.pause()
             turn.resume(guidance="shorter")
@@ -151,9 +159,8 @@ async def test_answer_is_written_segment_by_segment(store: SessionStore) -> None
 async def test_store_that_fails_is_told_once_and_tried_again(store: SessionStore) -> None:
     """The answer goes on meanwhile, and is whole on the record at the next chance."""
     async with Answering.of(store) as answering:
-        turn, reader = answering.turn, answering.turn.reader()
+        reader = answering.turn.reader()
         async with answering.recorded as recorded:
-            turn.start()
             with closing(sqlite3.connect(store.path, isolation_level=None)) as lock:
                 lock.execute("BEGIN IMMEDIATE")
                 for word in ("one ", "two ", "three "):
@@ -163,10 +170,10 @@ async def test_store_that_fails_is_told_once_and_tried_again(store: SessionStore
             answering.provider.stream.put(Finished(EndReason.STOP))
             async for _ in reader.streamed():
                 pass
-            message = await recorded.finish()
+            await recorded.finish()
+        message = answering.session.talk.answered
 
         assert [(notice.failure, "not kept yet" in notice.text) for notice in told] == [(True, True)]
-        assert message is not None
         assert store.load(answering.session.recorded()).conversation.messages[1:] == (message,)
         assert message.text == "one two three "
 
@@ -179,18 +186,120 @@ class Broken(Told):
 
 
 async def test_bug_in_the_record_does_not_pass_for_one(store: SessionStore) -> None:
-    """Who relies on it hears of it; the answer is received all the same."""
+    """Who relies on it hears of it, at the end too; the answer is received all the same."""
     async with Answering.of(store) as answering:
-        async with RecordedTurn(answering.turn, Broken()) as recorded:
-            answering.turn.start()
-            await answering.say("half")
-            with pytest.raises(ZeroDivisionError):
-                await recorded.kept()
-            await answering.turn.cancel()
-            with pytest.raises(ZeroDivisionError):
-                await recorded.finish()
+
+        async def play() -> None:
+            async with RecordedTurn(answering.turn, Broken(), QUESTION) as recorded:
+                await answering.say("half")
+                with pytest.raises(ZeroDivisionError):
+                    await recorded.kept()
+                await answering.turn.cancel()
+
+        with pytest.raises(ZeroDivisionError):
+            await play()
 
         assert answering.turn.reply.text == "half"
+
+
+# How it ends, for whoever plays it and writes nothing himself
+
+
+async def test_answer_that_is_played_to_its_end_is_part_of_the_session(store: SessionStore) -> None:
+    async with Answering.of(store) as answering:
+        async with answering.recorded as recorded:
+            await answering.say("all of it")
+            answering.provider.stream.put(Finished(EndReason.STOP))
+            async for _ in answering.turn.events():
+                pass
+            before = recorded.standing  # it could still be cut where it was shown
+
+        assert [before, recorded.standing] == [Standing.OPEN, Standing.SAID]
+        assert [message.text for message in answering.session.talk.messages] == ["why?", "all of it"]
+    assert store.load(answering.session.recorded()).answer is None
+
+
+async def test_player_that_raises_leaves_an_answer_that_can_be_gone_on_with(store: SessionStore) -> None:
+    """Its stream is closed: nothing goes on unseen."""
+    async with Answering.of(store) as answering:
+
+        async def play() -> None:
+            async with answering.recorded:
+                await answering.say("half")
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await play()
+
+        assert answering.provider.stream.closed
+        assert answering.recorded.standing is Standing.OPEN
+    assert (answering.left().message.text, answering.left().reason) == ("half", EndReason.CRASH)
+
+
+async def test_question_whose_answer_fails_before_anything_came_is_off_the_record(store: SessionStore) -> None:
+    """One that failed after it had rested is at rest once more."""
+    async with Answering.of(store) as answering:
+        async with answering.recorded as recorded:
+            await answering.provider.opened.wait()
+            answering.provider.stream.fail(ProviderError("no"))
+            async for _ in answering.reader.streamed():
+                pass
+
+        assert (answering.turn.state, recorded.standing) == (TurnState.FAILED, Standing.WITHDRAWN)
+    assert store.latest() is None
+
+    async with Answering.of(store) as answering:
+        async with answering.recorded as recorded:
+            await answering.provider.opened.wait()
+            await answering.turn.pause()
+            answering.provider.opened.clear()
+            answering.turn.resume()
+            await answering.provider.opened.wait()
+            answering.provider.stream.fail(ProviderError("no"))
+            async for _ in answering.reader.streamed():
+                pass
+
+        assert (answering.turn.state, recorded.standing) == (TurnState.FAILED, Standing.OPEN)
+    assert answering.left().message.text == ""
+
+
+async def test_question_that_is_stopped_before_anything_came_gives_way_to_what_it_replaced(store: SessionStore) -> None:
+    """Without an earlier one it stays, and has no answer."""
+    async with Answering.of(store) as answering:
+        async with answering.recorded as recorded:
+            await answering.turn.cancel()
+
+        assert recorded.standing is Standing.SAID
+        session = answering.session
+        assert session.talk.messages == (QUESTION,)
+        question = session.edit()
+        turn = Turn(ScriptedProvider(), session.talk.conversation.add(question).request(model="m"))
+        async with RecordedTurn(turn, session, question) as recorded:
+            await turn.cancel()
+
+        assert recorded.standing is Standing.WITHDRAWN
+        assert session.talk.editing
+
+
+async def test_answer_of_earlier_is_gone_on_with_to_its_end(store: SessionStore) -> None:
+    async with Answering.of(store) as answering, answering.recorded:
+        await answering.say("half")
+    stored = store.load(answering.session.recorded())
+    assert stored.answer is not None
+
+    session, provider = CurrentSession(store, system=""), ScriptedProvider()
+    session.open(stored)
+    turn = Turn(provider, stored.answer.snapshot(stored.conversation.request(model="m")), seam_seconds=0)
+    async with RecordedTurn(turn, session, stored.answer) as recorded:
+        turn.resume()
+        await provider.opened.wait()
+        provider.stream.put(TextDelta(" and half"), Finished(EndReason.STOP))
+        async for _ in turn.events():
+            pass
+    await session.keeper.last_chance(0)
+
+    assert recorded.standing is Standing.SAID
+    assert [message.text for message in store.load(stored.id).conversation.messages] == ["why?", "half and half"]
 
 
 # As users meet it

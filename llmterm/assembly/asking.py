@@ -15,6 +15,7 @@ from llmterm.assembly.streams import Output, let_go
 from llmterm.chat.terminal import Signals
 from llmterm.errors import UsageError
 from llmterm.providers.attachments import refused
+from llmterm.respondent import Respondent
 from llmterm.sessions import StoredSession
 from llmterm.sessions.current import CurrentSession
 from llmterm.threads import in_thread
@@ -59,15 +60,16 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
             output.notice(f"{preparation} …")
         if session is not None:
             asked_in.open(session)
-        asking = Ask(
+        respondent = Respondent(
             provider=provider,
-            session=asked_in,
+            model=launch.model,
+            options=launch.options,
             limits=launch.settings.stream.limits(),
-            output=output,
+            marker=launch.marker,
             fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
         )
         async with output:
-            await asking.run(asked, model=launch.model, options=launch.options, marker=launch.marker)
+            await Ask(respondent=respondent, session=asked_in, output=output).run(asked)
     except BrokenPipeError:
         let_go(sys.stdout)  # the reader has had enough
     except asyncio.CancelledError:

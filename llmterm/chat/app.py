@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable
+from typing import NamedTuple
 
 from llmterm import __version__
 from llmterm.chat.answer import Answer
@@ -18,18 +19,16 @@ from llmterm.chat.decision import Leave, Resume, Steer
 from llmterm.chat.effects import perform
 from llmterm.chat.input import InputLine, Typed
 from llmterm.chat.live import Live
-from llmterm.chat.loop import AnswerLoop, Played
+from llmterm.chat.loop import AnswerLoop
 from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import Ask, Fill, Open, Outcome, Say, Show, Step, Word, Write, following
 from llmterm.chat.status import count
-from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, SessionError, UsageError
-from llmterm.marker import marker_for
-from llmterm.messages import Options, TextDelta, ThinkingDelta
+from llmterm.messages import Message, Options, TextDelta, ThinkingDelta
 from llmterm.providers.attachments import refused
-from llmterm.recorded import RecordedTurn
+from llmterm.recorded import RecordedTurn, Standing
+from llmterm.respondent import Respondent
 from llmterm.sessions import OpenAnswer, StoredSession
-from llmterm.sessions.answer_record import AnswerRecord
 from llmterm.threads import in_thread
 from llmterm.turn import Turn, TurnState
 
@@ -38,6 +37,14 @@ _WARMING_SECONDS = 0.05
 # Seconds that the end of the program waits for a store that somebody else keeps locked.
 _PATIENCE = 2.0
 _LEFT = "llmterm chat --continue goes on with it"
+
+
+class Ended(NamedTuple):
+    """How a question has ended: what stands of it, why it failed if it did, and how the user left if he has."""
+
+    standing: Standing
+    failure: LlmtermError | None = None
+    leave: Leave | None = None
 
 
 class Chat:
@@ -116,9 +123,8 @@ class Chat:
     async def _prompt(self) -> Outcome:
         """Wait for a message or a command; return what it comes to."""
         await self._session.keeper.rest()
-        self._tell_trouble()
-        for line in self._session.keeper.news():
-            self._view.say(line)
+        for line, failure in self._session.news():
+            self._view.say(line, error=failure)
         typed = await self._line.message(versions.shortcuts(self._context.settings.keys))
         match typed:
             case Leave():
@@ -168,75 +174,57 @@ class Chat:
         self._view.say(str(error), error=True)
         if typed:
             self._view.say("what you typed is in the line again; Ctrl-C empties it")
-            self._line.queue.hold(typed)
+        self._line.queue.hold(typed)
 
     # Answers
 
     async def _answer(self, ask: Ask) -> Outcome:
         """Have the question answered; where it comes to nothing all is as it was."""
-        session, attachments = self._session, self._context.attachments
+        session, attachments, queue = self._session, self._context.attachments, self._line.queue
         taken = None if ask.again else attachments.take()
-        answered = False
+        ended = Ended(Standing.WITHDRAWN)
         try:
-            played = await self._ask(ask)
-            answered = played is not None
-            if played is not None and played.leave is not None:
-                return played.leave
-            if ask.again and await session.restore():
-                self._view.say("the answer before this one stays")
+            ended = await self._ask(ask)
         except LlmtermError as error:
+            ended = Ended(Standing.WITHDRAWN, failure=error)
+        finally:
+            if taken is not None and ended.standing is Standing.WITHDRAWN:
+                attachments.give_back(taken)
+        if ended.failure is not None:
             if ask.again:
                 await session.restore()
-            self._fail(error, ask.typed)
-        finally:
-            if taken is not None and not answered:
-                attachments.give_back(taken)
-        return Word.DONE
+            self._fail(ended.failure, ask.typed)
+        elif ended.standing is Standing.WITHDRAWN:
+            queue.hold(ask.typed)
+            if ask.again and (ended.leave is not None or await session.restore()):
+                self._view.say("the answer before this one stays")
+        return ended.leave or Word.DONE
 
-    async def _ask(self, ask: Ask) -> Played | None:
-        """Ask, and play the answer; return None where it was stopped before anything came."""
+    async def _ask(self, ask: Ask) -> Ended:
+        """Ask, and play the answer. Raises our errors where that cannot be: nothing is written then."""
         await self._decide()
-        provider, model = self._registry.get(self._choices.provider), self._choices.model
-        provider.preparation(model)  # refuses a model that cannot be, before anything is written
-        if refusal := refused(ask.question.attachments, provider.accepts(model), self._context.label):
+        respondent = self._respondent()
+        respondent.provider.preparation(respondent.model)  # refuses a model that cannot be
+        accepted = respondent.provider.accepts(respondent.model)
+        if refusal := refused(ask.question.attachments, accepted, self._context.label):
             raise refusal
         for line in ask.said:
             self._view.say(line)
         await self._session.ready()
-        turn = await self._turn(self._session.talk.conversation.add(ask.question))
-        record = await self._session.ask(ask.question, self._choices)
-        self._tell_trouble()
-        self._view.begin()
-        try:
-            played = await self._play(turn, record, Word.DONE)
-        except LlmtermError:
-            if turn.state is TurnState.FAILED:
-                await self._give_back()
-            raise
-        except asyncio.CancelledError:
-            await self._withdraw_unanswered(turn, ask)
-            raise
-        if not turn.over:
-            earlier = await self._withdraw_unanswered(turn, ask)
-            if earlier:
-                self._view.say("the answer before this one stays")
-            return played
-        if played.message is None and self._session.talk.replacing:
-            await self._give_back()  # stopped before anything came that could replace what there was
-            if ask.typed:
-                self._line.queue.hold(ask.typed)
-            return None if played.leave is None else played
-        self._session.say(ask.question, *([played.message] if played.message else []))
-        self._hold_queue(turn)
-        return played
+        turn = await respondent.turn(self._session.talk.conversation.add(ask.question))
+        return await self._play(turn, ask.question, Word.DONE)
 
-    async def _play(self, turn: Turn, record: AnswerRecord, outcome: Outcome) -> Played:
-        async with RecordedTurn(turn, record) as recorded:
-            answer = Answer(recorded)
-            try:
-                if turn.state is TurnState.READY:
-                    turn.start()
-                return await AnswerLoop(
+    async def _play(self, turn: Turn, asked: Message | OpenAnswer, outcome: Outcome) -> Ended:
+        recorded = RecordedTurn(turn, self._session, asked)
+        answer = Answer(recorded)
+        try:
+            async with recorded:
+                self._view.begin()
+                for part in turn.reply.thoughts.parts:
+                    self._view.event(ThinkingDelta(part))
+                for part in turn.reply.body.parts:
+                    self._view.event(TextDelta(part))
+                leave = await AnswerLoop(
                     context=self._context,
                     commands=self._commands,
                     line=self._line,
@@ -244,42 +232,25 @@ class Chat:
                     notifier=self._notifier,
                     answer=answer,
                 ).run(outcome)
-            finally:
-                answer.reader.leave()
-
-    async def _give_back(self) -> None:
-        """Nothing came: the question is out of the record, and nothing that was queued is sent by itself."""
-        self._view.close()
-        self._line.queue.hold()
-        await self._try(self._session.withdraw())
-
-    async def _withdraw_unanswered(self, turn: Turn, ask: Ask) -> bool:
-        """The program is left with the answer open, to be gone on with; unless, of a question that was asked `again`,
-        nothing came: its earlier answer is more. Return whether that is so, and the question off the record.
-        """
-        came = turn.state is TurnState.DONE or turn.reply.body or turn.reply.thoughts
-        if not ask.again or not self._session.talk.replacing or came:
-            return False
-        await self._try(self._session.withdraw())
-        return True
-
-    def _hold_queue(self, turn: Turn) -> None:
-        """After a stop nothing that was queued is sent by itself."""
+            for notice in answer.passed_over():
+                self._view.say(notice.text, error=notice.failure)
+        finally:
+            answer.reader.leave()
         if turn.state is TurnState.CANCELLED:
-            self._line.queue.hold()
+            self._line.queue.hold()  # after a stop nothing that was queued is sent by itself
+        failed = turn.state is TurnState.FAILED and recorded.standing is Standing.WITHDRAWN
+        failure = turn.error if failed and isinstance(turn.error, LlmtermError) else None
+        return Ended(recorded.standing, failure, leave)
 
-    async def _turn(self, asked: Conversation, answer: OpenAnswer | None = None) -> Turn:
-        """Return the turn that answers `asked`, or goes on with an answer that is open."""
-        choices, settings = self._choices, self._context.settings
-        marker, note = marker_for(settings.marker, asked.messages[-1].text if asked.messages else "")
-        # In a thread: a long conversation is gone through as a whole.
-        request = await in_thread(asked.request, model=choices.model, options=choices.options, note=note)
-        return Turn(
-            self._registry.get(choices.provider),
-            request if answer is None else answer.snapshot(request),
-            marker,
+    def _respondent(self) -> Respondent:
+        choices, settings, registry = self._choices, self._context.settings, self._registry
+        return Respondent(
+            provider=registry.get(choices.provider),
+            model=choices.model,
+            options=choices.options,
             limits=settings.limits,
-            fallbacks=self._registry.fallbacks(choices.fallback, besides=(choices.provider, choices.model)),
+            marker=settings.marker,
+            fallbacks=registry.fallbacks(choices.fallback, besides=(choices.provider, choices.model)),
         )
 
     # Sessions
@@ -324,19 +295,9 @@ class Chat:
 
     async def _continue(self, answer: OpenAnswer, *, at_once: bool) -> Outcome:
         await self._session.whole()
-        turn = await self._turn(self._session.talk.conversation, answer)
-        record = await self._session.reopen(answer)
-        reply = turn.reply
-        self._view.begin()
-        for part in reply.thoughts.parts:
-            self._view.event(ThinkingDelta(part))
-        for part in reply.body.parts:
-            self._view.event(TextDelta(part))
-        played = await self._play(turn, record, Resume() if at_once else Word.DONE)
-        if played.message is not None:
-            self._session.say(played.message)
-        self._hold_queue(turn)
-        return played.leave or Word.DONE
+        turn = await self._respondent().turn(self._session.talk.conversation, answer)
+        ended = await self._play(turn, answer, Resume() if at_once else Word.DONE)
+        return ended.leave or Word.DONE
 
     # The record
 
@@ -346,11 +307,6 @@ class Chat:
             await written
         except SessionError as error:
             self._view.say(str(error), error=True)
-
-    def _tell_trouble(self) -> None:
-        """Say why something is not kept, once."""
-        if trouble := self._session.keeper.untold():
-            self._view.say(trouble, error=True)
 
     async def _warm(self) -> None:
         """Make the first answer and the first pause as quick as the later ones, while the user types."""

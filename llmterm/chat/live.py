@@ -58,16 +58,8 @@ class Live:
         self.jobs: set[asyncio.Task[None]] = set()
 
     async def play(self, answer: Answer, label: str) -> Outcome:
-        """Show the answer until its stream ends, for whatever reason, and it is kept. Keys act on its turn.
-
-        Whatever fails in this, a bug, pauses the answer and is raised: it must not go on unseen and unheard.
-        """
-        performance = _Performance(self, answer, label)
-        try:
-            return await performance.run()
-        except Exception:
-            await answer.turn.pause()
-            raise
+        """Show the answer until its stream ends, for whatever reason, and it is kept. Keys act on its turn."""
+        return await _Performance(self, answer, label).run()
 
     async def show(self, message: Message) -> None:
         """Show a message as it was said."""

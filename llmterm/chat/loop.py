@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import NamedTuple
 
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands
@@ -22,16 +21,8 @@ from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import Fill, Outcome, Rewrite, Say, Show, Step, Unseam, Word, Write, following
 from llmterm.chat.status import BY_ITSELF, count, ending, held_line, pause_line
 from llmterm.errors import LlmtermError
-from llmterm.messages import EndReason, Message, TextDelta
-from llmterm.states import AT_REST
+from llmterm.messages import EndReason, TextDelta
 from llmterm.turn import TurnState
-
-
-class Played(NamedTuple):
-    """How an answer has left the screen: its message, unless nothing came of it or it rests, and how the user left."""
-
-    message: Message | None = None
-    leave: Leave | None = None
 
 
 class AnswerLoop:
@@ -56,21 +47,21 @@ class AnswerLoop:
         self._notifier = notifier
         self._answer = answer
         self._turn = answer.turn
-        # Who was asked; whether the answer was paused before; and how often it is resumed by itself where it breaks.
+        # Who was asked, and how often the answer is resumed by itself where it breaks.
         self._chosen = (self._choices.provider, self._choices.model)
-        self._rested = self._turn.state in AT_REST
         self._alone = self._choices.auto_resume
 
-    async def run(self, outcome: Outcome) -> Played:
-        """Stream, rest, stream again, until the answer is over or the user leaves; `outcome` is what it begins with.
+    async def run(self, outcome: Outcome) -> Leave | None:
+        """Stream, rest, stream again, until the answer is over or has failed before anything came, or the user leaves;
+        return how, if so. `outcome` is what it begins with.
 
-        Raises the turn's error where the answer failed before anything came, and whatever else fails while it comes.
+        Raises whatever is a bug.
         """
         leave: Leave | None = None
         while True:
             if isinstance(outcome, Leave):
                 leave = outcome
-            step = following(outcome, self._turn.state, unread=self._answer.unread, rested=self._rested)
+            step = following(outcome, self._turn.state, unread=self._answer.unread, rested=self._answer.recorded.rested)
             match step:
                 case Step.PLAY:
                     outcome = await self._play()
@@ -86,13 +77,14 @@ class AnswerLoop:
                     self._context.machine.suspend()
                     outcome = Resume()
                 case Step.FAIL:
-                    assert self._turn.error is not None
-                    raise self._turn.error
+                    self._view.close()
+                    return None
                 case Step.LEAVE:
                     self._view.pause()
-                    return Played(leave=leave)
+                    return leave
                 case _:  # CLOSE: nothing else comes to an answer that is open
-                    return Played(await self._close(), leave)
+                    await self._close()
+                    return leave
 
     async def _play(self) -> Outcome:
         """Show the answer as it comes; afterwards what there is of it is on disk."""
@@ -103,26 +95,19 @@ class AnswerLoop:
         try:
             outcome = await self._live.play(self._answer, label)
         except asyncio.CancelledError:
-            await self._cut_off()
+            self._view.pause()  # the program is being ended
             raise
         if turn.state is TurnState.DONE or turn.reason in BY_ITSELF:
             self._notifier.ended(f"{label} {ending(turn.reason)}", self._live.clock() - began)
         return await self._apply(outcome)
 
-    async def _cut_off(self) -> None:
-        """The program is being ended: the answer can be gone on with, unless it has ended unseen."""
-        await self._turn.pause(EndReason.CRASH)
-        self._view.pause()
-        if self._turn.state is TurnState.DONE:
-            await self._answer.recorded.finish()
-
-    async def _close(self) -> Message | None:
+    async def _close(self) -> None:
         turn = self._turn
         self._view.close()
-        message = await self._answer.recorded.finish()
-        if message is None:
-            return None
-        if message.status == "interrupted":
+        await self._answer.recorded.finish()
+        if turn.state is TurnState.CANCELLED:
+            if not (turn.reply.body or turn.reply.thoughts):
+                return
             self._view.note("stopped; /continue goes on with the answer")
         said = f": {turn.end_words}" if turn.end_words else ""
         if turn.reason is EndReason.REFUSAL:
@@ -131,14 +116,12 @@ class AnswerLoop:
             self._view.say(f"the provider ended this answer early{said}", error=True)
         elif turn.reply.blank:
             self._view.say("the answer is empty")
-        return message
 
     # At rest
 
     async def _rest(self) -> Outcome:
         """Wait for what is to become of a paused answer, unless it is resumed by itself."""
         turn = self._turn
-        self._rested = True
         await self._live.draw()
         self._view.pause()
         self._say_notices()
@@ -178,9 +161,6 @@ class AnswerLoop:
         try:
             with self._context.resting(self._answer):
                 return await self._held()
-        except asyncio.CancelledError:
-            await self._cut_off()
-            raise
         finally:
             limit.cancel()
             await asyncio.wait({limit})

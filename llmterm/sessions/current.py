@@ -145,15 +145,26 @@ class CurrentSession:
 
     # Questions and answers
 
-    async def ask(self, question: Message, choices: Answerer) -> AnswerRecord:
+    @property
+    def replacing(self) -> bool:
+        """Whether what is being asked is in the place of an earlier question, or the same once more."""
+        return self.talk.replacing
+
+    @property
+    def again(self) -> bool:
+        """Whether it is the same once more: its earlier answer is there."""
+        return self.talk.asked is not None and self.talk.own is None
+
+    async def ask(self, question: Message, who: Answerer) -> AnswerRecord:
         """Put the question on the record, beside the one that it was made of, and open the record of its answer.
 
         One that is as it was is asked once more: it has another answer then. Raises SessionError where another process
-        has changed the session: all is as it was then.
+        has changed the session: all is as it was then. Through a pipe also for a store that can never be used: nobody
+        is there to hear of it later.
         """
         await self.ready()
         talk, mark = self.talk, self.talk.mark()
-        held = HeldAnswer(provider=choices.provider, model=choices.model, options=choices.options, piped=self._piped)
+        held = HeldAnswer(provider=who.provider, model=who.model, options=who.options, piped=self._piped)
         asked, answer = talk.ask(question), AnswerRecord(self, held)
         talk.answering = answer
         title, system, path, _ = mark
@@ -170,6 +181,8 @@ class CurrentSession:
             talk.back_to(mark)
             talk.over()
             raise
+        if self._piped:
+            self.keeper.require_usable()
         return answer
 
     async def reopen(self, answer: OpenAnswer) -> AnswerRecord:
@@ -358,6 +371,11 @@ class CurrentSession:
                 return use(store)
 
         return await in_thread(run)
+
+    def news(self) -> list[tuple[str, bool]]:
+        """Return what there is to say about the record that no open answer has told, and whether it is a failure."""
+        trouble = self.keeper.untold()
+        return [*([(trouble, True)] if trouble else []), *((line, False) for line in self.keeper.news())]
 
     async def settled(self) -> None:
         await self.keeper.settled()

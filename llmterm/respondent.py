@@ -1,0 +1,43 @@
+"""Who answers, and on what terms: makes a turn of a conversation that ends with a question, or with half an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmterm.conversation import Conversation
+from llmterm.fallback import Fallback
+from llmterm.marker import marker_for
+from llmterm.messages import Options, StreamLimits
+from llmterm.providers import Provider
+from llmterm.sessions import OpenAnswer
+from llmterm.threads import in_thread
+from llmterm.turn import Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Respondent:
+    """A model of a provider; where that cannot begin, the first of the `fallbacks` that can.
+
+    By the `marker`, if there is one, the model can pause itself.
+    """
+
+    provider: Provider
+    model: str
+    options: Options
+    limits: StreamLimits
+    marker: str | None = None
+    fallbacks: Sequence[Fallback] = ()
+
+    async def turn(self, asked: Conversation, rest: OpenAnswer | None = None) -> Turn:
+        """Return the turn that answers `asked`, or that goes on with `rest`, an answer of it that is open."""
+        marker, note = marker_for(self.marker, asked.messages[-1].text if asked.messages else "")
+        # In a thread: a long conversation is gone through as a whole.
+        request = await in_thread(asked.request, model=self.model, options=self.options, note=note)
+        return Turn(
+            self.provider,
+            request if rest is None else rest.snapshot(request),
+            marker,
+            limits=self.limits,
+            fallbacks=self.fallbacks,
+        )
