@@ -28,8 +28,10 @@ from llmterm.chat.window import WindowSize
 from llmterm.keys.autorepeat import Autorepeat
 from llmterm.messages import TextDelta
 from llmterm.render.cells import cell_len
+from llmterm.render.ink import ink
 from llmterm.render.markdown import MarkdownRenderer
 from llmterm.render.screen import Screen
+from llmterm.render.theme import DARK
 
 SECONDS, CHUNKS_A_SECOND = 60, 200
 FRAMES_A_SECOND = 30
@@ -145,7 +147,7 @@ def _foot() -> Foot:
         plain=False,
     )
     composer.begin(Phase.BUSY)
-    return Foot(composer, messages, color=True)
+    return Foot(composer, messages, ink=lambda: ink(DARK))
 
 
 def _view(write: Callable[[str], None], foot: Foot) -> MarkdownView:
@@ -154,7 +156,7 @@ def _view(write: Callable[[str], None], foot: Foot) -> MarkdownView:
         size=lambda: SIZE,
         renderer=lambda width: MarkdownRenderer(width=width),
         foot=foot,
-        color=True,
+        ink=lambda: ink(DARK),
     )
 
 

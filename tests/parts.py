@@ -31,6 +31,7 @@ from llmterm.errors import UsageError
 from llmterm.keys.autorepeat import Autorepeat
 from llmterm.messages import Attachment, Options, StreamEvent, StreamLimits, TextDelta
 from llmterm.providers.registry import Entry, ProviderRegistry
+from llmterm.render.ink import Ink
 from llmterm.sessions import SessionStore
 from llmterm.sessions.current import CurrentSession
 from tests.scripted import ScriptedProvider
@@ -102,7 +103,7 @@ class FakeView:
     def blank(self) -> None:
         self.said.append("blank")
 
-    def echo(self, text: str) -> None:
+    def echo(self, text: str, *, asks: bool = True) -> None:
         self.said.append(f"> {text}")
 
     def say(self, line: str, *, error: bool = False) -> None:
@@ -136,7 +137,7 @@ class ScriptedComposer(Composer):
         )
         self.press = bindings.decide
         self.asked: list[str] = []
-        self.foot = Foot(self, queue, color=False)
+        self.foot = Foot(self, queue, ink=Ink)
         self._script = deque(decisions)
 
     async def decision(self) -> Decision:

@@ -13,7 +13,7 @@ import signal
 import termios
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Any, Self
@@ -71,6 +71,19 @@ class Screen(pyte.Screen):
             if column < self.columns:
                 cells[column] = cell.data
         return "".join(cells).rstrip()
+
+
+def said(lines: Sequence[str]) -> Iterator[str]:
+    """Yield lines as a reader takes them, whatever stands left of them."""
+    before = ""
+    for line in lines:
+        typed = line.startswith(">") or (before == ">" and line.startswith("  "))
+        asked = line.startswith("▌")
+        if asked:
+            yield line.replace("▌", " " if before == "▌" else ">", 1)
+        else:
+            yield line if typed else line.removeprefix("  ")
+        before = ">" if typed else "▌" if asked else ""
 
 
 class Program:
@@ -142,7 +155,8 @@ class Program:
 
     @property
     def text(self) -> str:
-        return "\n".join(self.lines).rstrip()
+        """What is said on these lines: less the margin of answers, and with ">" before what the user has said."""
+        return "\n".join(said(self.lines)).rstrip()
 
     @property
     def words(self) -> str:

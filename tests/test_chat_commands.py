@@ -137,7 +137,7 @@ def test_help_lists_every_command_that_is_completed(open_chat: Open) -> None:
     """One registry: what help lists is what Tab offers, each with a summary; a slip names the nearest."""
     with open_chat(say("fine.")) as chat:
         said = told(chat, "/help")
-        listed = dict(re.findall(r"(?m)^  /(\S+) (?:.*?)  +(\S.*)$", said))
+        listed = dict(re.findall(r"(?m)^/(\S+) (?:.*?)  +(\S.*)$", said))
         expect(
             chat,
             ("/keys", r"(?s)Ctrl-X Ctrl-E +opens the line in your editor\n.*SPACE +pauses.*alt-e +/edit"),

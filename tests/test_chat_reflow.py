@@ -102,7 +102,7 @@ def test_tall_guidance_that_is_taken_back_does_not_repeat_the_answer() -> None:
         window.press("C-u")
         window.wait_for(lambda: "guide g" not in window.text)
         window.press("Space")
-        window.wait_for(r"and the end\.\n\n>\n+(?!.*SPACE pause).")
+        window.wait_for(r"and the\s+end\.\n\n>\n+(?!.*SPACE pause).")
 
         shown_once(window)
 
@@ -115,7 +115,7 @@ def test_block_that_is_higher_than_the_window_stands_once_after_a_pause() -> Non
         window.send(" ")
         window.wait_for("paused after")
         window.send(" ")
-        window.wait_for(r"and the end\.\n\n>\n+(?!.*SPACE pause).")
+        window.wait_for(r"and the\s+end\.\n\n>\n+(?!.*SPACE pause).")
 
         assert [word for word in window.text.split() if word.startswith("word")] == many
 
@@ -157,7 +157,7 @@ def test_key_right_after_a_change_of_size_leaves_nothing_behind(key: str) -> Non
             window.wait_for("> guide it")
         window.resize(60, 30)
         window.press(key)
-        window.wait_for(r"and the end\.\n\n>\n+(?!.*SPACE pause).")
+        window.wait_for(r"and the\s+end\.\n\n>\n+(?!.*SPACE pause).")
 
         shown_once(window)
         assert "paused" not in window.text
@@ -170,7 +170,7 @@ def test_emoji_in_the_guidance_take_nothing_away() -> None:
         window.send("❤️" * 200)
         window.wait_for("❤️❤️")
         window.press("Enter")
-        window.wait_for(r"and the end\.\n\n>\n+(?!.*SPACE pause).")
+        window.wait_for(r"and the\s+end\.\n\n>\n+(?!.*SPACE pause).")
 
         shown_once(window)
 
@@ -186,7 +186,7 @@ def test_answer_stands_once_after_a_pause_in_which_the_size_changed(key: str) ->
         window.press("BSpace")
         window.wait_for(r"\n> *\n")
         window.press(key)
-        window.wait_for(r"and the end\.\n\n>\n+(?!.*SPACE pause)." if key == "Space" else "/continue goes on")
+        window.wait_for(r"and the\s+end\.\n\n>\n+(?!.*SPACE pause)." if key == "Space" else "/continue goes on")
 
         shown_once(window)
         assert "paused" not in window.text

@@ -695,7 +695,7 @@ def test_stop_at_a_pause_shows_nothing_twice(open_chat: Open, text: str) -> None
         chat.program.send("\x1b")
         chat.program.wait_for(r"\n\n>\n.+$")  # with the line below it, which may come a little later
 
-        assert [line for line in chat.program.lines if line][:-2] == shown
+        assert [line for line in chat.program.text.splitlines() if line][:-2] == shown
 
 
 def test_window_that_gets_lower_leaves_no_frames_behind(open_chat: Open) -> None:

@@ -21,6 +21,7 @@ from llmterm.chat.view import MarkdownView
 from llmterm.errors import NetworkError
 from llmterm.messages import Options, TextDelta
 from llmterm.providers.registry import Entry, ProviderRegistry
+from llmterm.render.ink import Ink
 from llmterm.render.markdown import MarkdownRenderer
 from llmterm.render.screen import Screen
 from llmterm.render.theme import THEMES
@@ -191,7 +192,7 @@ async def test_an_answer_that_is_there_is_drawn_in_portions(tmp_path: Path, stop
             size=lambda: (80, 24),
             renderer=lambda width: MarkdownRenderer(width=width, color=False, theme=THEMES["dark"]),
             foot=parts.composer.foot,
-            color=False,
+            ink=Ink,
         )
         parts.context.view = view
         live = Live(context=parts.context, commands=catalogue(KEYS), window=WINDOW, line=parts.line, clock=lambda: 0.0)

@@ -7,7 +7,9 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.style import Style
 
+from llmterm.render.ink import ink, sgr
 from llmterm.render.theme import DARK, LIGHT, THEMES, Theme, luminance, of_background, of_colorfgbg
 
 # Black and white, and what well-known colour schemes have instead.
@@ -91,3 +93,27 @@ def test_the_variable_of_some_terminals_tells_the_theme(text: str, name: str | N
 def test_any_value_of_the_variable_is_taken(text: str) -> None:
     """An environment may hold anything."""
     assert of_colorfgbg(text) in (None, "dark", "light")
+
+
+@pytest.mark.parametrize(
+    "style", ["bold", "color(116)", "bold underline #ff8000", "dim on color(236)", "bright_red on blue"]
+)
+def test_styles_mean_what_they_mean_to_rich(style: str) -> None:
+    """The prompt is written without it, answers with it."""
+    wanted = Style.parse(style).render("x").removesuffix("x\x1b[0m")
+
+    assert sgr(style) == wanted
+
+
+@pytest.mark.parametrize(
+    "style", ["blood", "on", "on on", "on bold", "color(256)", "color(x)", "#12345", "bright_", "bold on"]
+)
+def test_what_is_no_style_is_named(style: str) -> None:
+    """Whoever writes a theme is told of it."""
+    with pytest.raises(ValueError, match="no colour"):
+        sgr(style)
+
+
+def test_themes_have_ink_for_all_of_the_programs_lines() -> None:
+    """Nothing that has a meaning looks like an answer's text."""
+    assert all(all(ink(theme)) for theme in THEMES.values())

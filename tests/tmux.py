@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from tests.terminal import PATIENCE
+from tests.terminal import PATIENCE, said
 from tests.x11 import require
 
 
@@ -58,9 +58,11 @@ class Tmux:
 
     @property
     def text(self) -> str:
-        """What scrolled away and what is on the screen, each line as it was written, however wide the window is."""
+        """What scrolled away and what is on the screen, each line as it was written, however wide the window is, as a
+        reader takes it.
+        """
         shown = self._run("capture-pane", "-p", "-J", "-S", "-")
-        return "\n".join(line.rstrip() for line in shown.split("\n")).rstrip()
+        return "\n".join(said([line.rstrip() for line in shown.split("\n")])).rstrip()
 
     def wait_for(self, wanted: str | Callable[[], bool]) -> None:
         """Wait until a regular expression matches the text, or until a condition holds."""

@@ -143,8 +143,9 @@ def _build(
         vi=settings.chat.editing == "vi",
         plain=look.plain,
     )
-    foot = Foot(composer, messages, color=look.color)
-    view = look.view(choices, source, foot, launch.secrets.redact)
+    theme = look.colors(choices, source)
+    foot = Foot(composer, messages, ink=look.ink(theme))
+    view = look.view(theme, foot, launch.secrets.redact)
     machine = _machine(launch, look, terminal, signals, view, composer)
     context = Context(
         session=CurrentSession(sessions, system=settings.system),

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from llmterm.chat.options import Choices
     from llmterm.chat.view import View
     from llmterm.keys.terminal import TerminalKeys
-    from llmterm.render.theme import ThemeName
+    from llmterm.render.ink import Ink
+    from llmterm.render.theme import Theme, ThemeName
 
 # Terminals that lay out long lines anew when their width changes: by a variable of theirs, by the program's name, which
 # iTerm2 hands on to other machines in LC_TERMINAL, and by TERM, which every login takes along.
@@ -83,10 +84,22 @@ class Look(NamedTuple):
             case _:
                 return of_colorfgbg(self.hint) or "dark"
 
-    def view(self, choices: Choices, keys: TerminalKeys, foot: Foot, redact: Callable[[str], str]) -> View:
-        """Return the view, whose theme is looked for again for every answer: it may be chosen, and `keys` hear of the
-        terminal's background when it is told. `foot` stands below, `redact` is for the program's own lines.
+    def colors(self, choices: Choices, keys: TerminalKeys) -> Callable[[], Theme]:
+        """Return what gives the theme as it is now: it may be chosen, and `keys` hear of the terminal's background when
+        it is told.
         """
+        from llmterm.render.theme import THEMES
+
+        return lambda: THEMES[self.theme(choices.theme, keys.background)]
+
+    def ink(self, theme: Callable[[], Theme]) -> Callable[[], Ink]:
+        """Return what gives the styles of the program's own lines."""
+        from llmterm.render.ink import Ink, ink
+
+        return (lambda: ink(theme())) if self.color else Ink
+
+    def view(self, theme: Callable[[], Theme], foot: Foot, redact: Callable[[str], str]) -> View:
+        """Return the view; `foot` stands below, `redact` is for the program's own lines."""
         if self.plain:
             from llmterm.chat.plainview import PlainView
 
@@ -95,13 +108,12 @@ class Look(NamedTuple):
         from llmterm.render.cells import cell_len
         from llmterm.render.markdown import MarkdownRenderer
         from llmterm.render.screen import Screen
-        from llmterm.render.theme import THEMES
 
         def renderer(width: int) -> MarkdownRenderer:
             return MarkdownRenderer(
                 width=width,
                 color=self.color,
-                theme=THEMES[self.theme(choices.theme, keys.background)],
+                theme=theme(),
                 links=self.links,
                 thinking=self.thinking,
             )
@@ -111,7 +123,7 @@ class Look(NamedTuple):
             size=size,
             renderer=renderer,
             foot=foot,
-            color=self.color,
+            ink=self.ink(theme),
             redact=redact,
         )
 

@@ -11,6 +11,7 @@ from llmterm.chat.decision import Phase
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import queue_lines
 from llmterm.render.cells import chop, usual_len, wrap
+from llmterm.render.ink import Ink
 from llmterm.render.sanitize import clean
 
 # How many rows a menu gets, and a status line that says what can be done.
@@ -36,11 +37,10 @@ class Below(NamedTuple):
 class Foot:
     """Gives the rows below the answer, as they are now."""
 
-    def __init__(self, composer: Composer, queue: MessageQueue, *, color: bool) -> None:
+    def __init__(self, composer: Composer, queue: MessageQueue, *, ink: Callable[[], Ink]) -> None:
         self._composer = composer
         self._queue = queue
-        styles = ("\x1b[1m", "\x1b[2m", "\x1b[7m", "\x1b[0m") if color else ("", "", "", "")
-        self._bold, self._dim, self._reverse, self._plain = styles
+        self._ink = ink
         self._status: Callable[[], str] = str
 
     @contextmanager
@@ -76,38 +76,40 @@ class Foot:
 
     def below(self, columns: int, rows: int, *, apart: bool = False) -> Below:
         """Return what a window of that size shows below the answer, if `apart` with a blank row above."""
-        status = self._status_rows(columns) if rows >= _ROOMY else []
+        ink = self._ink()
+        status = self._status_rows(columns, ink) if rows >= _ROOMY else []
         status = status[: max(1, rows // 3)]
-        queue = [f"{self._dim}{row}{self._plain}" for row in self._queue_rows(columns, rows)]
+        queue = [f"{ink.faint}{row}{ink.plain}" for row in self._queue_rows(columns, rows)]
         draft = self._composer.draft(columns, max(1, rows // 2 - len(status)))
         gap = [""] if apart and rows >= _SPACIOUS else []
         first, *rest = draft.rows
-        typed = [f"{self._bold}{first[:1]}{self._plain}{first[1:]}" if first[:1] == ">" else first, *rest]
+        typed = [f"{ink.strong}{first[:1]}{ink.plain}{first[1:]}" if first[:1] == ">" else first, *rest]
         room = rows - len(status) - len(queue) - len(typed) - 1
-        menu = [self._item(item, columns) for item in self._composer.menu(min(_MENU_ROWS, room))]
+        menu = [self._item(item, columns, ink) for item in self._composer.menu(min(_MENU_ROWS, room))]
         above = [*gap, *queue]
         return Below([*above, *typed, *menu, *status], (len(above) + draft.cursor[0], draft.cursor[1]))
 
     def _queue_rows(self, columns: int, rows: int) -> list[str]:
         return queue_lines(self._queue.waiting, columns)[: rows // 4]
 
-    def _status_rows(self, columns: int) -> list[str]:
+    def _status_rows(self, columns: int, ink: Ink) -> list[str]:
         status = _LEAVING if self._composer.leaving else clean(self._status()).translate(_ONE_LINE)
         if not status:
             return []
         if self.resting:
             broken = _between_parts(status, max(1, columns - 1))[:_STATUS_ROWS]
-            return [f"{self._bold}{row}{self._plain}" for row in broken]
+            return [f"{ink.strong}{row}{ink.plain}" for row in broken]
         vi = _VI if self._composer.vi_commands and self._composer.phase is not Phase.BUSY else ""
-        return [f"{self._dim}{chop(vi + status, max(1, columns - 1))[0]}{self._plain}"]
+        return [f"{ink.faint}{chop(vi + status, max(1, columns - 1))[0]}{ink.plain}"]
 
-    def _item(self, item: Item, columns: int) -> str:
+    @staticmethod
+    def _item(item: Item, columns: int, ink: Ink) -> str:
         text = chop(f"  {item.text}", max(1, columns - 1))[0]
         left = columns - 3 - usual_len(text)
         about = f"  {chop(item.about, left - 2)[0]}" if item.about and left > 8 else ""
         if item.chosen:
-            return f"{self._reverse}{text}{self._plain}{self._dim}{about}{self._plain}"
-        return f"{text}{self._dim}{about}{self._plain}"
+            return f"{ink.chosen}{text}{ink.plain}{ink.faint}{about}{ink.plain}"
+        return f"{text}{ink.faint}{about}{ink.plain}"
 
 
 def _between_parts(status: str, columns: int) -> list[str]:

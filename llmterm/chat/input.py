@@ -119,7 +119,7 @@ class InputLine:
         """Wait for the next message or command: what is queued comes first. `shortcuts` are as for a `Composer`."""
         queued = self.queue.next(self.text)
         if queued is not None:
-            self._view.echo(queued)
+            self._echo(queued)
             return Typed(queued)
         self._tell()
         given = "" if self._composer.decided else self._given()
@@ -131,7 +131,7 @@ class InputLine:
             return decision
         assert isinstance(decision, Send)
         if decision.text and not decision.shortcut:
-            self._view.echo(decision.text.strip())  # a SPACE that came too late to pause an answer is no part of it
+            self._echo(decision.text.strip())  # a SPACE that came too late to pause an answer is no part of it
         if decision.emptied:
             self.queue.offer(next_one=False)  # nothing takes the place of what the user has emptied
         elif Commands.replaces(given, decision.text):
@@ -158,11 +158,14 @@ class InputLine:
         if not isinstance(decision, Send):
             return False
         if not decision.shortcut:
-            self._view.echo(decision.text.strip())
+            self._view.echo(decision.text.strip(), asks=False)
         typed = decision.text.strip()
         if typed.lower() not in ("y", "yes", "n", "no"):
             self.put(typed)
         return typed.lower() in ("y", "yes")
+
+    def _echo(self, text: str) -> None:
+        self._view.echo(text, asks=not Commands.is_command(text))
 
     async def _decided(self, phase: Phase, shortcuts: Mapping[str, str]) -> Send | Resume | Gesture | Leave:
         """Wait until something is decided that has a meaning now."""

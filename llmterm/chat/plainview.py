@@ -108,7 +108,7 @@ class PlainView:
     def blank(self) -> None:
         self.say("a new session")
 
-    def echo(self, text: str) -> None:
+    def echo(self, text: str, *, asks: bool = True) -> None:
         if self._echoed is not None and text.startswith(self._echoed):
             self._echo(text[len(self._echoed) :])  # it was sent sooner than it could be echoed
         elif self._echoed is None or self._echoed.strip() != text:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
 from llmterm.render.cells import wrap
+from llmterm.render.ink import Ink
 from llmterm.render.sanitize import clean
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ _COLUMN = re.compile(r" *\S.*? {2,}(?=\S)")
 # What drawing the first block would import, from the bottom up, and what makes the parser ready.
 _DRAWING = ("rich.cells", "rich.style", "markdown_it", "llmterm.render.layout", "llmterm.render.markdown")
 _SAMPLES = ("word", "- item\n- **item**", "| a |\n|---|\n| b |", "```python\nx = 1\n")
+
+# What stands left of each row of an answer, and the columns of a window that has no room for it.
+_MARGIN = "  "
+_NARROW = 40
+# What stands left of each row of what the user has said.
+_BAR = "▌"
 
 
 def quoted(text: str) -> list[str]:
@@ -105,8 +112,8 @@ class View(Protocol):
         """Another session begins, on a screen with nothing on it."""
         ...
 
-    def echo(self, text: str) -> None:
-        """Show what the user has said."""
+    def echo(self, text: str, *, asks: bool = True) -> None:
+        """Show what the user has said; commands and a yes `ask` nothing of a model."""
         ...
 
     def say(self, line: str, *, error: bool = False) -> None:
@@ -124,19 +131,20 @@ class MarkdownView:
         size: Callable[[], tuple[int, int]],
         renderer: Callable[[int], MarkdownRenderer],
         foot: Foot,
-        color: bool,
+        ink: Callable[[], Ink],
         redact: Callable[[str], str] = str,
     ) -> None:
-        """`size` gives columns and rows; `renderer` makes a renderer for a width; `redact` is for what is said."""
+        """`size` gives columns and rows; `renderer` makes a renderer for a width; `ink` is what the view's own lines
+        are written with; `redact` is for what is said.
+        """
         self._screen = screen
         self._redact = redact
         self._size = size
         self._make = renderer
         self._foot = foot
-        styles = ("\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m") if color else ("", "", "", "")
-        self._bold, self._dim, self._red, self._plain = styles
+        self._ink = ink
         self._drawn_at = size()
-        self._renderer = renderer(self._drawn_at[0])
+        self._renderer = self._begun()
         # The open block, as it was drawn last.
         self._live: list[str] = []
         # How many lines of the answer are permanent.
@@ -159,16 +167,16 @@ class MarkdownView:
         return self._rows >= self._size()[1]
 
     def page(self, text: str) -> str:
-        renderer = self._make(self.columns)
+        renderer = self._begun()
         renderer.feed(text)
-        return "\n".join([*renderer.close(), ""])
+        return "\n".join([*self._set(renderer.close()), ""])
 
     def begin(self) -> None:
         left = self._renderer.commit() if self._live else []
         self._drawn_at = self._size()
-        self._renderer = self._make(self._drawn_at[0])
+        self._renderer = self._begun()
         self._live, self._rows = [], 0
-        self._paint([*left, ""])
+        self._paint([*self._set(left), ""])
 
     def event(self, event: StreamEvent) -> None:
         if isinstance(event, TextDelta):
@@ -180,7 +188,7 @@ class MarkdownView:
         self._fit()
         permanent = self._advance(briefly=True)
         self._live = self._renderer.live()
-        self._paint(permanent)
+        self._paint(self._set(permanent))
         return not self._renderer.behind
 
     def refresh(self) -> None:
@@ -192,7 +200,7 @@ class MarkdownView:
         lines = self._renderer.hurry()
         self._rows += len(lines)
         self._live = self._renderer.live()
-        self._paint(lines)
+        self._paint(self._set(lines))
 
     def note(self, line: str) -> None:
         pass  # it stands below
@@ -208,27 +216,26 @@ class MarkdownView:
             permanent += self._live[:above]
             self._renderer.settle(above)
             self._live = self._renderer.live()
-        self._paint(permanent)
+        self._paint(self._set(permanent))
 
     def settle(self) -> None:
         self._fit()
         permanent = [*self._advance(), *self._renderer.live()]
         self._renderer.settle(len(self._renderer.live()))
         self._live = []
-        self._paint(permanent)
+        self._paint(self._set(permanent))
 
     def resume(self, guidance: str) -> None:
         if guidance:
-            lines = [f"{self._dim}{line}{self._plain}" for line in quoted(guidance)]
             left, self._live = self._renderer.commit(), []
-            self._paint([*left, "", *lines, ""])
+            self._paint([*self._set(left), "", *self._question(guidance), ""])
 
     def lend(self) -> None:
         self._screen.clear()
 
     def leave(self) -> None:
         left, self._live = self._renderer.commit() if self._live else [], []
-        self._screen.paint(left, [], [])
+        self._screen.paint(self._set(left), [], [])
         self._screen.clear()
 
     def close(self) -> None:
@@ -236,24 +243,47 @@ class MarkdownView:
         rest = [*self._advance(), *self._renderer.close()]
         self._rows += len(rest)
         self._live = []
-        self._paint([*rest, ""])
+        self._paint([*self._set(rest), ""])
 
     def blank(self) -> None:
         self._screen.blank()
         self._paint([])
 
-    def echo(self, text: str) -> None:
-        first, *rest = quoted(text)
-        self._paint([f"{self._bold}{first[:1]}{self._plain}{first[1:]}", *rest])
+    def echo(self, text: str, *, asks: bool = True) -> None:
+        if asks:
+            self._paint(self._question(text))
+            return
+        ink = self._ink()
+        self._paint([f"{ink.faint}{line}{ink.plain}" for line in quoted(text)])
 
     def say(self, line: str, *, error: bool = False) -> None:
-        style = self._red if error else self._dim
+        ink = self._ink()
+        style = ink.error if error else ink.faint
         lines = [row for part in self._redact(clean(line)).splitlines() for row in _hanging(part, self.columns)]
-        self._paint([f"{style}{row}{self._plain}" for row in lines])
+        self._paint([f"{style}{row}{ink.plain}" for row in lines])
+
+    def _begun(self) -> MarkdownRenderer:
+        return self._make(self._room(self.columns))
+
+    def _room(self, columns: int) -> int:
+        """Return how wide an answer may be."""
+        return columns - len(_MARGIN) if columns >= _NARROW else columns
+
+    def _set(self, lines: Sequence[str]) -> list[str]:
+        """Return lines of an answer behind its margin."""
+        margin = _MARGIN if self.columns >= _NARROW else ""
+        return [margin + line if line else line for line in lines]
+
+    def _question(self, text: str) -> list[str]:
+        """Return what the user has said, as a block that is found again among answers."""
+        ink = self._ink()
+        room = max(1, self.columns - len(_BAR) - 1)
+        rows = [row for line in clean(text).expandtabs(4).split("\n") for row in wrap(line, room)]
+        return [f"{ink.question}{_BAR}{ink.plain} {row}".rstrip() for row in rows]
 
     def _paint(self, permanent: Sequence[str]) -> None:
         below = self._foot.below(*self._size(), apart=bool(self._live))
-        self._screen.paint(permanent, self._live, below.rows, below.cursor)
+        self._screen.paint(permanent, self._set(self._live), below.rows, below.cursor)
 
     def _advance(self, *, briefly: bool = False) -> list[str]:
         lines = self._renderer.advance(briefly=briefly)
@@ -265,8 +295,8 @@ class MarkdownView:
         size = self._size()
         if size == self._drawn_at:
             return False
-        self._renderer.scrolled(self._screen.resized())
-        self._renderer.resize(size[0])
+        self._renderer.scrolled(self._live[: self._screen.resized()])
+        self._renderer.resize(self._room(size[0]))
         self._drawn_at = size
         return True
 

@@ -125,10 +125,10 @@ class Layout:
         return [f"{head} {first}" if first else head, *(" " * indent + row if row else "" for row in rest)]
 
     def _quote(self, tokens: Tokens, source: _Source, width: int) -> list[str]:
-        if width - len("▌ ") < _NARROW:
+        if width - len("│ ") < _NARROW:
             return self._siblings(tokens, source, width)
-        bar = self.faint("▌")
-        return [f"{bar} {row}" if row else bar for row in self._siblings(tokens, source, width - len("▌ "))]
+        bar = self.faint("│")
+        return [f"{bar} {row}" if row else bar for row in self._siblings(tokens, source, width - len("│ "))]
 
     def _heading(self, tag: str, content: str, width: int) -> list[str]:
         style = self._styles.get(tag, self._styles["heading"])

@@ -84,15 +84,15 @@ class Screen:
         self.clear()
         self._write("\x1b[H\x1b[2J")
 
-    def resized(self) -> list[str]:
+    def resized(self) -> int:
         """Take note that the terminal has a new size; a frame notices it by itself.
 
-        Return the first live lines that have left a screen that became lower: they stay in the scrollback. None are
-        returned where they are not the first of the block.
+        Return how many live lines have left a screen that became lower: they stay in the scrollback. None are counted
+        where those on the screen were not the first of the block.
         """
         columns, rows = self._dimensions()
         if not self._area:
-            return []
+            return 0
         row, column = self._at
         above = [self._rows(line, columns) for line in self._area[:row]]
         # Behind the end of a line nothing is wrapped.
@@ -103,7 +103,7 @@ class Screen:
             height -= above[gone]
             gone += 1
         self._rows_above = height
-        return self._area[: min(gone, self._whole)]
+        return min(gone, self._whole)
 
     def _draw(self, permanent: Sequence[str], area: list[str], at: tuple[int, int] | None) -> None:
         if self._dimensions() != self._drawn_at:

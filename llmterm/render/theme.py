@@ -18,6 +18,8 @@ class Theme(NamedTuple):
     name: ThemeName
     code: str
     marker: str
+    question: str
+    error: str
     syntax: tuple[tuple[str, str], ...]
     strong: str = "bold"
     em: str = "italic"
@@ -28,12 +30,15 @@ class Theme(NamedTuple):
     heading: str = "bold italic"
     th: str = "bold"
     faint: str = "dim"
+    chosen: str = "reverse"
 
 
 DARK = Theme(
     name="dark",
     code="color(116)",
     marker="color(116)",
+    question="color(116)",
+    error="color(210)",
     syntax=(
         ("Comment", "color(247)"),
         ("Comment.Preproc", "color(116)"),
@@ -65,6 +70,8 @@ LIGHT = Theme(
     name="light",
     code="color(24)",
     marker="color(24)",
+    question="color(24)",
+    error="color(124)",
     syntax=(
         ("Comment", "color(241)"),
         ("Comment.Preproc", "color(24)"),
