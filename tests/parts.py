@@ -22,7 +22,6 @@ from llmterm.chat.foot import Foot
 from llmterm.chat.history import PromptHistory
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
-from llmterm.chat.machine import Machine
 from llmterm.chat.options import Choices
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.suggestion import Suggestion
@@ -196,30 +195,34 @@ async def composing(
             await running
 
 
-def machine(folder: Path, *, edited: str = "", pasted: str | Attachment | None = None) -> Machine:
+class FakeMachine:
     """A machine whose editor gives back `edited`, and whose clipboard has `pasted`."""
 
-    async def edit(text: str) -> str:
-        return edited or text
+    def __init__(self, folder: Path, *, edited: str = "", pasted: str | Attachment | None = None) -> None:
+        self.folder = folder
+        self.edited = edited
+        self.pasted = pasted
 
-    async def page(text: str) -> None:
+    async def edit(self, text: str) -> str:
+        return self.edited or text
+
+    async def page(self, text: str) -> None:
         pass
 
-    async def copy(text: str) -> str:
+    async def copy(self, text: str) -> str:
         return "(nowhere)"
 
-    async def paste() -> str | Attachment | None:
-        return pasted
+    async def paste(self) -> str | Attachment | None:
+        return self.pasted
 
-    async def examine() -> list[str]:
+    async def examine(self) -> list[str]:
         return ["all is well"]
 
-    def suspend() -> None:
+    def suspend(self) -> None:
         raise UsageError("nothing suspends a test")
 
-    return Machine(
-        edit=edit, page=page, copy=copy, paste=paste, examine=examine, suspend=suspend, folder=folder, mask=str
-    )
+    def mask(self, text: str) -> str:
+        return text
 
 
 class Parts:
@@ -236,7 +239,7 @@ class Parts:
         self.composer = ScriptedComposer(folder, self.queue, *decisions)
         self.session = CurrentSession(store, system="")
         self.choices = Choices(provider="scripted", model="m", options=Options())
-        self.machine = machine(folder, edited=edited)
+        self.machine = FakeMachine(folder, edited=edited)
         self.context = Context(
             session=self.session,
             registry=self.registry,

@@ -12,7 +12,6 @@ from llmterm.chat.answer import Answer
 from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.completion import Completion, StatusBar
 from llmterm.chat.decision import Gesture, Leave, Resume, Send
-from llmterm.chat.effects import perform
 from llmterm.chat.input import Typed
 from llmterm.chat.outcome import Ask, Fill, Outcome, Rewrite, Say, Show, Unseam, Word, Write
 from llmterm.errors import UsageError
@@ -97,7 +96,7 @@ async def test_effects_are_done_on_the_spot(store: SessionStore, tmp_path: Path)
         Write(path, "two"),
         Write(path, "three"),
     ):
-        await perform(effect, parts.live, parts.line)
+        await parts.live.perform(effect)
 
     assert path.read_text("utf-8") == "three"
     assert parts.line.text == "typed on"
@@ -106,7 +105,7 @@ async def test_effects_are_done_on_the_spot(store: SessionStore, tmp_path: Path)
     no, yes = ("> n", f"{path} is as it was"), ("> y", written)
     assert parts.view.said == ["words", "> why?", written, question, *no, question, *yes]
     with pytest.raises(UsageError, match="cannot be written"):
-        await perform(Write(tmp_path / "no" / "such" / "folder.md", ""), parts.live, parts.line)
+        await parts.live.perform(Write(tmp_path / "no" / "such" / "folder.md", ""))
 
 
 # What commands come to

@@ -9,11 +9,11 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
-from pathlib import Path
 
 from llmterm import config
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.look import Look, size, write
+from llmterm.assembly.machine import Loan, LocalMachine
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import notice
 from llmterm.chat.app import Chat
@@ -28,12 +28,10 @@ from llmterm.chat.foot import Foot
 from llmterm.chat.history import PromptHistory
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
-from llmterm.chat.machine import Machine
 from llmterm.chat.notifier import Notifier
 from llmterm.chat.options import Choices
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.terminal import Signals, Terminal
-from llmterm.chat.view import View
 from llmterm.chat.window import WindowSize
 from llmterm.config import Settings
 from llmterm.errors import ConfigError
@@ -42,7 +40,6 @@ from llmterm.keys.autorepeat import Autorepeat
 from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND
 from llmterm.keys.terminal import TerminalKeys
 from llmterm.loading import loading
-from llmterm.messages import Attachment
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import SessionStore, StoredSession
 from llmterm.sessions.current import CurrentSession
@@ -146,7 +143,7 @@ def _build(
     theme = look.colors(choices, source)
     foot = Foot(composer, messages, ink=look.ink(theme))
     view = look.view(theme, foot, launch.secrets.redact)
-    machine = _machine(launch, look, terminal, signals, view, composer)
+    machine = LocalMachine(launch, look, Loan(terminal=terminal, signals=signals, view=view, composer=composer))
     context = Context(
         session=CurrentSession(sessions, system=settings.system),
         registry=providers,
@@ -203,72 +200,6 @@ def _chords(queue: asyncio.Queue[Key], autorepeat: Autorepeat) -> Callable[[], A
         return (await autorepeat.pressed(key, queue.get))[0]
 
     return chord
-
-
-def _machine(
-    launch: Launch, look: Look, terminal: Terminal, signals: Signals, view: View, composer: Composer
-) -> Machine:
-    """Return what of this machine the chat uses; what that takes is imported when it is used."""
-    environ = launch.environ
-
-    def lend() -> None:
-        view.lend()
-        composer.lend()
-
-    def give() -> None:
-        lend()
-        signals.lend()
-        terminal.restore()
-
-    def retake() -> None:
-        terminal.take()
-        signals.take_back()
-        composer.retake()
-
-    def suspend() -> None:
-        lend()
-        with signals.fatal():
-            terminal.suspend()
-        composer.retake()
-
-    async def edit(text: str) -> str:
-        from llmterm.chat.editor import edit
-
-        return await edit(text, environ, give=give, retake=retake)
-
-    async def page(text: str) -> None:
-        from llmterm.chat.pager import page
-
-        await page(text, environ, give=give, retake=retake)
-
-    async def copy(text: str) -> str:
-        from llmterm import clipboard
-
-        ways = await clipboard.copy(text, environ=environ, write=None if look.plain else write)
-        return f"({' and '.join(ways)})"
-
-    async def paste() -> str | Attachment | None:
-        from llmterm import clipboard
-
-        return await clipboard.read(environ)
-
-    async def examine() -> list[str]:
-        from llmterm.assembly import doctor
-
-        # On a loop of its own: it looks at everything, and nothing of that is to hold up a key.
-        looked = doctor.examine(launch.settings, environ, ask_terminal=False)
-        return doctor.lines(await in_thread(asyncio.run, looked))
-
-    return Machine(
-        edit=edit,
-        page=page,
-        copy=copy,
-        paste=paste,
-        examine=examine,
-        suspend=suspend,
-        folder=Path.cwd(),
-        mask=launch.secrets.mask,
-    )
 
 
 async def _hotkeys(settings: Settings, queue: asyncio.Queue[Key], stack: AsyncExitStack) -> bool:

@@ -16,7 +16,6 @@ from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands, sessions, versions
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Leave, Resume, Steer
-from llmterm.chat.effects import perform
 from llmterm.chat.input import InputLine, Typed
 from llmterm.chat.live import Live
 from llmterm.chat.loop import AnswerLoop
@@ -114,7 +113,7 @@ class Chat:
     async def _perform(self, outcome: Outcome) -> None:
         match outcome:
             case Word.DONE | Say() | Show() | Fill() | Write():
-                await perform(outcome, self._live, self._line)
+                await self._live.perform(outcome)
             case Steer():
                 raise UsageError("no answer is open", hint="a question is not steered, but sent")
             case _:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llmterm.chat.answer import Answer
 from llmterm.chat.attachments import Attachments
-from llmterm.chat.machine import Machine
 from llmterm.chat.options import Choices
 from llmterm.chat.view import View
 from llmterm.errors import UsageError
@@ -16,6 +16,9 @@ from llmterm.marker import marker_note
 from llmterm.messages import StreamLimits
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions.current import CurrentSession
+
+if TYPE_CHECKING:
+    from llmterm.chat.machine import Machine  # not for every start, as it is nothing but a type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

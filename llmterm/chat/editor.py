@@ -7,8 +7,8 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from llmterm.errors import UsageError
@@ -49,8 +49,8 @@ async def run(words: Sequence[str], data: bytes | None = None) -> int:
     return process.returncode or 0
 
 
-async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None], retake: Callable[[], None]) -> str:
-    """Return `text` as the user's editor leaves it. `give` and `retake` hand the terminal over and take it back.
+async def edit(text: str, environ: Mapping[str, str], loan: AbstractContextManager[None]) -> str:
+    """Return `text` as the user's editor leaves it, which has the terminal on `loan`.
 
     Raises UsageError where the editor cannot be run or fails; the text is then as it was.
     """
@@ -62,11 +62,8 @@ async def edit(text: str, environ: Mapping[str, str], *, give: Callable[[], None
     path = Path(folder) / "llmterm.md"
     try:
         await in_thread(path.write_text, text, encoding="utf-8", errors="surrogatepass", newline="")
-        give()
-        try:
+        with loan:
             code = await run([*words, str(path)])
-        finally:
-            retake()
         if code:
             raise UsageError(f"{words[0]} ended with exit code {code}", hint="the text is as it was")
         edited = (await in_thread(path.read_bytes)).decode("utf-8", "surrogatepass")

@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from llmterm.chat.commands import Commands
 from llmterm.chat.composer import Chords, Complete, Composer
 from llmterm.chat.decision import Decision, Gesture, Leave, Phase, Resume, Send
 from llmterm.chat.foot import Foot
-from llmterm.chat.machine import Machine
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import queue_lines
 from llmterm.chat.view import View
 from llmterm.errors import LlmtermError
+
+if TYPE_CHECKING:
+    from llmterm.chat.machine import Machine  # not for every start, as it is nothing but a type
 
 _PAGE = {"pageup": "/pager"}
 # While messages are held, on an empty line.

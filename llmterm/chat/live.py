@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, assert_never
 
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Decision, Gesture, Leave, Send, Steer
 from llmterm.chat.input import InputLine
-from llmterm.chat.outcome import Outcome, Say, Word
+from llmterm.chat.outcome import Effect, Fill, Outcome, Say, Show, Word, Write
 from llmterm.chat.status import drawing_line, streaming_line
 from llmterm.chat.window import WindowSize
-from llmterm.errors import LlmtermError
+from llmterm.errors import LlmtermError, UsageError
 from llmterm.events import Notice, TurnEvent
+from llmterm.files import write
 from llmterm.messages import Message, TextDelta, ThinkingDelta
+from llmterm.threads import in_thread
 from llmterm.turn import TurnState
 
 _FRAME_SECONDS = 1 / 30
@@ -60,6 +63,37 @@ class Live:
     async def play(self, answer: Answer, label: str) -> Outcome:
         """Show the answer until its stream ends, for whatever reason, and it is kept. Keys act on its turn."""
         return await _Performance(self, answer, label).run()
+
+    async def perform(self, effect: Effect) -> None:
+        """Do what a command has come to, on the spot. Raises UsageError for a file that cannot be written."""
+        match effect:
+            case Word.DONE:
+                pass
+            case Say(text):
+                self.view.say(text)
+            case Show(message):
+                await self.show(message)
+            case Fill(text, held, note):
+                if held:
+                    self.line.queue.hold(text)
+                else:
+                    self.line.append(text)
+                if note:
+                    self.view.note(note)
+            case Write(path, text):
+                self.view.say(await self._written(path, text))
+            case _:
+                assert_never(effect)
+
+    async def _written(self, path: Path, text: str) -> str:
+        """Write the file, over one that is there only if the user says so; return what has become of it."""
+        if await in_thread(path.exists) and not await self.line.confirm(f"{path} is there already: write over it?"):
+            return f"{path} is as it was"
+        try:
+            await in_thread(write, path, text)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UsageError(f"{path} cannot be written: {getattr(error, 'strerror', error)}") from None
+        return f"written to {path}"
 
     async def show(self, message: Message) -> None:
         """Show a message as it was said."""

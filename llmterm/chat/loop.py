@@ -14,7 +14,6 @@ from llmterm.chat.commands import Commands
 from llmterm.chat.commands.paused import shortcuts
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Gesture, Leave, Resume, Send, Steer
-from llmterm.chat.effects import perform
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
 from llmterm.chat.notifier import Notifier
@@ -262,7 +261,7 @@ class AnswerLoop:
         answer = self._answer
         match outcome:
             case Word.DONE | Say() | Show() | Fill() | Write():
-                await perform(outcome, self._live, self._line)
+                await self._live.perform(outcome)
                 return Word.DONE
             case Rewrite(text, resumes):
                 await answer.cut()

@@ -1,29 +1,43 @@
-"""What of the user's machine a chat can be told to use."""
+"""What of the user's machine a chat uses: editor, pager, clipboard and the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from llmterm.messages import Attachment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """Editor, pager, clipboard and the rest. All of them may raise UsageError.
+class Machine(Protocol):
+    """Whatever fails raises UsageError. Relative paths begin in `folder`."""
 
-    `edit` gives a text back as the user's editor left it, `page` shows one in the pager, `copy` puts one into the
-    clipboard and says where that is, `paste` gives what is in there, a text or an image. `examine` gives the lines
-    of a doctor's report. `suspend` stops the program as Ctrl-Z does. Relative paths begin in `folder`. `mask` hides the
-    program's secrets in what is given away.
-    """
+    @property
+    def folder(self) -> Path: ...
 
-    edit: Callable[[str], Awaitable[str]]
-    page: Callable[[str], Awaitable[None]]
-    copy: Callable[[str], Awaitable[str]]
-    paste: Callable[[], Awaitable[str | Attachment | None]]
-    examine: Callable[[], Awaitable[list[str]]]
-    suspend: Callable[[], None]
-    folder: Path
-    mask: Callable[[str], str]
+    async def edit(self, text: str) -> str:
+        """Return the text as the user's editor leaves it."""
+        ...
+
+    async def page(self, text: str) -> None:
+        """Show the text in the user's pager."""
+        ...
+
+    async def copy(self, text: str) -> str:
+        """Put the text into the clipboard; return where that is."""
+        ...
+
+    async def paste(self) -> str | Attachment | None:
+        """Return what the clipboard has, a text or an image."""
+        ...
+
+    async def examine(self) -> list[str]:
+        """Return the lines of a doctor's report."""
+        ...
+
+    def suspend(self) -> None:
+        """Stop the program as Ctrl-Z does."""
+        ...
+
+    def mask(self, text: str) -> str:
+        """Hide the program's secrets in what is given away."""
+        ...

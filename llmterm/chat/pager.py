@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 from llmterm.chat.editor import command, run
 from llmterm.errors import UsageError
@@ -13,20 +14,18 @@ _FALLBACKS = ("less", "more")
 _LESS = ("-R", "-+F", "-+X")
 
 
-async def page(text: str, environ: Mapping[str, str], *, give: Callable[[], None], retake: Callable[[], None]) -> bool:
-    """Show `text` in `$PAGER`; return whether the screen is the same again. Raises UsageError where it cannot be run.
+async def page(text: str, environ: Mapping[str, str], loan: AbstractContextManager[None]) -> bool:
+    """Show `text` in `$PAGER`, which has the terminal on `loan`; return whether the screen is the same again.
 
-    `give` and `retake` hand the terminal over and take it back.
+    Raises UsageError where it cannot be run.
     """
     words = command(environ, ("PAGER",), _FALLBACKS, "pager")
     less = os.path.basename(words[0]) == "less"
-    give()
     try:
-        code = await run([*words, *(_LESS if less else ())], text.encode("utf-8", "replace"))
+        with loan:
+            code = await run([*words, *(_LESS if less else ())], text.encode("utf-8", "replace"))
     except OSError as error:
         raise UsageError(f"{words[0]} cannot be used: {error.strerror}", hint="set PAGER") from None
-    finally:
-        retake()
     if code:
         raise UsageError(f"{words[0]} ended with exit code {code}", hint="set PAGER")
     return less
