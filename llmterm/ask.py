@@ -7,12 +7,12 @@ One that cannot be kept is a notice and no failure, which would only have a scri
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from llmterm.errors import ProviderError, SessionError
 from llmterm.eventlog import Reader
-from llmterm.events import Notice
-from llmterm.messages import EndReason, Message, TextDelta, ThinkingDelta
+from llmterm.events import Notice, Retraction, SegmentEnded, SegmentStarted, StateChanged
+from llmterm.messages import EndReason, Message, TextDelta, ThinkingDelta, UsageReport
 from llmterm.recorded import RecordedTurn
 from llmterm.respondent import Respondent
 from llmterm.sessions.current import CurrentSession
@@ -81,10 +81,14 @@ class Ask:
                     output.text(text)
                 case ThinkingDelta(text):
                     output.thinking(text)
-                case Notice(text, failure=False):  # of the store it counts what it has in the end
+                case Notice(text, failure=False):
                     output.notice(text)
-                case _:
+                case Notice():
+                    pass  # of the store it counts what it has in the end
+                case UsageReport() | SegmentStarted() | SegmentEnded() | StateChanged() | Retraction():
                     pass
+                case _:
+                    assert_never(event)
             await output.room()
         if turn.state is TurnState.FAILED and turn.error is not None:
             raise turn.error

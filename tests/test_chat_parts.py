@@ -13,7 +13,7 @@ from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.completion import Completion, StatusBar
 from llmterm.chat.decision import Gesture, Leave, Resume, Send
 from llmterm.chat.input import Typed
-from llmterm.chat.outcome import Ask, Fill, Outcome, Rewrite, Say, Show, Unseam, Word, Write
+from llmterm.chat.outcome import Ask, Fill, New, Outcome, Rewrite, Say, Show, Unseam, Word, Write
 from llmterm.errors import UsageError
 from llmterm.messages import EndReason, Message, Options, Reply, Segment, Snapshot, TextDelta
 from llmterm.recorded import RecordedTurn
@@ -129,6 +129,18 @@ def cut_at_a_seam() -> Reply:
     reply = Reply().add(TextDelta("one\n\ntwo"))
     part = Segment(provider="p", model="m", mode="fresh", start=0, end=8, end_reason=EndReason.PAUSE, cut="x")
     return reply.close(part)
+
+
+async def test_commands_say_what_the_chat_goes_over_to(store: SessionStore) -> None:
+    """They do not go there themselves: what was said is still in hand."""
+    parts = Parts(store)
+    parts.session.talk.say(QUESTION)
+
+    outcomes = [await catalogue(KEYS).run(parts.context, line) for line in ("/new Mine", "/clear", "/retry")]
+
+    assert outcomes == [New("Mine"), New(blank=True), Ask(QUESTION, again=True)]
+    assert parts.session.talk.path[0].message == QUESTION
+    assert parts.view.said == []
 
 
 async def test_commands_say_what_an_answer_at_rest_is_to_become(store: SessionStore) -> None:

@@ -14,11 +14,26 @@ import pytest
 from llmterm.chat.answer import Answer
 from llmterm.chat.app import Chat
 from llmterm.chat.commands.catalogue import catalogue
-from llmterm.chat.decision import Gesture, Leave, Resume, Send
+from llmterm.chat.decision import Gesture, Leave, Resume, Send, Steer
 from llmterm.chat.loop import AnswerLoop
 from llmterm.chat.notifier import Notifier
-from llmterm.chat.outcome import Ask, Fill, Open, Outcome, Rewrite, Say, Step, Unseam, Word, Write, following
+from llmterm.chat.outcome import (
+    Ask,
+    Fill,
+    New,
+    Open,
+    Outcome,
+    Rewrite,
+    Say,
+    Step,
+    Unseam,
+    Word,
+    Write,
+    with_answer,
+    without_answer,
+)
 from llmterm.conversation import Conversation
+from llmterm.errors import UsageError
 from llmterm.events import Notice
 from llmterm.messages import EndReason, Finished, Message, StreamEvent, TextDelta
 from llmterm.recorded import RecordedTurn, Standing
@@ -45,18 +60,19 @@ OUTCOMES: list[Outcome] = [
     Word.SUSPEND,
     Ask(QUESTION),
     Open(STORED),
+    New("x"),
     Leave(),
 ]
 
 
-@pytest.mark.parametrize(
-    ("outcome", "step"),
-    [(Ask(QUESTION), Step.ANSWER), (Open(STORED), Step.OPEN), (Leave(), Step.LEAVE)],
-)
-def test_without_an_answer_all_else_comes_to_the_prompt(outcome: Outcome, step: Step) -> None:
-    assert following(outcome) is step
-    others = [each for each in OUTCOMES if not isinstance(each, Ask | Open | Leave)]
-    assert {following(each) for each in others} == {Step.PROMPT}
+def test_without_an_answer_what_is_for_one_comes_to_the_prompt() -> None:
+    """All else is done as it is; what would steer an answer is refused."""
+    done = {repr(each): without_answer(each) for each in OUTCOMES}
+    for_an_answer = [Word.DONE, Rewrite("x"), Unseam(1), Word.RESTORE, Resume(), Word.HOLD, Word.SUSPEND]
+
+    assert done == {repr(each): Word.DONE if each in for_an_answer else each for each in OUTCOMES}
+    with pytest.raises(UsageError, match="no answer is open"):
+        without_answer(Steer("x"))
 
 
 @pytest.mark.parametrize(
@@ -79,20 +95,17 @@ def test_without_an_answer_all_else_comes_to_the_prompt(outcome: Outcome, step: 
 def test_answer_that_nobody_decides_about_takes_its_course(
     state: TurnState, unread: bool, rested: bool, step: Step
 ) -> None:
-    """Effects and questions change nothing about it: no answer is left for them."""
-    for outcome in OUTCOMES:
-        if outcome not in (Word.HOLD, Word.SUSPEND) and not isinstance(outcome, Resume | Leave):
-            assert following(outcome, state, unread=unread, rested=rested) is step
+    assert with_answer(Word.DONE, state, unread=unread, rested=rested) is step
 
 
 @pytest.mark.parametrize(("state", "unread"), list(product(TurnState, [False, True])))
 def test_what_the_user_wants_of_an_open_answer_comes_first(state: TurnState, unread: bool) -> None:
     """What is at rest resumes or is left; what is over is kept before the program is left."""
-    assert following(Word.HOLD, state, unread=unread) is Step.HOLD
-    assert following(Word.SUSPEND, state, unread=unread) is Step.SUSPEND
-    by_itself = following(Word.DONE, state, unread=unread)
-    assert following(Resume(), state, unread=unread) is (Step.RESUME if state in AT_REST else by_itself)
-    assert following(Leave(), state, unread=unread) is (Step.LEAVE if state in AT_REST else by_itself)
+    assert with_answer(Word.HOLD, state, unread=unread) is Step.HOLD
+    assert with_answer(Word.SUSPEND, state, unread=unread) is Step.SUSPEND
+    by_itself = with_answer(Word.DONE, state, unread=unread)
+    for wish in (Resume("x", "x"), Leave(interrupted=True)):
+        assert with_answer(wish, state, unread=unread) is (wish if state in AT_REST else by_itself)
 
 
 # The loops, with fakes

@@ -1,7 +1,6 @@
 """The chat itself: a prompt, questions, commands, and the session they belong to.
 
-What comes next is decided by `following`; here the steps are taken that are taken while no answer is open. Those of an
-open one are `AnswerLoop`'s.
+What comes next is decided by `without_answer`; here it is done. What is done with an open answer is `AnswerLoop`'s.
 """
 
 from __future__ import annotations
@@ -9,20 +8,20 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from llmterm import __version__
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands, sessions, versions
 from llmterm.chat.context import Context
-from llmterm.chat.decision import Leave, Resume, Steer
+from llmterm.chat.decision import Leave, Resume
 from llmterm.chat.input import InputLine, Typed
 from llmterm.chat.live import Live
 from llmterm.chat.loop import AnswerLoop
 from llmterm.chat.notifier import Notifier
-from llmterm.chat.outcome import Ask, Fill, Open, Outcome, Say, Show, Step, Word, Write, following
+from llmterm.chat.outcome import Ask, Fill, New, Open, Outcome, Say, Show, Wish, Word, Write, without_answer
 from llmterm.chat.status import count
-from llmterm.errors import LlmtermError, SessionError, UsageError
+from llmterm.errors import LlmtermError, SessionError
 from llmterm.messages import Message, Options, TextDelta, ThinkingDelta
 from llmterm.providers.attachments import refused
 from llmterm.recorded import RecordedTurn, Standing
@@ -78,7 +77,7 @@ class Chat:
             if session is not None:
                 outcome = await self._open(Open(session))
             else:
-                await self._perform(await sessions.offer(self._context))
+                outcome = await sessions.offer(self._context)
             while not isinstance(outcome, Leave):
                 outcome = await self._next(outcome)
             if self._session.id is not None:
@@ -90,34 +89,29 @@ class Chat:
             await self._line.close()
 
     async def _next(self, outcome: Outcome) -> Outcome:
-        """Take the step that follows; return what it has come to."""
+        """Do what is to be done; return what it has come to."""
         try:
-            match following(outcome):
-                case Step.ANSWER:
-                    assert isinstance(outcome, Ask)
-                    return await self._answer(outcome)
-                case Step.OPEN:
-                    assert isinstance(outcome, Open)
-                    if outcome.stored.answer is not None:
-                        self._adopt(outcome.stored.answer)
-                    return await self._open(outcome)
-                case Step.LEAVE:
-                    return outcome
-                case _:
-                    await self._perform(outcome)
-                    return await self._prompt() if outcome is Word.DONE else Word.DONE
+            match without_answer(outcome):
+                case Word.DONE:
+                    return await self._prompt()
+                case Say() | Show() | Fill() | Write() as effect:
+                    await self._live.perform(effect)
+                    return Word.DONE
+                case Ask() as ask:
+                    return await self._answer(ask)
+                case Open() as opened:
+                    if opened.stored.answer is not None:
+                        self._adopt(opened.stored.answer)
+                    return await self._open(opened)
+                case New() as new:
+                    return await self._begin(new)
+                case Leave() as leave:
+                    return leave
+                case _ as never:
+                    assert_never(never)
         except LlmtermError as error:
             self._view.say(str(error), error=True)
             return Word.DONE
-
-    async def _perform(self, outcome: Outcome) -> None:
-        match outcome:
-            case Word.DONE | Say() | Show() | Fill() | Write():
-                await self._live.perform(outcome)
-            case Steer():
-                raise UsageError("no answer is open", hint="a question is not steered, but sent")
-            case _:
-                pass  # it is for an answer at rest, and there is none
 
     async def _prompt(self) -> Outcome:
         """Wait for a message or a command; return what it comes to."""
@@ -180,6 +174,8 @@ class Chat:
     async def _answer(self, ask: Ask) -> Outcome:
         """Have the question answered; where it comes to nothing all is as it was."""
         session, attachments, queue = self._session, self._context.attachments, self._line.queue
+        if ask.again:
+            self._view.echo(ask.question.text)
         taken = None if ask.again else attachments.take()
         ended = Ended(Standing.WITHDRAWN)
         try:
@@ -213,7 +209,7 @@ class Chat:
         turn = await respondent.turn(self._session.talk.conversation.add(ask.question))
         return await self._play(turn, ask.question, Word.DONE)
 
-    async def _play(self, turn: Turn, asked: Message | OpenAnswer, outcome: Outcome) -> Ended:
+    async def _play(self, turn: Turn, asked: Message | OpenAnswer, wish: Wish) -> Ended:
         recorded = RecordedTurn(turn, self._session, asked)
         answer = Answer(recorded)
         try:
@@ -230,7 +226,7 @@ class Chat:
                     live=self._live,
                     notifier=self._notifier,
                     answer=answer,
-                ).run(outcome)
+                ).run(wish)
             for notice in answer.passed_over():
                 self._view.say(notice.text, error=notice.failure)
         finally:
@@ -253,6 +249,15 @@ class Chat:
         )
 
     # Sessions
+
+    async def _begin(self, new: New) -> Outcome:
+        self._session.new()
+        if new.blank:
+            self._view.blank()
+            return Word.DONE
+        if new.title:
+            await self._session.set_title(new.title)
+        return Say(f"a new session{f', “{self._session.talk.title}”' if new.title else ''}")
 
     async def _open(self, opened: Open) -> Outcome:
         """Show where the session stands. If it has an open answer rest there, or go on with it."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase, digits
+from typing import assert_never
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition, is_searching, vi_mode, vi_navigation_mode
@@ -117,8 +118,10 @@ class Bindings:
                 self.decide(Gesture.PAUSE)
             case Phase.RESTING if pressed:
                 self.decide(Resume())
-            case _:
+            case Phase.RESTING | Phase.ASKING | Phase.CONFIRMING:
                 pass
+            case _ as never:
+                assert_never(never)
 
     def keys(self) -> KeyBindingsBase:
         """Return the bindings."""

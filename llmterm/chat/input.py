@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from llmterm.chat.commands import Commands
 from llmterm.chat.composer import Chords, Complete, Composer
-from llmterm.chat.decision import Decision, Gesture, Leave, Phase, Resume, Send
+from llmterm.chat.decision import Decision, Gesture, Leave, Phase, Resume, Send, Steer
 from llmterm.chat.foot import Foot
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import queue_lines
@@ -184,8 +184,10 @@ class InputLine:
                         self._machine.suspend()
                     case Resume() | Gesture.STOP if phase is Phase.RESTING:
                         return decision
-                    case _:
+                    case Resume() | Steer() | Gesture.STOP | Gesture.PAUSE | Gesture.HURRY:
                         pass  # what was pressed when there was nothing to pause any more means nothing
+                    case _:
+                        assert_never(decision)
         finally:
             self._composer.begin(Phase.BUSY)  # what was decided may have been so before it was asked for
 

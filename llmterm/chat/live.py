@@ -15,15 +15,29 @@ from typing import Any, assert_never
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands
 from llmterm.chat.context import Context
-from llmterm.chat.decision import Decision, Gesture, Leave, Send, Steer
+from llmterm.chat.decision import Decision, Gesture, Leave, Resume, Send, Steer
 from llmterm.chat.input import InputLine
-from llmterm.chat.outcome import Effect, Fill, Outcome, Say, Show, Word, Write
+from llmterm.chat.outcome import (
+    Ask,
+    Effect,
+    Fill,
+    New,
+    Open,
+    Outcome,
+    Rewrite,
+    Say,
+    Show,
+    Unseam,
+    Wish,
+    Word,
+    Write,
+)
 from llmterm.chat.status import drawing_line, streaming_line
 from llmterm.chat.window import WindowSize
 from llmterm.errors import LlmtermError, UsageError
-from llmterm.events import Notice, TurnEvent
+from llmterm.events import Notice, Retraction, SegmentEnded, SegmentStarted, StateChanged, TurnEvent
 from llmterm.files import write
-from llmterm.messages import Message, TextDelta, ThinkingDelta
+from llmterm.messages import Message, TextDelta, ThinkingDelta, UsageReport
 from llmterm.threads import in_thread
 from llmterm.turn import TurnState
 
@@ -60,7 +74,7 @@ class Live:
         # Commands that are run while an answer streams; one that takes its time outlives it.
         self.jobs: set[asyncio.Task[None]] = set()
 
-    async def play(self, answer: Answer, label: str) -> Outcome:
+    async def play(self, answer: Answer, label: str) -> Wish | Steer:
         """Show the answer until its stream ends, for whatever reason, and it is kept. Keys act on its turn."""
         return await _Performance(self, answer, label).run()
 
@@ -128,8 +142,10 @@ class Live:
                     self.line.queue.add(text)
                 case Gesture.HURRY | Gesture.COMPOSE | Gesture.SUSPEND:
                     pass
-                case _:
+                case Gesture.PAUSE | Gesture.STOP | Resume() | Leave():
                     return
+                case _ as never:
+                    assert_never(never)
 
 
 class _Performance:
@@ -144,7 +160,7 @@ class _Performance:
         self._began = self._clock()
         self._first_token: float | None = None
         # What the user wants besides the answer's own end.
-        self._outcome: Outcome = Word.DONE
+        self._wish: Wish | Steer = Word.DONE
         self._failure: Exception | None = None
         self._below: list[Notice] = []  # what is to be said when all of the answer is there
         self._changed = asyncio.Event()
@@ -156,7 +172,7 @@ class _Performance:
         reader.portion(max(1, behind // _CATCHING_UP_FRAMES) if self._behind else None)
         self._preparation = turn.provider.preparation(turn.request.model)
 
-    async def run(self) -> Outcome:
+    async def run(self) -> Wish | Steer:
         with self._live.line.saying(self._status, lasting=True):
             await self._show()
             if self._failure is not None:
@@ -166,7 +182,7 @@ class _Performance:
                 self._say_below()
         if self._failure is not None:
             raise self._failure
-        return self._outcome
+        return self._wish
 
     async def _show(self) -> None:
         """Show what comes, and act on keys, until the stream ends."""
@@ -223,8 +239,10 @@ class _Performance:
                 self._below.append(event)
             case Notice(text, passing=False, failure=failure):
                 self._view.say(text, error=failure)
+            case Notice() | UsageReport() | SegmentStarted() | SegmentEnded() | StateChanged() | Retraction():
+                pass  # the status line says it, or it is said when the answer rests
             case _:
-                pass
+                assert_never(event)
 
     def _say_below(self) -> None:
         if self._below:
@@ -267,7 +285,7 @@ class _Performance:
 
     async def _listen(self) -> None:
         # What is pressed once the screen is held, is for the prompt.
-        while self._outcome is not Word.HOLD and (
+        while self._wish is not Word.HOLD and (
             self._turn.state is TurnState.STREAMING or self._behind or self._drawing
         ):
             decision = await self._live.line.decision()
@@ -289,32 +307,36 @@ class _Performance:
             case Gesture.COMPOSE:
                 self._view.say("the editor takes the screen: Ctrl-SPACE pauses the answer first")
             case Gesture.SUSPEND:
-                self._outcome = Word.SUSPEND
+                self._wish = Word.SUSPEND
                 await self._turn.pause()
             case Leave(interrupted=True):
                 self._hurry()
-                self._outcome = decision
+                self._wish = decision
                 await self._turn.cancel()
             case Leave():
-                self._outcome = decision
+                self._wish = decision
                 await self._turn.pause()
             case Send(text) | Steer(text):
                 await self._sent(text, steers=isinstance(decision, Steer))
+            case Resume():
+                pass  # nothing is at rest
             case _:
-                pass
+                assert_never(decision)
 
     def _decide_while_drawing(self, decision: Decision) -> None:
         """The answer has ended, or rests: what would end or pause it, ends the drawing."""
         match decision:
             case Leave():
-                self._outcome = decision
+                self._wish = decision
             case Gesture.STOP | Gesture.PAUSE:
                 pass
             case Send(text) | Steer(text):
                 self._queue(text)
                 return
-            case _:
+            case Gesture.HURRY | Gesture.COMPOSE | Gesture.SUSPEND | Resume():
                 return
+            case _:
+                assert_never(decision)
         self._drawing = False
 
     async def _sent(self, text: str, *, steers: bool) -> None:
@@ -339,23 +361,28 @@ class _Performance:
     async def _run(self, lines: list[str]) -> None:
         for line in lines:
             try:
-                outcome = await self._live.commands.run(self._live.context, line)
+                await self._apply(await self._live.commands.run(self._live.context, line))
             except LlmtermError as error:
                 self._view.say(str(error), error=True)
-                continue
-            match outcome:
-                case Say(text):
-                    self._view.say(text)
-                case Steer(text):
-                    await self._steer(text)
-                case _:
-                    pass  # it has done what it does
+
+    async def _apply(self, outcome: Outcome) -> None:
+        match outcome:
+            case Word.DONE | Say() | Show() | Fill() | Write():
+                await self._live.perform(outcome)
+            case Steer(text):
+                await self._steer(text)
+            case Word.RESTORE | Word.HOLD | Word.SUSPEND | Rewrite() | Unseam() | Resume():
+                pass  # nothing is at rest
+            case Ask() | Open() | New() | Leave():
+                pass  # no command that is run meanwhile comes to that
+            case _:
+                assert_never(outcome)
 
     async def _steer(self, text: str) -> None:
         self._hurry()
         await self._turn.pause()
         if self._turn.state is TurnState.PAUSED:
-            self._outcome = Steer(text)
+            self._wish = Steer(text)
         else:
             self._queue(text)  # it is over already
 
@@ -367,7 +394,7 @@ class _Performance:
         if self._turn.state is not TurnState.STREAMING and not self._reader.unread:
             return  # it is over, and all of it is shown
         if self._live.choices.holds or self._turn.state is not TurnState.STREAMING:
-            self._outcome = Word.HOLD
+            self._wish = Word.HOLD
             self._reader.hold()
         else:
             await self._turn.pause()

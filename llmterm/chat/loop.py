@@ -1,6 +1,6 @@
 """One answer in the chat, from its first token to its end, through as many pauses as it has.
 
-What comes next is decided by `following`; here each of these steps is taken. The order that matters most is kept: a
+What comes next is decided by `with_answer`; here it is done. The order that matters most is kept: a
 pause is on disk before the screen says so.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Literal, assert_never
 
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands
@@ -17,9 +18,24 @@ from llmterm.chat.decision import Gesture, Leave, Resume, Send, Steer
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
 from llmterm.chat.notifier import Notifier
-from llmterm.chat.outcome import Fill, Outcome, Rewrite, Say, Show, Step, Unseam, Word, Write, following
+from llmterm.chat.outcome import (
+    Ask,
+    Fill,
+    New,
+    Open,
+    Outcome,
+    Rewrite,
+    Say,
+    Show,
+    Step,
+    Unseam,
+    Wish,
+    Word,
+    Write,
+    with_answer,
+)
 from llmterm.chat.status import BY_ITSELF, count, ending, held_line, pause_line
-from llmterm.errors import LlmtermError
+from llmterm.errors import LlmtermError, UsageError
 from llmterm.messages import EndReason, TextDelta
 from llmterm.turn import TurnState
 
@@ -50,42 +66,49 @@ class AnswerLoop:
         self._chosen = (self._choices.provider, self._choices.model)
         self._alone = self._choices.auto_resume
 
-    async def run(self, outcome: Outcome) -> Leave | None:
+    async def run(self, wish: Wish) -> Leave | None:
         """Stream, rest, stream again, until the answer is over or has failed before anything came, or the user leaves;
-        return how, if so. `outcome` is what it begins with.
+        return how, if so. `wish` is what it begins with.
 
         Raises whatever is a bug.
         """
         leave: Leave | None = None
         while True:
-            if isinstance(outcome, Leave):
-                leave = outcome
-            step = following(outcome, self._turn.state, unread=self._answer.unread, rested=self._answer.recorded.rested)
+            if isinstance(wish, Leave):
+                leave = wish
+            step = with_answer(wish, self._turn.state, unread=self._answer.unread, rested=self._answer.recorded.rested)
             match step:
-                case Step.PLAY:
-                    outcome = await self._play()
-                case Step.HOLD:
-                    outcome = await self._hold()
-                case Step.REST:
-                    outcome = await self._rest()
-                case Step.RESUME:
-                    assert isinstance(outcome, Resume)
-                    outcome = await self._resume(outcome)
-                case Step.SUSPEND:
+                case Step.CLOSE:
+                    await self._close()
+                    return leave
+                case Leave():
                     self._view.pause()
-                    self._context.machine.suspend()
-                    outcome = Resume()
+                    return leave
                 case Step.FAIL:
                     self._view.close()
                     return None
-                case Step.LEAVE:
-                    self._view.pause()
-                    return leave
-                case _:  # CLOSE: nothing else comes to an answer that is open
-                    await self._close()
-                    return leave
+                case _:
+                    wish = await self._take(step)
 
-    async def _play(self) -> Outcome:
+    async def _take(self, step: Literal[Step.PLAY, Step.HOLD, Step.REST, Step.SUSPEND] | Resume) -> Wish:
+        """Do what does not end it; return what the user wishes then."""
+        match step:
+            case Step.PLAY:
+                return await self._play()
+            case Step.HOLD:
+                return await self._hold()
+            case Step.REST:
+                return await self._rest()
+            case Resume():
+                return await self._resume(step)
+            case Step.SUSPEND:
+                self._view.pause()
+                self._context.machine.suspend()
+                return Resume()
+            case _:
+                assert_never(step)
+
+    async def _play(self) -> Wish:
         """Show the answer as it comes; afterwards what there is of it is on disk."""
         turn = self._turn
         self._line.answer()
@@ -118,7 +141,7 @@ class AnswerLoop:
 
     # At rest
 
-    async def _rest(self) -> Outcome:
+    async def _rest(self) -> Wish:
         """Wait for what is to become of a paused answer, unless it is resumed by itself."""
         turn = self._turn
         await self._live.draw()
@@ -153,7 +176,7 @@ class AnswerLoop:
         here = (self._turn.provider.name, self._turn.request.model)
         return next((each for each in self._choices.fallback if self._context.registry.resolve(each) != here), "")
 
-    async def _hold(self) -> Outcome:
+    async def _hold(self) -> Wish:
         """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach."""
         self._view.pause()
         limit = asyncio.create_task(self._limit())
@@ -164,26 +187,28 @@ class AnswerLoop:
             limit.cancel()
             await asyncio.wait({limit})
 
-    async def _held(self) -> Outcome:
+    async def _held(self) -> Wish:
         """Wait for what ends the hold; commands are run meanwhile, and one that changes the answer ends it."""
         answer = self._answer
         while True:
-            outcome = await self._held_outcome(await self._line.decide(self._held_line, shortcuts(self._context)))
-            match outcome:
+            wish = await self._held_wish(await self._line.decide(self._held_line, shortcuts(self._context)))
+            match wish:
                 case Leave():
                     await self._turn.pause()
                     self._say_notices()
                     answer.let_go()
-                    return outcome
+                    return wish
                 case Resume():
                     await answer.cut()
-                    return outcome
-                case _ if not answer.reader.held:
-                    return outcome
-                case _:
+                    return wish
+                case Word.DONE | Word.HOLD | Word.SUSPEND:
+                    if not answer.reader.held:
+                        return wish
                     self._view.pause()
+                case _:
+                    assert_never(wish)
 
-    async def _held_outcome(self, decision: Send | Resume | Gesture | Leave) -> Outcome:
+    async def _held_wish(self, decision: Send | Resume | Gesture | Leave) -> Wish:
         match decision:
             case Send(text) if Commands.is_command(text):
                 return await self._command(text)
@@ -209,7 +234,7 @@ class AnswerLoop:
                 await self._answer.reader.filled()
         await self._turn.pause()
 
-    async def _guided(self, text: str) -> Outcome:
+    async def _guided(self, text: str) -> Wish:
         try:
             guidance, said = await self._context.attachments.guidance(text)
         except LlmtermError as error:
@@ -220,7 +245,7 @@ class AnswerLoop:
             self._view.say(each)
         return Resume(text, guidance)
 
-    async def _resume(self, outcome: Resume) -> Outcome:
+    async def _resume(self, resume: Resume) -> Wish:
         self._say_notices()
         await self._live.draw()
         self._view.pause()
@@ -232,32 +257,32 @@ class AnswerLoop:
             provider.preparation(model)  # refuses a model that cannot be
         except LlmtermError as error:
             self._view.say(str(error), error=True)
-            if outcome.guidance:
-                self._line.put(outcome.typed)
+            if resume.guidance:
+                self._line.put(resume.typed)
             return Word.DONE
-        self._view.resume(outcome.guidance)
+        self._view.resume(resume.guidance)
         self._turn.resume(
-            guidance=outcome.guidance, continuation=self._choices.resume_mode, provider=provider, model=model
+            guidance=resume.guidance, continuation=self._choices.resume_mode, provider=provider, model=model
         )
         return Word.DONE
 
     # Commands
 
-    async def _command(self, text: str) -> Outcome:
+    async def _command(self, text: str) -> Wish:
         """Run commands, one after the other; return what they come to together."""
-        wanted: Outcome = Word.DONE
+        wanted: Wish = Word.DONE
         try:
             for line in Commands.lines(text):
-                outcome = await self._apply(await self._commands.run(self._context, line))
-                wanted = wanted if outcome is Word.DONE else outcome
-                if isinstance(outcome, Leave):
+                wish = await self._apply(await self._commands.run(self._context, line))
+                wanted = wanted if wish is Word.DONE else wish
+                if isinstance(wish, Leave):
                     break
         except LlmtermError as error:
             self._view.say(str(error), error=True)
         return wanted
 
-    async def _apply(self, outcome: Outcome) -> Outcome:
-        """Do what a command has come to on the spot; return what is left of it."""
+    async def _apply(self, outcome: Outcome) -> Wish:
+        """Do what a command has come to on the spot; return what the user wishes besides."""
         answer = self._answer
         match outcome:
             case Word.DONE | Say() | Show() | Fill() | Write():
@@ -281,8 +306,12 @@ class AnswerLoop:
                 return Word.DONE
             case Steer(text):
                 return await self._guided(text)
-            case _:
+            case Word.HOLD | Word.SUSPEND | Resume() | Leave():
                 return outcome
+            case Ask() | Open() | New():
+                raise UsageError("an answer is still open", hint="Esc ends it")
+            case _:
+                assert_never(outcome)
 
     async def _show_changed(self) -> None:
         """Keep the answer as it is now, and show it."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-from llmterm.errors import LlmtermError
+from llmterm.errors import LlmtermError, UsageError
 from llmterm.messages import Continuation, Options
 from llmterm.providers.registry import ProviderRegistry
 
 PauseMode: TypeAlias = Literal["cut", "hold"]
 ThemeChoice: TypeAlias = Literal["auto", "dark", "light"]
+
+CONTINUATIONS: tuple[Continuation, ...] = get_args(Continuation)
+AUTO = "auto"
+DEFAULT = "default"
+_HOTTEST = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,7 +86,44 @@ class Choices:
         else:
             self.choose_model(registry, given)
 
+    def set_pause_mode(self, mode: str) -> None:
+        """Have a pause cut the stream, or hold the screen. Raises UsageError for all else."""
+        match mode:
+            case "cut" | "hold":
+                self.pause_mode = mode
+            case _:
+                raise UsageError(f"there is no pause mode {mode!r}", hint="cut or hold")
+
+    def set_resume_mode(self, mode: str) -> None:
+        """Have answers resumed in that way, or, by "auto", as fits their model. Raises UsageError for all else."""
+        named = next((each for each in CONTINUATIONS if each == mode), None)
+        if named is None and mode != AUTO:
+            raise UsageError(f"there is no resume mode {mode!r}", hint=", ".join([AUTO, *CONTINUATIONS]))
+        self.resume_mode = named
+
+    def set_temperature(self, given: str) -> None:
+        """Set how freely words are chosen, a number or "default". Raises UsageError for all else."""
+        self.options = replace(self.options, temperature=None if given == DEFAULT else _temperature(given))
+
+    def set_theme(self, theme: str) -> None:
+        """Have answers in these colours. Raises UsageError for a theme that there is not."""
+        match theme:
+            case "auto" | "dark" | "light":
+                self.theme = theme
+            case _:
+                raise UsageError(f"there is no theme {theme!r}", hint="auto, dark or light")
+
     def lay_under(self, asked: Options) -> None:
         """Put the options that an answer was asked for with under those that were given since."""
         chosen = {field.name: getattr(self.options, field.name) for field in fields(Options)}
         self.options = replace(asked, **{name: value for name, value in chosen.items() if value not in (None, ())})
+
+
+def _temperature(given: str) -> float:
+    try:
+        value = float(given)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= _HOTTEST:
+        raise UsageError(f"{given} is no temperature", hint=f"a number from 0 to {_HOTTEST:g}, or {DEFAULT}")
+    return value

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, assert_never
 
 from llmterm.chat.decision import Leave, Resume, Steer
+from llmterm.errors import UsageError
 from llmterm.messages import Message
 from llmterm.sessions import StoredSession
 from llmterm.states import AT_REST, TurnState
@@ -76,7 +77,7 @@ class Ask:
     """The question is to be answered; `typed` is in the line again where it comes to nothing.
 
     `said` is what is to be said of what goes with it, once it is clear that it can. One that is asked `again` is in the
-    place of itself: its earlier answer stays until another one is there.
+    place of itself, and shown once more: its earlier answer stays until another one is there.
     """
 
     question: Message
@@ -98,48 +99,67 @@ class Open:
     said: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class New:
+    """The chat is to begin a new session, of that `title` if there is one; on a `blank` screen if so."""
+
+    title: str = ""
+    blank: bool = False
+
+
 # What is done on the spot, and changes nothing about what comes next.
 Effect: TypeAlias = Literal[Word.DONE] | Say | Show | Fill | Write
 Change: TypeAlias = Literal[Word.RESTORE] | Rewrite | Unseam
-Outcome: TypeAlias = Effect | Change | Literal[Word.HOLD, Word.SUSPEND] | Steer | Resume | Ask | Open | Leave
+# What may become of the chat while no answer is open, and of an answer that is.
+Move: TypeAlias = Ask | Open | New | Leave
+Wish: TypeAlias = Literal[Word.DONE, Word.HOLD, Word.SUSPEND] | Resume | Leave
+Outcome: TypeAlias = Effect | Change | Move | Wish | Steer
 
 
 class Step(Enum):
-    """What the chat does next."""
+    """What is done with an answer next, besides resuming and leaving it."""
 
-    PROMPT = "ask the user for a message"
-    ANSWER = "have a question answered"
-    OPEN = "go over to another session"
-    PLAY = "show the answer as it comes"
+    PLAY = "show it as it comes"
     HOLD = "wait at a screen that is held"
     REST = "wait at a pause"
-    RESUME = "resume the answer"
     SUSPEND = "stop the program, and resume the answer"
-    CLOSE = "keep the answer, which is over"
-    FAIL = "give the question back"
-    LEAVE = "leave the program"
+    CLOSE = "keep it, as it is over"
+    FAIL = "give its question back"
 
 
-def following(outcome: Outcome, state: TurnState | None = None, *, unread: bool = False, rested: bool = False) -> Step:
-    """Return what comes after `outcome`.
+def without_answer(outcome: Outcome) -> Effect | Move:
+    """Return what is to be done while no answer is open, DONE where that is to ask the user for a message.
 
-    `state` is that of the answer that is open, None where none is, and `unread` tells whether something of it is not
-    on the screen. An answer that fails after it has `rested` is at a pause like any other; before, its question is
-    given back.
+    Raises UsageError for what would steer one.
     """
-    if state is None:
-        return _without_answer(outcome)
     match outcome:
+        case Word.DONE | Say() | Show() | Fill() | Write() | Ask() | Open() | New() | Leave():
+            return outcome
+        case Steer():
+            raise UsageError("no answer is open", hint="a question is not steered, but sent")
+        case Word.RESTORE | Word.HOLD | Word.SUSPEND | Rewrite() | Unseam() | Resume():
+            return Word.DONE  # it is for an answer at rest
+        case _:
+            assert_never(outcome)
+
+
+def with_answer(wish: Wish, state: TurnState, *, unread: bool = False, rested: bool = False) -> Step | Resume | Leave:
+    """Return what is to be done with an answer that is open and in that `state`, where the user has such a wish.
+
+    `unread` tells whether something of it is not on the screen. One that fails after it has `rested` is at a pause like
+    any other; before, its question is given back.
+    """
+    match wish:
         case Word.HOLD:
             return Step.HOLD
         case Word.SUSPEND:
             return Step.SUSPEND
-        case Leave() if state in AT_REST:
-            return Step.LEAVE
-        case Resume() if state in AT_REST:
-            return Step.RESUME
-        case _:
+        case Resume() | Leave() if state in AT_REST:
+            return wish
+        case Word.DONE | Resume() | Leave():
             return _by_itself(state, unread=unread, rested=rested)
+        case _:
+            assert_never(wish)
 
 
 def _by_itself(state: TurnState, *, unread: bool, rested: bool) -> Step:
@@ -157,15 +177,3 @@ def _by_itself(state: TurnState, *, unread: bool, rested: bool) -> Step:
             return Step.CLOSE
         case _:
             assert_never(state)
-
-
-def _without_answer(outcome: Outcome) -> Step:
-    match outcome:
-        case Ask():
-            return Step.ANSWER
-        case Open():
-            return Step.OPEN
-        case Leave():
-            return Step.LEAVE
-        case _:
-            return Step.PROMPT

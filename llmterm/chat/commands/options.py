@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import get_args
 
 from llmterm.chat.commands import Command, choices
 from llmterm.chat.context import Context
-from llmterm.chat.options import PauseMode, ThemeChoice
+from llmterm.chat.options import AUTO, CONTINUATIONS, DEFAULT, PauseMode, ThemeChoice
 from llmterm.chat.outcome import Outcome, Say
 from llmterm.chat.suggestion import Choice
-from llmterm.errors import LlmtermError, UsageError
-from llmterm.messages import Continuation
-
-_CONTINUATIONS: tuple[Continuation, ...] = get_args(Continuation)
-_AUTO = "auto"
-_DEFAULT = "default"
-_HOTTEST = 2.0
+from llmterm.errors import LlmtermError
 
 
 def commands() -> list[Command]:
@@ -48,14 +41,14 @@ def commands() -> list[Command]:
             argument="[MODE]",
             summary="how an answer is gone on with",
             run=_set_resume_mode,
-            values=choices(_AUTO, *_CONTINUATIONS),
+            values=choices(AUTO, *CONTINUATIONS),
         ),
         Command(
             name="temperature",
             argument="[NUMBER|default]",
             summary="show or set how freely words are chosen",
             run=_set_temperature,
-            values=choices(_DEFAULT),
+            values=choices(DEFAULT),
         ),
         Command(
             name="theme",
@@ -87,43 +80,27 @@ async def _set_provider(context: Context, given: str) -> Outcome:
 
 
 async def _set_pause_mode(context: Context, mode: str) -> Outcome:
-    match mode:
-        case "cut" | "hold":
-            context.choices.pause_mode = mode
-        case "":
-            pass
-        case _:
-            raise UsageError(f"there is no pause mode {mode!r}", hint="cut or hold")
+    if mode:
+        context.choices.set_pause_mode(mode)
     return Say(f"pause mode: {context.choices.pause_mode}")
 
 
 async def _set_resume_mode(context: Context, mode: str) -> Outcome:
-    if mode == _AUTO:
-        context.choices.resume_mode = None
-    elif mode:
-        known = {name: name for name in _CONTINUATIONS}
-        if mode not in known:
-            raise UsageError(f"there is no resume mode {mode!r}", hint=f"auto, {', '.join(known)}")
-        context.choices.resume_mode = known[mode]
-    return Say(f"resume mode: {context.choices.resume_mode or _AUTO}")
+    if mode:
+        context.choices.set_resume_mode(mode)
+    return Say(f"resume mode: {context.choices.resume_mode or AUTO}")
 
 
 async def _set_temperature(context: Context, given: str) -> Outcome:
-    choices = context.choices
     if given:
-        choices.options = replace(choices.options, temperature=_temperature(given))
-    now = choices.options.temperature
+        context.choices.set_temperature(given)
+    now = context.choices.options.temperature
     return Say("temperature: " + ("the provider's default" if now is None else f"{now:g}"))
 
 
 async def _set_theme(context: Context, theme: str) -> Outcome:
-    match theme:
-        case "auto" | "dark" | "light":
-            context.choices.theme = theme
-        case "":
-            pass
-        case _:
-            raise UsageError(f"there is no theme {theme!r}", hint="auto, dark or light")
+    if theme:
+        context.choices.set_theme(theme)
     return Say(f"theme: {context.choices.theme}")
 
 
@@ -132,15 +109,3 @@ async def _model_names(context: Context, _typed: str) -> Sequence[Choice]:
         return [(model, "") for model in await context.registry.models(context.choices.provider)]
     except LlmtermError as error:
         return [("", str(error))]  # nothing to put in, but it is seen why
-
-
-def _temperature(given: str) -> float | None:
-    if given == _DEFAULT:
-        return None
-    try:
-        value = float(given)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= _HOTTEST:
-        raise UsageError(f"{given} is no temperature", hint=f"a number from 0 to {_HOTTEST:g}, or {_DEFAULT}")
-    return value

@@ -30,9 +30,7 @@ async def edit(context: Context) -> Outcome:
 
 async def _retry(context: Context, _argument: str) -> Outcome:
     await context.session.restore()
-    question = context.session.edit()
-    context.view.echo(question.text)
-    return Ask(question, again=True)
+    return Ask(context.session.edit(), again=True)
 
 
 async def _undo(context: Context, _argument: str) -> Outcome:

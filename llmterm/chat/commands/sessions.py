@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llmterm.chat.commands import Command
 from llmterm.chat.context import Context
-from llmterm.chat.outcome import Open, Outcome, Say, Word
+from llmterm.chat.outcome import New, Open, Outcome, Say, Word
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.sessions import SessionInfo, SessionStore, StoredSession
@@ -101,18 +101,12 @@ async def _loaded(context: Context, session_id: str) -> StoredSession:
     return await context.session.read(lambda store: store.load(session_id, last=LAST))
 
 
-async def _new(context: Context, title: str) -> Outcome:
-    session = context.session
-    session.new()
-    if title:
-        await session.set_title(title)
-    return Say(f"a new session{f', “{session.talk.title}”' if title else ''}")
+async def _new(_context: Context, title: str) -> Outcome:
+    return New(title)
 
 
-async def _clear(context: Context, _argument: str) -> Outcome:
-    context.session.new()
-    context.view.blank()
-    return Word.DONE
+async def _clear(_context: Context, _argument: str) -> Outcome:
+    return New(blank=True)
 
 
 async def _system(context: Context, text: str) -> Outcome:
@@ -148,8 +142,8 @@ async def _branch(context: Context, given: str) -> Outcome:
     original = session.recorded()
     await session.keeper.require(original)
     branch = await context.session.read(lambda store: store.branch(original, keep))
-    session.open(await _loaded(context, branch))
-    return Say(f"this is {branch}, “{session.talk.title}”")
+    stored = await _loaded(context, branch)
+    return Open(stored, since=keep, said=f"this is {branch}, “{stored.title}”")
 
 
 async def _continue(context: Context, given: str) -> Outcome:
