@@ -488,7 +488,7 @@ def test_theme_fits_the_background(
         # In two parts, in the middle of what is typed.
         program.send("g" + (reply or "")[:9])
         program.send((reply or "")[9:] + "o\r")
-        program.wait_for(r"def f\(\): pass\n```\n\n>")
+        program.wait_for(r"def f\(\): pass\n─+\n\n>")
 
         assert questions(chat) == ["go"]
         assert {each for each in (DARK, LIGHT) if each in program.written} == ({colour} if colour else set())
@@ -499,12 +499,12 @@ def test_theme_changes_with_the_next_answer(open_chat: Open) -> None:
     """/theme, from one answer to the next."""
     with open_chat(say(CODE)) as chat:
         chat.ask("one")
-        chat.program.wait_for(r"pass\n```\n\n>")
+        chat.program.wait_for(r"pass\n─+\n\n>")
         assert LIGHT not in chat.program.written
         chat.program.send("/theme light\r")
         chat.program.wait_for(r"theme: light\n>")
         chat.ask("two")
-        chat.program.wait_for(r"(?s)> two.*pass\n```\n\n>")
+        chat.program.wait_for(r"(?s)> two.*pass\n─+\n\n>")
 
         assert LIGHT in chat.program.written
 

@@ -27,6 +27,13 @@ FRAGMENTS = [
     "/*", "#", "$", "$$", "$$\n", "\\(", "\\)", "\\[\n", "\\]",
     "[x] ", "👍🏽", "🇩🇪", "&zwj;", "\u200d", "שלום ", "مرحبا",
 ]  # fmt: skip
+
+
+def rule(language: str = "", *, width: int = 80) -> str:
+    """Return what stands above or below code."""
+    return f"{'─' * (width - 1 - len(language))} {language}" if language else "─" * width
+
+
 CONSTRUCTS = [
     ("# Title\ntext", ["Title", "", "text"]),
     ("one\ntwo\n\n\n\nthree\n\n", ["one", "two", "", "three"]),
@@ -47,10 +54,10 @@ CONSTRUCTS = [
     ("- a\n\n1. b", ["• a", "", "1. b"]),
     ("> a\n> > b\n>\n> c", ["│ a", "│ │ b", "│", "│ c"]),
     ("a\n\n---\n\nb", ["a", "", "─" * 20, "", "b"]),
-    ("```py\nx = 1\n\n\ny\n```", ["```py", "x = 1", "", "", "y", "```"]),
-    ("  ~~~\n   a\n b\n  ~~~", ["~~~", " a", "b", "~~~"]),
-    ("```\nopen\n\n", ["```", "open"]),
-    ("- a\n  ```\n  x\n  ```", ["• a", "  ```", "  x", "  ```"]),
+    ("```py\nx = 1\n\n\ny\n```", [rule("py"), "x = 1", "", "", "y", rule()]),
+    ("  ~~~\n   a\n b\n  ~~~", [rule(), " a", "b", rule()]),
+    ("```\nopen\n\n", [rule(), "open", rule()]),
+    ("- a\n  ```\n  x\n  ```", ["• a", f"  {rule(width=78)}", "  x", f"  {rule(width=78)}"]),
     ("text\n\n    code\n      more", ["text", "", "    code", "      more"]),
     ("#", ["#"]),
     (">", [">"]),
@@ -125,7 +132,11 @@ def test_the_open_block_is_shown_like_the_finished_one(text: str, width: int) ->
     renderer.feed(text)
     lines = renderer.advance() + renderer.live()
 
-    assert [line for line in lines if line] == [line for line in whole(text, width) if line]
+    shown = [line for line in lines if line]
+    final = [line for line in whole(text, width) if line]
+    assert final[: len(shown)] == shown
+    # Only the end of code that is still open waits, with what may be the beginning of its closing line.
+    assert all(set(line) <= set("─`~") for line in plain(final[len(shown) :]))
 
 
 @given(prose, widths)
@@ -260,18 +271,18 @@ def test_finished_lines_of_code_come_out_at_once() -> None:
         seen.append((plain(renderer.advance()), plain(renderer.live())))
 
     assert seen == [
-        (["```py"], ["x ="]),
+        ([rule("py", width=40)], ["x ="]),
         (["x = 1"], []),
         ([], ["", "y"]),
-        (["", "y"], ["```"]),
-        (["```"], ["", "after"]),
+        (["", "y"], [rule(width=40)]),
+        ([rule(width=40)], ["", "after"]),
     ]
 
 
 def test_code_is_coloured_in_its_context() -> None:
     """A line inside a string that began lines above is a string, when lines come one by one as well as at once."""
     source = '```python\nx = """one\nreturn\n"""\nreturn 1\n```'
-    renderer = MarkdownRenderer(width=40)
+    renderer = MarkdownRenderer(width=80)
 
     lines: list[str] = []
     for character in source:
@@ -281,7 +292,7 @@ def test_code_is_coloured_in_its_context() -> None:
     lines += renderer.close()
 
     assert lines == whole(source)
-    assert plain(lines) == source.split("\n")
+    assert plain(lines)[1:-1] == source.split("\n")[1:-1]
     string = "\x1b[38;5;180m{}\x1b[0m"
     assert lines[1:4] == ["x = " + string.format('"""one'), string.format("return"), string.format('"""')]
     assert not lines[4].startswith("\x1b[38;5;180m")
@@ -295,6 +306,27 @@ def test_code_comes_out_as_it_was_written(language: str) -> None:
     lines = whole("\n".join([f"```{language}", *code, "```"]))
 
     assert plain(lines)[1:-1] == code
+
+
+def test_code_shows_no_fence_while_it_comes() -> None:
+    """What may be the beginning of the closing line is not shown as code; where it was code, it comes with the rest."""
+    renderer = MarkdownRenderer(width=40, color=False)
+    seen: list[list[str]] = []
+    for chunk in ("```py\nx = 1\n", "``", " no", "\n`", "``"):
+        renderer.feed(chunk)
+        renderer.advance()
+        seen.append(renderer.live())
+
+    assert seen == [[], [], ["`` no"], [], [rule(width=40)]]
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [(30, ["─────────────── python title=1"]), (10, ["python t", "─── itle=1"]), (1, list("pyth"))],
+)
+def test_all_that_is_said_of_code_is_above_it(width: int, lines: list[str]) -> None:
+    """Also where it is longer than the rule that it stands in."""
+    assert plain(whole("```python title=1\nx", width))[: len(lines)] == lines
 
 
 def test_long_lines_of_code_are_cut_at_the_width() -> None:
@@ -438,9 +470,9 @@ def test_commit_inside_a_fence_goes_on_with_code() -> None:
     renderer.feed("rn\n'''\n```\nafter")
     rest = renderer.close()
 
-    assert plain(lines) == ["```python", "x = '''", "retu"]
+    assert plain(lines) == [rule("python", width=40), "x = '''", "retu"]
     assert waiting == []
-    assert plain(rest) == ["return", "'''", "```", "", "after"]
+    assert plain(rest) == ["return", "'''", rule(width=40), "", "after"]
     assert SGR.findall(rest[0]) == SGR.findall(rest[1])
 
 
@@ -464,7 +496,7 @@ def test_commit_at_the_end_of_a_line_of_code_repeats_nothing() -> None:
     lines = renderer.commit()
     renderer.feed("\n}")
 
-    assert (lines, renderer.close()) == (["```", "}"], ["}"])
+    assert (lines, renderer.close()) == ([rule(width=40), "}"], ["}", rule(width=40)])
 
 
 def test_commit_below_the_last_row_of_a_table_repeats_nothing() -> None:

@@ -18,7 +18,8 @@ from pygments.token import Error, Token, Whitespace, string_to_tokentype
 from pygments.util import ClassNotFound
 from rich.style import Style
 
-from llmterm.render.cells import chop
+from llmterm.render.cells import cell_len, chop
+from llmterm.render.sanitize import clean
 from llmterm.render.styled import cut, paint
 from llmterm.render.theme import Theme
 
@@ -28,16 +29,23 @@ _OPEN_TOKEN = 4_000
 _LONG_LINE = 1_000
 _TAB = 4
 _PLAIN = Style.null()
+# Above and below code.
+_RULE = "─"
 
 _Pieces: TypeAlias = list[tuple[str, Any]]
 
 
 class Fence:
-    """A fenced code block that grows, as the lines it becomes."""
+    """A fenced code block that grows, as the lines it becomes: between two rules, with its language in the upper one.
+
+    Nothing stands beside the code, so that what is selected with a mouse is code and nothing else.
+    """
 
     def __init__(self, *, markup: str, info: str, indent: int, palette: Palette | None) -> None:
         """`markup` is the opening run of back-ticks or tildes; `indent` the spaces before it."""
         self._indent = indent
+        self._info = info
+        self._markup = markup
         self._closer = re.compile(rf" {{0,3}}{re.escape(markup)}{re.escape(markup[0])}*[ \t]*")
         self._palette = palette
         self._highlighter = Highlighter(info) if palette else None
@@ -46,10 +54,11 @@ class Fence:
     def closes(self, line: str) -> bool:
         return self._closer.fullmatch(line) is not None
 
-    def mark(self, line: str, width: int) -> list[str]:
-        """Return the lines for an opening or closing line."""
-        style = self._palette.faint if self._palette else Style.null()
-        return [paint([(piece, style)]) for piece in chop(_tidy(line.strip()), width)]
+    def head(self, width: int) -> list[str]:
+        """Return the lines above the code."""
+        *full, last = chop(_tidy(clean(self._info).strip()), max(1, width - len("─ ")))
+        room = max(0, width - cell_len(last) - 1) if last else width
+        return [*map(self._faint, full), self._faint(f"{_RULE * room} {last}" if room else last)]
 
     def add(self, line: str, width: int) -> list[str]:
         """Return the lines for the next line of code; blank ones come with what follows them."""
@@ -61,12 +70,22 @@ class Fence:
 
     def peek(self, line: str, width: int) -> list[str]:
         """Return the lines for the next line, which is not blank, as it stands."""
-        rows = self.mark(line, width) if self.closes(line) else self._lines(self._bare(line), width, keep=False)
-        return [""] * self._blank + rows
+        if self.closes(line):
+            return [""] * self._blank + self.foot(width)
+        if self._markup.startswith(line.strip()):
+            return []  # as far as it has come, it may be the closing line
+        return [""] * self._blank + self._lines(self._bare(line), width, keep=False)
 
-    def close(self, line: str, width: int) -> list[str]:
-        """Return the lines for the closing line."""
-        return [*self._take_blank(), *self.mark(line, width)]
+    def close(self, width: int) -> list[str]:
+        """Return the lines below the code."""
+        return [*self._take_blank(), *self.foot(width)]
+
+    def foot(self, width: int) -> list[str]:
+        """Return the line below code that is not closed."""
+        return [self._faint(_RULE * width)]
+
+    def _faint(self, row: str) -> str:
+        return paint([(row, self._palette.faint if self._palette else _PLAIN)])
 
     def _take_blank(self) -> list[str]:
         blank, self._blank = self._blank, 0

@@ -56,7 +56,8 @@ class Layout:
 
     def block(self, block: Block, width: int) -> list[str]:
         if block.kind == "fence":
-            return self._fence_lines(self.fence(block), block.lines, width, closed=fence_is_closed(block.tokens[0]))
+            closed = fence_is_closed(block.tokens[0])
+            return self._code(self.fence(block), block.lines[1:-1] if closed else block.lines[1:], width, closed=closed)
         lines = [] if block.too_deep else self._group(block.tokens, _Source(block.lines, block.start), width)
         if not any(lines):
             # Markup around nothing, such as a lone "#", is all there is: show it.
@@ -91,8 +92,7 @@ class Layout:
                 return [self.faint("─" * min(width, _RULE_WIDTH))]
             case "fence":
                 closed = fence_is_closed(first)
-                lines = [first.markup + first.info, *_content(first), *([first.markup] if closed else [])]
-                return self._fence_lines(self._fence(first, indent=0), lines, width, closed=closed)
+                return self._code(self._fence(first, indent=0), _content(first), width, closed=closed)
             case "formula_block":
                 return [row for line in _content(first) for row in wrap(_flat(line), width)]
             case "code_block":
@@ -141,11 +141,11 @@ class Layout:
         return Fence(markup=token.markup, info=token.info, indent=indent, palette=self._palette)
 
     @staticmethod
-    def _fence_lines(fence: Fence, lines: Sequence[str], width: int, *, closed: bool) -> list[str]:
-        rows = fence.mark(lines[0], width)
-        for line in lines[1:-1] if closed else lines[1:]:
+    def _code(fence: Fence, lines: Sequence[str], width: int, *, closed: bool) -> list[str]:
+        rows = fence.head(width)
+        for line in lines:
             rows += fence.add(line, width)
-        return rows + (fence.close(lines[-1], width) if closed else [])
+        return rows + (fence.close(width) if closed else [])
 
     def _table(self, tokens: Tokens, source: _Source, width: int) -> list[str]:
         head, *body = (row for part in groups(tokens[1:-1]) for row in groups(part[1:-1]))

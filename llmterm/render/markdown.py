@@ -185,6 +185,8 @@ class MarkdownRenderer:
             else:
                 while self._consume_blocks(self._tail, final=True):
                     pass
+        if self._fence and self._started:
+            self._emit(self._fence.foot(self._width), self._gap)
         self._reset("")
         self._fence = None
         return self.advance()
@@ -281,7 +283,7 @@ class MarkdownRenderer:
             if end < 0:
                 break
             closes = fence.closes(line)
-            rows = fence.close(line, self._width) if closes else fence.add(line, self._width)
+            rows = fence.close(self._width) if closes else fence.add(line, self._width)
             if line != self._context:
                 self._emit(rows, self._gap)
             self._context = ""
@@ -310,7 +312,7 @@ class MarkdownRenderer:
             self._gap = block.gap
             if block.kind == "fence":
                 self._fence = self._layout.fence(block)
-                self._emit(self._fence.mark(block.lines[0], self._width), block.gap)
+                self._emit(self._fence.head(self._width), block.gap)
                 self._reset(self._tail[block.offset + len(block.lines[0]) + 1 :], gap=False)
             elif block.offset:
                 self._reset(self._tail[block.offset :], gap=block.gap)
@@ -388,7 +390,7 @@ class MarkdownRenderer:
             return lines
         context = self._tail if self._fence else self._table_header()
         self._reset(context, gap=False)
-        self._context = context
+        self._context = context if lines or not self._fence else ""
         self._settled.clear()
         return lines
 
