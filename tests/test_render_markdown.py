@@ -190,8 +190,8 @@ def test_every_character_may_be_a_chunk_and_a_frame(source: str) -> None:
     [
         (40, ["name           n  mid", "─" * 28, "a bit longer   1   x", "b             22   y",
               "c              3   z   extra"]),
-        (24, ["name       n  mid", "─" * 24, "a bit      1   x", "longer", "b         22   y",
-              "c          3   z   extra"]),
+        (24, ["name       n  mid", "─" * 24, "a bit      1   x", "longer", "────────  ──  ───  ─────",
+              "b         22   y", "c          3   z   extra"]),
         (14, ["name: a bit", "longer", "n: 1", "mid: x", "", "name: b", "n: 22", "mid: y", "",
               "name: c", "n: 3", "mid: z", "extra"]),
     ],
@@ -208,6 +208,32 @@ def test_a_table_that_wraps_uses_all_the_width() -> None:
     lines = plain(whole("| a | b |\n|---|---|\n| some words here | more words there |\n", 21))
 
     assert lines == ["a           b", "─" * 21, "some words  more", "here        words", "            there"]
+
+
+def test_a_table_breaks_between_words_where_it_can() -> None:
+    """The column of short words gives way, and a line stands beside rows of several lines."""
+    source = "| asynchronous | b |\n|---|---|\n| x | a b c d e f g h i j |\n| y | k |\n| z | l |\n"
+
+    assert plain(whole(source, 20)) == [
+        "asynchronous  b",
+        "─" * 20,
+        "x             a b c",
+        "              d e f",
+        "              g h i",
+        "              j",
+        "────────────  ──────",
+        "y             k",
+        "z             l",
+    ]
+
+
+def test_a_break_in_a_cell_ends_a_line() -> None:
+    """In a cell only, in any spelling, not in code; other HTML is text."""
+    source = "| a<br>b | c |\n|---|---|\n| d <BR/> **e** | `<br>` <b>f</b> |\n\ng<br>h"
+
+    lines = plain(whole(source))
+
+    assert lines == ["a  c", "b", "─" * 16, "d  <br> <b>f</b>", "e", "", "g<br>h"]
 
 
 def test_wrapping_cuts_only_where_it_must() -> None:

@@ -9,6 +9,7 @@ Nothing may depend on what comes later or get lost, so link definitions stay tex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -27,6 +28,8 @@ Tokens: TypeAlias = Sequence[Token]
 _NESTING = 60
 _INTERRUPTED = ("paragraph", "reference", "blockquote", "list")
 _FORMULA = ("$", "\\")
+_BREAK = re.compile(r"<br[ \t]*/?>[ \t]*", re.IGNORECASE)
+_CELL = "cell"
 _ENDS_AT_ONCE = frozenset({"heading_open", "hr"})
 _ENDS_AT_BLANK_LINE = frozenset({"paragraph_open", "table_open", "blockquote_open", "formula_block"})
 
@@ -66,6 +69,7 @@ class Parser:
         # and text is parsed by `inline`, when it is laid out.
         self._blocks.disable(["reference", "html_block", "inline", "text_join"])
         self._inline.inline.ruler.before("escape", "formula", _formula)
+        self._inline.inline.ruler.before("html_inline", "line_break", _line_break)
         self._blocks.block.ruler.before("fence", "formula", _formula_block, {"alt": list(_INTERRUPTED)})
 
     def blocks(self, source: str, *, gap: bool) -> list[Block]:
@@ -95,10 +99,10 @@ class Parser:
             )
         return blocks
 
-    def inline(self, content: str) -> Tokens:
-        """Return the tokens of a paragraph's, heading's or cell's text."""
+    def inline(self, content: str, *, cell: bool = False) -> Tokens:
+        """Return the tokens of a paragraph's, heading's or `cell`'s text: <br> breaks a line where source cannot."""
         tokens: list[Token] = []
-        self._inline.inline.parse(content, self._inline, {}, tokens)
+        self._inline.inline.parse(content, self._inline, {_CELL: True} if cell else {}, tokens)
         return tokens
 
 
@@ -150,6 +154,18 @@ def _formula(state: StateInline, silent: bool) -> bool:
     if not silent:
         state.push("formula", "", 0).content = state.src[state.pos : end]
     state.pos = end
+    return True
+
+
+def _line_break(state: StateInline, silent: bool) -> bool:
+    """Take a <br> in a table's cell, and the blanks around it."""
+    found = _BREAK.match(state.src, state.pos, state.posMax) if _CELL in state.env else None
+    if found is None:
+        return False
+    if not silent:
+        state.pending = state.pending.rstrip(" \t")
+        state.push("hardbreak", "br", 0)
+    state.pos = found.end()
     return True
 
 

@@ -158,6 +158,11 @@ def breaks(text: str, width: int) -> list[int]:
     return cuts
 
 
+def longest_word(text: str) -> int:
+    """Return how many cells the longest piece takes that is broken only where it must be."""
+    return max((cell_len(match.group().lstrip()) for match in _word().finditer(text)), default=0)
+
+
 def height(text: str, width: int) -> int:
     """Return how many rows a terminal makes of one line of `text` that is wider than its window; at least so many."""
     if _even().fullmatch(text):

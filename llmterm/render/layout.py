@@ -150,22 +150,25 @@ class Layout:
     def _table(self, tokens: Tokens, source: _Source, width: int) -> list[str]:
         head, *body = (row for part in groups(tokens[1:-1]) for row in groups(part[1:-1]))
         columns = [
-            Column(head=self._inline(cell[1].content, self._styles["th"]), align=str(cell[0].attrs.get("style", "")))
+            Column(
+                head=self._inline(cell[1].content, self._styles["th"], cell=True),
+                align=str(cell[0].attrs.get("style", "")),
+            )
             for cell in groups(head[1:-1])
         ]
         rows = [
-            [self._inline(cell[1].content) for cell in groups(row[1:-1])]
-            + [self._inline(cell) for cell in _excess(source.line(start_of(row)), len(columns))]
+            [self._inline(cell[1].content, cell=True) for cell in groups(row[1:-1])]
+            + [self._inline(cell, cell=True) for cell in _excess(source.line(start_of(row)), len(columns))]
             for row in body
         ]
         return [self._paint(row) for row in table(columns, rows, width, self._styles["faint"])]
 
-    def _inline(self, content: str, style: Style = _PLAIN) -> Runs:
-        """Return text with its markup turned into styles."""
+    def _inline(self, content: str, style: Style = _PLAIN, *, cell: bool = False) -> Runs:
+        """Return text with its markup turned into styles, of a table's `cell` if it is one."""
         runs: Runs = []
         styles = [style]
         links: list[tuple[int, Token]] = []
-        for token in self._parser.inline(content):
+        for token in self._parser.inline(content, cell=cell):
             match token.type:
                 case "softbreak" | "hardbreak":
                     runs.append(("\n", styles[-1]))

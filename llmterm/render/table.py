@@ -1,7 +1,8 @@
 """A table's cells as rows of a terminal: columns as wide as they must be, and not a character cut off.
 
-Where the columns do not fit, the widest give way and their cells wrap. Where even that leaves nothing readable, each
-row becomes a short list of "header: cell".
+Where the columns do not fit, the widest give way and their cells wrap, between words as long as that is enough; a line
+stands between rows of which one has several lines. Where even that leaves nothing readable, each row becomes a short
+list of "header: cell".
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 
 from rich.style import Style
 
-from llmterm.render.cells import cell_len, usual_len
+from llmterm.render.cells import cell_len, longest_word, usual_len
 from llmterm.render.styled import Runs, plain, strip, wrap
 
 _GAP = "  "
+_RULE = "─"
 _NARROWEST = 6
 
 
@@ -27,18 +29,27 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[Runs]], width: int, rule: Style) -> list[Runs]:
-    """Lay out a table within `width` cells; `rule` is the style of the line below the header."""
+    """Lay out a table within `width` cells; `rule` is the style of lines."""
     count = max(len(columns), *map(len, rows), 0)
     whole = [*columns, *[Column(head=[])] * (count - len(columns))]
     body = [[*row, *[[]] * (count - len(row))] for row in rows]
     heads = [column.head for column in whole]
-    widths = _widths([max(map(_natural, cells)) for cells in zip(heads, *body, strict=True)], width)
+    cells = [*zip(heads, *body, strict=True)]
+    natural = [max(map(_natural, column)) for column in cells]
+    room = width - len(_GAP) * (count - 1)
+    widths = (
+        natural if sum(natural) <= room else _widths(natural, [max(map(_longest, column)) for column in cells], room)
+    )
     if not widths:
         return _records(heads, body, width)
     lines = _row(heads, widths, whole, width)
-    lines.append([("─" * (sum(widths) + len(_GAP) * (count - 1)), rule)])
+    lines.append([(_RULE * (sum(widths) + len(_GAP) * (count - 1)), rule)])
+    between = [(_GAP.join(_RULE * size for size in widths), rule)]
+    before = 0
     for row in body:
-        lines += _row(row, widths, whole, width)
+        rows = _row(row, widths, whole, width)
+        lines += [between, *rows] if before and max(before, len(rows)) > 1 else rows
+        before = len(rows)
     return lines
 
 
@@ -46,23 +57,36 @@ def _natural(cell: Runs) -> int:
     return max(1, *map(cell_len, plain(cell).split("\n")))
 
 
-def _widths(natural: Sequence[int], width: int) -> list[int]:
-    """Let the widest columns give way until all fit; return none if that would leave too little of them."""
-    room = width - len(_GAP) * (len(natural) - 1)
+def _longest(cell: Runs) -> int:
+    return longest_word(plain(cell))
+
+
+def _widths(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Let the widest columns give way until all fit, none below its longest word if that is possible.
+
+    Return none if too little would be left of them.
+    """
     if room < len(natural):
         return []
+    floors = [min(size, words) for size, words in zip(natural, least, strict=True)]
+    if sum(floors) > room:
+        floors = [min(floor, room // len(natural)) for floor in floors]
     widest = min(max(natural), room)
-    while widest >= _NARROWEST and sum(min(size, widest) for size in natural) > room:
+    while widest >= _NARROWEST and sum(_given(natural, floors, widest)) > room:
         widest -= 1
-    if sum(min(size, widest) for size in natural) > room:
+    widths = _given(natural, floors, widest)
+    spare = room - sum(widths)
+    if spare < 0:
         return []
-    spare = room - sum(min(size, widest) for size in natural)
-    widths = []
-    for size in natural:
-        more = size > widest and spare > 0
-        spare -= more
-        widths.append(max(1, min(size, widest + more)))
+    for index, size in enumerate(natural):
+        if spare and widths[index] == widest < size:
+            widths[index] += 1
+            spare -= 1
     return widths
+
+
+def _given(natural: Sequence[int], floors: Sequence[int], widest: int) -> list[int]:
+    return [max(floor, min(size, widest)) for size, floor in zip(natural, floors, strict=True)]
 
 
 def _row(cells: Sequence[Runs], widths: Sequence[int], columns: Sequence[Column], room: int) -> list[Runs]:
