@@ -25,7 +25,8 @@ from benchmarks.providers import SUBJECTS
 from llmterm.ask import Ask
 from llmterm.assembly.roster import registry
 from llmterm.assembly.streams import Output
-from llmterm.chat.mentions import expand, suggestions
+from llmterm.chat.filesearch import listing, matching
+from llmterm.chat.mentions import expand
 from llmterm.config import Settings
 from llmterm.conversation import Conversation
 from llmterm.messages import EndReason, Message, Options, Reply, Request, Snapshot, StreamLimits, TextDelta
@@ -62,7 +63,7 @@ async def _rows(subjects: Programs, folder: Path) -> list[Row]:
     providers = registry(Settings(), SUBJECTS[0].environ(subjects.port))
     provider = providers.get(SUBJECTS[0].provider)
     situations: dict[str, Callable[[], Awaitable[object]]] = {
-        f"a path is completed among {FILES:,} files": lambda: in_thread(suggestions, "@file", many),
+        f"a path is completed among {FILES:,} files": lambda: in_thread(lambda: matching(listing(many), "file", many)),
         "a word of guidance takes a file of 500 kB along": lambda: in_thread(expand, "as in @notes.txt", folder),
         f"an answer of {CHARACTERS:,} characters is edited": lambda: _edit(provider, reply, edited),
         "the same goes on, until its first token": lambda: _resume(provider, reply),

@@ -24,7 +24,7 @@ from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
 from llmterm.chat.options import Choices
 from llmterm.chat.queue import MessageQueue
-from llmterm.chat.suggestion import Suggestion
+from llmterm.chat.suggestion import Find, Found, Suggestion
 from llmterm.chat.window import WindowSize
 from llmterm.errors import UsageError
 from llmterm.keys.autorepeat import Autorepeat
@@ -166,11 +166,12 @@ class Composing(Composer):
 
 @asynccontextmanager
 async def composing(
-    folder: Path, *, vi: bool = False, clock: Callable[[], float] | None = None
+    folder: Path, *, vi: bool = False, clock: Callable[[], float] | None = None, find: Find | None = None
 ) -> AsyncIterator[tuple[Composing, PipeInput]]:
     """A line that runs, and the input that its keys come from.
 
-    Unless there is another `clock` no two Ctrl-C belong together; no key is held down.
+    Unless there is another `clock` no two Ctrl-C belong together; no key is held down. A menu has two commands, or what
+    `find` gives.
     """
     hours = count(step=3_600)
 
@@ -179,14 +180,15 @@ async def composing(
 
     bindings = Bindings(queue=MessageQueue(), interrupts=Interrupts(clock or later), autorepeat=Autorepeat(later))
 
-    async def complete(text: str) -> list[Suggestion]:
-        return [Suggestion(each, len(text)) for each in ("/theme", "/thinking") if each.startswith(text)]
+    def themes(text: str) -> Found:
+        names = [each for each in ("/theme", "/thinking") if each.startswith(text)]
+        return Found([Suggestion(each, len(text), all=True, typed=each == text) for each in names], True)
 
     with create_pipe_input() as source:
         history = PromptHistory(folder / "history")
         composer = Composing(source, history, bindings, vi=vi)
         await composer.ready()
-        running = asyncio.create_task(composer.run(composer.drawn, lambda words: None, complete))
+        running = asyncio.create_task(composer.run(composer.drawn, lambda words: None, find or themes))
         await asyncio.sleep(0)
         try:
             yield composer, source
@@ -256,7 +258,7 @@ class Parts:
             foot=self.composer.foot,
             view=self.view,
             machine=self.machine,
-            complete=Completion(self.context, commands).complete,
+            find=Completion(self.context, commands).find,
             bar=StatusBar(self.context, self.queue).text,
             chords=None,
         )

@@ -31,7 +31,7 @@ def open_chat(tmp_path: Path) -> Open:
 
 def told(chat: Conversation, command: str) -> str:
     """Run a command, and return what is said below it, when the prompt is there again."""
-    echo = f"> {command}\n"
+    echo = f"> {command.rstrip()}\n"
     before = chat.program.text.count(echo)
     chat.program.send(f"{command}\r")
 
@@ -70,9 +70,9 @@ def test_choices(open_chat: Open) -> None:
     with open_chat(say("fine.")) as chat:
         expect(
             chat,
-            ("/model", r"^openai/test\n"),
+            ("/model ", r"^openai/test\n"),
             ("/model other", r"^openai/other\n"),
-            ("/provider", r"^openai/other\n"),
+            ("/provider ", r"^openai/other\n"),
             ("/provider nonsense", r"^there is no provider 'nonsense'"),
             ("/provider openai/third", r"^openai/third\n"),
             ("/model openai/second", r"^openai/second\n"),
@@ -93,7 +93,7 @@ def test_choices(open_chat: Open) -> None:
             ("/pause-mode", r"^pause mode: cut\n"),
             ("/pause-mode hold", r"^pause mode: hold\n"),
             ("/pause-mode stop", r"^there is no pause mode 'stop' \(cut or hold\)"),
-            ("/theme", r"^theme: auto\n"),
+            ("/theme ", r"^theme: auto\n"),
             ("/theme light", r"^theme: light\n"),
             ("/theme pink", r"^there is no theme 'pink' \(auto, dark or light\)"),
             ("/system", r"^there is no system prompt of yours\n\nIf you notice that .*!!CANCEL"),
@@ -123,7 +123,7 @@ def test_before_anything_was_said(open_chat: Open, tmp_path: Path) -> None:
             ("/discard", r"^there is no answer to go on with"),
             ("/sessions", r"^there is no session yet\n"),
             ("/search x", r"^nothing was found\n"),
-            ("/load", r"^which session\? \(/load ID; /sessions lists them\)"),
+            ("/load ", r"^which session\? \(/load ID; /sessions lists them\)"),
             ("/load nonsense", r"^no session 'nonsense'"),
             ("/title", r"^the session has no title yet\n"),
             *((f"/{name}", r"^no answer is paused") for name in ("back", "on x", "again", "both", "newer")),

@@ -14,6 +14,7 @@ from llmterm.chat.completion import Completion, StatusBar
 from llmterm.chat.decision import Gesture, Leave, Resume, Send
 from llmterm.chat.input import Typed
 from llmterm.chat.outcome import Ask, Fill, New, Outcome, Rewrite, Say, Show, Unseam, Word, Write
+from llmterm.chat.suggestion import Found
 from llmterm.errors import UsageError
 from llmterm.messages import EndReason, Message, Options, Reply, Segment, Snapshot, TextDelta
 from llmterm.recorded import RecordedTurn
@@ -198,6 +199,9 @@ async def test_what_stands_around_the_line_comes_from_the_context(store: Session
     completion = Completion(parts.context, catalogue(KEYS))
     parts.queue.hold("one", "two")
 
-    assert [each.text for each in await completion.complete("/ver")] == ["/versions"]
-    assert [each.text for each in await completion.complete("see @no")] == ["@notes.txt"]
+    commands, files = completion.find("/vers"), completion.find("see @not")
+    assert isinstance(commands, Found)
+    assert not isinstance(files, Found)
+    assert [each.text for each in commands.suggestions] == ["/versions "]
+    assert [each.text for each in (await files()).suggestions] == ["@notes.txt "]
     assert StatusBar(parts.context, parts.queue).text() == "scripted/m - Enter takes the next of 2 queued"

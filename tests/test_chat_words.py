@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmterm.chat.commands import Command, Commands, choices
+from llmterm.chat.completion import Completion
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Interrupts
 from llmterm.chat.outcome import Outcome, Word
 from llmterm.chat.status import bar, pause_line, queue_lines, streaming_line, tokens
-from llmterm.chat.suggestion import Suggestion
+from llmterm.chat.suggestion import Found, Suggestion
 from llmterm.errors import UsageError
 from llmterm.messages import EndReason, Message, Reply, Segment, TextDelta, Usage
 from llmterm.sessions import SessionStore
@@ -110,8 +111,8 @@ def commands(ran: list[str]) -> Commands:
         ran.append(argument)
         return Word.DONE
 
-    async def titled(_context: Context, typed: str) -> list[tuple[str, str]]:
-        return [("k3", "banana bread")] if typed in "banana bread" else []
+    async def titled(_context: Context, _typed: str) -> list[tuple[str, str]]:
+        return [("k3", "banana bread"), ("m4", "rye bread")]
 
     return Commands(
         {
@@ -122,9 +123,10 @@ def commands(ran: list[str]) -> Commands:
                     summary="the model",
                     run=run,
                     values=choices("small", "large"),
+                    picks=True,
                 )
             ],
-            "where": [Command(name="load", argument="ID", summary="open", run=run, matches=titled)],
+            "where": [Command(name="load", argument="ID", summary="open", run=run, values=titled)],
             "the end": [Command(name="quit", argument="", summary="leave", run=run)],
         }
     )
@@ -174,12 +176,24 @@ def test_paths_are_no_commands(text: str, is_command: bool) -> None:
 
 
 async def test_completion_and_help_come_from_the_registry(commands: Commands, context: Context) -> None:
-    """Names with their summaries, then values."""
-    assert await commands.complete(context, "/m") == [Suggestion("/model", 2, "the model")]
-    assert await commands.complete(context, "/model s") == [Suggestion("small", 1)]
-    assert await commands.complete(context, "/load bread") == [Suggestion("k3", 5, "banana bread")]
-    assert await commands.complete(context, "/load k3") == []
-    assert await commands.complete(context, "/nothing x") == []
+    """Names with their summaries, and values, by a few letters or by words of what stands beside them.
+
+    What is picked from is asked for once, and offered.
+    """
+    completion = Completion(context, commands)
+
+    async def found(text: str) -> Found:
+        found = completion.find(text)
+        return found if isinstance(found, Found) else await found()
+
+    assert await found("/m") == Found([Suggestion("/model ", 2, "the model")], offered=True)
+    assert await found("/qt") == Found([Suggestion("/quit", 3, "leave", all=True)], offered=True)
+    assert await found("/model s") == Found([Suggestion("small", 1, all=True)], offered=True)
+    assert completion.find("/model ge") == Found([Suggestion("large", 2, all=True)], offered=True)
+    assert await found("/load rye bread") == Found([Suggestion("m4", 9, "rye bread", all=True)])
+    assert await found("/load k") == Found([Suggestion("k3", 1, "banana bread", all=True)])
+    for text in ("/load k4", "/nothing x", "/etc/passwd", "/model x\n"):
+        assert not (await found(text)).suggestions
     assert commands.help()[:5] == ["who", "  /model [NAME]  the model", "", "where", "  /load ID       open"]
     assert commands.help()[5:] == ["", "the end", "  /quit          leave"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from llmterm.chat.decision import Decision, Gesture, Leave, Phase, Resume, Send, Steer
 from llmterm.chat.queue import MessageQueue
-from llmterm.chat.suggestion import Suggestion
+from llmterm.chat.suggestion import nothing
 from tests.clock import instant
 from tests.parts import ScriptedComposer, composing
 
@@ -158,7 +158,7 @@ async def test_search_and_menu_are_shown(tmp_path: Path) -> None:
         composer.begin(Phase.ASKING)
         source.send_text("\x12pp")
         await composer.seen(lambda: composer.draft(40, 3).rows == ["search 'pp': apples"])
-        source.send_text("\x03/th\t")
+        source.send_text("\x03/th")
         await composer.seen(lambda: [item.text for item in composer.menu(5)] == ["/theme", "/thinking"])
 
 
@@ -221,11 +221,7 @@ async def test_bug_in_drawing_ends_the_line(tmp_path: Path) -> None:
     composer.begin(Phase.BUSY)
 
     with pytest.raises(ZeroDivisionError):
-        await composer.run(draw, lambda words: None, completes_nothing)
+        await composer.run(draw, lambda words: None, nothing)
 
     assert await composer.decision() == Leave()
     await composer.close()
-
-
-async def completes_nothing(_text: str) -> list[Suggestion]:
-    return []

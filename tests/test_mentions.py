@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
@@ -12,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmterm.chat.attachments import Attachments
-from llmterm.chat.mentions import expand, paths, suggestions
-from llmterm.chat.suggestion import Suggestion
+from llmterm.chat.filesearch import Files
+from llmterm.chat.mentions import expand, mentioned, paths
+from llmterm.chat.suggestion import Found, Suggestion
 from llmterm.errors import UsageError
 from llmterm.files import TextFile, media_type, read
 from llmterm.messages import Attachment
@@ -87,12 +89,37 @@ def test_what_looks_like_a_file_and_is_none_is_said(folder: Path, name: str) -> 
     assert expand(text, folder) == (text, (), [f"there is no file {name}: it is sent as it stands"])
 
 
-@pytest.mark.parametrize(("name", "said"), [("sub", "sub"), ("sub/", "sub/"), ('"sub"', "sub"), ("sub.", "sub")])
+@pytest.mark.parametrize(("name", "said"), [("sub", "sub"), ('"sub"', "sub"), ("sub.", "sub")])
 def test_folder_is_said(folder: Path, name: str, said: str) -> None:
-    """Nothing of it goes along, and not without a word."""
+    """Without a slash nothing of it goes along, and not without a word."""
     text = f"look at @{name} and tell"
 
-    assert expand(text, folder) == (text, (), [f"{said} is a folder, and was not attached: its files can be"])
+    said = f"{said} is a folder, and was not attached: @{said}/ attaches its text files"
+    assert expand(text, folder) == (text, (), [said])
+
+
+def test_text_files_of_a_folder_go_along(folder: Path) -> None:
+    """Not what is hidden, nor an image; and not more than a text may have in all."""
+    (folder / "sub" / "more").mkdir()
+    (folder / "sub" / "more" / "two.py").write_text("y = 2\n", "utf-8")
+    (folder / "sub" / "cat.png").write_bytes(PNG)
+    (folder / ".secret").mkdir()
+
+    text, attached, said = expand('see @sub/, @.secret/ and @"sub/more/"', folder)
+
+    block = "File {}:\n```{}\n{}\n```"
+    deep, two = block.format("sub/deep.txt", "txt", "deep"), block.format("sub/more/two.py", "py", "y = 2")
+    assert text == "\n\n".join(['see @sub/, @.secret/ and @"sub/more/"', deep, two])
+    assert attached == ()
+    assert said == [
+        "attached sub/: 2 text files, 11 bytes, 1 others left out",
+        ".secret/ is hidden, and was not attached: /attach does it for each file",
+        "attached sub/more/: 1 text file, 6 bytes",
+    ]
+    for number in range(3):
+        (folder / "sub" / f"{number}.txt").write_text("word " * 50_000, "utf-8")
+    with pytest.raises(UsageError, match=r"sub/ is too large \(6 files; their text may have 524,288 bytes in all\)"):
+        expand("see @sub/", folder)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a named pipe")
@@ -229,12 +256,17 @@ def test_kind_comes_from_the_first_bytes(data: bytes, kind: str) -> None:
     assert media_type(data) == kind
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def suggestions(text: str, folder: Path) -> list[Suggestion]:
+    found = mentioned(text, Files(folder))
+    return list((found if isinstance(found, Found) else await found()).suggestions)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.text('@"~/.\\ \n\0ab') | st.text())
 def test_any_text_can_be_expanded_and_completed(tmp_path: Path, text: str) -> None:
     """Nothing but our own errors, and the text is whole in what comes of it."""
     expanded, _, _ = expand(text, tmp_path)
-    suggestions(text, tmp_path)
+    asyncio.run(suggestions(text, tmp_path))
     paths(text, tmp_path)
 
     assert expanded.startswith(text)
@@ -243,12 +275,19 @@ def test_any_text_can_be_expanded_and_completed(tmp_path: Path, text: str) -> No
 @pytest.mark.parametrize(
     ("text", "suggested"),
     [
-        ("see @no", [Suggestion("@notes.txt", 3, "9 bytes")]),
-        ("see @my", [Suggestion('@"my notes.md"', 3, "7 bytes")]),
-        ('see @"my n', [Suggestion('@"my notes.md"', 6, "7 bytes")]),
-        ("@su", [Suggestion("@sub/", 3, "folder")]),
-        ("@sub/", [Suggestion("@sub/deep.txt", 5, "5 bytes")]),
-        ("@sub/.", []),
+        ("see @not", [Suggestion("@notes.txt ", 4, "9 bytes"), Suggestion('@"my notes.md" ', 4, "7 bytes")]),
+        ("see @my", [Suggestion('@"my notes.md" ', 3, "7 bytes")]),
+        ('see @"my n', [Suggestion('@"my notes.md" ', 6, "7 bytes")]),
+        ("@su", [Suggestion("@sub/", 3, "folder"), Suggestion("@sub/deep.txt ", 3, "5 bytes")]),
+        ("@DEEP", [Suggestion("@sub/deep.txt ", 5, "5 bytes")]),
+        ("@sdt", [Suggestion("@sub/deep.txt ", 4, "5 bytes")]),
+        (
+            "@sub/",
+            [Suggestion("@sub/", 5, "folder, 1 file, 5 bytes", typed=True), Suggestion("@sub/deep.txt ", 5, "5 bytes")],
+        ),
+        ("@./sub/", [Suggestion("@./sub/deep.txt ", 7, "5 bytes")]),
+        ("@sub/.", [Suggestion("@sub/deep.txt ", 6, "5 bytes")]),
+        ("@sub/.git", []),
         ("@.e", []),
         ("@nothing", []),
         ("a@no", []),
@@ -257,26 +296,36 @@ def test_any_text_can_be_expanded_and_completed(tmp_path: Path, text: str) -> No
         ("@missing/", []),
     ],
 )
-def test_path_being_typed_is_completed(folder: Path, text: str, suggested: list[Suggestion]) -> None:
+async def test_path_being_typed_is_completed(folder: Path, text: str, suggested: list[Suggestion]) -> None:
     """Folders with a slash, names with blanks in quotes, hidden ones never, as they are not taken."""
-    assert suggestions(text, folder) == suggested
+    assert await suggestions(text, folder) == suggested
 
 
-def test_all_of_a_folder_is_offered(folder: Path) -> None:
+async def test_all_of_a_folder_is_offered(folder: Path) -> None:
     """In order, without what is hidden."""
-    names = [each.text for each in suggestions("@", folder)]
+    names = [each.text for each in await suggestions("@", folder)]
 
-    assert names == ["@cat.png", "@code.py", "@data.bin", '@"my notes.md"', "@notes.txt", "@sub/"]
+    assert names == [
+        "@cat.png ",
+        "@code.py ",
+        "@data.bin ",
+        '@"my notes.md" ',
+        "@notes.txt ",
+        "@sub/",
+        "@sub/deep.txt ",
+    ]
 
 
-def test_folder_with_blanks_can_be_gone_on_with(folder: Path) -> None:
+async def test_folder_with_blanks_can_be_gone_on_with(folder: Path) -> None:
     """Its quotes stay open until there is a file."""
     (folder / "my files").mkdir()
     (folder / "my files" / "a.txt").write_text("a", "utf-8")
 
-    [inside] = suggestions('@"my f', folder)
+    [inside, *_] = await suggestions('@"my f', folder)
     assert inside.text == '@"my files/'
-    assert suggestions(inside.text, folder) == [Suggestion('@"my files/a.txt"', len(inside.text), "1 bytes")]
+    assert (await suggestions(inside.text, folder))[1:] == [
+        Suggestion('@"my files/a.txt" ', len(inside.text), "1 bytes")
+    ]
 
 
 def test_link_to_a_hidden_file_is_not_followed(tmp_path: Path) -> None:

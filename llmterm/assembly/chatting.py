@@ -151,7 +151,7 @@ def _build(
         attachments=Attachments(machine.folder),
         view=view,
         machine=machine,
-        settings=ChatSettings(marker=launch.marker, limits=settings.stream.limits(), keys=bound),
+        settings=ChatSettings(marker=launch.marker, limits=settings.stream.limits(), keys=bound, plain=look.plain),
     )
     commands = catalogue(bound)
     line = InputLine(
@@ -160,7 +160,7 @@ def _build(
         foot=foot,
         view=view,
         machine=machine,
-        complete=Completion(context, commands).complete,
+        find=Completion(context, commands).find,
         bar=StatusBar(context, messages).text,
         chords=_chords(queue, autorepeat) if queue is not None else None,
     )

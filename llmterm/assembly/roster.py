@@ -64,6 +64,7 @@ def registry(
             build=lambda: wrap(_remote(name, remote, settings, environ, known)),
             model=remote.model,
             lacks=lambda: config.missing_key(name, settings, environ),
+            price=lambda model: _price(remote.price(model)),
             owns=lambda given: config.has_model(name, settings, given),
         )
 
@@ -80,6 +81,10 @@ def registry(
         },
         default=default,
     )
+
+
+def _price(price: config.Price | None) -> str:
+    return f"{price.input:g} in, {price.output:g} out for a million tokens" if price is not None else ""
 
 
 def _remote(

@@ -13,12 +13,14 @@ from string import ascii_lowercase, digits
 from typing import assert_never
 
 from prompt_toolkit.application import get_app
+from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition, is_searching, vi_mode, vi_navigation_mode
 from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyBindingsBase, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
 from llmterm.chat.decision import TWICE, Decision, Gesture, Interrupts, Leave, Phase, Resume, Send, Steer
-from llmterm.chat.insertion import bind_typing
+from llmterm.chat.insertion import bind_typing, replace_before
+from llmterm.chat.menu import Menu
 from llmterm.chat.queue import MessageQueue
 from llmterm.keys.autorepeat import LET_GO_SECONDS, Autorepeat, Press
 
@@ -32,12 +34,6 @@ _ALT_NOTHING = "aet"
 @Condition
 def written() -> bool:
     return bool(get_app().current_buffer.text.strip())
-
-
-@Condition
-def _alone() -> bool:
-    state = get_app().current_buffer.complete_state
-    return state is not None and len(state.completions) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +52,7 @@ class Bindings:
     def __init__(self, *, queue: MessageQueue, interrupts: Interrupts, autorepeat: Autorepeat) -> None:
         self.decisions: asyncio.Queue[Decision] = asyncio.Queue()
         self.phase = Phase.ASKING
+        self.menu = Menu()
         self._queue = queue
         self._interrupts = interrupts
         self._autorepeat = autorepeat
@@ -136,14 +133,36 @@ class Bindings:
         for name in _NAMED:
             keys.add(name, filter=~written & self._active(name))(self._shortcut(name))
 
-        @keys.add("tab", filter=_alone)
-        def _(event: KeyPressEvent) -> None:
-            """The only completion was taken: what comes after it, of a folder what is in it."""
-            event.current_buffer.complete_state = None
-            event.current_buffer.start_completion(insert_common_part=True)
-
+        self._add_menu(keys)
         keys.add(Keys.Any, eager=True, filter=Condition(lambda: self._doubtful is not None))(self._follow)
         return ConditionalKeyBindings(keys, ~is_searching)
+
+    def _add_menu(self, keys: KeyBindings) -> None:
+        """Add what the keys of the line mean while a menu is open below it."""
+        is_open = Condition(lambda: self.menu.open)
+
+        @keys.add("escape", filter=is_open)
+        def _(event: KeyPressEvent) -> None:
+            self.menu.close()
+            if event.app.editing_mode is EditingMode.VI:
+                event.app.key_processor.feed(KeyPress(Keys.Escape, "\x1b"), first=True)
+
+        for name, step in {"up": -1, "down": 1, "c-p": -1, "c-n": 1, "s-tab": -1}.items():
+            keys.add(name, filter=is_open)(self._mark(step))
+
+        @keys.add("enter", filter=written & Condition(lambda: self.menu.takes))
+        def _(event: KeyPressEvent) -> None:
+            taken = self.menu.marked
+            assert taken is not None
+            replace_before(event.current_buffer, taken.replaced, taken.text)
+            if taken.all:
+                self._enter(event)
+
+    def _mark(self, step: int) -> Callable[[KeyPressEvent], None]:
+        def mark(_event: KeyPressEvent) -> None:
+            self.menu.move(step)
+
+        return mark
 
     def _add_sending(self, keys: KeyBindings) -> None:
         @keys.add("enter", filter=~written)
@@ -168,7 +187,7 @@ class Bindings:
 
         @keys.add("c-s", filter=written)
         def _(event: KeyPressEvent) -> None:
-            self.decide(Steer(_taken(event)) if self.phase is Phase.BUSY else Send(_taken(event)))
+            self.decide(Steer(self._taken(event)) if self.phase is Phase.BUSY else Send(self._taken(event)))
 
         for name, step in {"up": -1, "down": 1}.items():
             keys.add(name, filter=self._in(Phase.BUSY) & self._movable())(self._move(step))
@@ -208,6 +227,7 @@ class Bindings:
             # A message that was given back is not what the user types: right after the Ctrl-C that stopped the answer,
             # the second one leaves all the same.
             if text.strip() and not (text == self._given and self._interrupts.armed):
+                self.menu.reset()
                 event.current_buffer.reset()
                 self._emptied = True
                 self._interrupts.disarm()
@@ -245,7 +265,7 @@ class Bindings:
     def _enter(self, event: KeyPressEvent) -> None:
         def send() -> None:
             emptied, remember = self._emptied, self.phase is not Phase.CONFIRMING
-            self.decide(Send(_taken(event, remember=remember), emptied))
+            self.decide(Send(self._taken(event, remember=remember), emptied))
 
         if event.current_buffer.text == self._given:
             self._once("enter", event, send)  # held down, it would send for ever what is refused
@@ -315,9 +335,9 @@ class Bindings:
 
         return act
 
-
-def _taken(event: KeyPressEvent, *, remember: bool = True) -> str:
-    """Take what is written out of the line, to be called back if it is one to `remember`."""
-    text = event.current_buffer.text
-    event.current_buffer.reset(append_to_history=remember)
-    return text
+    def _taken(self, event: KeyPressEvent, *, remember: bool = True) -> str:
+        """Take what is written out of the line, to be called back if it is one to `remember`."""
+        text = event.current_buffer.text
+        self.menu.reset()
+        event.current_buffer.reset(append_to_history=remember)
+        return text

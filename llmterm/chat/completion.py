@@ -2,38 +2,72 @@
 
 from __future__ import annotations
 
-from llmterm.chat.commands import Commands
+from collections.abc import Sequence
+from functools import partial
+
+from llmterm.chat.commands import Command, Commands
 from llmterm.chat.commands.versions import standing
 from llmterm.chat.context import Context
-from llmterm.chat.mentions import suggestions
+from llmterm.chat.filesearch import Files
+from llmterm.chat.fuzzy import ranked
+from llmterm.chat.mentions import mentioned
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import bar
-from llmterm.chat.suggestion import Suggestion
+from llmterm.chat.suggestion import Choice, Found, Later, Suggestion
 from llmterm.errors import LlmtermError
 from llmterm.render.sanitize import is_plain
-from llmterm.threads import in_thread
 
 
 class Completion:
-    """Completes commands, and files after an @."""
+    """Completes commands, their arguments, and files after an @."""
 
     def __init__(self, context: Context, commands: Commands) -> None:
         self._context = context
         self._commands = commands
+        # What is picked from, as long as that is being done.
+        self._picked: tuple[Command, Sequence[Choice]] | None = None
+        self._files = Files(context.machine.folder)
 
-    async def complete(self, text: str) -> list[Suggestion]:
-        """Return what `text`, which stands before the cursor, may become.
+    def find(self, text: str) -> Found | Later:
+        """Return what `text`, which stands before the cursor, may become."""
+        name, space, argument = text.removeprefix("/").partition(" ")
+        command = self._commands.get(name) if space and text.startswith("/") and "\n" not in text else None
+        if self._picked is not None and self._picked[0] is not command:
+            self._picked = None
+        if command is not None:
+            return self._argument(command, argument)
+        if not space and text.startswith("/") and "/" not in name and "\n" not in name:
+            return self._commands.named(text)
+        return mentioned(text, self._files)
 
-        Models and files are named by others: a name with something hidden in it is not offered.
-        """
+    def _argument(self, command: Command, typed: str) -> Found | Later:
+        if not command.picks:
+            return partial(self._values, command, typed)
+        if self._picked is not None:
+            return Found(_meant(self._picked[1], typed), offered=True)
+        return partial(self._values_to_pick, command, typed)
+
+    async def _values_to_pick(self, command: Command, typed: str) -> Found:
+        found = await self._asked(command, typed) or [("", "there is nothing to pick from")]
+        self._picked = command, found
+        return Found(_meant(found, typed), offered=True)
+
+    async def _values(self, command: Command, typed: str) -> Found:
+        return Found(_meant(await self._asked(command, typed), typed))
+
+    async def _asked(self, command: Command, typed: str) -> Sequence[Choice]:
+        """Return the values of an argument, or why there is none. A name that others gave must not hide anything."""
         try:
-            if text.startswith("/") and "\n" not in text:
-                found = await self._commands.complete(self._context, text)
-            else:
-                found = await in_thread(suggestions, text, self._context.machine.folder)
-            return [each for each in found if is_plain(each.text)]
+            return [each for each in await command.values(self._context, typed) if is_plain(each[0])]
         except LlmtermError as error:
-            return [Suggestion("", 0, str(error))]  # nothing to put in, but it is seen why
+            return [("", str(error))]
+
+
+def _meant(values: Sequence[Choice], typed: str) -> list[Suggestion]:
+    """Return the values of an argument that may be meant; a reason why there is none always stands."""
+    found = ranked(typed, values, lambda choice: choice[0], lambda choice: choice[1])
+    found = found or [choice for choice in values if not choice[0]]
+    return [Suggestion(value, len(typed), about, all=not value.endswith("/")) for value, about in found]
 
 
 class StatusBar:

@@ -8,13 +8,12 @@ whatever the answer above it does meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple, TypeAlias
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import is_searching
@@ -30,13 +29,11 @@ from llmterm.chat.bindings import Bindings
 from llmterm.chat.decision import Decision, Leave, Phase, Send
 from llmterm.chat.draft import Draft, drafted
 from llmterm.chat.history import PromptHistory
-from llmterm.chat.insertion import WholeCharacters
-from llmterm.chat.suggestion import Suggestion
+from llmterm.chat.insertion import WholeCharacters, replace_before
+from llmterm.chat.suggestion import Find, Found, nothing
 from llmterm.chat.window import WindowSize
+from llmterm.render.cells import cell_len
 from llmterm.render.sanitize import clean
-
-# Gives what the text before the cursor may become.
-Complete: TypeAlias = Callable[[str], Awaitable[list[Suggestion]]]
 
 # How long an Esc waits for what may follow it, in seconds: in the bytes of a Windows console (of any other terminal the
 # keys see to that); as a key, typed by hand before Enter; and where it stops an answer.
@@ -45,6 +42,8 @@ _ESCAPE_ENTER = 0.4
 _ESCAPE_STOP = 0.05
 # What stands for nothing to put in.
 _NONE = "(none)"
+# So much of a long text is looked at for what it may become.
+_LOOKED_AT = 2_000
 
 
 class Item(NamedTuple):
@@ -66,20 +65,21 @@ class Composer:
         self._history = history
         self._bindings = bindings
         self._plain = plain
-        self._completer = _Completer()
+        self._menu = bindings.menu
+        self._find: Find = nothing
         self._lent: list[ExitStack] = []
         self._ended = self._asked = False
-        self._buffer = Buffer(
-            completer=self._completer, history=history, multiline=True, enable_history_search=True, name="draft"
-        )
+        self._buffer = Buffer(history=history, multiline=True, enable_history_search=True, name="draft")
+        self._inserted = False
         self._buffer.on_cursor_position_changed += WholeCharacters()
         self._buffer.on_text_changed += lambda buffer: bindings.changed(buffer.text)
+        self._buffer.on_text_insert += self._note_insertion
         self._search = SearchBufferControl(Buffer(multiline=False))
         self._control = BufferControl(self._buffer, search_buffer_control=self._search)
         search = ConditionalContainer(Window(self._search), filter=is_searching)
         self._app: Application[None] = Application(
             layout=Layout(HSplit([Window(self._control), search]), focused_element=self._control),
-            key_bindings=merge_key_bindings([bindings.keys(), self._plain_keys()]) if plain else bindings.keys(),
+            key_bindings=merge_key_bindings([bindings.keys(), self._completing()]),
             editing_mode=EditingMode.VI if vi else EditingMode.EMACS,
             input=source,
             output=DummyOutput(),
@@ -87,18 +87,20 @@ class Composer:
         )
         self._frames = _Frames(self._app, window)
         self._app.renderer = self._frames
-        self._app.key_processor.after_key_press += lambda _: bindings.pressed()
+        self._app.key_processor.after_key_press += self._pressed
         self._app.ttimeoutlen = _ESCAPE_BYTES
 
     async def run(
-        self, draw: Callable[[], None], say: Callable[[str], None], complete: Complete, chords: Chords | None = None
+        self, draw: Callable[[], None], say: Callable[[str], None], find: Find, chords: Chords | None = None
     ) -> None:
         """Let the user type until `close`, or until no more keys can come.
 
-        `draw` is called when the line has changed, `say` with words for the user, `complete` for what the text before
-        the cursor may become. `chords` hears the global hot key.
+        `draw` is called when the line has changed, `say` with words for the user, `find` for what the text before the
+        cursor may become. `chords` hears the global hot key.
         """
-        self._frames.draw, self._say, self._completer.complete = draw, say, complete
+        self._frames.draw, self._say, self._find = draw, say, find
+        if not self._plain:
+            self._menu.bind(find, self._wait_for_keys, lambda error: self._app.exit(exception=error))
         listening = asyncio.create_task(self._hear(chords)) if chords is not None else None
         try:
             with suppress(EOFError):
@@ -130,12 +132,14 @@ class Composer:
 
     def put(self, text: str) -> None:
         """Have `text` in the line, to be gone on with."""
+        self._menu.reset()
         self._buffer.document = Document(text, len(text))
         self._app.invalidate()
 
     def take(self) -> str:
         """Give up the line."""
         text = self.text
+        self._menu.reset()
         self._buffer.reset()
         return text
 
@@ -164,8 +168,7 @@ class Composer:
             self._app.vi_state.reset()  # a line begins with typing
         if self._app.is_running:
             self._buffer.load_history_if_not_yet_loaded()
-        self._app.timeoutlen = _ESCAPE_ENTER if phase is Phase.ASKING else _ESCAPE_STOP
-        self._app.invalidate()
+        self._wait_for_keys()
 
     async def decision(self) -> Decision:
         """Wait for what the user decides next; where no more can come that is to leave."""
@@ -207,15 +210,16 @@ class Composer:
         return drafted(document.text, document.cursor_position, columns, most, mark=mark, selected=selected)
 
     def menu(self, most: int) -> list[Item]:
-        """Return so many of the completions at most, among them the one that is taken."""
-        state = self._buffer.complete_state
-        if state is None or most < 1:
+        """Return so many of the menu's rows at most, among them the one that is marked."""
+        found, at = self._menu.suggestions, self._menu.at
+        if most < 1 or self._app.layout.is_searching:
             return []
-        at = state.complete_index or 0
-        first = min(max(0, at - most // 2), max(0, len(state.completions) - most))
+        first = min(max(0, (at or 0) - most // 2), max(0, len(found) - most))
+        rows = [(clean(each.text).strip() or _NONE, clean(each.about)) for each in found[first : first + most]]
+        width = max((cell_len(text) for text, about in rows if about), default=0)
         return [
-            Item(each.display_text, each.display_meta_text, number == state.complete_index)
-            for number, each in enumerate(state.completions[first : first + most], first)
+            Item(text + " " * (width - cell_len(text)) if about else text, about, number == at)
+            for number, (text, about) in enumerate(rows, first)
         ]
 
     def invalidate(self) -> None:
@@ -239,23 +243,68 @@ class Composer:
         self._frames.resting = bool(self._lent)
         self._app.invalidate()
 
-    def _plain_keys(self) -> KeyBindings:
+    # What it may become
+
+    def _completing(self) -> KeyBindings:
         keys = KeyBindings()
 
         @keys.add("tab")
         def _(event: KeyPressEvent) -> None:
-            event.app.create_background_task(self._complete_in_words())
+            event.app.create_background_task(self._complete_in_words() if self._plain else self._complete())
 
         return keys
 
+    def _note_insertion(self, _buffer: Buffer) -> None:
+        self._inserted = True
+
+    def _pressed(self, _processor: object) -> None:
+        """A key has done what it does."""
+        self._bindings.pressed()
+        self._menu.follow(self._before_cursor, typed=self._inserted)
+        self._inserted = False
+        self._wait_for_keys()
+
+    def _wait_for_keys(self) -> None:
+        """Have an Esc wait for what may follow it as long as what it would do can."""
+        patient = self._bindings.phase is Phase.ASKING and not self._menu.open
+        self._app.timeoutlen = _ESCAPE_ENTER if patient else _ESCAPE_STOP
+        self._app.invalidate()
+
+    @property
+    def _before_cursor(self) -> str:
+        """The text before the cursor, of a long one the end, behind a line break: what is cut off is no command."""
+        text, end = self._buffer.text, self._buffer.cursor_position
+        return text[:end] if end <= _LOOKED_AT else "\n" + text[end - _LOOKED_AT : end]
+
+    async def _complete(self) -> None:
+        """Put in what all suggestions begin with, or else the one that is marked, or the only one."""
+        if not self._menu.open:
+            self._menu.look(self._before_cursor)
+        await self._menu.found()
+        text, replaced = self._menu.common()
+        if text:
+            self._put_in(text, replaced)
+        elif item := self._menu.marked or (self._menu.suggestions[0] if len(self._menu.suggestions) == 1 else None):
+            self._put_in(item.text, item.replaced)
+        self._app.invalidate()
+
+    def _put_in(self, text: str, replaced: int) -> None:
+        replace_before(self._buffer, replaced, text)
+        self._menu.look(self._before_cursor)
+
     async def _complete_in_words(self) -> None:
-        """Complete the line where there is one way to; say which there are where there are several."""
-        found = await self._completer.complete(self._buffer.document.text_before_cursor)
-        if len(found) == 1:
-            self._buffer.delete_before_cursor(found[0].replaced)
-            self._buffer.insert_text(found[0].text)
-        elif found:
-            self._say(", ".join(each.text for each in found))
+        """Complete the line as far as there is one way to; say which there are where there are several."""
+        before = self._before_cursor
+        found = self._find(before)
+        found = found if isinstance(found, Found) else await found()
+        if found.suggestions:
+            replaced = found.suggestions[0].replaced
+            typed = before[len(before) - replaced :]
+            possible = [each for each in found.suggestions if each.text.startswith(typed)] or found.suggestions
+            if len(possible) == 1:
+                replace_before(self._buffer, replaced, possible[0].text)
+            else:
+                self._say(", ".join(each.text.strip() or each.about for each in possible))
         self._app.invalidate()
 
 
@@ -295,22 +344,3 @@ class _Frames(Renderer):
 
     def request_absolute_cursor_position(self) -> None:
         pass
-
-
-class _Completer(Completer):
-    def __init__(self) -> None:
-        self.complete: Complete = _nothing
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        return ()  # what there is may have to be asked for first
-
-    async def get_completions_async(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> AsyncGenerator[Completion, None]:
-        for each in await self.complete(document.text_before_cursor):
-            about = clean(each.about)
-            yield Completion(each.text, -each.replaced, display=clean(each.text) or _NONE, display_meta=about)
-
-
-async def _nothing(_text: str) -> list[Suggestion]:
-    return []

@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatSettings:
-    """What stays as it is while the chat goes on. `keys` are those of commands, by their names."""
+    """What stays as it is while the chat goes on. `keys` are those of commands, by their names.
+
+    Where it is `plain` nothing opens by itself: what can be picked has numbers.
+    """
 
     marker: str | None
     limits: StreamLimits
     keys: Mapping[str, str]
+    plain: bool = False
 
     @property
     def note(self) -> str:

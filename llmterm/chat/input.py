@@ -11,11 +11,12 @@ from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from llmterm.chat.commands import Commands
-from llmterm.chat.composer import Chords, Complete, Composer
+from llmterm.chat.composer import Chords, Composer
 from llmterm.chat.decision import Decision, Gesture, Leave, Phase, Resume, Send, Steer
 from llmterm.chat.foot import Foot
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import queue_lines
+from llmterm.chat.suggestion import Find
 from llmterm.chat.view import View
 from llmterm.errors import LlmtermError
 
@@ -51,11 +52,11 @@ class InputLine:
         foot: Foot,
         view: View,
         machine: Machine,
-        complete: Complete,
+        find: Find,
         bar: Callable[[], str],
         chords: Chords | None,
     ) -> None:
-        """`complete` gives what the text being typed may become, `bar` the status line where no answer is open.
+        """`find` gives what the text being typed may become, `bar` the status line where no answer is open.
 
         `chords` waits for the global hot key, if there is one.
         """
@@ -64,7 +65,7 @@ class InputLine:
         self._foot = foot
         self._view = view
         self._machine = machine
-        self._complete = complete
+        self._find = find
         self._bar = bar
         self._chords = chords
         self._task: asyncio.Task[None] | None = None
@@ -76,7 +77,7 @@ class InputLine:
         """Begin to listen."""
         await self._composer.ready()
         self._task = asyncio.create_task(
-            self._composer.run(self._view.refresh, self._view.say, self._complete, self._chords), name="llmterm-line"
+            self._composer.run(self._view.refresh, self._view.say, self._find, self._chords), name="llmterm-line"
         )
         await asyncio.sleep(0)
 

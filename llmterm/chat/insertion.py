@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, emacs_insert_mode, vi_insert_mode, vi_navigation_mode
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.bindings.vi import TextObject, create_text_object_decorator
@@ -44,6 +45,12 @@ def bind_typing(keys: KeyBindings) -> None:
         moves(key)(lambda event: TextObject(-min(_before(event), event.current_buffer.document.cursor_position_col)))
     for key in ("l", "right"):
         moves(key)(lambda event: TextObject(min(_after(event), _rest(event))))
+
+
+def replace_before(buffer: Buffer, count: int, text: str) -> None:
+    """Put `text` in the place of the last `count` characters before the cursor, at once: the line is never empty."""
+    start, end = buffer.cursor_position - count, buffer.cursor_position
+    buffer.document = Document(f"{buffer.text[:start]}{text}{buffer.text[end:]}", start + len(text))
 
 
 class Steps:

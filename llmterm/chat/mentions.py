@@ -1,7 +1,8 @@
 """Files that a message mentions: `@path` in its text, read and put into the message or attached to it.
 
-A text file becomes part of the message, under its name; an image or a PDF is attached. A name that is no file stays
-the text it is. `@` never takes a hidden file: text pasted from elsewhere must not send a key along; `/attach` does.
+A text file becomes part of the message, under its name; an image or a PDF is attached. A folder, with a slash behind
+it, stands for its text files. A name that is neither stays the text it is. `@` never takes a hidden file: text pasted
+from elsewhere must not send a key along; `/attach` does.
 """
 
 from __future__ import annotations
@@ -9,15 +10,23 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from heapq import nsmallest
 from pathlib import Path
 
-from llmterm.chat.suggestion import Choice, Suggestion
-from llmterm.files import TextFile, read
+from llmterm.chat.filesearch import Files, listing, weighed
+from llmterm.chat.status import count
+from llmterm.chat.suggestion import Choice, Found, Later, Suggestion
+from llmterm.errors import UsageError
+from llmterm.files import TEXT_LIMIT, TextFile, read
 from llmterm.messages import Attachment
 from llmterm.render.sanitize import is_plain
+from llmterm.threads import in_thread
 
 _COMPLETIONS = 100
+# How a path begins that is not looked for below the folder.
+_ELSEWHERE = ("/", "~", "./", "../")
 
 _MENTION = re.compile(r'(?<!\S)@(?:"(?P<quoted>[^"\n]+)"|(?P<bare>\S+))')
 _BEING_MENTIONED = re.compile(r'(?:^|(?<=\s))@(?:"(?P<quoted>[^"\n]*)|(?P<bare>[^\s"]*))\Z')
@@ -48,27 +57,46 @@ def expand(
         said.append(f"attached {name} ({_bytes(found):,} bytes)")
         if isinstance(found, TextFile) and found.note:
             said.append(f"{name}: {found.note}")
+    for name in _folders(text, folder):
+        blocks |= {
+            each.name: block for each in _texts(folder, name, said, instead) if (block := each.block()) not in text
+        }
     said += [f"{name} {why}" for name in _names(text) if (why := _no_file(folder, name))]
     said += [f"there is no file {name}: it is sent as it stands" for name in _missing(text, folder)]
     return "\n\n".join([text, *blocks.values()]), tuple(attached.values()), said
 
 
-def suggestions(text: str, folder: Path) -> list[Suggestion]:
+def mentioned(text: str, files: Files) -> Found | Later:
     """Return what the path that `text` ends in, if it mentions one, may become."""
     mention = _BEING_MENTIONED.search(text)
     if mention is None:
-        return []
+        return Found()
     typed = mention["quoted"] if mention["quoted"] is not None else mention["bare"]
-    return [
-        Suggestion(_quoted(path) if _BLANK.search(path) else f"@{path}", len(mention.group()), about)
-        for path, about in paths(typed, folder)
-        if not _hidden(folder, path)
-    ]
+    if not typed:
+        files.begin()
+    return partial(_suggested, typed, len(mention.group()), files)
 
 
-def _quoted(path: str) -> str:
-    """Return the mention of a path with blanks in it; that of a folder is open, for what is in it."""
-    return f'@"{path}' if path.endswith("/") else f'@"{path}"'
+async def _suggested(typed: str, replaced: int, files: Files) -> Found:
+    """Return files for a few letters of their names, or, where a path leads elsewhere, what is there."""
+    folder = files.folder
+    choices = await (in_thread(paths, typed, folder) if typed.startswith(_ELSEWHERE) else files.find(typed))
+    # A name that is not hidden may be a link to one that is.
+    shown = await in_thread(lambda: [each for each in choices if not _hidden(folder, each[0])])
+    if shown and shown[0][0] == typed and typed.endswith("/"):
+        shown[0] = typed, await in_thread(weighed, folder, typed)
+    return Found([_suggestion(path, about, typed, replaced) for path, about in shown], offered=bool(typed))
+
+
+def _suggestion(path: str, about: str, typed: str, replaced: int) -> Suggestion:
+    return Suggestion(_mention_of(path), replaced, about, typed=path == typed)
+
+
+def _mention_of(path: str) -> str:
+    """Return what mentions a path; that of a folder is open, for what is in it."""
+    if _BLANK.search(path):
+        return f'@"{path}' if path.endswith("/") else f'@"{path}" '
+    return f"@{path}" if path.endswith("/") else f"@{path} "
 
 
 def paths(typed: str, folder: Path) -> Sequence[Choice]:
@@ -121,6 +149,34 @@ def _mentioned(text: str, folder: Path) -> Iterator[str]:
                 break
 
 
+def _folders(text: str, folder: Path) -> list[str]:
+    """Return the folders that `text` mentions with a slash behind them."""
+    return [name for name in _names(text) if name.endswith("/") and _is_folder(folder, name)]
+
+
+def _texts(folder: Path, name: str, said: list[str], instead: str) -> list[TextFile]:
+    """Return the text files of a folder, and say how many there are. Raises UsageError where they are too much."""
+    if _hidden(folder, name):
+        said.append(f"{name} is hidden, and was not attached: {instead} for each file")
+        return []
+    where = folder / Path(name).expanduser()
+    paths = [path for path in listing(where).paths if not path.endswith("/") and not _hidden(folder, name + path)]
+    files: list[TextFile] = []
+    size = 0
+    for path in paths:
+        with suppress(UsageError):  # no text, or one that is too large
+            found = read(folder, name + path)
+            files += [found] if isinstance(found, TextFile) else []
+            size += found.size if isinstance(found, TextFile) else 0
+        if size > TEXT_LIMIT:
+            raise UsageError(
+                f"{name} is too large", hint=f"{len(paths)} files; their text may have {TEXT_LIMIT:,} bytes in all"
+            )
+    left_out = f", {len(paths) - len(files)} others left out" if len(paths) > len(files) else ""
+    said.append(f"attached {name}: {count(len(files), 'text file')}, {size:,} bytes{left_out}")
+    return files
+
+
 def _missing(text: str, folder: Path) -> list[str]:
     """Return what in `text` looks like the name of a file, and is the name of nothing."""
     return [name for name in _names(text) if _LIKE_A_FILE.search(name) and not _exists(folder, name)]
@@ -136,8 +192,8 @@ def _no_file(folder: Path, name: str) -> str:
     """Return why something that is there cannot be attached, "" for a file, and for what is not there."""
     if not _exists(folder, name) or _is_file(folder, name):
         return ""
-    if (folder / Path(name).expanduser()).is_dir():
-        return "is a folder, and was not attached: its files can be"
+    if _is_folder(folder, name):
+        return "" if name.endswith("/") else f"is a folder, and was not attached: @{name}/ attaches its text files"
     return "is no file, and was not attached: a device or a pipe has no end to wait for"
 
 
@@ -152,6 +208,13 @@ def _is_file(folder: Path, name: str) -> bool:
     try:
         return (folder / Path(name).expanduser()).is_file()
     except (OSError, RuntimeError, ValueError):  # no such user, a name too long, a NUL
+        return False
+
+
+def _is_folder(folder: Path, name: str) -> bool:
+    try:
+        return (folder / Path(name).expanduser()).is_dir()
+    except (OSError, RuntimeError, ValueError):
         return False
 
 

@@ -14,14 +14,15 @@ from llmterm.threads import in_thread
 class Entry(NamedTuple):
     """How to build a provider, the model it uses unless told otherwise, and what that model is called on the screen.
 
-    `lacks` says how to get at a key that is missing. `owns` tells whether "name/model", which could mean a model of the
-    provider `name`, is what one of its own models is called.
+    `lacks` says how to get at a key that is missing, and `price` what a model costs where that is known. `owns` tells
+    whether "name/model", which could mean a model of the provider `name`, is what one of its own models is called.
     """
 
     build: Callable[[], Provider]
     model: str
     label: Callable[[str], str] = str
     lacks: Callable[[], str] = str
+    price: Callable[[str], str] = lambda _: ""
     owns: Callable[[str], bool] = lambda _: False
 
 
@@ -79,8 +80,16 @@ class ProviderRegistry:
 
     def require(self, name: str) -> None:
         """Raise ConfigError where a provider lacks the key that it needs."""
-        if hint := self._entry(name).lacks():
+        if hint := self.lacks(name):
             raise ConfigError(f"no key for {name}", hint=hint)
+
+    def lacks(self, name: str) -> str:
+        """Return how to get at the key that a provider needs and has not, "" where it lacks none."""
+        return self._entry(name).lacks()
+
+    def price(self, name: str, model: str) -> str:
+        """Return in a few words what a model of provider `name` costs, "" where that is not known."""
+        return self._entry(name).price(model)
 
     async def choose(self, given: str = "") -> tuple[str, str]:
         """Return provider and model as `resolve` does, of the default where nothing is given.

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from llmterm.chat.context import Context
-from llmterm.chat.outcome import Outcome
-from llmterm.chat.suggestion import Choice, Suggestion
+from llmterm.chat.fuzzy import ranked
+from llmterm.chat.outcome import Outcome, Say
+from llmterm.chat.suggestion import Choice, Found, Suggestion
 from llmterm.errors import UsageError
 
 Values: TypeAlias = Callable[[Context, str], Awaitable[Sequence[Choice]]]
@@ -35,9 +36,10 @@ def choices(*names: str) -> Values:
 class Command:
     """`/name argument`: what it does in one line, what runs it, and what the argument may be.
 
-    Of the `values`, which are told what was typed, those are offered that begin like it; of the `matches`, which look
-    at it in their own way, all. One that `leaves` would leave an open answer behind, and is refused while there is one;
-    one that is run `meanwhile` changes nothing of an answer, and does not wait for the end of one that streams.
+    The `values` are told what was typed, and may leave out what that cannot mean. One that `picks` has all of its
+    values shown, to pick one of them with a few letters, when it is sent without an argument. One that `leaves` would
+    leave an open answer behind, and is refused while there is one; one that is run `meanwhile` changes nothing of an
+    answer, and does not wait for the end of one that streams.
     """
 
     name: str
@@ -45,7 +47,7 @@ class Command:
     run: Callable[[Context, str], Awaitable[Outcome]]
     argument: str = ""
     values: Values = _nothing
-    matches: Values = _nothing
+    picks: bool = False
     leaves: bool = False
     meanwhile: bool = False
 
@@ -57,6 +59,8 @@ class Commands:
         """`sections` are the commands under the headings that they have in the help."""
         self._sections = sections
         self._commands = {command.name: command for section in sections.values() for command in section}
+        # What was listed with numbers last.
+        self._listed: tuple[str, Sequence[Choice]] = ("", ())
 
     def __iter__(self) -> Iterator[Command]:
         return iter(self._commands.values())
@@ -94,20 +98,46 @@ class Commands:
             raise UsageError("an answer is still open", hint="Esc ends it")
         if argument.strip() and not command.argument:
             raise UsageError(f"/{name} takes nothing", hint=f"/{name} by itself: {command.summary}")
-        return await command.run(context, argument.strip())
+        argument = argument.strip()
+        if command.picks and context.settings.plain:
+            if not argument and (listed := await self._numbered(context, command)):
+                return Say(listed)
+            argument = self._by_number(name, argument)
+        return await command.run(context, argument)
 
-    async def complete(self, context: Context, text: str) -> list[Suggestion]:
-        """Return what `text`, a command being typed, may become."""
-        name, space, argument = text.removeprefix("/").partition(" ")
-        if not space:
-            named = (command for command in self if command.name.startswith(name))
-            return [Suggestion(f"/{command.name}", len(text), command.summary) for command in named]
-        command = self._commands.get(name)
-        if command is None:
-            return []
-        found = [each for each in await command.values(context, argument) if each[0].startswith(argument)]
-        found += await command.matches(context, argument)
-        return [Suggestion(value, len(argument), about) for value, about in found]
+    async def _numbered(self, context: Context, command: Command) -> str:
+        """Return what can be picked, with numbers, "" where that is nothing."""
+        values = [(value, about) for value, about in await command.values(context, "") if value]
+        self._listed = command.name, values
+        lines = [f"{number:>3}  {value}  {about}".rstrip() for number, (value, about) in enumerate(values, 1)]
+        return "\n".join([*lines, f"/{command.name} NUMBER takes one"]) if values else ""
+
+    def _by_number(self, name: str, argument: str) -> str:
+        """Return what has the number that was given, of what was listed for that command last."""
+        listed, values = self._listed
+        if listed != name or not argument.isdecimal() or not 0 < int(argument) <= len(values):
+            return argument
+        return values[int(argument) - 1][0]
+
+    def get(self, name: str) -> Command | None:
+        return self._commands.get(name)
+
+    def named(self, typed: str) -> Found:
+        """Return the commands that `typed`, a slash and the letters behind it, may mean."""
+        name = typed.removeprefix("/")
+        return Found(
+            [
+                Suggestion(
+                    f"/{each.name} " if each.argument else f"/{each.name}",
+                    len(typed),
+                    each.summary,
+                    all=not each.argument,
+                    typed=each.name == name and not each.picks,
+                )
+                for each in ranked(name, self, lambda command: command.name)
+            ],
+            offered=bool(name),
+        )
 
     def help(self) -> list[str]:
         """Return the help, a line each."""

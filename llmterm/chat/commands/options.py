@@ -21,6 +21,7 @@ def commands() -> list[Command]:
             summary="show or change the model",
             run=_set_model,
             values=_model_names,
+            picks=True,
         ),
         Command(
             name="provider",
@@ -28,6 +29,7 @@ def commands() -> list[Command]:
             summary="show or change the provider",
             run=_set_provider,
             values=provider_names,
+            picks=True,
         ),
         Command(
             name="pause-mode",
@@ -55,15 +57,27 @@ def commands() -> list[Command]:
             argument="[auto|dark|light]",
             summary="show or set the colours of answers",
             run=_set_theme,
-            values=choices(*get_args(ThemeChoice)),
+            values=_themes,
+            picks=True,
             meanwhile=True,
         ),
     ]
 
 
 async def provider_names(context: Context, _typed: str) -> Sequence[Choice]:
+    """Return the providers, the one that answers first, with the model they would answer with or what they lack."""
+    registry, now = context.registry, context.choices.provider
+    names = sorted(registry.names, key=lambda name: name != now)
+    return [(name, _about(context, name)) for name in names]
+
+
+def _about(context: Context, name: str) -> str:
     registry = context.registry
-    return [(name, registry.label(*registry.resolve(name))) for name in registry.names]
+    if lacks := registry.lacks(name):
+        return f"no key: {lacks}"
+    if name == context.choices.provider:
+        return f"answers now: {context.label}"
+    return registry.label(*registry.resolve(name))
 
 
 async def _set_model(context: Context, name: str) -> Outcome:
@@ -105,7 +119,18 @@ async def _set_theme(context: Context, theme: str) -> Outcome:
 
 
 async def _model_names(context: Context, _typed: str) -> Sequence[Choice]:
+    """Return the models of the provider, the one that answers first, with what they cost where that is known."""
+    registry, choices = context.registry, context.choices
     try:
-        return [(model, "") for model in await context.registry.models(context.choices.provider)]
+        names = await registry.models(choices.provider)
     except LlmtermError as error:
         return [("", str(error))]  # nothing to put in, but it is seen why
+    about = [(name, registry.price(choices.provider, name)) for name in names if name != choices.model]
+    price = registry.price(choices.provider, choices.model)
+    return [(choices.model, ", ".join(filter(None, ("answers now", price)))), *about]
+
+
+async def _themes(context: Context, _typed: str) -> Sequence[Choice]:
+    now = context.choices.theme
+    names: Sequence[ThemeChoice] = get_args(ThemeChoice)
+    return [(name, "is used now" if name == now else "") for name in sorted(names, key=lambda name: name != now)]

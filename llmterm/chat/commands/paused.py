@@ -36,6 +36,7 @@ def commands(keys: Mapping[str, str]) -> list[Command]:
             summary=f"({keys['on']}) go on with another model",
             run=_on,
             values=provider_names,
+            picks=True,
         ),
         Command(
             name="steer",

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from llmterm.chat.commands import Command
 from llmterm.chat.context import Context
 from llmterm.chat.outcome import New, Open, Outcome, Say, Word
+from llmterm.chat.status import count
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.sessions import SessionInfo, SessionStore, StoredSession
-from llmterm.sessions.lookup import means
 from llmterm.sessions.record import LAST
 
 _LISTED = 20
 _FOUND = 20
 _NAMED = 5
+# How many sessions one picks from; older ones are found with /search.
+_PICKED = 2_000
 
 
 def commands() -> list[Command]:
     return [
         Command(name="sessions", summary="list the newest sessions", run=_list),
-        Command(name="load", argument="ID", summary="open an earlier session", run=_load, matches=_ids, leaves=True),
+        Command(
+            name="load",
+            argument="ID",
+            summary="open an earlier session",
+            run=_load,
+            values=_sessions,
+            picks=True,
+            leaves=True,
+        ),
         Command(name="system", argument="[TEXT]", summary="show or set the system prompt", run=_system),
         Command(name="new", argument="[TITLE]", summary="begin a new session", run=_new, leaves=True),
         Command(name="title", argument="[TEXT]", summary="show or set the session's title", run=_title),
@@ -36,7 +47,7 @@ def commands() -> list[Command]:
             argument="[ID]",
             summary="go on with an answer that was stopped or cut",
             run=_continue,
-            matches=_open_ids,
+            values=_open_ids,
             leaves=True,
         ),
         Command(
@@ -44,7 +55,7 @@ def commands() -> list[Command]:
             argument="[ID]",
             summary="drop an answer that is not over",
             run=_discard,
-            matches=_open_ids,
+            values=_open_ids,
             leaves=True,
         ),
     ]
@@ -85,8 +96,11 @@ async def _list(context: Context, _argument: str) -> Outcome:
 
 def _line(context: Context, info: SessionInfo) -> str:
     state = "" if info.state == "complete" else f"  ({info.state})"
-    here = "  (this one)" if info.id == context.session.id else ""
-    return f"{info.id}  {info.updated_at.astimezone():%Y-%m-%d %H:%M}  {info.title}{state}{here}"
+    return f"{info.id}  {info.updated_at.astimezone():%Y-%m-%d %H:%M}  {info.title}{state}{_here(context, info)}"
+
+
+def _here(context: Context, info: SessionInfo) -> str:
+    return "  (this one)" if info.id == context.session.id else ""
 
 
 async def _load(context: Context, given: str) -> Outcome:
@@ -179,13 +193,29 @@ def _opened(context: Context, store: SessionStore) -> list[SessionInfo]:
     ]
 
 
-async def _ids(context: Context, typed: str) -> Sequence[Choice]:
-    return await context.session.read(lambda store: store.matching(typed, limit=_LISTED))
+async def _sessions(context: Context, _typed: str) -> Sequence[Choice]:
+    infos = await context.session.read(lambda store: store.infos(limit=_PICKED))
+    return [(info.id, f"{_about(info)}{_here(context, info)}") for info in infos]
 
 
-async def _open_ids(context: Context, typed: str) -> Sequence[Choice]:
+async def _open_ids(context: Context, _typed: str) -> Sequence[Choice]:
     opened = await context.session.read(lambda store: _opened(context, store))
-    return [(info.id, info.title) for info in opened if means(typed, info.id, info.title)][:_LISTED]
+    return [(info.id, _about(info)) for info in opened]
+
+
+def _about(info: SessionInfo) -> str:
+    """Return what one needs to know a session again: its title, how old it is and how it stands."""
+    state = "" if info.state == "complete" else f", {info.state}"
+    return f"{info.title} - {_ago(datetime.now(UTC) - info.updated_at)}{state}"
+
+
+def _ago(age: timedelta) -> str:
+    """Return an age in its largest unit; of a clock that was set back nothing is made."""
+    minutes = max(0, int(age.total_seconds()) // 60)
+    for size, unit in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            return f"{count(minutes // size, unit)} ago"
+    return "just now"
 
 
 def _named(store: SessionStore, given: str) -> str:

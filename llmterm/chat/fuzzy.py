@@ -1,0 +1,43 @@
+"""Names that a few typed letters may mean, the likeliest first. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# What a word in a name may begin behind.
+_BOUNDARY = re.compile(r"[-_./ :]")
+
+
+def ranked(
+    typed: str, items: Iterable[T], name: Callable[[T], str], beside: Callable[[T], str] = lambda _: ""
+) -> list[T]:
+    """Return the items that `typed` may mean: equals among them stay in their order.
+
+    A `name` is meant that begins so, has a word that begins so, has it anywhere, or has all its letters in that order.
+    Words may also be looked for in what stands `beside` a name.
+    """
+    wanted = typed.casefold()
+    letters = re.compile(".*?".join(map(re.escape, wanted)), re.DOTALL)
+    words = wanted.split()
+    found = [(_rank(wanted, letters, words, name(each).casefold(), beside(each)), each) for each in items]
+    return [
+        each for rank, each in sorted((pair for pair in found if pair[0] is not None), key=lambda pair: pair[0] or 0)
+    ]
+
+
+def _rank(wanted: str, letters: re.Pattern[str], words: list[str], name: str, beside: str) -> int | None:
+    if name == wanted:
+        return 0
+    if name.startswith(wanted):
+        return 1
+    if any(part.startswith(wanted) for part in _BOUNDARY.split(name)):
+        return 2
+    if wanted in name:
+        return 3
+    if words and all(word in beside.casefold() for word in words):
+        return 4
+    return 5 if letters.search(name) else None
