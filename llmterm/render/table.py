@@ -44,12 +44,12 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Runs]], width: int,
         return _records(heads, body, width)
     lines = _row(heads, widths, whole, width)
     lines.append([(_RULE * (sum(widths) + len(_GAP) * (count - 1)), rule)])
-    between = [(_GAP.join(_RULE * size for size in widths), rule)]
+    between: Runs = [(_GAP.join(_RULE * size for size in widths), rule)]
     before = 0
     for row in body:
-        rows = _row(row, widths, whole, width)
-        lines += [between, *rows] if before and max(before, len(rows)) > 1 else rows
-        before = len(rows)
+        wrapped = _row(row, widths, whole, width)
+        lines += [between, *wrapped] if before and max(before, len(wrapped)) > 1 else wrapped
+        before = len(wrapped)
     return lines
 
 
