@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.chatting import opened
-from tests.wire import say
+from tests.wire import Exchange, Gate, say
 
 
 def test_question_is_a_block_and_an_answer_has_a_margin_where_there_is_room(tmp_path: Path) -> None:
@@ -29,3 +30,25 @@ def test_question_is_a_block_and_an_answer_has_a_margin_where_there_is_room(tmp_
         assert "  while, longer than the window is wide." in shown
         assert "> /pause-mode" in shown
         assert "Several words of an answer that goes on" in chat.program.lines
+
+
+def test_something_moves_only_while_nothing_has_come(tmp_path: Path) -> None:
+    """Not beside text that streams: that moves by itself."""
+    gate = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await gate.wait()
+        await exchange.text("Some words.")
+        await exchange.hung_up()
+
+    with opened(tmp_path, script) as chat:
+        chat.ask("go")
+        chat.program.wait_for(r"⠙ openai/test - \d s - waiting for the first token")
+        chat.program.wait_for(r"⠸ openai/test - \d s - waiting for the first token")
+        gate.open()
+        chat.program.wait_for(r"Some words\.\n\n>\nopenai/test - \d s - [^\n]*SPACE pause")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+
+        assert not re.search("[⠀-⣿]", chat.program.text)

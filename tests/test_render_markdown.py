@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 from hypothesis import example, given
@@ -394,7 +395,7 @@ def test_thinking_is_dim_and_between_what_is_said() -> None:
     renderer.feed("World")
     lines = renderer.close()
 
-    assert lines == ["Hello", "", "\x1b[2mhmm **no**␛[2J\x1b[0m", "", "World"]
+    assert lines == ["Hello", "", "\x1b[2mthinking\x1b[0m", "\x1b[2mhmm **no**␛[2J\x1b[0m", "", "World"]
 
 
 def test_what_waits_for_its_other_half_comes_out_at_the_end() -> None:
@@ -404,7 +405,7 @@ def test_what_waits_for_its_other_half_comes_out_at_the_end() -> None:
     thinking.think("a\r")
     text.feed("a\r")
 
-    assert (thinking.close(), text.close()) == (["a␍"], ["a␍"])
+    assert (thinking.close(), text.close()) == (["thinking", "a␍"], ["a␍"])
 
 
 def test_thinking_has_single_blank_lines() -> None:
@@ -413,7 +414,7 @@ def test_thinking_has_single_blank_lines() -> None:
 
     renderer.think("\n one\n\n\ntwo\n\n")
 
-    assert renderer.close() == ["one", "", "two"]
+    assert renderer.close() == ["thinking", "one", "", "two"]
 
 
 def test_settled_lines_are_not_shown_again() -> None:
@@ -437,12 +438,12 @@ def test_settled_thinking_is_not_shown_again() -> None:
     renderer.think("one\n\ntwo")
     lines = renderer.advance() + renderer.live()
 
-    renderer.settle(2)
+    renderer.settle(3)
     live = renderer.live()
     renderer.think("three")
     renderer.feed("two")
 
-    assert (lines, live) == (["one", "", "two"], [])
+    assert (lines, live) == (["thinking", "one", "", "two"], [])
     assert renderer.close() == ["three", "", "two"]
 
 
@@ -708,9 +709,32 @@ def test_a_thought_is_one_line_when_it_is_over() -> None:
     renderer.feed("Yes.")
     after = renderer.advance() + renderer.close()
 
-    assert during == ([], [f"row {number}" for number in range(14, 20)])
+    assert during == ([], ["thinking", *(f"row {number}" for number in range(14, 20))])
     assert after == ["thought for 40 words", "", "Yes."]
     assert whole_thought("one", 60) == ["thought for 1 word - /thinking shows them"]
+
+
+@pytest.mark.parametrize(
+    ("thinking", "width", "during", "after"),
+    [
+        ("line", 60, ["thinking, 12 s", "a thought"], ["thought for 15 s, 2 words - /thinking shows them"]),
+        ("line", 20, ["thinking, 12 s", "a thought"], ["thought for 15 s"]),
+        ("full", 60, ["thinking", "a thought"], ["thinking", "a thought", "thought for 15 s"]),
+    ],
+)
+def test_a_thought_says_how_long_it_takes(
+    thinking: Literal["line", "full"], width: int, during: list[str], after: list[str]
+) -> None:
+    """From its first word to the first of the answer."""
+    times = iter([0, 0, 12, 15])
+    renderer = MarkdownRenderer(width=width, color=False, thinking=thinking, clock=lambda: next(times))
+
+    renderer.think("a thought")
+    shown = renderer.advance() + renderer.live()
+    renderer.feed("Yes.")
+
+    assert shown == during
+    assert renderer.close() == [*after, "", "Yes."]
 
 
 @pytest.mark.parametrize(
@@ -738,7 +762,7 @@ def test_a_short_thought_does_not_depend_on_frames(chunks: list[str], data: st.D
         if data.draw(st.booleans()):
             assert "".join(renderer.advance()) == ""
             live = renderer.live()
-            assert len(live) <= 6
+            assert len(live) <= 7
             assert all(cell_len(line) <= 20 for line in live)
             renderer.settle(data.draw(st.integers(0, len(live))))
         if data.draw(st.booleans()):
@@ -754,7 +778,7 @@ def test_a_pause_in_a_thought_leaves_what_was_shown() -> None:
     renderer.think("one\ntwo\nthr")
     renderer.advance()
 
-    renderer.settle(2)
+    renderer.settle(3)
     live = renderer.live()
     renderer.think("ee\nfour")
     renderer.advance()

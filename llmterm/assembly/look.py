@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
@@ -116,6 +117,7 @@ class Look(NamedTuple):
                 theme=theme(),
                 links=self.links,
                 thinking=self.thinking,
+                clock=time.monotonic,
             )
 
         return MarkdownView(

@@ -42,17 +42,23 @@ class Foot:
         self._queue = queue
         self._ink = ink
         self._status: Callable[[], str] = str
+        self._moving: Callable[[], str] = str
 
     @contextmanager
-    def saying(self, status: Callable[[], str], *, lasting: bool = False) -> Iterator[None]:
-        """Have `status` say what the status line does, inside; if `lasting`, until something else is said."""
-        before, self._status = self._status, status
+    def saying(
+        self, status: Callable[[], str], *, moving: Callable[[], str] = str, lasting: bool = False
+    ) -> Iterator[None]:
+        """Have `status` say what the status line does, inside; if `lasting`, until something else is said.
+
+        `moving` is what stands before it where it is drawn again and again: a sign that it is waited for something.
+        """
+        before, self._status, self._moving = (self._status, self._moving), status, moving
         self._composer.invalidate()
         try:
             yield
         finally:
             if not lasting:
-                self._status = before
+                self._status, self._moving = before
                 self._composer.invalidate()
 
     @property
@@ -100,7 +106,8 @@ class Foot:
             broken = _between_parts(status, max(1, columns - 1))[:_STATUS_ROWS]
             return [f"{ink.strong}{row}{ink.plain}" for row in broken]
         vi = _VI if self._composer.vi_commands and self._composer.phase is not Phase.BUSY else ""
-        return [f"{ink.faint}{chop(vi + status, max(1, columns - 1))[0]}{ink.plain}"]
+        moving = f"{mark} " if (mark := self._moving()) else ""
+        return [f"{ink.faint}{chop(moving + vi + status, max(1, columns - 1))[0]}{ink.plain}"]
 
     @staticmethod
     def _item(item: Item, columns: int, ink: Ink) -> str:

@@ -114,9 +114,11 @@ class InputLine:
         """Wait for what is decided while an answer is made ready or streams."""
         return await self._composer.decision()
 
-    def saying(self, status: Callable[[], str], *, lasting: bool = False) -> AbstractContextManager[None]:
-        """Have the status line say what `status` does, inside; if `lasting`, until something else is said."""
-        return self._foot.saying(status, lasting=lasting)
+    def saying(
+        self, status: Callable[[], str], *, moving: Callable[[], str] = str, lasting: bool = False
+    ) -> AbstractContextManager[None]:
+        """Have the status line say what `status` does, as `Foot.saying` has it."""
+        return self._foot.saying(status, moving=moving, lasting=lasting)
 
     async def message(self, shortcuts: Mapping[str, str]) -> Typed | Leave:
         """Wait for the next message or command: what is queued comes first. `shortcuts` are as for a `Composer`."""

@@ -50,6 +50,9 @@ _LONGEST_PAUSE = 0.1
 _CATCHING_UP_FRAMES = 45
 # The elapsed time moves on also when nothing arrives.
 _IDLE_FRAME_SECONDS = 0.5
+# What moves while nothing of an answer is there yet.
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_SPIN_SECONDS = 0.12
 
 
 class Live:
@@ -173,7 +176,7 @@ class _Performance:
         self._preparation = turn.provider.preparation(turn.request.model)
 
     async def run(self) -> Wish | Steer:
-        with self._live.line.saying(self._status, lasting=True):
+        with self._live.line.saying(self._status, moving=self._spinner, lasting=True):
             await self._show()
             if self._failure is not None:
                 raise self._failure
@@ -273,7 +276,7 @@ class _Performance:
     async def _draw(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_IDLE_FRAME_SECONDS):
+                async with asyncio.timeout(_SPIN_SECONDS if self._waits else _IDLE_FRAME_SECONDS):
                     await self._changed.wait()
             await self._live.window.steady()
             self._changed.clear()
@@ -398,6 +401,14 @@ class _Performance:
             self._reader.hold()
         else:
             await self._turn.pause()
+
+    @property
+    def _waits(self) -> bool:
+        return self._first_token is None and self._turn.state is TurnState.STREAMING
+
+    def _spinner(self) -> str:
+        turns = int((self._clock() - self._began) / _SPIN_SECONDS)
+        return _SPINNER[turns % len(_SPINNER)] if self._waits else ""
 
     def _status(self) -> str:
         if self._drawing:

@@ -11,6 +11,7 @@ imported when the first text is laid out. Putting lines on a screen is `Screen`'
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
@@ -39,7 +40,7 @@ class MarkdownRenderer:
     """Takes model text and thinking; gives back styled lines, none wider than `width` cells.
 
     `color` allows SGR sequences in lines, and `links` OSC 8 ones around labels of links. With `thinking` as a "line"
-    only the end of a thought is shown while it lasts, and one line after it.
+    only the end of a thought is shown while it lasts, and one line after it. `clock` gives seconds.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class MarkdownRenderer:
         theme: Theme = DARK,
         links: bool = False,
         thinking: Literal["line", "full"] = "full",
+        clock: Callable[[], float] = float,
     ) -> None:
         self._width = max(1, width)
         self._color = color
@@ -57,6 +59,7 @@ class MarkdownRenderer:
         self._links = links
         self._thoughts = Sanitizer()
         self._short = thinking == "line"
+        self._clock = clock
         self._thinking: Thinking | None = None
         self._backlog = Backlog()
         # Finished lines that nobody has fetched yet, and whether there ever were any.
@@ -86,6 +89,7 @@ class MarkdownRenderer:
     def feed(self, text: str) -> None:
         """Take more of the answer."""
         if self._thinking and not _is_blank(text):
+            self._thinking.feed("", self._clock())
             self._end_thinking()
         self._backlog.feed(text)
 
@@ -96,10 +100,10 @@ class MarkdownRenderer:
             self._ready = self._interrupt()
             self._started = self._started or bool(self._ready)
             self._ready += [""] if self._started else []
-            self._thinking = Thinking(self._layout.faint, short=self._short)
+            self._thinking = Thinking(self._layout.faint, short=self._short, began=self._clock())
             text = text.lstrip()
         if self._thinking:
-            self._thinking.feed(text)
+            self._thinking.feed(text, self._clock())
 
     def advance(self, *, briefly: bool = False) -> list[str]:
         """Return the lines finished since the last call; `briefly`, those for which there is time in a frame.
@@ -130,7 +134,7 @@ class MarkdownRenderer:
             return []
         self._consume()
         if self._thinking:
-            return self._thinking.live()
+            return self._thinking.live(self._clock())
         if self._overflow:
             return self._overflow.live()
         if self._tail == self._context or not self._tail.strip():
@@ -170,7 +174,7 @@ class MarkdownRenderer:
     def close(self) -> list[str]:
         """Return the rest of the lines; the answer is over."""
         if self._thinking:
-            self._thinking.feed(self._thoughts.close())
+            self._thinking.feed(self._thoughts.close(), self._clock())
             self._end_thinking()
         self._consume()
         self._tail += self._backlog.close()
