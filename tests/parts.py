@@ -96,7 +96,7 @@ class FakeView:
     def leave(self) -> None:
         pass
 
-    def close(self) -> None:
+    def close(self, mark: str = "") -> None:
         pass
 
     def blank(self) -> None:

@@ -532,7 +532,7 @@ def test_answer_that_was_to_be_replaced_outlives_a_kill(open_chat: Open) -> None
         chat.program.wait_for_end()
 
     with open_chat(say("more."), "--continue") as chat:
-        chat.program.wait_for(r"> one\n\nfine\.\n\n" + at_prompt())
+        chat.program.wait_for(r"> one\n\nfine\.\n\n(■ stopped\n\n)?" + at_prompt())
 
         assert chat.messages() == before
 
@@ -722,7 +722,7 @@ def test_stopped_answer_goes_on(open_chat: Open) -> None:
         chat.ask("count")
         chat.program.wait_for("one two")
         chat.program.send("\x1b")
-        chat.program.wait_for(r"one two\n\n" + at_prompt())
+        chat.program.wait_for(r"one two\n\n■ stopped\n\n" + at_prompt())
         assert chat.messages()[-1]["status"] == "interrupted"
         chat.program.send("/continue\r")
         chat.program.wait_for(r"one two three\.\n\n" + at_prompt())

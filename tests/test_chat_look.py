@@ -52,3 +52,43 @@ def test_something_moves_only_while_nothing_has_come(tmp_path: Path) -> None:
         chat.program.wait_for("paused after")
 
         assert not re.search("[⠀-⣿]", chat.program.text)
+
+
+def test_an_answer_that_was_cut_off_has_a_mark_where_it_ends(tmp_path: Path) -> None:
+    """On the screen, when it is shown again, in the pager, and in what is exported; what it was cut off by is said."""
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\ncat > paged\n")
+    pager.chmod(0o755)
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("```sh\nls")
+        if exchange.question == "long":
+            await exchange.end("length")
+        elif exchange.question == "lost":
+            exchange.drop()
+        else:
+            await exchange.hung_up()
+
+    with opened(tmp_path, script, cwd=tmp_path, PAGER=str(pager)) as chat:
+        for question, mark in [
+            ("long", "cut off at the token limit"),
+            ("lost", "connection lost"),
+            ("wait", "stopped"),
+        ]:
+            chat.ask(question)
+            chat.program.wait_for(rf"> {question}\n(?s:.*)(paused|ls\n(?s:.*)tokens/s)")
+            chat.program.send("\x1b")
+            chat.program.wait_for(rf"> {question}\n(?s:.*)ls\n─+\n\n■ {mark}\n\n>\n")
+        chat.ask("/export page.md")
+        chat.program.wait_for("written to")
+        chat.ask("/pager all")
+        chat.program.wait_for(lambda: (tmp_path / "paged").exists() and "stopped" in (tmp_path / "paged").read_text())
+
+        assert re.findall("■ .*", (tmp_path / "page.md").read_text()) == [
+            "■ cut off at the token limit*",
+            "■ connection lost*",
+            "■ stopped*",
+        ]
+        paged = (tmp_path / "paged").read_text()
+        assert re.findall("(?m)^ *(■ .*)", paged) == ["■ cut off at the token limit", "■ connection lost", "■ stopped"]

@@ -127,7 +127,7 @@ def test_vi_keys(open_chat: Open, tmp_path: Path) -> None:
         chat.program.send(" ")
         chat.program.wait_for("paused after")
         chat.program.send("\x1b")
-        chat.program.wait_for(r"half an answer\n\n" + at_prompt())
+        chat.program.wait_for(r"half an answer\n\n■ stopped\n\n" + at_prompt())
 
 
 def test_vi_escape_on_a_line_typed_ahead_means_the_line(open_chat: Open, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_vi_escape_on_a_line_typed_ahead_means_the_line(open_chat: Open, tmp_pat
         chat.program.send("dd")
         chat.program.wait_for(r"\nopenai/test - .*SPACE pause")
         chat.program.send("\x1b")
-        chat.program.wait_for(r"half an answer\n\n" + at_prompt())
+        chat.program.wait_for(r"half an answer\n\n■ stopped\n\n" + at_prompt())
 
 
 def test_line_in_the_editor(open_chat: Open, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_stop_keeps_what_there_is(open_chat: Open, key: str, paused_first: bool)
             chat.program.wait_for(PAUSED)
 
         chat.program.send(key)
-        chat.program.wait_for(r"half an answer\n\n>(\n(?!.*SPACE pause).*)?$")
+        chat.program.wait_for(r"half an answer\n\n(■ stopped\n\n)?>(\n(?!.*SPACE pause).*)?$")
         answer = chat.messages()[-1]
         chat.ask("and now?")
         chat.program.wait_for(r"next answer\n\n>(\n(?!.*SPACE pause).*)?$")

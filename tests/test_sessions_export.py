@@ -160,8 +160,8 @@ def test_the_page_says_who_said_what() -> None:
         "## gpt (openai), smol (local)",
         "> a clock",
         "🕐 es la una",
-        "*Guidance at character 5: be brief*",
-        "*Interrupted: crash.*\n",
+        "*■ broken off with the program*",
+        "*Guidance at character 5: be brief*\n",
     ]
 
 

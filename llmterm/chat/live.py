@@ -37,7 +37,7 @@ from llmterm.chat.window import WindowSize
 from llmterm.errors import LlmtermError, UsageError
 from llmterm.events import Notice, Retraction, SegmentEnded, SegmentStarted, StateChanged, TurnEvent
 from llmterm.files import write
-from llmterm.messages import Message, TextDelta, ThinkingDelta, UsageReport
+from llmterm.messages import Message, TextDelta, ThinkingDelta, UsageReport, cut_off
 from llmterm.threads import in_thread
 from llmterm.turn import TurnState
 
@@ -121,7 +121,7 @@ class Live:
         for part in message.body.parts:
             self.view.event(TextDelta(part))
         await self.draw()
-        self.view.close()
+        self.view.close(cut_off(message))
 
     async def draw(self) -> None:
         """Draw an answer that was put into the view as a whole, in frames, until the user has seen enough of them."""

@@ -36,7 +36,7 @@ from llmterm.chat.outcome import (
 )
 from llmterm.chat.status import BY_ITSELF, count, ending, held_line, pause_line
 from llmterm.errors import LlmtermError, UsageError
-from llmterm.messages import EndReason, TextDelta
+from llmterm.messages import EndReason, TextDelta, cut_off
 from llmterm.turn import TurnState
 
 
@@ -125,7 +125,8 @@ class AnswerLoop:
 
     async def _close(self) -> None:
         turn = self._turn
-        self._view.close()
+        message = turn.reply.message("interrupted" if turn.state is TurnState.CANCELLED else "complete")
+        self._view.close("" if message.body.blank else cut_off(message))
         await self._answer.recorded.finish()
         if turn.state is TurnState.CANCELLED:
             if not (turn.reply.body or turn.reply.thoughts):

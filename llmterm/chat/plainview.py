@@ -101,7 +101,7 @@ class PlainView:
     def leave(self) -> None:
         self._end_line()
 
-    def close(self) -> None:
+    def close(self, mark: str = "") -> None:
         self._put("".join([*self._renderer.advance(), *self._renderer.close()]))
         self._end_line()
 

@@ -104,8 +104,8 @@ class View(Protocol):
         """The chat is left: what there is stays on the screen, and nothing below it."""
         ...
 
-    def close(self) -> None:
-        """The answer is over: show the rest of it."""
+    def close(self, mark: str = "") -> None:
+        """The answer is over: show the rest of it, and a `mark` where it was cut off."""
         ...
 
     def blank(self) -> None:
@@ -238,9 +238,12 @@ class MarkdownView:
         self._screen.paint(self._set(left), [], [])
         self._screen.clear()
 
-    def close(self) -> None:
+    def close(self, mark: str = "") -> None:
         self._fit()
         rest = [*self._advance(), *self._renderer.close()]
+        if mark:
+            ink = self._ink()
+            rest += ["", f"{ink.error}■{ink.plain} {ink.faint}{mark}{ink.plain}"]
         self._rows += len(rest)
         self._live = []
         self._paint([*self._set(rest), ""])

@@ -4,6 +4,7 @@ All are frozen. Equal content means equal value; identity (a row, an id) belongs
 in characters (code points), time in milliseconds where a name ends in `_ms` and in seconds elsewhere.
 """
 
+from llmterm.messages.cutoff import cut_off
 from llmterm.messages.limits import StreamLimits
 from llmterm.messages.message import Message, Role, Status
 from llmterm.messages.parts import (
@@ -55,5 +56,6 @@ __all__ = [
     "Usage",
     "UsageReport",
     "blocks",
+    "cut_off",
     "parts_of",
 ]

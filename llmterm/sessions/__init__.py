@@ -6,7 +6,7 @@ journal, and what to do with an answer that was cut, is decided by whoever drive
 """
 
 from llmterm.sessions.answer import AnswerLog
-from llmterm.sessions.export import export, markdown
+from llmterm.sessions.export import closed, export, markdown
 from llmterm.sessions.record import Earlier, Hit, OpenAnswer, SessionInfo, SessionState, StoredSession, Version
 from llmterm.sessions.store import SessionStore
 
@@ -20,6 +20,7 @@ __all__ = [
     "SessionStore",
     "StoredSession",
     "Version",
+    "closed",
     "export",
     "markdown",
 ]

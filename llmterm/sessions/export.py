@@ -20,6 +20,7 @@ from llmterm.messages import (
     ToolCall,
     ToolResult,
     Usage,
+    cut_off,
     parts_of,
 )
 from llmterm.sessions.record import StoredSession
@@ -129,16 +130,16 @@ def _paragraphs(session: StoredSession) -> Iterator[str]:
     for message in _messages(session):
         yield f"## {_speaker(message)}"
         if message.thinking:
-            yield "\n".join(f"> {line}".rstrip() for line in _closed(message.thinking).split("\n"))
+            yield "\n".join(f"> {line}".rstrip() for line in closed(message.thinking).split("\n"))
         if message.text:
-            yield _closed(message.text)
+            yield closed(message.text)
+        if mark := cut_off(message):
+            yield f"*■ {mark}*"
         for each in message.attachments:
             yield f"*Attached: {one_line(each.name)} ({one_line(each.media_type)}, {len(each.data):,} bytes)*"
         for segment in message.segments:
             if segment.guidance:
                 yield f"*Guidance at character {segment.start}: {segment.guidance}*"
-        if message.status == "interrupted":
-            yield f"*Interrupted{_why(message)}.*"
 
 
 def _speaker(message: Message) -> str:
@@ -148,15 +149,11 @@ def _speaker(message: Message) -> str:
     return ", ".join(models) or "Assistant"
 
 
-def _why(message: Message) -> str:
-    return f": {message.segments[-1].end_reason}" if message.segments else ""
-
-
 def _day(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _closed(text: str) -> str:
+def closed(text: str) -> str:
     """Return the text with the code fence closed that an interruption has left open."""
     fence = ""
     for line in text.split("\n"):

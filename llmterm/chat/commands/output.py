@@ -11,10 +11,12 @@ from llmterm.chat.commands import Command, choices
 from llmterm.chat.context import Context
 from llmterm.chat.mentions import paths
 from llmterm.chat.outcome import Outcome, Say, Word, Write
+from llmterm.chat.status import BY_ITSELF
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import UsageError
+from llmterm.messages import Message, cut_off
 from llmterm.openblock import code_blocks
-from llmterm.sessions import StoredSession, export, markdown
+from llmterm.sessions import StoredSession, closed, export, markdown
 from llmterm.threads import in_thread
 
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
@@ -59,8 +61,7 @@ def commands() -> list[Command]:
 
 
 def _answer(context: Context) -> str:
-    """Return the answer at rest, else the last one."""
-    return context.answer.reply.text if context.answer is not None else context.session.talk.answer.text
+    return _last(context).text
 
 
 async def _copy(context: Context, what: str) -> Outcome:
@@ -94,7 +95,7 @@ async def _page(context: Context, what: str) -> Outcome:
     if what not in ("", _ALL):
         raise UsageError("what is to be read?", hint="/pager for the last answer, or /pager all")
     await context.session.whole()
-    text = _all(context) if what else _answer(context)
+    text = _all(context) if what else _marked(_last(context))
     await context.machine.page(await in_thread(context.view.page, text))  # drawn, which for a long one takes its time
     return Word.DONE
 
@@ -104,12 +105,27 @@ def _all(context: Context) -> str:
     said = list(context.session.talk.messages)
     if context.answer is not None:
         asked = context.session.talk.asked
-        said += [*([asked] if asked else []), context.answer.reply.message("interrupted")]
+        said += [*([asked] if asked else []), _last(context)]
     if not said:
         raise UsageError("nothing was said yet")
     return "\n\n".join(
-        "\n".join(f"> {line}" for line in each.text.split("\n")) if each.role == "user" else each.text for each in said
+        "\n".join(f"> {line}" for line in each.text.split("\n")) if each.role == "user" else _marked(each)
+        for each in said
     )
+
+
+def _last(context: Context) -> Message:
+    """Return the answer at rest, else the last one."""
+    answer = context.answer
+    if answer is None:
+        return context.session.talk.answer
+    return answer.reply.message("interrupted" if answer.turn.reason in BY_ITSELF else "complete")
+
+
+def _marked(answer: Message) -> str:
+    """Return an answer with a mark where it was cut off."""
+    mark = cut_off(answer)
+    return f"{closed(answer.text)}\n\n■ {mark}" if mark else answer.text
 
 
 async def _code(context: Context, _typed: str) -> Sequence[Choice]:
