@@ -15,10 +15,10 @@ from llmterm.chat.completion import Completion
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Interrupts
 from llmterm.chat.outcome import Outcome, Word
-from llmterm.chat.status import bar, pause_line, queue_lines, streaming_line, tokens
+from llmterm.chat.status import bar, figures, pause_line, queue_lines, streaming_line, tokens
 from llmterm.chat.suggestion import Found, Suggestion
 from llmterm.errors import UsageError
-from llmterm.messages import EndReason, Message, Reply, Segment, TextDelta, Usage
+from llmterm.messages import EndReason, Message, Reply, Rope, Segment, TextDelta, Usage
 from llmterm.sessions import SessionStore
 from tests.parts import Parts
 
@@ -28,6 +28,26 @@ def test_pause_line_says_what_the_keys_do() -> None:
     reply = Reply().add(TextDelta("text", 214))
 
     assert pause_line(reply, EndReason.PAUSE) == "paused after 214 tokens - SPACE resume - type to guide - Esc stop"
+
+
+@pytest.mark.parametrize(
+    ("window", "cost", "said"),
+    [
+        (None, None, "Esc stop - openai/m"),
+        (8_000, None, "Esc stop - openai/m - 12 % of the context"),
+        (8_000, 0.0123, "Esc stop - openai/m - 12 % of the context - cost 0.0123"),
+    ],
+)
+def test_pause_line_ends_with_what_is_known_of_the_answer(window: int | None, cost: float | None, said: str) -> None:
+    """Who wrote it, how full the context is, and what it has cost, behind what can be done."""
+    usage = Usage(input_tokens=800, output_tokens=160)
+    reason = EndReason.PAUSE
+    segment = Segment(
+        provider="openai", model="m", mode="fresh", start=0, end=5, end_reason=reason, usage=usage, cost=cost
+    )
+    reply = Reply(body=Rope.of("words"), segments=(segment,))
+
+    assert pause_line(reply, reason, known=figures(reply, "openai/m", window)).endswith(said)
 
 
 @given(st.sampled_from(EndReason))

@@ -21,6 +21,7 @@ from llmterm.messages import Usage
 from llmterm.providers import Provider
 from llmterm.providers.registry import Entry, ProviderRegistry
 from llmterm.providers.weights import MODELS_FOLDER, default_model
+from llmterm.providers.windows import window
 from llmterm.redaction import Secrets
 from llmterm.sessions import SessionStore
 
@@ -65,6 +66,7 @@ def registry(
             model=remote.model,
             lacks=lambda: config.missing_key(name, settings, environ),
             price=lambda model: _price(remote.price(model)),
+            window=lambda model: window(name, model),
             owns=lambda given: config.has_model(name, settings, given),
         )
 
@@ -77,6 +79,7 @@ def registry(
                 build=lambda: wrap(_local(settings, environ)),
                 model=providers.local.model or default_model(),
                 label=_file_label,
+                window=lambda _: providers.local.context,
             ),
         },
         default=default,

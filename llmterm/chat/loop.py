@@ -7,6 +7,7 @@ pause is on disk before the screen says so.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal, assert_never
 
@@ -34,7 +35,7 @@ from llmterm.chat.outcome import (
     Write,
     with_answer,
 )
-from llmterm.chat.status import BY_ITSELF, count, ending, held_line, pause_line
+from llmterm.chat.status import BY_ITSELF, count, ending, figures, held_line, pause_line
 from llmterm.errors import LlmtermError, UsageError
 from llmterm.messages import EndReason, TextDelta, cut_off
 from llmterm.turn import TurnState
@@ -170,7 +171,12 @@ class AnswerLoop:
                     return decision
 
     def _pause_line(self) -> str:
-        return pause_line(self._turn.reply, self._turn.reason, self._elsewhere())
+        return pause_line(self._turn.reply, self._turn.reason, self._elsewhere(), self._figures())
+
+    def _figures(self) -> Sequence[str]:
+        provider, model = self._turn.provider.name, self._turn.request.model
+        registry = self._context.registry
+        return figures(self._turn.reply, registry.label(provider, model), registry.window(provider, model))
 
     def _elsewhere(self) -> str:
         """Return the first of the fallbacks that is not the one that wrote last."""

@@ -164,11 +164,27 @@ def queue_lines(queue: Sequence[str], columns: int) -> list[str]:
     return [line if cell_len(line) <= columns else f"{chop(line, max(1, columns - 1))[0]}…" for line in lines]
 
 
-def pause_line(reply: Reply, reason: EndReason, elsewhere: str = "") -> str:
-    """Return the line that says that the answer is paused, why if not by a key, and what the keys do.
+def figures(reply: Reply, label: str, window: int | None) -> list[str]:
+    """Return who wrote last, how much of a window of so many tokens is taken, and the cost, as far as that is known."""
+    parts = [label]
+    if reply.segments and window:
+        used = reply.segments[-1].usage
+        share = 100 * (used.input_tokens + used.output_tokens) / window
+        parts.append(f"{'about ' if used.estimated else ''}{share:.0f} % of the context")
+    price = cost_of(reply.segments)
+    parts += [f"cost {price:.4f}"] if price is not None else []
+    return parts
+
+
+def pause_line(reply: Reply, reason: EndReason, elsewhere: str = "", known: Sequence[str] = ()) -> str:
+    """Return the line that says that the answer is paused, why if not by a key, what the keys do, and what is `known`.
 
     `elsewhere` is who else could go on with an answer that its provider has failed.
     """
+    return " - ".join([_pause_words(reply, reason, elsewhere), *known])
+
+
+def _pause_words(reply: Reply, reason: EndReason, elsewhere: str) -> str:
     why = f" {_WHY[reason]}" if reason in _WHY else ""
     after = f"paused{why} after {count(tokens(reply), 'token')}"
     if reason is EndReason.RESTART:

@@ -14,8 +14,9 @@ from llmterm.threads import in_thread
 class Entry(NamedTuple):
     """How to build a provider, the model it uses unless told otherwise, and what that model is called on the screen.
 
-    `lacks` says how to get at a key that is missing, and `price` what a model costs where that is known. `owns` tells
-    whether "name/model", which could mean a model of the provider `name`, is what one of its own models is called.
+    `lacks` says how to get at a key that is missing, and `price` what a model costs where that is known; `window` is
+    how many tokens it reads at once, where that is known. `owns` tells whether "name/model", which could mean a model
+    of the provider `name`, is what one of its own models is called.
     """
 
     build: Callable[[], Provider]
@@ -23,6 +24,7 @@ class Entry(NamedTuple):
     label: Callable[[str], str] = str
     lacks: Callable[[], str] = str
     price: Callable[[str], str] = lambda _: ""
+    window: Callable[[str], int | None] = lambda _: None
     owns: Callable[[str], bool] = lambda _: False
 
 
@@ -90,6 +92,10 @@ class ProviderRegistry:
     def price(self, name: str, model: str) -> str:
         """Return in a few words what a model of provider `name` costs, "" where that is not known."""
         return self._entry(name).price(model)
+
+    def window(self, name: str, model: str) -> int | None:
+        """Return how many tokens a model of provider `name` reads at once, None where that is not known."""
+        return self._entry(name).window(model)
 
     async def choose(self, given: str = "") -> tuple[str, str]:
         """Return provider and model as `resolve` does, of the default where nothing is given.
