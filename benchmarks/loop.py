@@ -29,18 +29,21 @@ from llmterm.chat.filesearch import listing, matching
 from llmterm.chat.mentions import expand
 from llmterm.config import Settings
 from llmterm.conversation import Conversation
-from llmterm.messages import EndReason, Message, Options, Reply, Request, Snapshot, StreamLimits, TextDelta
+from llmterm.messages import EndReason, Message, Options, Reply, Request, Segment, Snapshot, StreamLimits, TextDelta
 from llmterm.providers import Provider
+from llmterm.recorded import RecordedTurn
 from llmterm.redaction import Secrets
 from llmterm.respondent import Respondent
 from llmterm.sessions import SessionStore
 from llmterm.sessions.current import CurrentSession
-from llmterm.threads import in_thread
+from llmterm.sessions.whole import HeldMessage, HeldSession
+from llmterm.threads import in_thread, take_turns
 from llmterm.turn import Turn
 
 ROUNDS = 5
 FILES = 50_000
 CHARACTERS = 5_000_000
+MESSAGES = 50_000
 GOAL = 5.0
 _BEAT = 0.001
 # How long an answer comes while nobody reads it, or the store is locked: several times as long as it is not written.
@@ -48,6 +51,7 @@ _SECONDS = 1.0
 
 
 def run() -> list[Row]:
+    take_turns()  # as the program does
     with programs() as subjects, tempfile.TemporaryDirectory(prefix="llmterm-bench-") as folder:
         return asyncio.run(_rows(subjects, Path(folder)))
 
@@ -62,20 +66,24 @@ async def _rows(subjects: Programs, folder: Path) -> list[Row]:
     edited = reply.text[:-1000]
     providers = registry(Settings(), SUBJECTS[0].environ(subjects.port))
     provider = providers.get(SUBJECTS[0].provider)
+    session = await in_thread(_long, folder / "long")
     situations: dict[str, Callable[[], Awaitable[object]]] = {
         f"a path is completed among {FILES:,} files": lambda: in_thread(lambda: matching(listing(many), "file", many)),
         "a word of guidance takes a file of 500 kB along": lambda: in_thread(expand, "as in @notes.txt", folder),
         f"an answer of {CHARACTERS:,} characters is edited": lambda: _edit(provider, reply, edited),
         "the same goes on, until its first token": lambda: _resume(provider, reply),
+        f"a question is asked after {MESSAGES:,} messages": lambda: _follow(provider, session),
         "an answer comes that nobody reads": lambda: _unread(provider),
         "an answer comes, and the store is locked": lambda: _locked(provider, folder / "locked"),
     }
     try:
+        await session.whole()
         return [
             alone(f"{what}, ms", median([await _longest(situation) for _ in range(ROUNDS)]), form="{:.1f}", goal=GOAL)
             for what, situation in situations.items()
         ]
     finally:
+        await session.keeper.last_chance(_SECONDS)
         await providers.aclose()
 
 
@@ -142,6 +150,28 @@ async def _resume(provider: Provider, reply: Reply) -> None:
     await turn.cancel()
 
 
+def _long(folder: Path) -> CurrentSession:
+    """Return a session of very many messages."""
+    end = Segment(provider="test", model="test", mode="fresh", start=0, end=6, end_reason=EndReason.STOP)
+    said = [Message(role="user", text="and?"), Message(role="assistant", text="so be it", segments=(end,))]
+    path = tuple(HeldMessage(said[number % 2]) for number in range(MESSAGES))
+    with closing(SessionStore(folder)) as store:
+        put, _ = store.put(HeldSession(id=None, title="long", system="", path=path))
+        session = CurrentSession(store, system="")
+        session.open(store.load(put.id or ""))
+    return session
+
+
+async def _follow(provider: Provider, session: CurrentSession) -> None:
+    question = Message(role="user", text=Recipe(text="prose", chunks=3).question())
+    respondent = Respondent(provider=provider, model="test", options=Options(), limits=StreamLimits())
+    await session.ready()
+    turn = await respondent.turn(await session.conversation(question))
+    async with RecordedTurn(turn, session, question):
+        async for _ in turn.events():
+            pass
+
+
 async def _unread(provider: Provider) -> None:
     """Write an answer, as that to a question in a pipe is, for a while."""
     turn = Turn(provider, _request(chunks=1_000_000, rate=2_000))
@@ -158,20 +188,26 @@ async def _unread(provider: Provider) -> None:
 
 async def _locked(provider: Provider, folder: Path) -> None:
     """Ask, as `echo question | llmterm` does, and end it after a while."""
-    with closing(SessionStore(folder)) as store:
-        store.create()
-        other = sqlite3.connect(store.path, isolation_level=None)
+    other = await in_thread(_locking, folder)
     with closing(other), closing(SessionStore(folder, timeout=0.25)) as store, _written(read=True) as output:
-        other.execute("BEGIN IMMEDIATE")
         session = CurrentSession(store, system="", piped=True)
         respondent = Respondent(provider=provider, model="test", options=Options(), limits=StreamLimits())
         question = Message(role="user", text=Recipe(text="prose", chunks=1_000_000, rate=2_000).question())
         answer = asyncio.create_task(Ask(respondent=respondent, session=session, output=output).run(question))
         await asyncio.wait({answer}, timeout=_SECONDS)
-        other.execute("ROLLBACK")
+        await in_thread(other.execute, "ROLLBACK")
         answer.cancel()
         with suppress(asyncio.CancelledError):
             await answer
+
+
+def _locking(folder: Path) -> sqlite3.Connection:
+    """Return a connection that keeps the store locked."""
+    with closing(SessionStore(folder)) as store:
+        store.create()
+        other = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    return other
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class Ask:
         """Answer `question`. Raises ProviderError where the answer fails or is cut short by the provider, and
         SessionError where nothing can be asked in the session, or kept in its store."""
         await self.session.ready()
-        turn = await self.respondent.turn(self.session.talk.conversation.add(question))
+        turn = await self.respondent.turn(await self.session.conversation(question))
         reader = turn.reader(waited_for=True)
         try:
             async with RecordedTurn(turn, self.session, question):

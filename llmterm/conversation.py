@@ -47,13 +47,19 @@ class Conversation:
         """Return the request for the next answer; `note` is added to the system prompt of this request only."""
         system = "\n\n".join(part for part in (self.system, note) if part.strip())
         head = (Message(role="system", text=system),) if system else ()
-        said = alternating(map(_plain, self.messages))
+        said = alternating(map(plain, self.messages))
         return Request(model=model, messages=(*head, *said), options=options or Options())
 
 
-def _plain(message: Message) -> Message:
+def plain(message: Message) -> Message:
     """Leave out what only the record needs: no provider may see who wrote which part, or what was thought."""
     if message.role == "user":
+        return message
+    if (
+        not message.segments
+        and message.status == "complete"
+        and all(_unthought(part) is part for part in message.parts)
+    ):
         return message
     return Message(role=message.role, parts=filter(None, map(_unthought, message.parts)))
 

@@ -127,6 +127,11 @@ class EventLog:
 
     # For readers
 
+    @property
+    def end(self) -> _Place:
+        """The place behind all there is."""
+        return _Place(self.seq, self._text, self._thinking)
+
     def following(self, place: _Place, most: int | None = None) -> Entry | None:
         """Return what comes next after `place`, of text `most` characters, and move it there; None at the end."""
         for index in range(bisect_right(self._marks, place.seq, key=lambda mark: mark.seq), len(self._marks)):
@@ -314,9 +319,10 @@ class Reader:
         self._arrival.set()
 
     def skip(self) -> None:
-        """Take all there is for read."""
-        for _ in self.pending():
-            pass
+        """Take all there is for read. None of it is looked at, as it may be long."""
+        self._place = self._log.end
+        self._taken = self._log.chunks
+        self._log.moved()
 
     def pending(self) -> Iterator[Entry]:
         """Yield what has come and was not read, and wait for nothing more."""

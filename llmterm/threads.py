@@ -1,4 +1,6 @@
-"""A function in a thread of its own, for whatever may take its time: a disk, a name that is looked up, a long text.
+"""What may take its time, beside the loop: a function in a thread of its own, or in turns with everybody else.
+
+In a thread is whatever waits, for a disk or a name that is looked up, and what goes through a long conversation.
 
 Not `asyncio.to_thread`, whose threads are waited for when the program ends: a disk that is far away, or gone, does not
 answer sooner because somebody wants to leave. Here who is cancelled, and a program that ends, forget the thread.
@@ -7,14 +9,34 @@ answer sooner because somebody wants to leave. Here who is cancelled, and a prog
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# Seconds after which a thread that computes lets another one go on. Python's own 5 ms are as long as a key may wait.
+_TURN_SECONDS = 0.001
+
+
+def take_turns() -> None:
+    """Have the loop wait for a thread that computes no longer than a millisecond. It is for a whole process."""
+    sys.setswitchinterval(_TURN_SECONDS)
+
+
+async def in_turns(work: Generator[None, None, T]) -> T:
+    """Return what `work` returns; wherever it yields everybody else has their turn."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        await asyncio.sleep(0)
 
 
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -41,10 +41,11 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import Provider
-from llmterm.providers.attachments import noted
+from llmterm.providers.attachments import note
 from llmterm.recall import Recall
 from llmterm.segment import OpenSegment, Told
 from llmterm.states import AT_REST, BY_PROVIDER, TRANSITIONS, TurnState, end_reason, outcome
+from llmterm.threads import in_turns
 
 __all__ = ["Turn", "TurnState"]
 
@@ -246,9 +247,9 @@ class Turn:
         await asyncio.wait({pump})
 
     async def _receive_all(self, segment: OpenSegment, continuation: Continuation | None, guidance: str) -> EndReason:
-        recall = await self._recall()
+        recall = await in_turns(Recall(self.reply.body, self._marker).read())
         while True:
-            request = self._ask(segment, continuation, guidance, recall)
+            request = await self._ask(segment, continuation, guidance, recall)
             if request.exhausted:
                 return self._exhausted()
             try:
@@ -272,19 +273,14 @@ class Turn:
                 segment = self._segment = self._open(continuation, guidance)
                 self.progress.say(f"{self._provider.name}/{model} answers instead")
 
-    async def _recall(self) -> Recall:
-        """Return what the answer so far leaves behind; while it is read, everybody else has their turn."""
-        recall = Recall(self.reply.body, self._marker)
-        for _ in recall.pieces():
-            await asyncio.sleep(0)
-        return recall
-
-    def _ask(self, segment: OpenSegment, continuation: Continuation | None, guidance: str, recall: Recall) -> Request:
+    async def _ask(
+        self, segment: OpenSegment, continuation: Continuation | None, guidance: str, recall: Recall
+    ) -> Request:
         """Return what a segment is asked for with, as it is sent."""
         request = self.request
         if continuation is not None:
             request = resumed(self.snapshot(), continuation, guidance, recall.end)
-        request = noted(request, self._provider.accepts(request.model))
+        request = await in_turns(note(request, self._provider.accepts(request.model)))
         # The marker is a stop sequence where an end by it can be told from others: there the model really stops.
         stop = self._marker if self._marker is not None and self._provider.says_stop(request.model) else ""
         segment.ask(request, recall, "" if request.options.stop else stop)

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from llmterm.conversation import Conversation
 from llmterm.messages import EndReason, Finished, Message, TextDelta
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions import SessionStore
@@ -65,7 +66,8 @@ class Life:
     async def answer(self, question: Message) -> None:
         self.answers += 1
         provider = ScriptedProvider()
-        turn = Turn(provider, self.session.talk.conversation.add(question).request(model="m"), seam_seconds=0)
+        asked = Conversation(messages=self.session.talk.messages).add(question)
+        turn = Turn(provider, asked.request(model="m"), seam_seconds=0)
         async with RecordedTurn(turn, self.session, question) as recorded:
             tell("asked", question.text)
             for number in range(self.dice.randrange(1, 120)):

@@ -15,6 +15,7 @@ from llmterm.chat.decision import Gesture, Leave, Resume, Send
 from llmterm.chat.input import Typed
 from llmterm.chat.outcome import Ask, Fill, New, Outcome, Rewrite, Say, Show, Unseam, Word, Write
 from llmterm.chat.suggestion import Found
+from llmterm.conversation import Conversation
 from llmterm.errors import UsageError
 from llmterm.messages import EndReason, Message, Options, Reply, Segment, Snapshot, TextDelta
 from llmterm.recorded import RecordedTurn
@@ -117,7 +118,7 @@ class AtRest:
 
     def __init__(self, parts: Parts, reply: Reply, reason: EndReason = EndReason.PAUSE) -> None:
         self.parts = parts
-        request = parts.session.talk.conversation.add(QUESTION).request(model="m")
+        request = Conversation(messages=parts.session.talk.messages).add(QUESTION).request(model="m")
         self.turn = Turn(parts.provider, Snapshot(request=request, reply=reply, reason=reason))
         self.answer = Answer(RecordedTurn(self.turn, parts.session, QUESTION))
 

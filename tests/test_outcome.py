@@ -132,7 +132,7 @@ class Playing:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        asked = parts.session.talk.conversation.add(QUESTION)
+        asked = Conversation(messages=parts.session.talk.messages).add(QUESTION)
         self.turn = Turn(parts.provider, asked.request(model="m"), seam_seconds=0)
 
         self.recorded = RecordedTurn(self.turn, parts.session, QUESTION)

@@ -48,7 +48,7 @@ class Answering:
         self.store = store
         self.session = session
         self.provider = ScriptedProvider()
-        asked = session.talk.conversation.add(QUESTION)
+        asked = Conversation(messages=session.talk.messages).add(QUESTION)
         self.turn = Turn(self.provider, asked.request(model="m"), seam_seconds=0)
         self.reader = self.turn.reader()
         self.recorded = RecordedTurn(self.turn, session, QUESTION)
@@ -273,7 +273,7 @@ async def test_question_that_is_stopped_before_anything_came_gives_way_to_what_i
         session = answering.session
         assert session.talk.messages == (QUESTION,)
         question = session.edit()
-        turn = Turn(ScriptedProvider(), session.talk.conversation.add(question).request(model="m"))
+        turn = Turn(ScriptedProvider(), Conversation(messages=session.talk.messages).add(question).request(model="m"))
         async with RecordedTurn(turn, session, question) as recorded:
             await turn.cancel()
 

@@ -191,7 +191,7 @@ async def chat_through(steps: list[str], *, waits: bool) -> None:
             return
         stored = on_record(store, session.id)
         assert stored.title == session.talk.title
-        assert stored.conversation.system == session.talk.conversation.system
+        assert stored.conversation.system == session.talk.system
         asked = (chat.asked,) if chat.log is not None else ()
         if session.talk.editing and not session.talk.replacing:
             await session.restore()

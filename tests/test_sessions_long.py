@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -12,14 +13,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmterm.assembly.roster import registry
+from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.options import Choices
 from llmterm.chat.status import bar
-from llmterm.errors import SessionError
-from llmterm.messages import EndReason, Message, Options, Reply, Segment, TextDelta
+from llmterm.config import Settings
+from llmterm.errors import SessionError, UsageError
+from llmterm.messages import EndReason, Message, Options, Reply, Segment, StreamLimits, TextDelta
+from llmterm.recorded import RecordedTurn
+from llmterm.respondent import Respondent
 from llmterm.sessions import SessionStore
 from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.record import LAST
 from llmterm.sessions.whole import HeldMessage, HeldSession
+from tests.parts import KEYS, Parts
+from tests.wire import WireServer, say
 
 CHOICES = Choices(provider="p", model="m", options=Options())
 PACKAGE = str(Path(sys.modules["llmterm"].__file__ or "").parent)
@@ -203,3 +211,47 @@ def test_a_session_that_is_short_is_read_at_once(store: SessionStore) -> None:
     session_id = long(store, LAST)
 
     assert store.load(session_id, last=LAST) == store.load(session_id)
+
+
+@pytest.mark.parametrize("line", ["/tokens", "/branch 500", "/branch", "/pager all", "/continue"])
+async def test_no_command_goes_over_all_messages_on_the_loop(store: SessionStore, line: str) -> None:
+    parts = Parts(store)
+    parts.session.open(store.load(long(store, 20 * LAST), last=LAST))
+    await parts.session.whole()
+
+    with calls_on_the_loop() as calls, suppress(UsageError):
+        await catalogue(KEYS).run(parts.context, line)
+
+    assert calls[0] < 5 * LAST
+
+
+async def test_no_turn_of_the_loop_goes_over_all_messages_that_a_question_follows(store: SessionStore) -> None:
+    """The request, what of it cannot be sent, about how many tokens it takes, its payload and its body."""
+    session = open_last(store, long(store, 40 * LAST))
+    question = Message(role="user", text="and now?")
+    most = [0]
+
+    async def watch(calls: list[int]) -> None:
+        while True:
+            before = calls[0]
+            await asyncio.sleep(0)
+            most[0] = max(most[0], calls[0] - before)
+
+    with WireServer(say("done.")) as server:
+        providers = registry(Settings(), {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-test"})
+        provider = providers.get("openai")
+        respondent = Respondent(provider=provider, model="m", options=Options(), limits=StreamLimits())
+        await session.ready()
+        with calls_on_the_loop() as calls:
+            watching = asyncio.create_task(watch(calls))
+            turn = await respondent.turn(await session.conversation(question))
+            async with RecordedTurn(turn, session, question):
+                async for _ in turn.events():
+                    pass
+            watching.cancel()
+        await providers.aclose()
+    await session.keeper.last_chance(0)
+
+    assert turn.reply.text == "done."
+    assert len(server.exchanges[0].body["messages"]) == 40 * LAST + 2
+    assert 0 < most[0] < 20 * LAST

@@ -18,7 +18,7 @@ from llmterm.providers.attachments import refused
 from llmterm.respondent import Respondent
 from llmterm.sessions import StoredSession
 from llmterm.sessions.current import CurrentSession
-from llmterm.threads import in_thread
+from llmterm.threads import in_thread, take_turns
 
 # How long an answer that comes waits for another process that is writing; its end waits longer.
 _STORE_SECONDS = 0.25
@@ -41,6 +41,7 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
     providers = await in_thread(
         registry, launch.settings, launch.environ, wrap=cached(launch.settings, sessions), secrets=launch.secrets
     )
+    take_turns()
     signals = Signals()
     me = asyncio.current_task()
     assert me is not None

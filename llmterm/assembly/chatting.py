@@ -43,7 +43,7 @@ from llmterm.loading import loading
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import SessionStore, StoredSession
 from llmterm.sessions.current import CurrentSession
-from llmterm.threads import in_thread
+from llmterm.threads import in_thread, take_turns
 
 _HUNG_UP = 129  # as a shell counts SIGHUP, which Windows has not
 # How long a pause that is to be on disk waits for another process that is writing: its commits are shorter. What could
@@ -67,6 +67,7 @@ async def chat(
         providers = await in_thread(
             registry, settings, launch.environ, wrap=cached(settings, sessions), secrets=launch.secrets
         )
+    take_turns()
     signals = Signals()
     me = asyncio.current_task()
     assert me is not None

@@ -206,7 +206,7 @@ class Chat:
         for line in ask.said:
             self._view.say(line)
         await self._session.ready()
-        turn = await respondent.turn(self._session.talk.conversation.add(ask.question))
+        turn = await respondent.turn(await self._session.conversation(ask.question))
         return await self._play(turn, ask.question, Word.DONE)
 
     async def _play(self, turn: Turn, asked: Message | OpenAnswer, wish: Wish) -> Ended:
@@ -299,7 +299,7 @@ class Chat:
 
     async def _continue(self, answer: OpenAnswer, *, at_once: bool) -> Outcome:
         await self._session.whole()
-        turn = await self._respondent().turn(self._session.talk.conversation, answer)
+        turn = await self._respondent().turn(await self._session.conversation(), answer)
         ended = await self._play(turn, answer, Resume() if at_once else Word.DONE)
         return ended.leave or Word.DONE
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -23,6 +23,8 @@ MB = 1024 * 1024
 PDF = "application/pdf"
 _NOUNS: dict[Kind | None, str] = {"image": "image", "pdf": "PDF", None: "file"}
 _LONGEST_NAME = 100
+# So many messages are looked at in one step.
+_STEP = 500
 
 
 def kind_of(media_type: str) -> Kind | None:
@@ -66,11 +68,28 @@ def noted(request: Request, accepts: Accepts) -> Request:
 
     Where all together are too large the newest go, and the oldest have to stay behind.
     """
-    if not any(message.attachments for message in request.messages):
+    noting = note(request, accepts)
+    while True:
+        try:
+            next(noting)
+        except StopIteration as done:
+            result: Request = done.value
+            return result
+
+
+def note(request: Request, accepts: Accepts) -> Generator[None, None, Request]:
+    """Return what `noted` does, in small steps."""
+    plain = True
+    for start in range(0, len(request.messages), _STEP):
+        plain = plain and not any(message.attachments for message in request.messages[start : start + _STEP])
+        yield
+    if plain:
         return request
     room = math.inf if accepts.max_total is None else accepts.max_total
     messages: list[Message] = []
-    for message in reversed(request.messages):
+    for number, message in enumerate(reversed(request.messages)):
+        if number % _STEP == 0:
+            yield
         kept: list[Attachment] = []
         left: list[str] = []
         for each in message.attachments:

@@ -110,7 +110,7 @@ class CachedProvider:
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
         if request.continuation is not None:
             return await self._provider.open(request, limits, progress)
-        key = answer_key(self.name, request)
+        key = await in_thread(answer_key, self.name, request)
         try:
             answer = await in_thread(self._use, lambda cache: cache.get(key))
         except SessionError as error:

@@ -18,6 +18,7 @@ from llmterm.providers.retrying import RetryingStream
 from llmterm.providers.stream import WireStream
 from llmterm.providers.wire import Wire
 from llmterm.redaction import redact
+from llmterm.threads import in_thread
 from llmterm.transport import Call, Endpoint, FrameStream, Transport
 
 # What asking for the list of models may take, in seconds.
@@ -119,7 +120,7 @@ class HttpProvider:
             progress.watch(frames.pulse)
             return WireStream(frames, self._wire)
 
-        return RetryingStream(self._endpoint, ask, tokens=about(request), progress=progress)
+        return RetryingStream(self._endpoint, ask, tokens=await in_thread(about, request), progress=progress)
 
     async def models(self) -> Sequence[str]:
         self._require_key()
@@ -134,7 +135,8 @@ class HttpProvider:
 
     async def _opened(self, request: Request, key: str, wire: Wire, limits: StreamLimits) -> FrameStream:
         try:
-            return await self._transport.open(self._call(request, key, wire), limits)
+            # In a thread, as about the tokens: a long conversation is gone through as a whole.
+            return await self._transport.open(await in_thread(self._call, request, key, wire), limits)
         except ModelNotFoundError as error:
             error.hint = await self._nearest(request.model, key) or error.hint
             raise

@@ -10,16 +10,18 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, overload
 
+from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, UsageError
+from llmterm.loading import loading
 from llmterm.messages import Message, Options, Reply
 from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
 from llmterm.sessions.answer_record import AnswerRecord, Step
 from llmterm.sessions.keeper import Change, Keeper, Write
 from llmterm.sessions.kept import Record
 from llmterm.sessions.record import LAST
-from llmterm.sessions.talk import Talk
+from llmterm.sessions.talk import Path, Talk
 from llmterm.sessions.titles import clean_title
 from llmterm.sessions.versions import Fork, forks_of
 from llmterm.sessions.whole import HeldAnswer, HeldMessage
@@ -40,6 +42,26 @@ class Answerer(Protocol):
     def model(self) -> str: ...
     @property
     def options(self) -> Options: ...
+
+
+class _Rows(Sequence[int]):
+    """The rows of messages, each looked up when it is asked for: a conversation may be long."""
+
+    def __init__(self, path: Path, record: Record) -> None:
+        self._path = path
+        self._record = record
+
+    def __len__(self) -> int:
+        return len(self._path)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        if isinstance(index, slice):
+            return _Rows(self._path[index], self._record)
+        return self._record.row(self._path[index])
 
 
 class CurrentSession:
@@ -72,7 +94,7 @@ class CurrentSession:
     def forks(self) -> list[Fork]:
         """Where the conversation could go otherwise, the last place first; none before it is `whole`."""
         forks = self._record.forks if not self.talk.unread else {}
-        return forks_of(list(map(self._record.row, self.talk.path)), forks) if forks else []
+        return forks_of(_Rows(self.talk.path, self._record), forks) if forks else []
 
     def recorded(self) -> str:
         """Return the id. Raises UsageError before the first question."""
@@ -108,6 +130,11 @@ class CurrentSession:
                 rows.update(record.rows)
                 talk.path, talk.unread = tuple(rows), False
                 self._turn(Record(id=session_id, head=record.head, rows=rows, forks=record.forks))
+                await in_thread(talk.questions, earlier.messages)  # from then on the later ones alone are counted
+
+    async def conversation(self, *more: Message) -> Conversation:
+        """Return what the next question follows, as it goes along with that, and `more`; the whole session is ready."""
+        return await in_thread(_conversation, self.talk.system, self.talk.kept, more)
 
     async def ready(self) -> None:
         """Have all of it in hand, as it is now, to be asked in."""
@@ -397,6 +424,11 @@ class CurrentSession:
             raise UsageError("nothing was said yet")
 
 
+def _conversation(system: str, path: Path, more: Sequence[Message]) -> Conversation:
+    return Conversation(system=system, messages=(*(each.plain for each in path), *more))
+
+
 def _held(rows: Sequence[int], messages: Sequence[Message]) -> dict[HeldMessage, int]:
     """Return the messages in hand, with their rows."""
-    return dict(zip(map(HeldMessage, messages), rows, strict=True))
+    with loading():
+        return dict(zip(map(HeldMessage, messages), rows, strict=True))

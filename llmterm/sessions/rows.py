@@ -5,15 +5,14 @@ Knows the columns and nothing of sessions' rules.
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import MAXYEAR, UTC, datetime
 from itertools import zip_longest
 from typing import get_args
 
+from llmterm.loading import loading
 from llmterm.messages import Message, Options, Reply, Role, Rope, Status
 from llmterm.sessions.attachments import insert_attachments, read_attachments
 from llmterm.sessions.database import Row, Transaction, as_text
@@ -97,7 +96,7 @@ def _pieces(rope: Rope) -> Iterator[str]:
 def read_path(tx: Transaction, head_id: int, most: int | None = None) -> tuple[list[int], list[Message]]:
     """Return the messages from the root to the head, or the last `most` of them, and their ids."""
     portions: list[tuple[list[int], list[Message]]] = []
-    with undisturbed():
+    with loading():  # what is read mostly stays, and a search for garbage in it would hold up everybody
         while head_id and most != 0:
             size = _PORTION if most is None else min(most, _PORTION)
             rows = tx.blobs(f"{PATH} {_COLUMNS} path CROSS JOIN messages USING (id)", head_id, size)
@@ -142,18 +141,6 @@ def read_message(tx: Transaction, message_id: int) -> Message | None:
     """Return one message, None where there is none of that id."""
     _, found = _messages(tx, tx.blobs(f"{_COLUMNS} messages WHERE id = ?", message_id))
     return found[0] if found else None
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Make many values that all stay without the collector of garbage looking through them again and again."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _messages(tx: Transaction, rows: list[Row]) -> tuple[list[int], list[Message]]:

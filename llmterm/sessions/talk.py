@@ -6,9 +6,8 @@ Knows nothing of a store. What is done here counts at once; whether the record h
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from llmterm.conversation import Conversation
 from llmterm.errors import UsageError
 from llmterm.messages import Message
 from llmterm.sessions.answer_record import AnswerRecord
@@ -23,6 +22,17 @@ Mark: TypeAlias = tuple[str, str, Path, tuple[Path, ...]]
 
 def _nothing() -> None:
     pass
+
+
+class _Counted(NamedTuple):
+    """How many `questions` there are up to, and with, the `last` of so many messages."""
+
+    at: int
+    last: Path
+    questions: int
+
+
+_NOTHING_COUNTED = _Counted(0, (), 0)
 
 
 class Talk:
@@ -48,16 +58,13 @@ class Talk:
         # `asked` in hand, and the titles before it and with it.
         self._question: HeldMessage | None = None
         self._titles = ("", "")
-
-    @property
-    def conversation(self) -> Conversation:
-        """What the next question follows."""
-        return Conversation(system=self.system, messages=self.messages)
+        # A figure that every prompt asks for, of a conversation that may be long.
+        self._counted = _NOTHING_COUNTED
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """What was said, as far as that is read: see `CurrentSession.whole`."""
-        return tuple(each.message for each in self.kept)
+        return tuple([each.message for each in self.kept])
 
     @property
     def kept(self) -> Path:
@@ -83,7 +90,12 @@ class Talk:
 
     def questions(self, at: int) -> int:
         """Return how many of the first `at` messages are questions."""
-        return sum(each.message.role == "user" for each in self.path[:at])
+        known = self._counted
+        if known.at > at or self.path[known.at - 1 : known.at] != known.last:
+            known = _NOTHING_COUNTED
+        more = sum(each.message.role == "user" for each in self.path[known.at : at])
+        self._counted = _Counted(at, self.path[:at][-1:], known.questions + more)
+        return self._counted.questions
 
     @property
     def answer(self) -> Message:
@@ -109,7 +121,8 @@ class Talk:
     @property
     def own(self) -> HeldMessage | None:
         """The question that is being answered, unless it is one of the conversation, once more."""
-        return self._question if self._question not in self.path else None
+        again = self.path[self._keep : self._keep + 1] if self._keep is not None else ()
+        return self._question if self._question not in again else None
 
     def ask(self, question: Message) -> HeldMessage:
         """Have the question be answered, and return it as it is in hand: the one of the path where it is as it was."""

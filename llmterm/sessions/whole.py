@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from llmterm.conversation import Conversation
+from llmterm.conversation import Conversation, plain
 from llmterm.messages import EndReason, Message, Mode, Options, Reply, Status
 from llmterm.sessions.answer import insert_open, is_ours, settle
 from llmterm.sessions.database import Transaction
@@ -37,9 +37,13 @@ class HeldAnswer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldMessage:
-    """A message in hand. It is itself, whatever it says."""
+    """A message in hand. It is itself, whatever it says. `plain` is what of it goes along with every question."""
 
     message: Message
+    plain: Message = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plain", plain(self.message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,9 @@ from llmterm.chat.context import Context
 from llmterm.chat.outcome import Outcome, Say
 from llmterm.chat.status import Total, count, total
 from llmterm.errors import UsageError
+from llmterm.messages import Segment
+from llmterm.sessions.whole import HeldMessage
+from llmterm.threads import in_thread
 
 _KEYS = (
     ("Enter", "sends; on an empty line takes the next message that waits after a stop"),
@@ -81,17 +84,8 @@ async def _info(context: Context, _argument: str) -> Outcome:
 
 async def _tokens(context: Context, _argument: str) -> Outcome:
     await context.session.whole()
-    parts = [segment for message in context.session.talk.messages for segment in message.segments]
-    parts += context.answer.reply.segments if context.answer is not None else ()
-    if not parts:
-        raise UsageError("nothing was answered yet")
-    models = dict.fromkeys((part.provider, part.model) for part in parts)
-    rows = [
-        (f"{provider}/{model}", _figures(total([s for s in parts if (s.provider, s.model) == (provider, model)])))
-        for provider, model in models
-    ]
-    rows += [("together", _figures(total(parts)))] if len(rows) > 1 else []
-    return Say("\n".join(_table(rows)))
+    open_answer = context.answer.reply.segments if context.answer is not None else ()
+    return Say("\n".join(_table(await in_thread(_used, context.session.talk.kept, open_answer))))
 
 
 async def _thinking(context: Context, _argument: str) -> Outcome:
@@ -104,6 +98,18 @@ async def _thinking(context: Context, _argument: str) -> Outcome:
 
 async def _doctor(context: Context, _argument: str) -> Outcome:
     return Say("\n".join(await context.machine.examine()))
+
+
+def _used(path: Sequence[HeldMessage], more: Sequence[Segment]) -> list[tuple[str, str]]:
+    """Return what the answers on the path, and `more` parts of one, have used, by model."""
+    parts: dict[tuple[str, str], list[Segment]] = {}
+    for segment in (*(segment for each in path for segment in each.message.segments), *more):
+        parts.setdefault((segment.provider, segment.model), []).append(segment)
+    if not parts:
+        raise UsageError("nothing was answered yet")
+    rows = [(f"{provider}/{model}", _figures(total(used))) for (provider, model), used in parts.items()]
+    together = [segment for used in parts.values() for segment in used]
+    return [*rows, *([("together", _figures(total(together)))] if len(rows) > 1 else [])]
 
 
 def _figures(used: Total) -> str:

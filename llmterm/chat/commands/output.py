@@ -95,7 +95,7 @@ async def _page(context: Context, what: str) -> Outcome:
     if what not in ("", _ALL):
         raise UsageError("what is to be read?", hint="/pager for the last answer, or /pager all")
     await context.session.whole()
-    text = _all(context) if what else _marked(_last(context))
+    text = await in_thread(_all, context) if what else _marked(_last(context))
     await context.machine.page(await in_thread(context.view.page, text))  # drawn, which for a long one takes its time
     return Word.DONE
 

@@ -13,6 +13,8 @@ from llmterm.chat.suggestion import Choice
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.sessions import SessionInfo, SessionStore, StoredSession
 from llmterm.sessions.record import LAST
+from llmterm.sessions.whole import HeldMessage
+from llmterm.threads import in_thread
 
 _LISTED = 20
 _FOUND = 20
@@ -147,12 +149,7 @@ async def _branch(context: Context, given: str) -> Outcome:
     """The number of questions that stay, not of messages: people count what they asked."""
     session = context.session
     await session.restore()
-    questions = [index for index, message in enumerate(session.talk.messages) if message.role == "user"]
-    if given and not (given.isdecimal() and 0 < int(given) <= len(questions)):
-        raise UsageError(f"there is no question {given!r}", hint=f"there are {len(questions)}")
-    keep = len(session.talk.messages)
-    if given and int(given) < len(questions):
-        keep = questions[int(given)]
+    keep = await in_thread(_messages_of, session.talk.kept, given) if given else len(session.talk.kept)
     original = session.recorded()
     await session.keeper.require(original)
     branch = await context.session.read(lambda store: store.branch(original, keep))
@@ -160,11 +157,19 @@ async def _branch(context: Context, given: str) -> Outcome:
     return Open(stored, since=keep, said=f"this is {branch}, “{stored.title}”")
 
 
+def _messages_of(path: Sequence[HeldMessage], given: str) -> int:
+    """Return how many messages the first questions are, so many as were `given`, with their answers."""
+    questions = [index for index, each in enumerate(path) if each.message.role == "user"]
+    if not (given.isdecimal() and 0 < int(given) <= len(questions)):
+        raise UsageError(f"there is no question {given!r}", hint=f"there are {len(questions)}")
+    return [*questions, len(path)][int(given)]
+
+
 async def _continue(context: Context, given: str) -> Outcome:
     session = context.session
     await session.restore()
     if not given and session.id is not None:
-        last = session.talk.messages[-1] if session.talk.messages else None
+        last = session.talk.kept[-1].message if session.talk.kept else None
         if last is not None and last.role == "assistant" and last.status == "interrupted":
             return Open(await session.open_again(context.choices.options), at_once=True)
         raise UsageError("there is no answer here to go on with", hint="/continue ID takes that of another session")

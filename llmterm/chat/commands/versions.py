@@ -43,7 +43,13 @@ def shortcuts(keys: Mapping[str, str]) -> dict[str, str]:
 def standing(session: CurrentSession) -> str:
     """Return which of how many versions the conversation goes through, at the last place where there are several."""
     forks = session.forks
-    return _standing(forks[0], _question(session, forks[0]), _is_last(session, forks[0])) if forks else ""
+    if not forks:
+        return ""
+    fork = forks[0]
+    if fork.current is None:
+        return "/versions has what was taken back"
+    place = "" if _is_last(session, fork) else f" of question {_question(session, fork)}"
+    return f"version {fork.current + 1} of {len(fork.rows)}{place}"
 
 
 def _question(session: CurrentSession, fork: Fork) -> int:
@@ -53,12 +59,12 @@ def _question(session: CurrentSession, fork: Fork) -> int:
 
 def _is_last(session: CurrentSession, fork: Fork) -> bool:
     """Tell whether it is about the last question or its answer."""
-    return session.talk.questions(session.talk.size) == session.talk.questions(fork.at + 1)
+    return not any(each.message.role == "user" for each in session.talk.kept[fork.at + 1 :])
 
 
 def _of_question(session: CurrentSession, fork: Fork) -> bool:
     """Tell whether it is a question that has versions there, and not an answer."""
-    return fork.at == 0 or session.talk.questions(fork.at) == session.talk.questions(fork.at - 1)
+    return fork.at == 0 or session.talk.path[fork.at - 1].message.role != "user"
 
 
 async def _versions(context: Context, argument: str) -> Outcome:
@@ -113,13 +119,6 @@ async def _numbers(context: Context, _typed: str) -> Sequence[Choice]:
     versions = [version for fork in context.session.forks for version in await _read(context, fork)]
     columns = context.view.columns
     return [(str(number), _about(version, columns // _WHO)) for number, version in enumerate(versions, 1)]
-
-
-def _standing(fork: Fork, question: int, last: bool) -> str:
-    if fork.current is None:
-        return "/versions has what was taken back"
-    place = "" if last else f" of question {question}"
-    return f"version {fork.current + 1} of {len(fork.rows)}{place}"
 
 
 def _about(version: Version, room: int) -> str:
