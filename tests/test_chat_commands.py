@@ -95,7 +95,7 @@ def test_choices(open_chat: Open) -> None:
             ("/pause-mode stop", r"^there is no pause mode 'stop' \(cut or hold\)"),
             ("/theme ", r"^theme: auto\n"),
             ("/theme light", r"^theme: light\n"),
-            ("/theme pink", r"^there is no theme 'pink' \(auto, dark or light\)"),
+            ("/theme pink", r"^there is no theme 'pink' \(auto, dark, light, high-contrast\)"),
             ("/system", r"^there is no system prompt of yours\n\nIf you notice that .*!!CANCEL"),
             ("/system Be brief.", r"^Be brief\.\n\nIf you notice that "),
             ("/info", r"about the marker +If you notice that"),

@@ -59,7 +59,7 @@ def test_menus_open_by_themselves(open_chat: Open, tmp_path: Path) -> None:
         program.send("\x1b")
         program.wait_for(at_prompt("/load owl"))
         program.send("\x15/theme\r")
-        program.wait_for(r"> /theme\n  auto +is used now\n  dark\n  light\n")
+        program.wait_for(r"> /theme\n  auto +is used now\n  dark\n  light\n  high-contrast\n")
         program.send("\x1b[B\r")
         program.wait_for(r"theme: dark\n" + at_prompt())
 

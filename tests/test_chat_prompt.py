@@ -591,7 +591,7 @@ def test_terminal_that_knows_nothing_is_plain(tmp_path: Path, open_chat: Open, t
         program.send("/theme pink\r/copy\r/title x\r/quit\r")
 
         assert program.exit_code == 0
-        assert "error: there is no theme 'pink' (auto, dark or light)" in program.text
+        assert "error: there is no theme 'pink' (auto, dark, light, high-contrast)" in program.text
         assert "error: there is no answer yet" in program.text
         assert b"\x1b" not in program.written
 

@@ -60,7 +60,7 @@ def configure(home: Path, text: str) -> None:
         ("llmterm --plain --prov", ["--provider"]),
         ("llmterm --vers", ["--version"]),
         ("llmterm --keys ", ["terminal", "global"]),
-        ("llmterm --theme ", ["auto", "dark", "light"]),
+        ("llmterm --theme ", ["auto", "dark", "light", "high-contrast"]),
         ("llmterm --pause-mode=", ["--pause-mode=cut", "--pause-mode=hold"]),
         ("llmterm sessions export --format ", ["json", "markdown"]),
         ("llmterm completion ", ["bash", "zsh", "fish"]),

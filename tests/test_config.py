@@ -29,6 +29,7 @@ from llmterm.config import (
     RetrySettings,
     Settings,
     StreamSettings,
+    ThemeSettings,
     base_url,
     choose_provider,
     config_path,
@@ -523,7 +524,7 @@ def test_any_document_is_settings_or_complaints(data: dict[str, Any]) -> None:
 
 
 def uncommented() -> str:
-    return re.sub(r"^#(?=[a-z_]+ = |\[)", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return re.sub(r"^#(?=\w+ = |\"[A-Z]|\[)", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def names(kind: Any) -> dict[str, Any]:
@@ -542,14 +543,18 @@ def shape(table: Mapping[str, Any]) -> dict[str, Any]:
 def test_the_example_names_every_setting() -> None:
     """The example is the whole list, in the order of the code: a new setting has to be written down there."""
     documented = shape(tomllib.loads(uncommented()))
+    [(_, theme)] = documented.pop("themes").items()
     remotes = documented.pop("providers")
     local = remotes.pop("local")
     expected = names(Settings())
     expected.pop("providers")
+    expected.pop("themes")
 
     assert list(documented) == list(expected)
     assert documented == expected
     assert local == names(LocalSettings())
+    assert theme.pop("syntax")
+    assert theme == {name: None for name in names(ThemeSettings()) if name != "syntax"}
     assert list(remotes) == [*BUILT_IN, "mine"]
     assert {key for table in remotes.values() for key in table} == {item.name for item in fields(RemoteSettings)}
     assert remotes["openai"]["prices"] == {MODEL: {item.name: None for item in fields(Price)}}
@@ -569,8 +574,48 @@ def test_the_example_shows_the_defaults(written: Written) -> None:
     providers = replace(settings.providers, remotes=remotes)
     assert settings.stream.limits().first_token_timeout == StreamLimits().first_token_timeout
     stream = replace(settings.stream, first_token_timeout=None)
-    unset = replace(settings, temperature=None, max_tokens=None, seed=None, stream=stream, providers=providers)
+    assert settings.themes["mine"].styles
+    unset = replace(
+        settings, temperature=None, max_tokens=None, seed=None, stream=stream, providers=providers, themes={}
+    )
     assert unset == Settings()
+
+
+def test_a_theme_of_ones_own_can_be_chosen(written: Written) -> None:
+    """By its name, as far as it says something."""
+    path = written('[chat]\ntheme = "mine"\n[themes.mine]\ncode = "bold #ff8800"\n[themes.mine.syntax]\n"A.B" = "red"')
+
+    settings = load(path, environ={})
+
+    assert settings.theme_names == ("auto", "dark", "light", "high-contrast", "mine")
+    assert (settings.themes["mine"].styles, settings.themes["mine"].syntax) == (
+        {"code": "bold #ff8800"},
+        {"A.B": "red"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('[chat]\ntheme = "drak"', r'2: theme in \[chat\] must be one of auto, .*: did you mean "dark"\?'),
+        ('[themes.x]\ncode = "blood"', r'2: code in \[themes\.x\] must be a style, such as "bold"'),
+        ('[themes.x]\nbase = "x"', r'2: base in \[themes\.x\] must be "dark" or "light"'),
+        ('[themes.x]\ncole = "bold"', r'2: unknown key "cole" in \[themes\.x\]: did you mean "code"\?'),
+        ("[themes.dark]", "1: the name of a theme must be of letters"),
+        ("themes = 1", "1: themes must be a table"),
+        ("[themes.x]\nsyntax = 1", r"2: syntax in \[themes\.x\] must be a table"),
+        (
+            '[themes.x.syntax]\nName.Tag = "red"',
+            r"Name in \[themes\.x\.syntax\] must be text, .*: put a name with points",
+        ),
+        ('[themes.x.syntax]\nname = "red"', "must be a kind of token"),
+        ('[themes.x.syntax]\nName = "rot"', r"2: Name in \[themes\.x\.syntax\] must be a style"),
+    ],
+)
+def test_what_is_wrong_with_a_theme_is_said(written: Written, text: str, complaint: str) -> None:
+    """Where it stands, and what it should be."""
+    with pytest.raises(ConfigError, match=complaint):
+        load(written(text), environ={})
 
 
 def test_the_example_names_every_provider() -> None:

@@ -36,6 +36,7 @@ LAYERS = [
         "seam",
         "segment",
         "states",
+        "style",
         "thinktag",
         "threads",
         "tokens",

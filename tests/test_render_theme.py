@@ -9,8 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.style import Style
 
-from llmterm.render.ink import ink, sgr
-from llmterm.render.theme import DARK, LIGHT, THEMES, Theme, luminance, of_background, of_colorfgbg
+from llmterm.render.ink import ink
+from llmterm.render.theme import (
+    DARK,
+    HIGH_CONTRAST,
+    LIGHT,
+    THEMES,
+    Theme,
+    luminance,
+    of_background,
+    of_colorfgbg,
+    themed,
+)
+from llmterm.style import sgr
 
 # Black and white, and what well-known colour schemes have instead.
 BACKGROUNDS = {
@@ -39,7 +50,7 @@ def colours(theme: Theme) -> set[int]:
     return set(map(int, re.findall(r"color\((\d+)\)", words)))
 
 
-@pytest.mark.parametrize("theme", THEMES.values(), ids=str)
+@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=str)
 def test_every_colour_is_readable(theme: Theme) -> None:
     """The contrast is what WCAG asks for of text (4.5), on each background, with colours that nobody redefines."""
     assert len(colours(theme)) > 5
@@ -52,7 +63,7 @@ def test_every_colour_is_readable(theme: Theme) -> None:
 def test_both_themes_colour_the_same_things() -> None:
     """What has a colour in the dark has one in the light."""
     assert dict(DARK.syntax).keys() == dict(LIGHT.syntax).keys()
-    assert {name: theme.name for name, theme in THEMES.items()} == {"dark": "dark", "light": "light"}
+    assert {name: theme.name for name, theme in THEMES.items()} == {name: name for name in THEMES}
 
 
 @pytest.mark.parametrize(("name", "background"), [(name, each) for name in BACKGROUNDS for each in BACKGROUNDS[name]])
@@ -116,4 +127,23 @@ def test_what_is_no_style_is_named(style: str) -> None:
 
 def test_themes_have_ink_for_all_of_the_programs_lines() -> None:
     """Nothing that has a meaning looks like an answer's text."""
-    assert all(all(ink(theme)) for theme in THEMES.values())
+    assert all(all(ink(theme)) for theme in (DARK, LIGHT))
+    assert [name for name, style in ink(HIGH_CONTRAST)._asdict().items() if not style] == ["faint"]
+
+
+def test_high_contrast_has_no_colour_of_its_own() -> None:
+    """It is what the terminal's own colours are, and nothing of it is dim."""
+    styles = " ".join([*map(str, HIGH_CONTRAST[1:]), *dict(HIGH_CONTRAST.syntax).values()])
+
+    assert not re.search("color|#|dim", styles)
+
+
+def test_theme_of_ones_own_is_another_one_with_changes() -> None:
+    """What is not said is as it was; code is looked at kind by kind."""
+    theme = themed("mine", "light", {"code": "bold"}, {"Keyword": "red"})
+
+    assert theme == LIGHT._replace(
+        name="mine",
+        code="bold",
+        syntax=tuple((kind, "red" if kind == "Keyword" else style) for kind, style in LIGHT.syntax),
+    )

@@ -130,6 +130,7 @@ def _build(
         auto_resume=settings.chat.auto_resume,
         named=launch.named,
         theme=settings.chat.theme,
+        themes=settings.theme_names,
         search=_search(launch, providers),
     )
     window = WindowSize(size, time.monotonic, settles=look.settles)
@@ -141,7 +142,7 @@ def _build(
         vi=settings.chat.editing == "vi",
         plain=look.plain,
     )
-    theme = look.colors(choices, source)
+    theme = look.colors(settings, choices, source)
     foot = Foot(composer, messages, ink=look.ink(theme))
     view = look.view(theme, foot, launch.secrets.redact)
     machine = LocalMachine(launch, look, Loan(terminal=terminal, signals=signals, view=view, composer=composer))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llmterm.chat.view import View
     from llmterm.keys.terminal import TerminalKeys
     from llmterm.render.ink import Ink
-    from llmterm.render.theme import Theme, ThemeName
+    from llmterm.render.theme import Theme
 
 # Terminals that lay out long lines anew when their width changes: by a variable of theirs, by the program's name, which
 # iTerm2 hands on to other machines in LC_TERMINAL, and by TERM, which every login takes along.
@@ -35,6 +35,7 @@ _LATE, _AT_ONCE = 0.3, 0.05
 # Terminals that show what they do not understand: Linux's own console, and what knows no colours either.
 _NOT_ASKED = ("linux", "vt100", "vt102", "vt220", "ansi")
 _BYTE = 255
+AUTO = "auto"
 
 
 class Look(NamedTuple):
@@ -72,26 +73,26 @@ class Look(NamedTuple):
             modes=() if term in ("", "dumb") else (BRACKETED_PASTE,) if plain else (BRACKETED_PASTE, FOCUS_REPORTS),
         )
 
-    def theme(self, wanted: str, background: tuple[float, float, float] | None) -> ThemeName:
-        """Return the theme: the one that is wanted, else what fits the background, as far as that is known."""
+    def theme(self, wanted: str, background: tuple[float, float, float] | None) -> str:
+        """Return the theme's name: the one that is wanted, else what fits the background, as far as that is known."""
         from llmterm.render.theme import of_background, of_colorfgbg
 
-        match wanted:
-            case "dark" | "light":
-                return wanted
-            case _ if background is not None:
-                red, green, blue = (round(share * _BYTE) for share in background)
-                return of_background(red, green, blue)
-            case _:
-                return of_colorfgbg(self.hint) or "dark"
+        if wanted != AUTO:
+            return wanted
+        if background is not None:
+            red, green, blue = (round(share * _BYTE) for share in background)
+            return of_background(red, green, blue)
+        return of_colorfgbg(self.hint) or "dark"
 
-    def colors(self, choices: Choices, keys: TerminalKeys) -> Callable[[], Theme]:
+    def colors(self, settings: Settings, choices: Choices, keys: TerminalKeys) -> Callable[[], Theme]:
         """Return what gives the theme as it is now: it may be chosen, and `keys` hear of the terminal's background when
         it is told.
         """
-        from llmterm.render.theme import THEMES
+        from llmterm.render.theme import THEMES, themed
 
-        return lambda: THEMES[self.theme(choices.theme, keys.background)]
+        own = [themed(name, each.base, each.styles, each.syntax) for name, each in settings.themes.items()]
+        themes: Mapping[str, Theme] = {theme.name: theme for theme in (*THEMES.values(), *own)}
+        return lambda: themes[self.theme(choices.theme, keys.background)]
 
     def ink(self, theme: Callable[[], Theme]) -> Callable[[], Ink]:
         """Return what gives the styles of the program's own lines."""

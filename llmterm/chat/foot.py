@@ -111,7 +111,8 @@ class Foot:
 
     @staticmethod
     def _item(item: Item, columns: int, ink: Ink) -> str:
-        text = chop(f"  {item.text}", max(1, columns - 1))[0]
+        mark = "> " if item.chosen and not ink.chosen else "  "
+        text = chop(f"{mark}{item.text}", max(1, columns - 1))[0]
         left = columns - 3 - usual_len(text)
         about = f"  {chop(item.about, left - 2)[0]}" if item.about and left > 8 else ""
         if item.chosen:

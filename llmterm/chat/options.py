@@ -11,7 +11,6 @@ from llmterm.messages import Continuation, Options
 from llmterm.providers.registry import ProviderRegistry
 
 PauseMode: TypeAlias = Literal["cut", "hold"]
-ThemeChoice: TypeAlias = Literal["auto", "dark", "light"]
 
 CONTINUATIONS: tuple[Continuation, ...] = get_args(Continuation)
 AUTO = "auto"
@@ -26,9 +25,9 @@ class Choices:
     `fallback`: who answers, in this order, where the provider cannot begin, as "provider" or "provider/model".
     `hold_limit`: seconds after which a held stream is cut. `resume_mode`: how answers are resumed, whatever is known of
     their model. `auto_resume`: how often an answer whose connection breaks is resumed by itself. `named`: provider or
-    model were named on the command line, and also go on with an answer that others began. `theme` "auto" is the one
-    that fits the terminal's background. `search`, while nobody was chosen, gives provider and model once it is known
-    who answers by default; until then it is who answers where nobody else is found.
+    model were named on the command line, and also go on with an answer that others began. `theme` is one of `themes`,
+    "auto" the one that fits the terminal's background. `search`, while nobody was chosen, gives provider and model once
+    it is known who answers by default; until then it is who answers where nobody else is found.
     """
 
     provider: str
@@ -40,7 +39,8 @@ class Choices:
     resume_mode: Continuation | None = None
     auto_resume: int = 0
     named: bool = False
-    theme: ThemeChoice = "auto"
+    theme: str = AUTO
+    themes: tuple[str, ...] = (AUTO,)
     search: Callable[[], Awaitable[tuple[str, str]]] | None = None
 
     @property
@@ -107,11 +107,9 @@ class Choices:
 
     def set_theme(self, theme: str) -> None:
         """Have answers in these colours. Raises UsageError for a theme that there is not."""
-        match theme:
-            case "auto" | "dark" | "light":
-                self.theme = theme
-            case _:
-                raise UsageError(f"there is no theme {theme!r}", hint="auto, dark or light")
+        if theme not in self.themes:
+            raise UsageError(f"there is no theme {theme!r}", hint=", ".join(self.themes))
+        self.theme = theme
 
     def lay_under(self, asked: Options) -> None:
         """Put the options that an answer was asked for with under those that were given since."""

@@ -44,7 +44,9 @@ def chat(
         str | None, typer.Option("--pause-mode", help="cut ends the stream at a pause, hold reads it on.")
     ] = None,
     plain: Annotated[bool | None, typer.Option("--plain", help="No colour, no cursor movement.")] = None,
-    theme: Annotated[str | None, typer.Option("--theme", help="The colours: auto, dark or light.")] = None,
+    theme: Annotated[
+        str | None, typer.Option("--theme", help="The colours: auto, dark, light, high-contrast, or one of your own.")
+    ] = None,
     temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer, however often paused.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same answer again, where a model can.")] = None,
@@ -80,7 +82,7 @@ def chat(
             "keys": one_of("--keys", keys, "terminal", "global"),
             "pause_mode": one_of("--pause-mode", pause_mode, "cut", "hold"),
             "plain": plain,
-            "theme": one_of("--theme", theme, "auto", "dark", "light"),
+            "theme": theme,
         },
         marker={"text": marker and check_marker(marker), "enabled": False if no_marker else None},
         stream={
@@ -127,7 +129,9 @@ def _settings(flags: dict[str, Any], **sections: dict[str, Any]) -> config.Setti
     """Return the settings of file and environment, with the flags that were given over them."""
     settings = config.override(config.load(environ=os.environ), **flags)
     changed = {name: config.override(getattr(settings, name), **flags) for name, flags in sections.items()}
-    return config.override(settings, **changed)
+    settings = config.override(settings, **changed)
+    one_of("--theme", settings.chat.theme, *settings.theme_names)
+    return settings
 
 
 def no_console(environ: Mapping[str, str], platform: str, *, output_is_terminal: bool) -> bool:

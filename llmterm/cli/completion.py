@@ -201,6 +201,10 @@ def _providers(typed: str, given: Given, environ: Mapping[str, str]) -> list[Wor
     return names
 
 
+def _themes(_typed: str, _given: Given, environ: Mapping[str, str]) -> list[Word]:
+    return [(name, "") for name in completing.settings_or_default(environ).theme_names]
+
+
 def _models(typed: str, given: Given, environ: Mapping[str, str]) -> list[Word]:
     settings = completing.settings_or_default(environ)
     provider = given.get("provider", "").partition("/")[0]
@@ -220,6 +224,7 @@ _VALUES: Mapping[str, Callable[[str, Given, Mapping[str, str]], list[Word]]] = {
     "model": _models,
     "session": _sessions,
     "format": _forms,
+    "theme": _themes,
 }
 
 

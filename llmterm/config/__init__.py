@@ -28,6 +28,7 @@ from llmterm.config.settings import (
     RetrySettings,
     Settings,
     StreamSettings,
+    ThemeSettings,
     override,
 )
 
@@ -47,6 +48,7 @@ __all__ = [
     "RetrySettings",
     "Settings",
     "StreamSettings",
+    "ThemeSettings",
     "base_url",
     "choose_provider",
     "config_path",

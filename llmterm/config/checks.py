@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from llmterm.errors import UsageError
 from llmterm.marker import check_marker
+from llmterm.style import sgr
 
 Check: TypeAlias = Callable[[Any], str]
 
@@ -55,6 +56,14 @@ def attachments_check(kinds: tuple[str, ...]) -> str:
 def thinking_check(tokens: int) -> str:
     # https://platform.claude.com/docs/en/build-with-claude/extended-thinking: 1,024 is the least there is.
     return "" if tokens == 0 or 1024 <= tokens <= 1_000_000 else "must be 0, or from 1,024 to 1,000,000"
+
+
+def style_check(style: str) -> str:
+    try:
+        sgr(style)
+    except ValueError:
+        return 'must be a style, such as "bold", "color(116)", "#ff8800 underline" or "black on white"'
+    return ""
 
 
 def key_check(name: str) -> str:

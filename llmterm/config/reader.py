@@ -7,16 +7,17 @@ No library is asked, so that a start with a configuration file is as quick as on
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from llmterm.config.checks import choice, quote, suggestion
+from llmterm.config.checks import choice, quote, style_check, suggestion
 from llmterm.config.credential import Credential
 from llmterm.config.endpoints import KNOWN
 from llmterm.config.settings import (
     KIND,
+    THEMES,
     AnySettings,
     KeyPath,
     LocalSettings,
@@ -24,6 +25,7 @@ from llmterm.config.settings import (
     ProvidersSettings,
     RemoteSettings,
     Settings,
+    ThemeSettings,
 )
 
 _EXPECTED: Mapping[object, str] = {
@@ -49,12 +51,23 @@ class Reader:
 
     def __init__(self) -> None:
         self.complaints: list[tuple[KeyPath, str]] = []
+        # How tables are read whose keys are names.
+        self._own_readers: Mapping[object, Callable[[object, KeyPath], object]] = {
+            ProvidersSettings: self._providers,
+            Mapping[str, Price]: self._prices,
+            Mapping[str, ThemeSettings]: self._themes,
+            Mapping[str, str]: self._syntax,
+        }
 
     def settings(self, data: object) -> Settings:
         settings = self._table(Settings(), data, ())
         names = settings.providers.names
         if settings.provider and settings.provider not in names:
             self._complain(("provider",), f"provider must be {_one_of(names)}{suggestion(settings.provider, names)}")
+        if settings.chat.theme not in settings.theme_names:
+            known = settings.theme_names
+            said = f"theme in [chat] must be {_one_of(known)}{suggestion(settings.chat.theme, known)}"
+            self._complain(("chat", "theme"), said)
         for item in settings.fallback:
             name, slash, model = item.partition("/")
             if name not in names or bool(slash) != bool(model):
@@ -74,12 +87,10 @@ class Reader:
             here = (*path, key)
             if key not in known:
                 self._complain(here, _unknown_key(here, value, tuple(known)))
-            elif hints[key] is ProvidersSettings:
-                values[key] = self._providers(value, here)
+            elif read := self._own_readers.get(hints[key]):
+                values[key] = read(value, here)
             elif is_dataclass(hints[key]):
                 values[key] = self._table(getattr(base, key), value, here)
-            elif hints[key] == Mapping[str, Price]:
-                values[key] = self._prices(value, here)
             else:
                 try:
                     values[key] = _accepted(hints[key], value)
@@ -147,6 +158,31 @@ class Reader:
             if missing:
                 self._complain(here, f"{_header(here)} needs {' and '.join(missing)}")
         return prices
+
+    def _themes(self, table: object, path: KeyPath) -> dict[str, ThemeSettings]:
+        if not isinstance(table, dict):
+            self._complain(path, f"{_label(path)} must be a table, not {_kind(table)}")
+            return {}
+        for name in table:
+            if name in ("auto", *THEMES) or not re.fullmatch(r"[\w-]+", name, re.ASCII):
+                unlike = f"letters, digits, - and _, and none of {', '.join(('auto', *THEMES))}"
+                self._complain((*path, name), f"the name of a theme must be of {unlike}")
+        return {name: self._table(ThemeSettings(), value, (*path, name)) for name, value in table.items()}
+
+    def _syntax(self, table: object, path: KeyPath) -> dict[str, str]:
+        """Read styles by names of tokens, which have points: in TOML they stand in quotes then."""
+        if not isinstance(table, dict):
+            self._complain(path, f"{_label(path)} must be a table, not {_kind(table)}")
+            return {}
+        for name, value in table.items():
+            if not re.fullmatch(r"[A-Z][A-Za-z]*(\.[A-Z][A-Za-z]*)*", name):
+                self._complain((*path, name), f"{_label((*path, name))} must be a kind of token, such as Name.Function")
+            elif not isinstance(value, str):
+                instead = ": put a name with points into quotes" if isinstance(value, dict) else ""
+                self._complain((*path, name), f"{_label((*path, name))} must be text, not {_kind(value)}{instead}")
+            elif complaint := style_check(value):
+                self._complain((*path, name), f"{_label((*path, name))} {complaint}")
+        return table
 
     def _complain(self, path: KeyPath, complaint: str) -> None:
         self.complaints.append((path, complaint))

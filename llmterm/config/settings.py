@@ -17,6 +17,7 @@ from llmterm.config.checks import (
     checked,
     key_check,
     marker_check,
+    style_check,
     texts_check,
     thinking_check,
     variable_check,
@@ -44,6 +45,8 @@ _FIRST_TOKEN_SECONDS = 60.0
 _FLAGS = {"chunk_timeout": "timeout"}
 # The metadata of a key that means something to one kind of provider only.
 KIND = "kind"
+# The themes there are without a configuration.
+THEMES = ("dark", "light", "high-contrast")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,38 @@ class ChatSettings:
     hold_limit: float = field(default=60.0, metadata=within(1, DAY))
     auto_resume: int = field(default=0, metadata=within(0, 1000))
     editing: Literal["emacs", "vi"] = "emacs"
-    theme: Literal["auto", "dark", "light"] = "auto"
+    theme: str = "auto"
     thinking: Literal["line", "full"] = "line"
     notify: Literal["off", "bell", "osc9", "osc777"] = "bell"
     notify_after: float = field(default=10.0, metadata=within(0, DAY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThemeSettings:
+    """A theme of the user's: what is not said, "", is as in `base`. `syntax` is by pygments' names of tokens."""
+
+    base: Literal["dark", "light", "high-contrast"] = "dark"
+    code: str = field(default="", metadata=checked(style_check))
+    marker: str = field(default="", metadata=checked(style_check))
+    question: str = field(default="", metadata=checked(style_check))
+    error: str = field(default="", metadata=checked(style_check))
+    chosen: str = field(default="", metadata=checked(style_check))
+    strong: str = field(default="", metadata=checked(style_check))
+    em: str = field(default="", metadata=checked(style_check))
+    s: str = field(default="", metadata=checked(style_check))
+    link: str = field(default="", metadata=checked(style_check))
+    h1: str = field(default="", metadata=checked(style_check))
+    h2: str = field(default="", metadata=checked(style_check))
+    heading: str = field(default="", metadata=checked(style_check))
+    th: str = field(default="", metadata=checked(style_check))
+    faint: str = field(default="", metadata=checked(style_check))
+    syntax: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def styles(self) -> dict[str, str]:
+        """What is said, by what it is for."""
+        names = (item.name for item in fields(self) if item.name not in ("base", "syntax"))
+        return {name: style for name in names if (style := getattr(self, name))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,10 +259,16 @@ class Settings:
     debug: bool = False
     chat: ChatSettings = field(default_factory=ChatSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
+    themes: Mapping[str, ThemeSettings] = field(default_factory=dict, hash=False)
     marker: MarkerSettings = field(default_factory=MarkerSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)
     providers: ProvidersSettings = field(default_factory=ProvidersSettings)
+
+    @property
+    def theme_names(self) -> tuple[str, ...]:
+        """What may be chosen as a theme."""
+        return ("auto", *THEMES, *self.themes)
 
 
 def override(settings: AnySettings, **flags: object) -> AnySettings:

@@ -1,4 +1,4 @@
-"""The colours of an answer, for dark and for light terminals, and how to tell which of them one is.
+"""The colours of a chat, for dark and for light terminals, and how to tell which of them one is.
 
 A style is words that rich understands. Colours come from the 240 of the 256 that are the same on every terminal (its
 first 16 are the user's own, and may be anything): each is readable on the backgrounds that terminals have.
@@ -7,19 +7,21 @@ Nothing is drawn here, and nothing imported, so that a theme can be chosen befor
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-ThemeName: TypeAlias = Literal["dark", "light"]
+ThemeName: TypeAlias = Literal["dark", "light", "high-contrast"]
 
 
 class Theme(NamedTuple):
     """`syntax` has a style for kinds of tokens, by pygments' names; what is inside a kind looks like it."""
 
-    name: ThemeName
+    name: str
     code: str
     marker: str
     question: str
     error: str
+    chosen: str
     syntax: tuple[tuple[str, str], ...]
     strong: str = "bold"
     em: str = "italic"
@@ -30,7 +32,6 @@ class Theme(NamedTuple):
     heading: str = "bold italic"
     th: str = "bold"
     faint: str = "dim"
-    chosen: str = "reverse"
 
 
 DARK = Theme(
@@ -39,6 +40,7 @@ DARK = Theme(
     marker="color(116)",
     question="color(116)",
     error="color(210)",
+    chosen="bold color(116)",
     syntax=(
         ("Comment", "color(247)"),
         ("Comment.Preproc", "color(116)"),
@@ -72,6 +74,8 @@ LIGHT = Theme(
     marker="color(24)",
     question="color(24)",
     error="color(124)",
+    chosen="bold color(24)",
+    faint="color(241)",
     syntax=(
         ("Comment", "color(241)"),
         ("Comment.Preproc", "color(24)"),
@@ -99,7 +103,35 @@ LIGHT = Theme(
         ("Error", "color(124) underline"),
     ),
 )
-THEMES: dict[ThemeName, Theme] = {"dark": DARK, "light": LIGHT}
+# In the terminal's own colours: bold, underlined or in reverse, and nothing dim, so that it can be read on any of them.
+HIGH_CONTRAST = Theme(
+    name="high-contrast",
+    code="bold",
+    marker="bold",
+    question="bold",
+    error="reverse",
+    chosen="reverse",
+    syntax=(
+        ("Keyword", "bold"),
+        ("Operator.Word", "bold"),
+        ("Name.Function", "underline"),
+        ("Name.Class", "underline"),
+        ("Literal.String", "italic"),
+        ("Generic.Heading", "bold"),
+        ("Error", "reverse"),
+    ),
+    link="bold underline",
+    faint="",
+)
+THEMES: dict[ThemeName, Theme] = {"dark": DARK, "light": LIGHT, "high-contrast": HIGH_CONTRAST}
+
+
+def themed(name: str, base: ThemeName, styles: Mapping[str, str], syntax: Mapping[str, str]) -> Theme:
+    """Return a theme of the user's: `base` with other `styles`, by what they are for, and other colours of code."""
+    theme = THEMES[base]
+    whole: dict[str, Any] = {**theme._asdict(), **styles}
+    return Theme(**{**whole, "name": name, "syntax": tuple({**dict(theme.syntax), **syntax}.items())})
+
 
 # https://www.w3.org/TR/WCAG22/#dfn-relative-luminance
 _WEIGHTS = (0.2126, 0.7152, 0.0722)

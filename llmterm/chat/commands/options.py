@@ -7,7 +7,7 @@ from typing import get_args
 
 from llmterm.chat.commands import Command, choices
 from llmterm.chat.context import Context
-from llmterm.chat.options import AUTO, CONTINUATIONS, DEFAULT, PauseMode, ThemeChoice
+from llmterm.chat.options import AUTO, CONTINUATIONS, DEFAULT, PauseMode
 from llmterm.chat.outcome import Outcome, Say
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import LlmtermError
@@ -54,8 +54,8 @@ def commands() -> list[Command]:
         ),
         Command(
             name="theme",
-            argument="[auto|dark|light]",
-            summary="show or set the colours of answers",
+            argument="[NAME]",
+            summary="show or set the colours",
             run=_set_theme,
             values=_themes,
             picks=True,
@@ -132,5 +132,7 @@ async def _model_names(context: Context, _typed: str) -> Sequence[Choice]:
 
 async def _themes(context: Context, _typed: str) -> Sequence[Choice]:
     now = context.choices.theme
-    names: Sequence[ThemeChoice] = get_args(ThemeChoice)
-    return [(name, "is used now" if name == now else "") for name in sorted(names, key=lambda name: name != now)]
+    return [
+        (name, "is used now" if name == now else "")
+        for name in sorted(context.choices.themes, key=lambda name: name != now)
+    ]
