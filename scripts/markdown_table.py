@@ -1,4 +1,4 @@
-"""Prints the README's table of markdown cases: of each kind, how many look the same whatever the size of the chunks.
+"""Prints the table of markdown cases in docs/figures.md: of each kind, how many look the same in chunks of any size.
 
 uv run python -m scripts.markdown_table
 """

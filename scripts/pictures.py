@@ -1,4 +1,4 @@
-"""Draws the README's pictures: the real program in a pseudo-terminal, and the screen it has written, cell by cell.
+"""Draws the pictures of README and docs: the real program in a pseudo-terminal, and the screen it writes, cell by cell.
 
     uv run python -m scripts.pictures
 
