@@ -22,6 +22,7 @@ from llmterm.chat.foot import Foot
 from llmterm.chat.history import PromptHistory
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
+from llmterm.chat.machine import Ran
 from llmterm.chat.options import Choices
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.suggestion import Find, Found, Suggestion
@@ -216,6 +217,9 @@ class FakeMachine:
 
     async def paste(self) -> str | Attachment | None:
         return self.pasted
+
+    async def shell(self, command: str, stop: asyncio.Event) -> Ran:
+        return Ran(f"{command} has run\n", 0)
 
     async def examine(self) -> list[str]:
         return ["all is well"]

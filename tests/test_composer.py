@@ -225,3 +225,63 @@ async def test_bug_in_drawing_ends_the_line(tmp_path: Path) -> None:
 
     assert await composer.decision() == Leave()
     await composer.close()
+
+
+@instant
+async def test_long_paste_is_one_character_of_the_line(tmp_path: Path) -> None:
+    """Passed, deleted and undone as one, opened by Ctrl-O or by Enter on it, sent and called back whole."""
+    paste, label = "\x1b[200~{}\x1b[201~", "[pasted 7 lines]"
+    long = "".join(f"\tline {number}\n" for number in range(7))
+    async with composing(tmp_path) as (composer, source):
+
+        def shown() -> str:
+            return composer.draft(80, 9).rows[0]
+
+        composer.begin(Phase.ASKING)
+        source.send_text(f"see {paste.format(long)} now")
+        await composer.seen(lambda: shown() == f"> see {label} now")
+        assert composer.text == f"see {long} now"
+        source.send_text("\x1b[D" * 4 + "\x7f")
+        await composer.seen(lambda: shown() == "> see  now")
+        source.send_text("\x1f")
+        await composer.seen(lambda: shown() == f"> see {label} now")
+        source.send_text(f"\x05{paste.format(long)}\r")
+        assert await composer.decision() == Send(f"see {long} now{long}")
+        composer.begin(Phase.BUSY)
+        source.send_text(f"{paste.format(long.replace(chr(10), chr(13)))}")
+        await composer.seen(lambda: shown() == f"> {label}")
+        for opens in ("\x0f", "\x1b[D\r"):
+            source.send_text(opens)
+            await composer.seen(lambda: shown() == "> " + " " * 4 + "line 0")
+            source.send_text("\x03" + paste.format(long))
+            await composer.seen(lambda: shown() == f"> {label}")
+        source.send_text("\x13")
+        assert await composer.decision() == Steer(long)
+        composer.begin(Phase.ASKING)
+        source.send_text("\x1b[A\r")
+        assert await composer.decision() == Send(long)
+
+
+@instant
+async def test_paste_that_is_short_is_text_and_none_is_forged(tmp_path: Path) -> None:
+    """The path of an image becomes its mention, as terminals give that of a file that is dropped on them."""
+    paste = "\x1b[200~{}\x1b[201~"
+    async with composing(tmp_path) as (composer, source):
+        for pasted, text in {
+            "one\r\ntwo\r\n\tthree": "one\ntwo\n\tthree",
+            "\U0010f000 \U0010f001": "\ufffd \ufffd",
+            "/tmp/cat.png": "@/tmp/cat.png ",
+            "'/tmp/my cat.JPG' ": '@"/tmp/my cat.JPG" ',
+            "/tmp/my\\ cat.png\n": '@"/tmp/my cat.png" ',
+            "file:///tmp/my%20cat.pdf": '@"/tmp/my cat.pdf" ',
+            "~/cat.webp": "@~/cat.webp ",
+            "cat.png": "cat.png",
+            "/tmp/cat.png is it": "/tmp/cat.png is it",
+        }.items():
+            composer.begin(Phase.ASKING)
+            source.send_text(f"{paste.format(pasted)}\r")
+
+            assert await composer.decision() == Send(text)
+        composer.begin(Phase.ASKING)
+        source.send_text(f"\U0010f000 see{paste.format('/tmp/cat.png')}\r")
+        assert await composer.decision() == Send("\ufffd see @/tmp/cat.png ")

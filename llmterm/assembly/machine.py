@@ -9,6 +9,7 @@ from types import TracebackType
 from llmterm.assembly.launch import Launch
 from llmterm.assembly.look import Look, write
 from llmterm.chat.composer import Composer
+from llmterm.chat.machine import Ran
 from llmterm.chat.terminal import Signals, Terminal
 from llmterm.chat.view import View
 from llmterm.messages import Attachment
@@ -78,6 +79,11 @@ class LocalMachine:
         from llmterm import clipboard
 
         return await clipboard.read(self._environ)
+
+    async def shell(self, command: str, stop: asyncio.Event) -> Ran:
+        from llmterm.chat.shell import run
+
+        return await run(command, self._environ, self.folder, stop)
 
     async def examine(self) -> list[str]:
         from llmterm.assembly import doctor

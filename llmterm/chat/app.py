@@ -72,7 +72,8 @@ class Chat:
                 f"llmterm {__version__} - {self._context.label}\nSPACE pauses an answer and goes on with it - /help\n\n"
             )
             if question:
-                self._line.queue.add(question)
+                # Nothing but what is typed here is a command of the shell.
+                self._line.queue.add(f" {question}" if Commands.of_shell(question) else question)
             outcome: Outcome = Word.DONE
             if session is not None:
                 outcome = await self._open(Open(session))
@@ -127,6 +128,8 @@ class Chat:
                 return Word.DONE
             case Typed(text) if Commands.is_command(text):
                 return await self._command(typed)
+            case Typed(text) if Commands.of_shell(text):
+                return await self._live.run_shell(text) or Word.DONE
             case Typed(text):
                 # A SPACE that came just too late to pause an answer is not part of the next question.
                 return await self._question(text.strip("\n") if "\n" in text.strip() else text.strip())

@@ -14,13 +14,21 @@ from typing import assert_never
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.enums import EditingMode
-from prompt_toolkit.filters import Condition, is_searching, vi_mode, vi_navigation_mode
+from prompt_toolkit.filters import (
+    Condition,
+    emacs_insert_mode,
+    is_searching,
+    vi_insert_mode,
+    vi_mode,
+    vi_navigation_mode,
+)
 from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindings, KeyBindingsBase, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
 from llmterm.chat.decision import TWICE, Decision, Gesture, Interrupts, Leave, Phase, Resume, Send, Steer
 from llmterm.chat.insertion import bind_typing, replace_before
 from llmterm.chat.menu import Menu
+from llmterm.chat.pasted import PastedTexts, foreign, has_token
 from llmterm.chat.queue import MessageQueue
 from llmterm.keys.autorepeat import LET_GO_SECONDS, Autorepeat, Press
 
@@ -53,6 +61,7 @@ class Bindings:
         self.decisions: asyncio.Queue[Decision] = asyncio.Queue()
         self.phase = Phase.ASKING
         self.menu = Menu()
+        self.pasted = PastedTexts()
         self._queue = queue
         self._interrupts = interrupts
         self._autorepeat = autorepeat
@@ -172,6 +181,10 @@ class Bindings:
                 self._once("enter", event, lambda: self.decide(Gesture.HURRY))
 
         keys.add("enter", filter=written)(self._enter)
+        on_token = Condition(lambda: has_token(get_app().current_buffer.document.current_char))
+        beside_token = Condition(lambda: self._token() is not None)
+        keys.add("enter", filter=on_token)(self._open_token)
+        keys.add("c-o", filter=beside_token)(self._open_token)
 
         # In vi mode an Esc must not wait for what follows it.
         @keys.add("escape", "enter", filter=~vi_mode)
@@ -196,6 +209,10 @@ class Bindings:
         @keys.add("v", filter=vi_navigation_mode)
         def _(event: KeyPressEvent) -> None:
             self.decide(Gesture.COMPOSE)
+
+        @keys.add("c-v", filter=vi_insert_mode | emacs_insert_mode)
+        def _(event: KeyPressEvent) -> None:
+            self.decide(Send("/paste", shortcut=True))
 
     def _add_pausing(self, keys: KeyBindings) -> None:
         busy, resting = self._in(Phase.BUSY), self._in(Phase.RESTING)
@@ -273,10 +290,23 @@ class Bindings:
             self._autorepeat.count("enter")
             send()
 
+    def _token(self) -> int | None:
+        document = get_app().current_buffer.document
+        return self.pasted.at(document.text, document.cursor_position)
+
+    def _open_token(self, event: KeyPressEvent) -> None:
+        """Have a long text in the line as what it is."""
+        at = self._token()
+        assert at is not None
+        buffer = event.current_buffer
+        buffer.save_to_undo_stack()
+        buffer.cursor_position = at + 1
+        replace_before(buffer, 1, self.pasted.whole(buffer.text[at]))
+
     def _move(self, step: int) -> Callable[[KeyPressEvent], None]:
         def move(event: KeyPressEvent) -> None:
             buffer = event.current_buffer
-            buffer.text = self._queue.move(buffer.text, step)
+            buffer.text = foreign(self._queue.move(self.pasted.whole(buffer.text), step))
             buffer.cursor_position = len(buffer.text)
 
         return move
@@ -337,7 +367,10 @@ class Bindings:
 
     def _taken(self, event: KeyPressEvent, *, remember: bool = True) -> str:
         """Take what is written out of the line, to be called back if it is one to `remember`."""
-        text = event.current_buffer.text
+        buffer = event.current_buffer
+        line, text = buffer.text, self.pasted.whole(buffer.text)
         self.menu.reset()
-        event.current_buffer.reset(append_to_history=remember)
+        buffer.reset(append_to_history=remember and not has_token(line))
+        if remember and has_token(line):
+            buffer.history.append_string(text)
         return text

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from llmterm.chat.commands import Command, Commands
 from llmterm.chat.commands.versions import standing
 from llmterm.chat.context import Context
-from llmterm.chat.filesearch import Files
 from llmterm.chat.fuzzy import ranked
 from llmterm.chat.mentions import mentioned
 from llmterm.chat.queue import MessageQueue
@@ -16,6 +16,9 @@ from llmterm.chat.status import bar
 from llmterm.chat.suggestion import Choice, Found, Later, Suggestion
 from llmterm.errors import LlmtermError
 from llmterm.render.sanitize import is_plain
+
+if TYPE_CHECKING:
+    from llmterm.chat.filesearch import Files
 
 
 class Completion:
@@ -26,7 +29,6 @@ class Completion:
         self._commands = commands
         # What is picked from, as long as that is being done.
         self._picked: tuple[Command, Sequence[Choice]] | None = None
-        self._files = Files(context.machine.folder)
 
     def find(self, text: str) -> Found | Later:
         """Return what `text`, which stands before the cursor, may become."""
@@ -38,7 +40,13 @@ class Completion:
             return self._argument(command, argument)
         if not space and text.startswith("/") and "/" not in name and "\n" not in name:
             return self._commands.named(text)
-        return mentioned(text, self._files)
+        return mentioned(text, self._files) if "@" in text else Found()
+
+    @cached_property
+    def _files(self) -> Files:
+        from llmterm.chat.filesearch import Files  # with what a chat that mentions none has no use for
+
+        return Files(self._context.machine.folder)
 
     def _argument(self, command: Command, typed: str) -> Found | Later:
         if not command.picks:

@@ -20,6 +20,7 @@ from prompt_toolkit.filters import is_searching
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.key_binding.vi_state import InputMode
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import BufferControl, ConditionalContainer, HSplit, Layout, SearchBufferControl, Window
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.renderer import Renderer
@@ -30,6 +31,7 @@ from llmterm.chat.decision import Decision, Leave, Phase, Send
 from llmterm.chat.draft import Draft, drafted
 from llmterm.chat.history import PromptHistory
 from llmterm.chat.insertion import WholeCharacters, replace_before
+from llmterm.chat.pasted import foreign, has_token, is_long, mention_of_image, size_of
 from llmterm.chat.suggestion import Find, Found, nothing
 from llmterm.chat.window import WindowSize
 from llmterm.render.cells import cell_len
@@ -66,6 +68,7 @@ class Composer:
         self._bindings = bindings
         self._plain = plain
         self._menu = bindings.menu
+        self._pasted = bindings.pasted
         self._find: Find = nothing
         self._lent: list[ExitStack] = []
         self._ended = self._asked = False
@@ -79,7 +82,7 @@ class Composer:
         search = ConditionalContainer(Window(self._search), filter=is_searching)
         self._app: Application[None] = Application(
             layout=Layout(HSplit([Window(self._control), search]), focused_element=self._control),
-            key_bindings=merge_key_bindings([bindings.keys(), self._completing()]),
+            key_bindings=merge_key_bindings([bindings.keys(), self._editing()]),
             editing_mode=EditingMode.VI if vi else EditingMode.EMACS,
             input=source,
             output=DummyOutput(),
@@ -123,7 +126,7 @@ class Composer:
 
     @property
     def text(self) -> str:
-        return self._buffer.text
+        return self._pasted.whole(self._buffer.text)
 
     @property
     def trouble(self) -> str:
@@ -133,7 +136,14 @@ class Composer:
     def put(self, text: str) -> None:
         """Have `text` in the line, to be gone on with."""
         self._menu.reset()
+        text = foreign(text)
         self._buffer.document = Document(text, len(text))
+        self._app.invalidate()
+
+    def append(self, text: str, label: str = "") -> None:
+        """Have `text` behind what is in the line; a long one, and one with a `label`, as one character."""
+        self._buffer.cursor_position = len(self._buffer.text)
+        self._insert(text, label)
         self._app.invalidate()
 
     def take(self) -> str:
@@ -163,7 +173,7 @@ class Composer:
         in a blank is put into the line.
         """
         self._asked = True
-        self._bindings.begin(phase, self.text, shortcuts)
+        self._bindings.begin(phase, self._buffer.text, shortcuts)
         if not self.text.strip():
             self._app.vi_state.reset()  # a line begins with typing
         if self._app.is_running:
@@ -205,9 +215,14 @@ class Composer:
             mark = f"search {clean(text)!r}: " if text else "search: "
             sought = SearchState(text, state.direction, state.ignore_case)
             document = self._buffer.document_for_search(sought)
-        selected = document.selection_range() if document.selection else None
+        text, places = document.text, [document.cursor_position]
+        places += document.selection_range() if document.selection else ()
+        if has_token(text):
+            places = [len(self._pasted.shown(text[:place])) for place in places]
+            text = self._pasted.shown(text)
+        position, *ends = places
         mark = mark if len(mark) < columns // 2 else "> "
-        return drafted(document.text, document.cursor_position, columns, most, mark=mark, selected=selected)
+        return drafted(text, position, columns, most, mark=mark, selected=(ends[0], ends[1]) if ends else None)
 
     def menu(self, most: int) -> list[Item]:
         """Return so many of the menu's rows at most, among them the one that is marked."""
@@ -243,16 +258,32 @@ class Composer:
         self._frames.resting = bool(self._lent)
         self._app.invalidate()
 
-    # What it may become
+    # What is put into it, and what it may become
 
-    def _completing(self) -> KeyBindings:
+    def _editing(self) -> KeyBindings:
         keys = KeyBindings()
+
+        @keys.add(Keys.BracketedPaste, filter=~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            text = event.data.replace("\r\n", "\n").replace("\r", "\n")
+            before = event.current_buffer.document.char_before_cursor
+            if mention := mention_of_image(text):
+                self._insert(f" {mention}" if before and not before.isspace() else mention)
+            else:
+                self._insert(text)
 
         @keys.add("tab")
         def _(event: KeyPressEvent) -> None:
             event.app.create_background_task(self._complete_in_words() if self._plain else self._complete())
 
         return keys
+
+    def _insert(self, text: str, label: str = "") -> None:
+        if not self._plain and (label or is_long(text)):
+            text = self._pasted.take(text, self._buffer.text, label or f"pasted {size_of(text)}")
+        else:
+            text = foreign(text)
+        self._buffer.insert_text(text)
 
     def _note_insertion(self, _buffer: Buffer) -> None:
         self._inserted = True

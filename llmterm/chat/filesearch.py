@@ -62,6 +62,10 @@ class Files:
             await asyncio.wait({self._making})
         return await in_thread(matching, self._listing or _NOTHING, typed, self.folder)
 
+    async def weigh(self, name: str) -> str:
+        """Return in a few words what is in the folder of that name."""
+        return await in_thread(_weighed, self.folder / name)
+
     def _made(self, making: asyncio.Task[Listing]) -> None:
         self._making = None
         if not making.cancelled() and making.exception() is None:
@@ -88,9 +92,8 @@ def matching(listed: Listing, typed: str, folder: Path) -> list[Choice]:
     return [choice for path in found if (choice := _choice(path, folder)) is not None]
 
 
-def weighed(folder: Path, name: str) -> str:
-    """Return in a few words what is in the folder of that name."""
-    folder = folder / Path(name).expanduser()
+def _weighed(folder: Path) -> str:
+    folder = folder.expanduser()
     files = [path for path in listing(folder).paths if not path.endswith("/")]
     size = 0
     for path in files:

@@ -101,9 +101,9 @@ class InputLine:
             self.queue.hold(self._composer.take())
         self._composer.put(text)
 
-    def append(self, text: str) -> None:
-        """Have `text` behind what is typed."""
-        self._composer.put(self.text + text)
+    def append(self, text: str, label: str = "") -> None:
+        """Have `text` behind what is typed; of a long one, and one with a `label`, the line shows no more than that."""
+        self._composer.append(text, label)
 
     def answer(self) -> None:
         """An answer streams from now on: keys mean that."""
@@ -170,7 +170,7 @@ class InputLine:
         return typed.lower() in ("y", "yes")
 
     def _echo(self, text: str) -> None:
-        self._view.echo(text, asks=not Commands.is_command(text))
+        self._view.echo(text, asks=not (Commands.is_command(text) or Commands.of_shell(text)))
 
     async def _decided(self, phase: Phase, shortcuts: Mapping[str, str]) -> Send | Resume | Gesture | Leave:
         """Wait until something is decided that has a meaning now."""

@@ -15,6 +15,7 @@ from prompt_toolkit.key_binding.bindings.vi import TextObject, create_text_objec
 from prompt_toolkit.keys import Keys
 
 from llmterm.chat import graphemes
+from llmterm.chat.pasted import foreign
 
 # What one undo takes back of a run of keys, at least: so many characters, and this share of the text. The share makes
 # the sum of all that is kept a multiple of the text.
@@ -125,10 +126,10 @@ def _cut_after(event: KeyPressEvent) -> None:
 
 def _insert(event: KeyPressEvent) -> None:
     """Insert what was typed, with all the characters that have come with it."""
-    event.current_buffer.insert_text(event.data * event.arg)
+    event.current_buffer.insert_text(foreign(event.data) * event.arg)
     if event.arg == 1 and event.current_buffer.text.strip() and not _recording(event):
         # On a line with text in it every character is only itself.
-        event.current_buffer.insert_text(_run(event))
+        event.current_buffer.insert_text(foreign(_run(event)))
 
 
 def _run(event: KeyPressEvent) -> str:

@@ -123,6 +123,12 @@ class Live:
         await self.draw()
         self.view.close(cut_off(message))
 
+    async def run_shell(self, text: str) -> Leave | None:
+        """Run a command of the user's shell, typed as `text`; return how the user left meanwhile, if he did."""
+        from llmterm.chat.shell import shell  # not for every start
+
+        return await shell(text, self.line, self.view, self.context.machine, plain=self.context.settings.plain)
+
     async def draw(self) -> None:
         """Draw an answer that was put into the view as a whole, in frames, until the user has seen enough of them."""
         if self.view.frame():

@@ -161,6 +161,8 @@ class AnswerLoop:
             match decision:
                 case Send(text) if Commands.is_command(text):
                     return await self._command(text)
+                case Send(text) if Commands.of_shell(text):
+                    return await self._live.run_shell(text) or Word.DONE
                 case Send(text):
                     return await self._guided(text)
                 case Gesture():
@@ -219,6 +221,8 @@ class AnswerLoop:
         match decision:
             case Send(text) if Commands.is_command(text):
                 return await self._command(text)
+            case Send(text) if Commands.of_shell(text):
+                return await self._live.run_shell(text) or Word.DONE
             case Send(text):
                 return await self._guided(text)
             case Resume() | Gesture():

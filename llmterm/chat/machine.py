@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from llmterm.messages import Attachment
+
+
+class Ran(NamedTuple):
+    """What a command has said, on both of its outputs, and its exit code: negative where a signal has ended it.
+
+    `cut` says that there was more of it than is kept.
+    """
+
+    output: str
+    code: int
+    cut: bool = False
 
 
 class Machine(Protocol):
@@ -28,6 +40,10 @@ class Machine(Protocol):
 
     async def paste(self) -> str | Attachment | None:
         """Return what the clipboard has, a text or an image."""
+        ...
+
+    async def shell(self, command: str, stop: asyncio.Event) -> Ran:
+        """Run a command of the user's shell until it is over, or until `stop`."""
         ...
 
     async def examine(self) -> list[str]:

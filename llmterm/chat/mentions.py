@@ -14,8 +14,8 @@ from contextlib import suppress
 from functools import partial
 from heapq import nsmallest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from llmterm.chat.filesearch import Files, listing, weighed
 from llmterm.chat.status import count
 from llmterm.chat.suggestion import Choice, Found, Later, Suggestion
 from llmterm.errors import UsageError
@@ -23,6 +23,9 @@ from llmterm.files import TEXT_LIMIT, TextFile, read
 from llmterm.messages import Attachment
 from llmterm.render.sanitize import is_plain
 from llmterm.threads import in_thread
+
+if TYPE_CHECKING:
+    from llmterm.chat.filesearch import Files
 
 _COMPLETIONS = 100
 # How a path begins that is not looked for below the folder.
@@ -83,8 +86,8 @@ async def _suggested(typed: str, replaced: int, files: Files) -> Found:
     choices = await (in_thread(paths, typed, folder) if typed.startswith(_ELSEWHERE) else files.find(typed))
     # A name that is not hidden may be a link to one that is.
     shown = await in_thread(lambda: [each for each in choices if not _hidden(folder, each[0])])
-    if shown and shown[0][0] == typed and typed.endswith("/"):
-        shown[0] = typed, await in_thread(weighed, folder, typed)
+    if shown and shown[0][0] == typed and _stands_for_files(typed):
+        shown[0] = typed, await files.weigh(typed)
     return Found([_suggestion(path, about, typed, replaced) for path, about in shown], offered=bool(typed))
 
 
@@ -151,7 +154,12 @@ def _mentioned(text: str, folder: Path) -> Iterator[str]:
 
 def _folders(text: str, folder: Path) -> list[str]:
     """Return the folders that `text` mentions with a slash behind them."""
-    return [name for name in _names(text) if name.endswith("/") and _is_folder(folder, name)]
+    return [name for name in _names(text) if _stands_for_files(name) and _is_folder(folder, name)]
+
+
+def _stands_for_files(name: str) -> bool:
+    """Tell whether the name of a folder stands for what is in it: one elsewhere may hold all there is."""
+    return name.endswith("/") and not name.startswith(_ELSEWHERE) and ".." not in Path(name).parts
 
 
 def _texts(folder: Path, name: str, said: list[str], instead: str) -> list[TextFile]:
@@ -159,6 +167,8 @@ def _texts(folder: Path, name: str, said: list[str], instead: str) -> list[TextF
     if _hidden(folder, name):
         said.append(f"{name} is hidden, and was not attached: {instead} for each file")
         return []
+    from llmterm.chat.filesearch import listing  # few messages mention a folder
+
     where = folder / Path(name).expanduser()
     paths = [path for path in listing(where).paths if not path.endswith("/") and not _hidden(folder, name + path)]
     files: list[TextFile] = []
@@ -193,6 +203,8 @@ def _no_file(folder: Path, name: str) -> str:
     if not _exists(folder, name) or _is_file(folder, name):
         return ""
     if _is_folder(folder, name):
+        if name.startswith(_ELSEWHERE):
+            return "is a folder, and was not attached: its files can be"
         return "" if name.endswith("/") else f"is a folder, and was not attached: @{name}/ attaches its text files"
     return "is no file, and was not attached: a device or a pipe has no end to wait for"
 

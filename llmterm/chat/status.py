@@ -160,7 +160,9 @@ def queue_lines(queue: Sequence[str], columns: int) -> list[str]:
     """Return the messages that wait for the end of the answer, a line each, the last ones if there are many."""
     first = max(0, len(queue) - _QUEUE_ROWS)
     lines = [f"and {first} before these"] if first else []
-    lines += [f"queued {number}: {' '.join(text.split())}" for number, text in enumerate(queue[first:], first + 1)]
+    # Of a long one the beginning: more than a row of it is not shown.
+    starts = [text.lstrip()[: 4 * columns] for text in queue[first:]]
+    lines += [f"queued {number}: {' '.join(text.split())}" for number, text in enumerate(starts, first + 1)]
     return [line if cell_len(line) <= columns else f"{chop(line, max(1, columns - 1))[0]}…" for line in lines]
 
 

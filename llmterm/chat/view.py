@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from llmterm.chat.status import count
 from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
 from llmterm.render.cells import wrap
 from llmterm.render.ink import Ink
@@ -32,6 +33,8 @@ _MARGIN = "  "
 _NARROW = 40
 # What stands left of each row of what the user has said.
 _BAR = "▌"
+# Of a longer question the beginning and the end stand there; all of it is on the record, and in the pager.
+_ECHOED_LINES, _LAST, _ECHOED_CHARACTERS = 12, 3, 1_000
 
 
 def quoted(text: str) -> list[str]:
@@ -281,7 +284,10 @@ class MarkdownView:
         """Return what the user has said, as a block that is found again among answers."""
         ink = self._ink()
         room = max(1, self.columns - len(_BAR) - 1)
-        rows = [row for line in clean(text).expandtabs(4).split("\n") for row in wrap(line, room)]
+        first, left_out, last = _ends(text)
+        rows = _rows(first, room)
+        if left_out:
+            rows += [f"{ink.faint}{left_out}{ink.plain}", *_rows(last, room)]
         return [f"{ink.question}{_BAR}{ink.plain} {row}".rstrip() for row in rows]
 
     def _paint(self, permanent: Sequence[str]) -> None:
@@ -302,6 +308,23 @@ class MarkdownView:
         self._renderer.resize(self._room(size[0]))
         self._drawn_at = size
         return True
+
+
+def _rows(text: str, room: int) -> list[str]:
+    return [row for line in clean(text).expandtabs(4).split("\n") for row in wrap(line, room)]
+
+
+def _ends(text: str) -> tuple[str, str, str]:
+    """Return of a long text its beginning, how much is left out, and its end, where the question may stand."""
+    lines = text.split("\n")
+    if len(lines) > _ECHOED_LINES:
+        first, last = lines[: _ECHOED_LINES - _LAST], lines[-_LAST:]
+        left_out = f"… {count(len(lines) - _ECHOED_LINES, 'line')} …"
+        return "\n".join(first)[:_ECHOED_CHARACTERS], left_out, "\n".join(last)[-_ECHOED_CHARACTERS:]
+    if len(text) > 2 * _ECHOED_CHARACTERS:
+        left_out = f"… {count(len(text) - 2 * _ECHOED_CHARACTERS, 'character')} …"
+        return text[:_ECHOED_CHARACTERS], left_out, text[-_ECHOED_CHARACTERS:]
+    return text, "", ""
 
 
 def _hanging(line: str, columns: int) -> list[str]:

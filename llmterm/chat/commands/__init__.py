@@ -72,6 +72,11 @@ class Commands:
         words = [line.split(maxsplit=1)[0] for line in text.splitlines() if line.strip()]
         return bool(words) and all(word.startswith("/") and "/" not in word[1:] for word in words)
 
+    @staticmethod
+    def of_shell(text: str) -> str:
+        """Return the command of the user's shell in `text`, "" where it is none: `!` alone is a text."""
+        return text[1:].strip() if text.startswith("!") else ""
+
     @classmethod
     def replaces(cls, line: str, text: str) -> bool:
         """Tell whether `text`, a command, was typed in the place of a `line` that is a message."""

@@ -24,7 +24,12 @@ def commands() -> list[Command]:
             run=_attach,
             values=_paths,
         ),
-        Command(name="paste", summary="take what is in the clipboard, a text or an image", run=_paste),
+        Command(
+            name="paste",
+            summary="(Ctrl-V) take what is in the clipboard, a text or an image",
+            run=_paste,
+            meanwhile=True,
+        ),
     ]
 
 
