@@ -153,7 +153,13 @@ def _build(
         attachments=Attachments(machine.folder),
         view=view,
         machine=machine,
-        settings=ChatSettings(marker=launch.marker, limits=settings.stream.limits(), keys=bound, plain=look.plain),
+        settings=ChatSettings(
+            marker=launch.marker,
+            limits=settings.stream.limits(),
+            keys=bound,
+            plain=look.plain,
+            advice=_advice(launch),
+        ),
     )
     commands = catalogue(bound)
     line = InputLine(
@@ -178,6 +184,19 @@ def _build(
             write=write,
         ),
     )
+
+
+def _advice(launch: Launch) -> Callable[[str, str], str]:
+    """Return what the welcome says of who answers; imported for the embedded model only."""
+
+    def advice(provider: str, model: str) -> str:
+        if provider != "local":
+            return ""
+        from llmterm.assembly import welcome
+
+        return welcome.advice(launch, model)
+
+    return advice
 
 
 def _search(launch: Launch, providers: ProviderRegistry) -> Callable[[], Awaitable[tuple[str, str]]] | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from llmterm import config
 from llmterm.assembly.roster import registry
-from llmterm.assembly.search import MOMENT, PATIENCE, Search
+from llmterm.assembly.search import MOMENT, PATIENCE, Search, Seen
 from llmterm.assembly.secrets import known_secrets
 from llmterm.config import Settings
+from llmterm.errors import ConfigError
 from llmterm.messages import Options
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.providers.weights import MODELS_FOLDER, available
@@ -22,7 +24,8 @@ from llmterm.sessions import SessionStore
 class Launch:
     """What the command line, the environment and the configuration file come to.
 
-    While the `search` for an Ollama goes on, the provider is the one that answers where there is none.
+    While the `search` for an Ollama goes on, the provider is the one that answers where there is none. `ollama` is what
+    was seen of one where the embedded model is to answer in a chat.
     """
 
     settings: Settings
@@ -32,6 +35,7 @@ class Launch:
     named: bool = False
     secrets: Secrets = field(default_factory=Secrets, repr=False)
     search: Search | None = None
+    ollama: Seen = "unseen"
 
     @property
     def options(self) -> Options:
@@ -76,6 +80,10 @@ def launch(
     )
     if model or not own:
         name, own = _located(providers, settings, name, provider, model)
+    searching = at_once and search.pending
+    if at_once and name == "local":
+        with suppress(ConfigError):  # an address that is none matters to who asks for an Ollama
+            search.found(MOMENT)
     return Launch(
         settings=settings,
         environ=environ,
@@ -83,7 +91,8 @@ def launch(
         model=own or providers.default_model(name),
         named=named,
         secrets=secrets,
-        search=search if at_once and search.pending else None,
+        search=search if searching else None,
+        ollama=search.seen,
     )
 
 

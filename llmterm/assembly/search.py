@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 # Seconds. How long a start waits, as nobody would notice; how long somebody waits who has asked; and the search itself.
@@ -16,6 +17,9 @@ PATIENCE = 2.0
 _LONGEST = 30.0
 _LISTENS = 0.2
 
+# What is seen of an Ollama: nothing yet, one without a model, one that can answer.
+Seen: TypeAlias = Literal["unseen", "empty", "ready"]
+
 
 class Search:
     """Begins when it is first asked for; in a thread, as nothing else ends a wait for a name."""
@@ -23,7 +27,7 @@ class Search:
     def __init__(self, url: Callable[[], str]) -> None:
         """`url` gives the address, and may raise ConfigError."""
         self._url = url
-        self._found = False
+        self._seen: Seen = "unseen"
         self._begun = False
         self._over = threading.Event()
 
@@ -38,11 +42,17 @@ class Search:
             url, self._begun = self._url(), True
             threading.Thread(target=self._look, args=(url,), daemon=True, name="llmterm-search").start()
         self._over.wait(seconds)
-        return self._found
+        return self._seen == "ready"
+
+    @property
+    def seen(self) -> Seen:
+        """What is known by now."""
+        return self._seen
 
     def _look(self, url: str) -> None:
         try:
-            self._found = answers(url) and _has_models(url)
+            if answers(url):
+                self._seen = _models(url)
         finally:
             self._over.set()
 
@@ -59,8 +69,11 @@ def answers(url: str) -> bool:
     return True
 
 
-def _has_models(url: str) -> bool:
+def _models(url: str) -> Seen:
+    """Tell whether what listens is an Ollama, and has models."""
     from llmterm.assembly.probe import tags
 
     listed = tags(url, _LONGEST)
-    return bool(listed.get("models")) if isinstance(listed, dict) else False
+    if not isinstance(listed, dict) or "models" not in listed:
+        return "unseen"
+    return "ready" if listed["models"] else "empty"

@@ -68,9 +68,7 @@ class Chat:
         try:
             if session is not None and session.answer is not None:
                 self._adopt(session.answer)  # the welcome says who answers
-            self._view.say(
-                f"llmterm {__version__} - {self._context.label}\nSPACE pauses an answer and goes on with it - /help\n\n"
-            )
+            self._view.say(self._welcome())
             if question:
                 # Nothing but what is typed here is a command of the shell.
                 self._line.queue.add(f" {question}" if Commands.of_shell(question) else question)
@@ -88,6 +86,15 @@ class Chat:
             warming.cancel()
             await self._try(self._session.keeper.last_chance(_PATIENCE))
             await self._line.close()
+
+    def _welcome(self) -> str:
+        choices = self._choices
+        lines = [
+            f"llmterm {__version__} - {self._context.label}",
+            self._context.settings.advice(choices.provider, choices.model),
+            "SPACE pauses an answer and goes on with it - /help",
+        ]
+        return "\n".join(filter(None, lines)) + "\n\n"
 
     async def _next(self, outcome: Outcome) -> Outcome:
         """Do what is to be done; return what it has come to."""

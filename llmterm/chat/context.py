@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 class ChatSettings:
     """What stays as it is while the chat goes on. `keys` are those of commands, by their names.
 
-    Where it is `plain` nothing opens by itself: what can be picked has numbers.
+    Where it is `plain` nothing opens by itself: what can be picked has numbers. `advice` on a provider and its model is
+    a line for the welcome, "" for none.
     """
 
     marker: str | None
     limits: StreamLimits
     keys: Mapping[str, str]
     plain: bool = False
+    advice: Callable[[str, str], str] = lambda _provider, _model: ""
 
     @property
     def note(self) -> str:
