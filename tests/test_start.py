@@ -52,6 +52,19 @@ def test_chat_loads_no_library_before_its_first_prompt_that_only_an_answer_needs
     assert found["dataclasses"] <= MOST_DATACLASSES
 
 
+def test_what_an_answer_needs_is_loaded_while_its_question_is_typed(tmp_path: Path) -> None:
+    """In a thread: the first question finds it there, and no key waits for that."""
+    found = loaded(tmp_path, "import llmterm.chat.app")
+    ready = loaded(
+        tmp_path,
+        "import importlib; from llmterm.chat.app import FIRST_ANSWER; [*map(importlib.import_module, FIRST_ANSWER)]",
+    )
+
+    needed = {"anyio", "h11", "httpcore2", "httpx2", "llmterm.seam", "llmterm.transport.client"}
+    assert needed & set(found["all"]) == set()
+    assert needed <= set(ready["all"])
+
+
 @pytest.mark.parametrize(
     ("line", "commands"),
     [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 from collections.abc import Awaitable
 from typing import NamedTuple, assert_never
 
@@ -34,6 +35,8 @@ from llmterm.turn import Turn, TurnState
 _WARMING_SECONDS = 0.05
 # Seconds that the end of the program waits for a store that somebody else keeps locked.
 _PATIENCE = 2.0
+# What asking takes, and resuming, that the prompt does not: a quarter of a second, in which no key would be heard.
+FIRST_ANSWER = ("llmterm.providers.http", "httpcore2", "anyio", "llmterm.seam")
 _LEFT = "llmterm chat --continue goes on with it"
 
 
@@ -326,5 +329,7 @@ class Chat:
         """Make the first answer and the first pause as quick as the later ones, while the user types."""
         await asyncio.sleep(_WARMING_SECONDS)
         await in_thread(self._view.warm)  # it computes, but a key has its turn in between
+        for name in FIRST_ANSWER:
+            await in_thread(importlib.import_module, name)
         # What is loaded stays: the collector need not look through all of it in the middle of an answer.
         gc.freeze()
