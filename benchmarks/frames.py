@@ -36,7 +36,7 @@ from llmterm.render.theme import DARK
 SECONDS, CHUNKS_A_SECOND = 60, 200
 FRAMES_A_SECOND = 30
 SIZE = (100, 40)
-RATIO_GOAL = 6.0
+RATIO_GOAL = 3.0
 
 _PARAGRAPH = (
     "A producer that is **faster than its consumer** has to wait, or to drop something. Which of the two is right "

@@ -48,6 +48,8 @@ _FRAME_SHARE = 0.2
 _LONGEST_PAUSE = 0.1
 # In how many frames what was held back is shown.
 _CATCHING_UP_FRAMES = 45
+# A rate that is another one in each frame cannot be read.
+_RATE_SECONDS = 0.5
 # The elapsed time moves on also when nothing arrives.
 _IDLE_FRAME_SECONDS = 0.5
 # What moves while nothing of an answer is there yet.
@@ -168,6 +170,8 @@ class _Performance:
         self._label = label
         self._began = self._clock()
         self._first_token: float | None = None
+        self._rate: float | None = None
+        self._rated = -_RATE_SECONDS
         # What the user wants besides the answer's own end.
         self._wish: Wish | Steer = Word.DONE
         self._failure: Exception | None = None
@@ -420,15 +424,15 @@ class _Performance:
         if self._drawing:
             return drawing_line(paused=self._turn.state is TurnState.PAUSED)
         now = self._clock()
-        rate = None
-        if self._first_token is not None:
-            segment = self._turn.reply.chunks
-            rate = segment / max(now - self._first_token, 0.001) if segment > 1 else 0.0
+        if self._first_token is not None and now >= self._rated + _RATE_SECONDS:
+            chunks = self._turn.reply.chunks
+            self._rate = chunks / max(now - self._first_token, 0.001) if chunks > 1 else 0.0
+            self._rated = now if chunks > 1 else self._rated
         life, quiet = self._turn.progress.life
         return streaming_line(
             model=self._label,
             elapsed=now - self._began,
-            rate=rate,
+            rate=self._rate,
             preparation="" if self._first_token else self._preparation,
             waiting=self._turn.progress.line,
             life=life,

@@ -46,8 +46,9 @@ class Screen:
         # typed; else hidden, at the beginning of the last line, where it stays when a terminal wraps that line anew.
         self._area: list[str] = []
         self._at = (0, 0)
-        # How many of its first lines are the live ones, if all of these are in it.
+        # How many of its first lines are the live ones, if all of these are in it, and how many of its last the footer.
         self._whole = 0
+        self._foot = 0
         # After a change of size the lines are still known, but not what they look like.
         self._rows_above: int | None = None
         self._hidden = False
@@ -72,12 +73,12 @@ class Screen:
         if cursor is not None and area:
             row = min(len(area) - len(bottom) + cursor[0], len(area) - 1)
             at = max(0, row), min(cursor[1], columns - 1)
-        self._draw(permanent, area, at)
+        self._draw(permanent, area, at, len(bottom))
         self._whole = len(live) if len(live) <= room else 0
 
     def clear(self) -> None:
         """Remove the live area; the cursor is shown, at its top."""
-        self._draw([], [], None)
+        self._draw([], [], None, 0)
 
     def blank(self) -> None:
         """Begin anew on a screen with nothing on it."""
@@ -105,7 +106,7 @@ class Screen:
         self._rows_above = height
         return min(gone, self._whole)
 
-    def _draw(self, permanent: Sequence[str], area: list[str], at: tuple[int, int] | None) -> None:
+    def _draw(self, permanent: Sequence[str], area: list[str], at: tuple[int, int] | None, foot: int) -> None:
         if self._dimensions() != self._drawn_at:
             self.resized()
         known = self._rows_above is None
@@ -116,7 +117,7 @@ class Screen:
                 self._at = to
             return
         lines = [*permanent, *area]
-        pen = self._changed(lines, len(permanent)) if known and self._area else self._anew(lines)
+        pen = self._changed(lines, len(permanent), foot) if known and self._area else self._anew(lines)
         if area:
             pen.put(len(permanent) + to[0], "")
             pen.text += _right(to[1])
@@ -127,16 +128,18 @@ class Screen:
         # While little is written nobody sees the cursor where that is, also on a terminal that knows no frames.
         hide = _HIDE if not self._hidden and (not shown or len(pen.text) > _LITTLE) else ""
         show = _SHOW if shown and (self._hidden or hide) else ""
-        self._area, self._at, self._rows_above = area, to, None
+        self._area, self._at, self._foot, self._rows_above = area, to, foot, None
         self._hidden = not shown
         self._drawn_at = self._dimensions()
         self._write(f"{_BEGIN}{hide}{pen.text}{show}{_END}")
 
-    def _changed(self, lines: Sequence[str], permanent: int) -> _Pen:
+    def _changed(self, lines: Sequence[str], permanent: int, foot: int) -> _Pen:
         """Write what makes the live area, whose rows are known, into `lines`, the first of them permanent."""
-        old = self._area
         pen = _Pen(*self._at)
-        columns = self._dimensions()[0]
+        columns, rows = self._dimensions()
+        old = self._area
+        if foot == self._foot and len(lines) <= rows:
+            old = pen.shift(old, len(old) - foot, len(lines) - len(old))
         for row, line in enumerate(lines):
             if row >= len(old):
                 pen.append(row, line)
@@ -192,6 +195,23 @@ class _Pen:
             self.text += f"\x1b[{down}B" if down > 0 else _up(-down)
         self.text += text
         self.row, self._at_start = row, not text
+
+    def shift(self, area: list[str], row: int, rows: int) -> list[str]:
+        """Move what stands from `row` on down by so many rows, or up where they are fewer than none, as it is.
+
+        Return the rows of the area as they are then (IL and DL of ECMA-48, 8.3.67 and 8.3.32).
+        """
+        if row == len(area) or not rows or row + rows < 0:
+            return area
+        if rows < 0:
+            self.put(row + rows, f"\x1b[{-rows}M")
+            return area[: row + rows] + area[row:]
+        self.put(len(area) - 1, "")
+        # What is inserted pushes off the screen what is at its bottom: nothing, then.
+        self.text += f"\r\n{CLEAR_DOWN}" + "\r\n" * (rows - 1)
+        self.row, self._at_start = len(area) - 1 + rows, True
+        self.put(row, f"\x1b[{rows}L")
+        return [*area[:row], *[""] * rows, *area[row:]]
 
     def append(self, row: int, text: str) -> None:
         """Write `text` on `row`, one below the last."""
