@@ -151,7 +151,10 @@ class ScriptedComposer(Composer):
 class Composing(Composer):
     """A line that is typed in, with nothing around it."""
 
-    def __init__(self, source: PipeInput, history: PromptHistory, bindings: Bindings, *, vi: bool) -> None:
+    def __init__(
+        self, source: PipeInput, history: PromptHistory, bindings: Bindings, queue: MessageQueue, *, vi: bool
+    ) -> None:
+        self.queue = queue
         super().__init__(source=source, history=history, bindings=bindings, window=WINDOW, vi=vi, plain=False)
         self._drawn = asyncio.Event()
 
@@ -179,7 +182,8 @@ async def composing(
     def later() -> float:
         return next(hours)
 
-    bindings = Bindings(queue=MessageQueue(), interrupts=Interrupts(clock or later), autorepeat=Autorepeat(later))
+    queue = MessageQueue()
+    bindings = Bindings(queue=queue, interrupts=Interrupts(clock or later), autorepeat=Autorepeat(later))
 
     def themes(text: str) -> Found:
         names = [each for each in ("/theme", "/thinking") if each.startswith(text)]
@@ -187,7 +191,7 @@ async def composing(
 
     with create_pipe_input() as source:
         history = PromptHistory(folder / "history")
-        composer = Composing(source, history, bindings, vi=vi)
+        composer = Composing(source, history, bindings, queue, vi=vi)
         await composer.ready()
         running = asyncio.create_task(composer.run(composer.drawn, lambda words: None, find or themes))
         await asyncio.sleep(0)

@@ -87,6 +87,11 @@ def test_status_line_never_says_paused(preparation: str, elapsed: float, rate: f
 def test_queue_is_listed() -> None:
     """Each message that waits has a line, in its order; of many the last are shown."""
     assert queue_lines(["one", "two\nlines"], 80) == ["queued 1: one", "queued 2: two lines"]
+    assert queue_lines(["one", "two"], 80, 1) == [
+        "queued 1: one",
+        "queued 2: (in the line: Alt-Up and Alt-Down move it)",
+        "queued 3: two",
+    ]
     assert queue_lines(["a word " * 9], 20) == ["queued 1: a word a …"]
     assert queue_lines([str(number) for number in range(6)], 80) == [
         "and 2 before these",

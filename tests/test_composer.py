@@ -228,6 +228,27 @@ async def test_bug_in_drawing_ends_the_line(tmp_path: Path) -> None:
 
 
 @instant
+async def test_message_of_the_queue_is_moved_by_alt_and_the_arrows(tmp_path: Path) -> None:
+    """Ctrl does it too, for vi."""
+    async with composing(tmp_path) as (composer, source):
+        for keys, waiting in {
+            "\x1b[A\x1b\x1b[A\r": ["one", "three", "two"],
+            "\x1b[A\x1b[A\x1b[1;5B\r": ["one", "three", "two"],
+            "\x1b[A\x1b[1;3A\x1b[1;3A\r": ["three", "one", "two"],
+        }.items():
+            for text in ("one", "two", "three"):
+                composer.queue.add(text)
+            composer.begin(Phase.BUSY)
+            source.send_text(keys)
+            decided = await composer.decision()
+            assert isinstance(decided, Send)
+            composer.queue.add(decided.text)
+
+            assert composer.queue.waiting == waiting
+            composer.queue.waiting.clear()
+
+
+@instant
 async def test_long_paste_is_one_character_of_the_line(tmp_path: Path) -> None:
     """Passed, deleted and undone as one, opened by Ctrl-O or by Enter on it, sent and called back whole."""
     paste, label = "\x1b[200~{}\x1b[201~", "[pasted 7 lines]"

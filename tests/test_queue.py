@@ -89,6 +89,21 @@ def test_edited_message_keeps_its_place() -> None:
     assert line.queue.waiting == ["one", "two and more", "three"]
 
 
+@given(st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=5), st.lists(st.integers(-2, 2)))
+def test_message_in_the_line_can_be_moved_among_the_others(messages: list[str], steps: list[int]) -> None:
+    """It goes back to where it was moved to, and the others stay in their order."""
+    line = Line(*messages)
+    line.press("up")
+    place = len(messages) - 1
+    for step in steps:
+        line.queue.shift(step)
+        place = min(max(0, place + step), len(messages) - 1)
+    assert line.queue.place == place
+    line.press("enter")
+
+    assert line.queue.waiting == [*messages[:-1][:place], messages[-1], *messages[:-1][place:]]
+
+
 def test_emptied_message_is_gone() -> None:
     """Emptied and left with Enter or an arrow, it is not sent."""
     line = Line("one", "two", "three")

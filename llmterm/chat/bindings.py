@@ -204,6 +204,9 @@ class Bindings:
 
         for name, step in {"up": -1, "down": 1}.items():
             keys.add(name, filter=self._in(Phase.BUSY) & self._movable())(self._move(step))
+            edited = Condition(lambda: self._queue.edited)
+            keys.add("escape", name, filter=edited)(self._shift(step))
+            keys.add(f"c-{name}", filter=edited)(self._shift(step))
 
         @keys.add("c-x", "c-e")
         @keys.add("v", filter=vi_navigation_mode)
@@ -310,6 +313,12 @@ class Bindings:
             buffer.cursor_position = len(buffer.text)
 
         return move
+
+    def _shift(self, step: int) -> Callable[[KeyPressEvent], None]:
+        def shift(_event: KeyPressEvent) -> None:
+            self._queue.shift(step)
+
+        return shift
 
     def settle(self) -> None:
         """Forget a key of which it is not certain that it was pressed: the prompt is over."""

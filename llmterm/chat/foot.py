@@ -96,7 +96,8 @@ class Foot:
         return Below([*above, *typed, *menu, *status], (len(above) + draft.cursor[0], draft.cursor[1]))
 
     def _queue_rows(self, columns: int, rows: int) -> list[str]:
-        return queue_lines(self._queue.waiting, columns)[: rows // 4]
+        place = self._queue.place if self.text.strip() else None  # one that is emptied has none
+        return queue_lines(self._queue.waiting, columns, place)[: rows // 4]
 
     def _status_rows(self, columns: int, ink: Ink) -> list[str]:
         status = _LEAVING if self._composer.leaving else clean(self._status()).translate(_ONE_LINE)

@@ -1,8 +1,8 @@
 """The messages that wait to be sent. Pure.
 
 What is sent while an answer streams waits for its end. Up takes the last of the queue back into the line, once more the
-one before it; an edited one goes back to its own place. After a stop, or a failure, what waits is held: it is sent one
-by one, by the user.
+one before it; an edited one goes back to its own place, or to another one, or nowhere where nothing is left of it.
+After a stop, or a failure, what waits is held: it is sent one by one, by the user.
 """
 
 from __future__ import annotations
@@ -45,6 +45,16 @@ class MessageQueue:
             return ""
         self._place = target
         return self.waiting.pop(target)
+
+    @property
+    def place(self) -> int | None:
+        """Before which of those that wait the message in the line belongs; None where it does not come from here."""
+        return self._place
+
+    def shift(self, step: int) -> None:
+        """Have the message in the line, which came from here, wait so many places further behind, or before."""
+        if self._place is not None:
+            self._place = min(max(0, self._place + step), len(self.waiting))
 
     @property
     def held(self) -> bool:

@@ -27,6 +27,8 @@ _WHY = {
 
 EDITING = "edits the last question, /undo leaves it"
 
+# In the place of a message that is being edited.
+_IN_LINE = "(in the line: Alt-Up and Alt-Down move it)"
 # How many of the messages that wait are shown.
 _QUEUE_ROWS = 4
 
@@ -156,8 +158,14 @@ def ending(reason: EndReason) -> str:
     return f"rests {_WHY[reason]}" if reason in _WHY else "has answered"
 
 
-def queue_lines(queue: Sequence[str], columns: int) -> list[str]:
-    """Return the messages that wait for the end of the answer, a line each, the last ones if there are many."""
+def queue_lines(waiting: Sequence[str], columns: int, place: int | None = None) -> list[str]:
+    """Return the messages that wait for the end of the answer, a line each, the last ones if there are many.
+
+    At its `place` among them stands the one that is in the line.
+    """
+    queue = [*waiting]
+    if place is not None:
+        queue.insert(place, _IN_LINE)
     first = max(0, len(queue) - _QUEUE_ROWS)
     lines = [f"and {first} before these"] if first else []
     # Of a long one the beginning: more than a row of it is not shown.
