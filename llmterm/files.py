@@ -82,18 +82,22 @@ def read(folder: Path, name: str) -> TextFile | Attachment:
     return TextFile(name, found.text.replace("\r\n", "\n"), size, found.note)
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, *, private: bool = False) -> None:
     """Write a text to a file, in the place of what is there, whose permissions it keeps; a link stays one.
+
+    A `private` one nobody else can read, from its first byte on.
 
     Raises OSError, RuntimeError or ValueError, and has then changed nothing.
     """
     path = path.resolve()
     half = path.with_name(f".llmterm-{os.urandom(4).hex()}")
     try:
-        with half.open("x", encoding="utf-8", errors="replace", newline="") as file:
+        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+        with open(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
             file.write(text)
-        with suppress(FileNotFoundError):
-            half.chmod(path.stat().st_mode & 0o7777)
+        if not private:
+            with suppress(FileNotFoundError):
+                half.chmod(path.stat().st_mode & 0o7777)
         half.replace(path)
     except BaseException:
         with suppress(OSError):

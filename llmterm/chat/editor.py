@@ -16,7 +16,7 @@ from llmterm.threads import in_thread
 
 # What a program has to give the terminal back when this one is ended.
 _ENDING_SECONDS = 1.0
-_FALLBACKS = ("nano", "vi") if os.name != "nt" else ("notepad",)
+FALLBACKS = ("nano", "vi") if os.name != "nt" else ("notepad",)
 
 
 def command(environ: Mapping[str, str], variables: Sequence[str], fallbacks: Sequence[str], what: str) -> list[str]:
@@ -54,7 +54,7 @@ async def edit(text: str, environ: Mapping[str, str], loan: AbstractContextManag
 
     Raises UsageError where the editor cannot be run or fails; the text is then as it was.
     """
-    words = command(environ, ("VISUAL", "EDITOR"), _FALLBACKS, "editor")
+    words = command(environ, ("VISUAL", "EDITOR"), FALLBACKS, "editor")
     try:
         folder = await in_thread(tempfile.mkdtemp, prefix="llmterm-")  # nobody else can enter it
     except OSError as error:

@@ -16,7 +16,17 @@ from llmterm.cli.chat import open_session
 from llmterm.cli.output import Json, one_line, one_of, show_json, show_path
 from llmterm.sessions import SessionInfo
 
-app = typer.Typer(help="List, show, search, rename, export and delete what was said.", rich_markup_mode=None)
+app = typer.Typer(
+    rich_markup_mode=None,
+    invoke_without_command=True,
+)
+
+
+@app.callback()
+def bare(context: typer.Context, as_json: Json = False) -> None:
+    """List, show, search, rename, export and delete what was said. Without a command: list."""
+    if context.invoked_subcommand is None:
+        list_sessions(as_json)
 
 
 @app.command("list")

@@ -10,6 +10,7 @@ from llmterm.config.access import (
     choose_provider,
     has_model,
     key_hint,
+    key_origin,
     missing_key,
     secret,
     secrets,
@@ -17,7 +18,7 @@ from llmterm.config.access import (
     usable,
 )
 from llmterm.config.endpoints import BUILT_IN, PRESETS, Continuation, Endpoint, Kind, ollama_url
-from llmterm.config.file import config_path, data_dir, key_lines, load
+from llmterm.config.file import config_path, data_dir, key_lines, lines, load, parse
 from llmterm.config.settings import (
     ChatSettings,
     LocalSettings,
@@ -56,10 +57,13 @@ __all__ = [
     "has_model",
     "key_hint",
     "key_lines",
+    "key_origin",
+    "lines",
     "load",
     "missing_key",
     "ollama_url",
     "override",
+    "parse",
     "secret",
     "secrets",
     "store_secret",

@@ -82,6 +82,22 @@ def missing_key(
     return hint
 
 
+def key_origin(
+    provider: str, settings: Settings, environ: Environ, *, keyring: Callable[[], Keyring] = system_keyring
+) -> str:
+    """Return where the key of `provider` comes from: "environment NAME", "file" or "keyring", "" where it has none."""
+    found = _pair(provider, settings)
+    if not found:
+        return ""
+    remote, endpoint = found
+    variables = [name for name in remote.variables or endpoint.key_variables if environ.get(name, "").strip()]
+    if variables:
+        return f"environment {', '.join(variables if remote.keys else variables[:1])}"
+    if _given_keys(remote, endpoint, environ):
+        return "file"
+    return "keyring" if endpoint.kind != "ollama" and any(_stored_keys([provider], keyring)) else ""
+
+
 def has_model(provider: str, settings: Settings, given: str) -> bool:
     """Tell whether "name/model", where `name` is a provider's, is what a model of `provider` itself is called.
 

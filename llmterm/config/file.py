@@ -57,22 +57,35 @@ def load(path: Path | None = None, *, environ: Environ) -> Settings:
     """Return the settings of `path`, or of `config_path`; only the default file may be missing."""
     named = path is not None or bool(environ.get("LLMTERM_CONFIG"))
     path = path or config_path(environ)
+    text = _read(path)
+    if text is not None:
+        return parse(text, path)
+    if named:
+        raise ConfigError(f"{path}: no such file", hint="llmterm config init makes it, or name another one")
+    return Settings()
+
+
+def lines(environ: Environ) -> dict[KeyPath, int]:
+    """Return the line, from 1, of each key and table of `config_path`, which `load` takes; none where there is none."""
+    return key_lines(_read(config_path(environ)) or "")
+
+
+def _read(path: Path) -> str | None:
+    """Return the text of a file, None where there is none. Raises ConfigError."""
     try:
         # Some editors begin a file with a byte order mark, which TOML does not allow.
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        if not named:
-            return Settings()
-        raise ConfigError(f"{path}: no such file", hint="create it, or name another one") from None
+        return None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}:{line}: not UTF-8", hint="save the file as UTF-8") from None
-    return _parse(text, path)
 
 
-def _parse(text: str, path: Path) -> Settings:
+def parse(text: str, path: Path) -> Settings:
+    """Return the settings of a text; `path` is what an error names. Raises ConfigError."""
     import tomllib
 
     try:

@@ -1,0 +1,94 @@
+"""The questions of `llmterm config init`. Every one has a default; nothing is written before the last is answered."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+
+import typer
+
+from llmterm import config
+from llmterm.cli.output import one_line
+from llmterm.config import Settings
+from llmterm.config.checks import suggestion, variable_check
+from llmterm.config.template import Chosen
+
+_AUTO = "auto"
+_LATER = "later"
+
+
+def asked(environ: Mapping[str, str]) -> tuple[Chosen, str]:
+    """Return what is chosen, and a key for the keyring, "" for none. Raises KeyboardInterrupt."""
+    settings = Settings()
+    usable = config.usable(settings, environ)
+    names = (_AUTO, *settings.providers.names)
+    typer.echo(f"Providers: {', '.join(names)} ({_AUTO} is the first with a key, else Ollama, else the small model)")
+    provider = _one_of("Who answers?", names, usable[0] if usable else _AUTO)
+    if provider == _AUTO:
+        provider = ""
+    variable, key = _key(provider, settings, environ) if provider else ("", "")
+    model = ""
+    if provider:
+        remote = settings.providers.remote(provider)
+        known = remote.model if remote else ""
+        typed = _text("Which model?" if known else "Which model? (Enter: the first there is)", known)
+        model = "" if typed == known else typed
+    return (
+        Chosen(
+            provider=provider,
+            key_env=variable,
+            model=model,
+            theme=_one_of("Colours?", settings.theme_names, "auto"),
+            editing=_one_of("Keys of the line?", ("emacs", "vi"), "emacs"),
+            pause_mode=_one_of("A pause cuts the stream, or holds the screen?", ("cut", "hold"), "cut"),
+        ),
+        key,
+    )
+
+
+def confirmed(question: str) -> bool:
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+
+
+def _key(provider: str, settings: Settings, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Ask for where the key is to come from; return the variable, where it is not the usual one, and the key itself."""
+    endpoint = settings.providers.endpoint(provider)
+    if endpoint is None or not endpoint.needs_key:
+        return "", ""
+    if origin := config.key_origin(provider, settings, environ):
+        typer.echo(f"The key of {provider} is set: {origin}")
+        return "", ""
+    places = ("environment", *(["keyring"] if importlib.util.find_spec("keyring") else []), _LATER)
+    page = f" (get one at {endpoint.key_page})" if endpoint.key_page else ""
+    place = _one_of(f"Where is its key to come from?{page}", places, places[0])
+    if place == "keyring":
+        return "", _text(f"Key for {provider}", "", hidden=True)
+    if place == _LATER:
+        return "", ""
+    usual = endpoint.key_variables[0] if endpoint.key_variables else ""
+    variable = _text("From which variable?", usual, check=variable_check)
+    return ("" if variable in endpoint.key_variables else variable), ""
+
+
+def _one_of(question: str, names: tuple[str, ...], default: str) -> str:
+    def check(given: str) -> str:
+        return "" if given in names else f"must be one of {', '.join(names)}{suggestion(given, names)}"
+
+    shown = question if len(names) > 5 else f"{question} ({' / '.join(names)})"
+    return _text(shown, default, check=check)
+
+
+def _text(question: str, default: str, *, check: Callable[[str], str] = lambda _: "", hidden: bool = False) -> str:
+    while True:
+        try:
+            typed = str(
+                typer.prompt(question, default=default, hide_input=hidden, show_default=bool(default) and not hidden)
+            ).strip()
+        except typer.Abort:
+            raise KeyboardInterrupt from None
+        if not (complaint := check(typed)):
+            return typed
+        typer.echo(f"{one_line(typed)} {complaint}")
