@@ -230,7 +230,7 @@ def test_by_going_on_one_way_all_versions_are_seen(parents: list[int], start: in
     seen: list[list[int]] = []
     for step in (1, -1, 1):
         seen.append([path[-1]])
-        while (row := neighbour(forks_of(path, beside), step)) is not None:
+        while (row := neighbour(forks_of(path, beside, int), step)) is not None:
             path = path_through(children, row, last)
             seen[-1].append(path[-1])
     leaves = [row for row in range(1, len(parents) + 1) if row not in children]
@@ -253,4 +253,4 @@ def test_the_last_place_comes_first(
     path: list[int], beside: dict[int, tuple[int, ...]], places: list[tuple[int, int | None]]
 ) -> None:
     """Also the one after the end; what has no row stands beside nothing."""
-    assert [(fork.at, fork.current) for fork in forks_of(path, beside)] == places
+    assert [(fork.at, fork.current) for fork in forks_of(path, beside, int)] == places

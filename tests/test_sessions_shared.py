@@ -267,7 +267,7 @@ class Both:
         else:
             assert stored.conversation.messages == session.talk.messages
             assert (stored.answer, stored.head, stored.title) == (None, session.head, session.talk.title)
-            assert forks_of(stored.rows, stored.forks) == session.forks
+            assert forks_of(stored.rows, stored.forks, int) == session.forks
 
 
 Step = tuple[int, tuple[str, ...], int]

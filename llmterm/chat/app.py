@@ -36,7 +36,7 @@ _WARMING_SECONDS = 0.05
 # Seconds that the end of the program waits for a store that somebody else keeps locked.
 _PATIENCE = 2.0
 # What asking takes, and resuming, that the prompt does not: a quarter of a second, in which no key would be heard.
-FIRST_ANSWER = ("llmterm.providers.http", "httpcore2", "anyio", "llmterm.seam")
+FIRST_ANSWER = ("llmterm.providers.http", "httpcore2", "anyio", "llmterm.seam", "llmterm.chat.performance")
 _LEFT = "llmterm chat --continue goes on with it"
 
 

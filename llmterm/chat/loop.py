@@ -111,12 +111,14 @@ class AnswerLoop:
 
     async def _play(self) -> Wish:
         """Show the answer as it comes; afterwards what there is of it is on disk."""
+        from llmterm.chat.performance import Performance  # not for every start
+
         turn = self._turn
         self._line.answer()
         label = self._context.registry.label(turn.provider.name, turn.request.model)
         began = self._live.clock()
         try:
-            outcome = await self._live.play(self._answer, label)
+            outcome = await Performance(self._live, self._answer, label).run()
         except asyncio.CancelledError:
             self._view.pause()  # the program is being ended
             raise

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar, overload
+from typing import Protocol, TypeVar
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, UsageError
@@ -44,26 +44,6 @@ class Answerer(Protocol):
     def options(self) -> Options: ...
 
 
-class _Rows(Sequence[int]):
-    """The rows of messages, each looked up when it is asked for: a conversation may be long."""
-
-    def __init__(self, path: Path, record: Record) -> None:
-        self._path = path
-        self._record = record
-
-    def __len__(self) -> int:
-        return len(self._path)
-
-    @overload
-    def __getitem__(self, index: int) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[int]: ...
-    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
-        if isinstance(index, slice):
-            return _Rows(self._path[index], self._record)
-        return self._record.row(self._path[index])
-
-
 class CurrentSession:
     """One `talk`, kept as it happens. It has no record, and no `id`, before its first question."""
 
@@ -94,7 +74,7 @@ class CurrentSession:
     def forks(self) -> list[Fork]:
         """Where the conversation could go otherwise, the last place first; none before it is `whole`."""
         forks = self._record.forks if not self.talk.unread else {}
-        return forks_of(_Rows(self.talk.path, self._record), forks) if forks else []
+        return forks_of(self.talk.path, forks, self._record.row) if forks else []
 
     def recorded(self) -> str:
         """Return the id. Raises UsageError before the first question."""

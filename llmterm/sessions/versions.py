@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Fork(NamedTuple):
@@ -24,8 +26,10 @@ class Fork(NamedTuple):
     last: int
 
 
-def forks_of(path: Sequence[int], beside: Mapping[int, tuple[int, ...]]) -> list[Fork]:
+def forks_of(path: Sequence[T], beside: Mapping[int, tuple[int, ...]], row_of: Callable[[T], int]) -> list[Fork]:
     """Return where the conversation on `path` could go otherwise, the last place first.
+
+    It may be long: only of some of it the row is asked for.
 
     `beside` has the messages that stand beside each other by the row they follow, also those after its end; the later
     ones were gone on with later.
@@ -33,14 +37,15 @@ def forks_of(path: Sequence[int], beside: Mapping[int, tuple[int, ...]]) -> list
     found = []
     # A message is newer than what it follows, and one without a row newer than all that have one.
     for row, rows in sorted(beside.items(), reverse=True):
-        at = bisect_right(path, row, key=lambda each: each or sys.maxsize) if row else 0
-        if row and not (at and path[at - 1] == row):
+        at = bisect_right(path, row, key=lambda each: row_of(each) or sys.maxsize) if row else 0
+        if row and not (at and row_of(path[at - 1]) == row):
             continue  # that is on another path
         oldest_first = tuple(sorted(rows))
         if at == len(path):
             found.append(Fork(at=at, rows=oldest_first, current=None, last=rows[-1]))
-        elif path[at] in rows and len(rows) > 1:
-            found.append(Fork(at=at, rows=oldest_first, current=oldest_first.index(path[at]), last=rows[-1]))
+        elif row_of(path[at]) in rows and len(rows) > 1:
+            current = oldest_first.index(row_of(path[at]))
+            found.append(Fork(at=at, rows=oldest_first, current=current, last=rows[-1]))
     return found
 
 
