@@ -54,7 +54,7 @@ def test_keys_after_the_one_that_stops_belong_to_the_next_line(tmp_path: Path, p
 @pytest.mark.parametrize("plain", [[], ["--plain"]])
 def test_two_ctrl_c_with_something_sent_between_them_do_not_leave(tmp_path: Path, plain: list[str]) -> None:
     with opened(tmp_path, part, *plain) as chat:
-        chat.program.send("\x03/theme\r\x03\x04")
+        chat.program.send("\x03/theme \r\x03\x04")
 
         assert chat.program.exit_code == 0
 

@@ -230,7 +230,7 @@ def test_change_at_a_pause_can_be_taken_back(open_chat: Open, tmp_path: Path) ->
     [
         ("/undo", "this answer was not changed"),
         ("/both", "the model has not started over"),
-        ("/on", "on which model"),
+        ("/on ", "on which model"),
         ("/back", "there is only one paragraph"),
     ],
 )

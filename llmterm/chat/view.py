@@ -152,6 +152,7 @@ class MarkdownView:
         self._live: list[str] = []
         # How many lines of the answer are permanent.
         self._rows = 0
+        self._open = False
 
     def warm(self) -> None:
         for name in _DRAWING:
@@ -178,7 +179,7 @@ class MarkdownView:
         left = self._renderer.commit() if self._live else []
         self._drawn_at = self._size()
         self._renderer = self._begun()
-        self._live, self._rows = [], 0
+        self._live, self._rows, self._open = [], 0, True
         self._paint([*self._set(left), ""])
 
     def event(self, event: StreamEvent) -> None:
@@ -248,7 +249,7 @@ class MarkdownView:
             ink = self._ink()
             rest += ["", f"{ink.error}■{ink.plain} {ink.faint}{mark}{ink.plain}"]
         self._rows += len(rest)
-        self._live = []
+        self._live, self._open = [], False
         self._paint([*self._set(rest), ""])
 
     def blank(self) -> None:
@@ -291,7 +292,7 @@ class MarkdownView:
         return [f"{ink.question}{_BAR}{ink.plain} {row}".rstrip() for row in rows]
 
     def _paint(self, permanent: Sequence[str]) -> None:
-        below = self._foot.below(*self._size(), apart=bool(self._live))
+        below = self._foot.below(*self._size(), apart=bool(self._live) or (self._open and self._rows > 0))
         self._screen.paint(permanent, self._set(self._live), below.rows, below.cursor)
 
     def _advance(self, *, briefly: bool = False) -> list[str]:
