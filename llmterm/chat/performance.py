@@ -28,6 +28,8 @@ _FRAME_SHARE = 0.2
 _LONGEST_PAUSE = 0.1
 # In how many frames what was held back is shown.
 _CATCHING_UP_FRAMES = 45
+# What stands beside the status line: the mark that moves, its blank, and the last cell, which stays free.
+_BESIDE = 3
 # A rate that is another one in each frame cannot be read.
 _RATE_SECONDS = 0.5
 # The elapsed time moves on also when nothing arrives.
@@ -318,5 +320,5 @@ class Performance:
             life=life,
             quiet=quiet,
             typed=bool(self._live.line.text.strip()),
-            columns=self._view.columns,
+            columns=self._view.columns - _BESIDE,
         )
