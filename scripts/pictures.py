@@ -2,14 +2,15 @@
 
     uv run python -m scripts.pictures
 
-`pause.svg` is the embedded model, paused in the middle of an answer and being guided. In `chat.svg` and both themes a
-server on this machine says a text of ours, as the small model knows little of markdown.
+`session.svg` moves: an answer is paused, guided and gone on with. In all of them a server on this machine says a text
+of ours, as the small model knows little of markdown.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import json
 import re
 import tempfile
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI, TerminalTheme
 from rich.text import Text
 
+from scripts.film import Film
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, WireServer
 
@@ -73,6 +75,41 @@ def tail(path: str, count: int = 100) -> deque[str]:
 """
 
 
+FILMED = """\
+Use a `deque` with a bound: the **oldest line falls out** by itself.
+
+There are other ways, each with its price:
+
+- read the file *backwards*, in blocks of 4 kB, until there are enough line ends
+- map it into memory, and search from the end
+- have `logrotate` keep it short, which is not quite what you asked for
+"""
+GUIDANCE = "only the simple way, as code"
+GUIDED = """\
+Then it is four lines:
+
+```python
+from collections import deque
+
+with open("app.log") as log:
+    last = deque(log, maxlen=100)
+```
+
+It reads the file once, and keeps **100 lines** of it.
+"""
+
+
+async def say_guided(exchange: Exchange) -> None:
+    """Say a text, and, once there is guidance, another one."""
+    guided = GUIDANCE in json.dumps(exchange.body)
+    await exchange.start()
+    text = GUIDED if guided else FILMED.rstrip()
+    for start in range(0, len(text), 4):
+        await exchange.text(text[start : start + 4])
+        await asyncio.sleep(0.06)
+    await exchange.end()
+
+
 async def say(exchange: Exchange) -> None:
     await exchange.start()
     for start in range(0, len(ANSWER), 5):
@@ -118,15 +155,6 @@ def played(play: Callable[[Program], None], *arguments: str, **more: str) -> pyt
             return program.screen
 
 
-def paused(program: Program) -> None:
-    program.send("Give me four steps to learn a language, as a list with bold titles.\r")
-    program.wait_for(r"3\. \w+ \w+ \w+")
-    program.send(" ")
-    program.wait_for("paused after")
-    program.send("be brief, please")
-    program.wait_for("> be brief, please")
-
-
 def typed_ahead(program: Program) -> None:
     program.send(f"{QUESTION}\r")
     program.wait_for("maxlen=count")
@@ -142,8 +170,31 @@ def answered(program: Program) -> None:
     program.wait_for("tokens")
 
 
+def filmed() -> None:
+    """Film a session: a question, SPACE in the middle of the answer, a word of guidance, and the end."""
+    with WireServer(say_guided) as server, tempfile.TemporaryDirectory() as home:
+        env = environment(Path(home), OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="none")
+        with Program([*LLMTERM, "chat", "-m", "demo"], env, columns=80, rows=27) as program:
+            film = Film(program, DIMMED_MONOKAI)
+            program.wait_for(r"(?m)^>")
+            film.hold(0.8)
+            film.type(QUESTION)
+            film.hold(0.5)
+            program.send("\r")
+            film.wait_for("not quite")
+            program.send(" ")
+            film.wait_for("paused after")
+            film.hold(1.5)
+            film.type(GUIDANCE)
+            film.hold(0.8)
+            program.send("\r")
+            film.wait_for(r"lines of it[^>]*\n\n *>\s*\n(?!.*SPACE pause)")
+            film.hold(4)
+            (DOCS / "session.svg").write_text(film.svg("llmterm chat: paused, guided, gone on with"), "utf-8")
+
+
 def main() -> None:
-    save("pause.svg", played(paused, "--temperature", "0", "--max-tokens", "200"))
+    filmed()
     with WireServer(say) as server:
         address = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "none"}
         save("chat.svg", played(typed_ahead, "-m", "demo", **address))

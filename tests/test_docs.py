@@ -1,0 +1,108 @@
+"""The README and the pages in docs/: what they link to is there, and what they say to type is understood."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import typer
+
+from llmterm.chat.commands.catalogue import catalogue
+from llmterm.cli import command_line, program
+from tests.parts import KEYS
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = ("chat", "models", "sessions", "stats", "config", "doctor", "completion")
+# What ends a command in a shell.
+ENDS = re.compile(r"\s(?:\||>|#|&&)\s?.*|\)\"?.*")
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: page.name)
+def page(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that GitHub gives to the headings of a page."""
+    headings = re.findall(r"(?m)^#+ (.+)$", without_fences(page.read_text("utf-8")))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def without_fences(text: str) -> str:
+    return re.sub(r"(?ms)^```.*?^```$", "", text)
+
+
+def commands(text: str) -> list[list[str]]:
+    """Every `llmterm ...` of a page, in a block of the shell or in the text."""
+    lines = [line for block in re.findall(r"(?ms)^```sh\n(.*?)^```$", text) for line in block.splitlines()]
+    unbroken = re.sub(r"(?<!\n)\n(?!\n)", " ", without_fences(text))
+    quoted = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", unbroken)
+    found = re.findall(r"(?m)(?:^|.*?[\s(])llmterm(?= |$)(.*)$", "\n".join([*lines, *quoted]))
+    return [shlex.split(ENDS.sub("", each)) for each in found]
+
+
+def test_what_is_linked_to_is_there(page: Path) -> None:
+    missing = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_fences(page.read_text("utf-8"))):
+        if target.startswith(("https://", "http://")):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name) if name else page
+        if not linked.exists() or (anchor and anchor not in anchors(linked)):
+            missing.append(target)
+    assert missing == []
+
+
+def test_readme_leads_to_every_page() -> None:
+    readme = PAGES[0].read_text("utf-8")
+    assert [page.name for page in PAGES[1:] if f"]({page.relative_to(ROOT)})" not in readme] == []
+
+
+def test_commands_are_understood_by_the_program(page: Path) -> None:
+    root: Any = typer.main.get_command(program(*COMMANDS))
+    for words in commands(page.read_text("utf-8")):
+        command, rest = root, command_line(words)
+        while rest and rest[0] in getattr(command, "commands", {}):
+            command, rest = command.commands[rest[0]], rest[1:]
+        assert not (rest and hasattr(command, "commands") and not rest[0].startswith("-")), words
+        options = {name for option in command.params for name in option.opts}
+        assert {word.partition("=")[0] for word in rest if re.match("--?[a-z]", word)} <= options, words
+
+
+def test_some_commands_are_found_in_the_pages() -> None:
+    """Or the test above could not fail."""
+    found = [words for page in PAGES for words in commands(page.read_text("utf-8"))]
+    assert ["config", "init"] in found
+    assert ["chat", "--continue"] in found
+    assert ["What is a monad?"] in found
+
+
+def test_commands_of_the_chat_are_its_own(page: Path) -> None:
+    known = {command.name for command in catalogue(KEYS)}
+    text = without_fences(page.read_text("utf-8"))
+    said = set(re.findall(r"`/([a-z-]+)(?: [^`/]*)?`", text))
+    assert said - known == set()
+
+
+def test_files_and_modules_that_are_named_are_there(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for name in re.findall(r"`((?:tests|scripts|benchmarks|examples|llmterm)/[a-z_/]+(?:\.py)?)`", text):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"python -m ([\w.]+)", text):
+        assert importlib.util.find_spec(name) is not None, name
+
+
+def test_moving_picture_is_small_and_has_no_script() -> None:
+    picture = ROOT / "docs" / "session.svg"
+    tree = ElementTree.parse(picture)
+    names = {element.tag.rpartition("}")[2] for element in tree.iter()}
+    assert "animate" in names
+    assert names <= {"svg", "title", "style", "rect", "circle", "g", "text", "animate"}
+    assert picture.stat().st_size < 150_000
