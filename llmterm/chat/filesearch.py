@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from heapq import merge
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ from llmterm.threads import in_thread
 # How many are shown, and how many are looked at: of a larger folder the rest is found by its path.
 _SHOWN = 100
 _MOST = 200_000
+# So many paths are sorted at once: less than a millisecond.
+_SORTED = 4096
 _PATIENCE = 10.0  # seconds
 # No program that a repository names may run because somebody looks for a file in it.
 _GIT = ("-c", "core.fsmonitor=false", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
@@ -77,8 +80,22 @@ def listing(folder: Path) -> Listing:
     found = _by_git(folder)
     files = [path for path in (found if found is not None else _walked(folder)) if _shows(path)]
     folders = {parent for path in files for parent in _parents(path)}
-    paths = sorted([*files, *folders], key=lambda path: (path.rstrip("/").count("/"), path))
+    paths = _ordered([*files, *folders])
     return Listing(paths, [path.casefold() for path in paths])
+
+
+def _ordered(paths: list[str]) -> list[str]:
+    """Return the paths, the ones in fewer folders first.
+
+    Sorted in small parts: while something is sorted no other thread has its turn.
+    """
+    depths: dict[int, list[str]] = {}
+    for path in paths:
+        depths.setdefault(path.rstrip("/").count("/"), []).append(path)
+    found: list[str] = []
+    for _, each in sorted(depths.items()):
+        found += merge(*(sorted(each[start : start + _SORTED]) for start in range(0, len(each), _SORTED)))
+    return found
 
 
 def matching(listed: Listing, typed: str, folder: Path) -> list[Choice]:
