@@ -39,6 +39,7 @@ def catalogue(keys: Mapping[str, str]) -> Commands:
             "the end": [
                 *sessions.ending(),
                 Command(name="quit", summary="leave (Ctrl-D does too)", run=_quit),
+                Command(name="exit", summary="leave, as elsewhere", run=_quit),
             ],
         }
     )
