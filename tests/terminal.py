@@ -65,6 +65,11 @@ class Screen(pyte.Screen):
         if how == 3:
             self.above.clear()
 
+    def select_graphic_rendition(self, *attrs: int, **more: Any) -> None:
+        """Show what is faint in grey: pyte knows no such text."""
+        grey = (38, 5, 245) if attrs[:1] == (2,) else ()
+        super().select_graphic_rendition(*grey, *attrs, **more)
+
     def _text(self, row: int) -> str:
         cells = [" "] * self.columns
         for column, cell in self.buffer[row].items():

@@ -499,7 +499,7 @@ def test_theme_changes_with_the_next_answer(open_chat: Open) -> None:
     """/theme, from one answer to the next."""
     with open_chat(say(CODE)) as chat:
         chat.ask("one")
-        chat.program.wait_for(r"pass\n─+\n\n>")
+        chat.program.wait_for(r"pass\n─+\n\n" + at_prompt())
         assert LIGHT not in chat.program.written
         chat.program.send("/theme light\r")
         chat.program.wait_for(r"theme: light\n>")

@@ -64,7 +64,7 @@ PER_BATCH = 100
 
 # All that a screen writes beside text.
 OURS = re.compile(
-    r"\x1b\[\?2026[hl]|\x1b\[\?25[hl]|\x1b\[[0-9;]*m|\x1b\[\d+[ABC]|\x1b\[[JK]|\r\n|\r"
+    r"\x1b\[\?2026[hl]|\x1b\[\?25[hl]|\x1b\[[0-9;]*m|\x1b\[\d+[ABC]|\x1b\[\d*[LM]|\x1b\[[JK]|\r\n|\r"
     r"|\x1b\]8;id=[0-9a-f]+;(?:https?://|mailto:)[!-~]{1,2000}\x1b\\|\x1b\]8;;\x1b\\"
 )
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b\u2060\ufeff\ud800-\udfff]")

@@ -256,6 +256,20 @@ def test_only_changed_lines_are_written() -> None:
     assert terminal.lines() == ["permanent", "first", "second", "two seconds"]
 
 
+@pytest.mark.parametrize("rows", [12, 7])
+def test_what_stands_below_is_moved_and_not_written_again(rows: int) -> None:
+    """Also on the last rows of the screen, where all of it moves up."""
+    terminal = Terminal(20, rows)
+    screen = make_screen(terminal)
+    footer = ["", ">", "a long status line"]
+    screen.paint(["permanent"], ["first", "second"], footer, (1, 2))
+
+    screen.paint(["first"], ["second one", "third", "fourth"], footer, (1, 2))
+
+    assert "status" not in terminal.writes[-1]
+    assert terminal.lines() == ["permanent", "first", "second one", "third", "fourth", *footer]
+
+
 def test_lines_that_become_permanent_unchanged_are_not_written_again() -> None:
     """A finished block is not repainted where it already stands."""
     terminal = Terminal(20, 8)

@@ -122,7 +122,13 @@ class Look(NamedTuple):
             )
 
         return MarkdownView(
-            screen=Screen(write=write, size=size, reflows=self.reflows, cell_len=cell_len),
+            screen=Screen(
+                write=write,
+                size=size,
+                reflows=self.reflows,
+                cell_len=cell_len,
+                moves=self.settles == _AT_ONCE,  # a multiplexer lays its rows out and tells of it later
+            ),
             size=size,
             renderer=renderer,
             foot=foot,

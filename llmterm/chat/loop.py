@@ -175,7 +175,8 @@ class AnswerLoop:
                     return decision
 
     def _pause_line(self) -> str:
-        return pause_line(self._turn.reply, self._turn.reason, self._elsewhere(), self._figures())
+        known = () if self._context.settings.plain else self._figures()
+        return pause_line(self._turn.reply, self._turn.reason, self._elsewhere(), known)
 
     def _figures(self) -> Sequence[str]:
         provider, model = self._turn.provider.name, self._turn.request.model

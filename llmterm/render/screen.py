@@ -37,11 +37,14 @@ class Screen:
         size: Callable[[], tuple[int, int]],
         cell_len: Callable[[str], int],
         reflows: bool = False,
+        moves: bool = True,
     ) -> None:
+        """`moves`: rows are moved, not written again; not where they may stand elsewhere before that is told."""
         self._write = write
         self._size = size
         self._cell_len = cell_len
         self._reflows = reflows
+        self._moves = moves
         # The live area as it was written, and where in it the cursor stands: shown in the footer, where something is
         # typed; else hidden, at the beginning of the last line, where it stays when a terminal wraps that line anew.
         self._area: list[str] = []
@@ -138,7 +141,7 @@ class Screen:
         pen = _Pen(*self._at)
         columns, rows = self._dimensions()
         old = self._area
-        if foot == self._foot and len(lines) <= rows:
+        if self._moves and foot == self._foot and len(lines) <= rows:
             old = pen.shift(old, len(old) - foot, len(lines) - len(old))
         for row, line in enumerate(lines):
             if row >= len(old):
