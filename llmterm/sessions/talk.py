@@ -160,15 +160,16 @@ class Talk:
         """
         if self.editing:
             self.beside = (*self.beside, self.path)
-        path, answered = self.kept, None
-        self._gone_back_to(path)
+        said: list[HeldMessage] = []
+        answered = None
+        self._gone_back_to(self.kept)
         for message in messages:
             if message.role == "user":
-                path = (*path, self._question or HeldMessage(message))
+                said.append(self._question or HeldMessage(message))
             else:
                 answered = self._said(message)
-                path = (*path, answered)
-        self.path, self._keep, self._left = path, None, _nothing
+                said.append(answered)
+        self.path, self._keep, self._left = (*self.kept, *said), None, _nothing
         self.over()
         return answered
 
@@ -228,20 +229,21 @@ class Talk:
     def held(self, session_id: str | None) -> HeldSession:
         """Return all of it, with the question and the answer that are under way."""
         path, beside, answer, title = self.path, self.beside, self.answering, self.title
+        more: Path = ()
         if answer is not None and answer.dropped and self.replacing:
             title = self._title_before()
         elif self._question is not None:
             if self.replacing:
                 beside = (*beside, path)
-            path = (*self.kept, self._question)
+            path, more = self.kept, (self._question,)
         if answer is not None and answer.said is not None:
-            path = (*path, answer.said)
+            more = (*more, answer.said)
         return HeldSession(
             id=session_id,
             title=title,
             system=self.system,
             whole=not self.unread,
-            path=path,
+            path=(*path, *more) if more else path,
             beside=beside,
             answer=answer.held if answer is not None and not answer.over else None,
         )
