@@ -19,6 +19,7 @@ from llmterm.chat.status import bar, figures, pause_line, queue_lines, streaming
 from llmterm.chat.suggestion import Found, Suggestion
 from llmterm.errors import UsageError
 from llmterm.messages import EndReason, Message, Reply, Rope, Segment, TextDelta, Usage
+from llmterm.providers.windows import window
 from llmterm.sessions import SessionStore
 from tests.parts import Parts
 
@@ -48,6 +49,23 @@ def test_pause_line_ends_with_what_is_known_of_the_answer(window: int | None, co
     reply = Reply(body=Rope.of("words"), segments=(segment,))
 
     assert pause_line(reply, reason, known=figures(reply, "openai/m", window)).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "size"),
+    [
+        ("openai", "gpt-4o-mini", 128_000),
+        ("openai", "gpt-6.1-terra", None),
+        ("anthropic", "claude-haiku-4-5-20251001", 200_000),
+        ("anthropic", "claude-opus-4-6", None),
+        ("anthropic", "claude-sonnet-4-5", None),
+        ("gemini", "gemini-2.5-pro", 1_048_576),
+        ("mine", "gpt-4o", None),
+    ],
+)
+def test_window_is_known_only_of_models_that_are_sure(provider: str, model: str, size: int | None) -> None:
+    """A share of a wrong window would be worse than none."""
+    assert window(provider, model) == size
 
 
 @given(st.sampled_from(EndReason))

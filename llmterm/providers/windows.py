@@ -1,6 +1,7 @@
 """How many tokens a model reads at once, its question, what was said before and its answer together.
 
-Facts only, from the documentation named beside each; a model that is not here has a window that nobody here knows.
+Only models of which public sources agree; any other, also one whose window depends on how it is asked for, has a window
+that nobody here knows. The pages named are where a provider says it.
 """
 
 from __future__ import annotations
@@ -12,16 +13,13 @@ from collections.abc import Mapping
 _WINDOWS: Mapping[str, tuple[tuple[str, int], ...]] = {
     # https://platform.openai.com/docs/models
     "openai": (
-        (r"gpt-5(-mini|-nano)?(-\d{4}-\d\d-\d\d)?$", 400_000),
-        (r"gpt-4\.1", 1_047_576),
         (r"gpt-4o(?!.*(audio|realtime))|gpt-4-turbo|chatgpt-4o", 128_000),
-        (r"o1(?!-mini|-preview)|o3|o4-mini", 200_000),
-        (r"gpt-3\.5-turbo(?!-instruct)", 16_385),
+        (r"o3|o4-mini", 200_000),
     ),
-    # https://docs.claude.com/en/docs/about-claude/models/overview
-    "anthropic": ((r"claude-(3|(opus|sonnet|haiku)-4)", 200_000),),
+    # https://support.claude.com/en/articles/8606395: not Sonnet 4 and 4.5 nor Opus 4.6, which may have a million.
+    "anthropic": ((r"claude-(3-|(opus-4(-[15])?|haiku-4-5)(-\d{8})?$)", 200_000),),
     # https://ai.google.dev/gemini-api/docs/models
-    "gemini": ((r"gemini-(2\.[05]|1\.5)-flash|gemini-2\.5-pro", 1_048_576),),
+    "gemini": ((r"gemini-(2\.0|1\.5)-flash|gemini-2\.5-pro", 1_048_576),),
 }
 
 
