@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
         ("explain", b"+ @notes.txt", "explain\n\n+ @notes.txt", []),
         ("me@notes.txt @all", b"", "me@notes.txt @all", []),
         ("@gone.txt", b"", "@gone.txt", ["there is no file gone.txt: it is sent as it stands"]),
-        ("@sub", b"", "@sub", ["sub is a folder, and was not attached: its files can be"]),
+        ("@sub", b"", "@sub", ["sub is a folder, and was not attached: @sub/ attaches its text files"]),
         ("@.env", b"", "@.env", [".env is hidden, and was not attached: it can be piped in"]),
         ("", b"\xef\xbb\xbfwhy?", "why?", []),
         ("", "\ufeffwhy, Jürgen?".encode("utf-16-le"), "why, Jürgen?", []),
