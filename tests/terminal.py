@@ -26,6 +26,8 @@ from tests.starter import Command, starter
 PATIENCE = 60.0
 # Seconds that a program has to end when its terminal is closed.
 GRACE = 30.0
+# What pyte takes for text, or for a style: private sequences that switch what keys send, and ask for a name.
+_UNKNOWN = re.compile(rb"\x1b\[[<>][\d;]*[a-z]")
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -198,7 +200,7 @@ class Program:
             data = b""
         if data:
             self.written += data
-            self._stream.feed(data)
+            self._stream.feed(_UNKNOWN.sub(b"", data))
         return bool(data)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -70,3 +71,45 @@ def test_an_answer_is_stopped_by_the_keys_of_every_protocol(open_chat: Open) -> 
 
         statuses = [message["status"] for message in chat.messages() if message["role"] == "assistant"]
         assert statuses == ["interrupted"] * 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "on", "off", "steers"),
+    [
+        ("\x1b[?0u\x1bP>|kitty(0.36.4)\x1b\\", "\x1b[>1u", "\x1b[<u", "\x1b[13;5u"),
+        ("\x1bP>|XTerm(390)\x1b\\", "\x1b[>4;1m", "\x1b[>4m", "\x1b[27;5;13~"),
+        ("\x1bP>|other\x1b\\", "", "", "\x13"),
+    ],
+)
+def test_ctrl_enter_steers_where_the_terminal_tells_it_from_enter(
+    open_chat: Open, tmp_path: Path, reply: str, on: str, off: str, steers: str
+) -> None:
+    """It is asked for with the terminal, from one that knows it, and taken back whenever another program has that."""
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\necho edited >> $1\n")
+    editor.chmod(0o755)
+    with open_chat(_half_of_each, EDITOR=str(editor)) as chat:
+        program = chat.program
+        assert b"\x1b[?u\x1b[>q" in program.written
+        program.send(reply + "\x1b[?62;4c")
+        program.wait_for(lambda: program.written.count(on.encode()) == 1 if on else True)
+        chat.ask("one")
+        program.wait_for("half of one")
+        program.send(f"shorter{steers}")
+        program.wait_for(lambda: len(chat.server.exchanges) == 2)
+        assert "shorter" in str(chat.server.exchanges[1].body)
+        program.send("\x1b[27u" if "u" in on else "\x1b")
+        program.wait_for(STOPPED)
+        program.send("draft\x18\x05")
+        program.wait_for("edited")
+        program.send("\x15\x04" if "u" not in on else "\x1b[117;5u\x1b[117;5u\x1b[100;5u")
+
+        assert program.exit_code == 0
+        switches = re.findall(rb"\x1b\[(?:>1|<)u|\x1b\[>4(?:;1)?m", program.written)
+        assert switches == [on.encode(), off.encode()] * 2 if on else not switches
+
+
+async def _half_of_each(exchange: Exchange) -> None:
+    await exchange.start()
+    await exchange.text(f"half of {exchange.question}")
+    await exchange.hung_up()

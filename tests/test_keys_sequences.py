@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.key_binding.defaults import load_key_bindings
 from prompt_toolkit.keys import Keys
 
 from llmterm.keys import Key
 from llmterm.keys.keymap import presses
 from llmterm.keys.replies import Replies
 from llmterm.keys.scanner import Scanner, Waits
-from llmterm.keys.sequences import Sequence, Token
+from llmterm.keys.sequences import Escape, Sequence, Token
 from llmterm.keys.terminal import parse
 
 WAITS = Waits()
@@ -62,7 +63,9 @@ KEYS = {
     "\x1b[13u": Key("enter"),
     "\x1b[13;2u": NEWLINE,
     "\x1b[13;3u": NEWLINE,
-    "\x1b[13;5u": Key("enter"),
+    "\x1b[13;5u": Key("c-s"),
+    "\x1b[27;5;13~": Key("c-s"),
+    "\x1b[57414;5u": Key("c-s"),
     "\x1b[57414u": Key("enter"),
     "\x1b[57414;2u": NEWLINE,
     "\x1b[9u": Key("tab"),
@@ -122,7 +125,6 @@ KEYS = {
     "\x1b[1;2Z": Key("s-tab"),
     # modifyOtherKeys
     "\x1b[27;2;13~": NEWLINE,
-    "\x1b[27;5;13~": Key("enter"),
     "\x1b[27;5;99~": Key("c-c"),
     "\x1b[27;3;120~": Key("alt-x"),
     "\x1b[27;1;27~": Key("escape"),
@@ -417,3 +419,31 @@ def test_a_paste_is_what_was_pasted(content: str, cuts: list[int]) -> None:
         assert scanner.due is None
 
     assert found == [KeyPress(Keys.BracketedPaste, content)]
+
+
+def _pressed(data: str) -> list[KeyPress]:
+    return presses(Scanner().feed(data, 0.0))
+
+
+def _bound() -> set[str]:
+    """Return the keys that mean something in a line, of prompt_toolkit's emacs and vi modes."""
+    return {getattr(key, "value", key) for binding in load_key_bindings().bindings for key in binding.keys}
+
+
+@pytest.mark.parametrize("form", ["\x1b[{code};{held}u", "\x1b[27;{held};{code}~"])
+def test_whatever_is_bound_arrives_from_a_newer_terminal(form: str) -> None:
+    """Each key with Ctrl, and each character with Alt, is the press that an older terminal makes of it."""
+    bound = _bound()
+    with_ctrl = {key[2:] for key in bound if key.startswith("c-") and len(key) == 3}
+    characters = {key for key in bound if len(key) == 1}
+    assert {*"abcdefghijklmnopqrstuvwxyz", "@"} <= with_ctrl
+    assert {"b", "f", "d", "<", "."} <= characters
+
+    for key in with_ctrl:
+        assert _pressed(form.format(code=ord(key), held=5)) == _pressed(chr(ord(key) & 0x1F)), key
+    for key in characters - {*"[O"}:  # which begin a sequence where they come with an ESC
+        [escape, press] = _pressed(form.format(code=ord(key), held=3))
+        assert (escape.key, press) == (Keys.Escape, KeyPress(key, key))
+    for code, control in ((32, "\0"), (9, "\t"), (27, "\x1b"), (127, "\x7f"), (13, "\r")):
+        held = 5 if code == 32 else 1
+        assert _pressed(form.format(code=code, held=held)) == presses(Scanner().feed(control, 0.0) or [Escape()])

@@ -106,7 +106,7 @@ class Terminal:
 
 
 def make_screen(terminal: Terminal, *, reflows: bool = False) -> Screen:
-    return Screen(write=terminal.write, size=terminal.size, cell_len=cell_len, reflows=reflows)
+    return Screen(write=terminal.write, size=terminal.size, cell_len=cell_len, reflows=lambda: reflows)
 
 
 @dataclass

@@ -37,7 +37,7 @@ from llmterm.config import Settings
 from llmterm.errors import ConfigError
 from llmterm.keys import Key
 from llmterm.keys.autorepeat import Autorepeat
-from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND
+from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND, ASK_KEYBOARD, ASK_NAME
 from llmterm.keys.terminal import TerminalKeys
 from llmterm.loading import loading
 from llmterm.providers.registry import ProviderRegistry
@@ -76,7 +76,8 @@ async def chat(
         stack.push_async_callback(providers.aclose)
         launch = await with_model(launch, providers)
         hotkeys = await _hotkeys(settings, queue, stack)
-        question = ASK_BACKGROUND + ASK_ATTRIBUTES if look.asks and settings.chat.theme == "auto" else ""
+        background = ASK_BACKGROUND if look.color and settings.chat.theme == "auto" else ""
+        question = ASK_KEYBOARD + ASK_NAME + background + ASK_ATTRIBUTES if look.asks else ""
         signals.install(me)
         try:
             with Terminal(
@@ -86,7 +87,9 @@ async def chat(
                 drawing=not look.plain,
                 question=question,
                 settle=source.settle,
+                keyboard=lambda: source.keyboard,
             ) as terminal:
+                source.tell(terminal.heard)
                 code = await _build(
                     launch, look, terminal, signals, source, queue if hotkeys else None, providers, sessions
                 ).run(session, first)
@@ -144,7 +147,7 @@ def _build(
     )
     theme = look.colors(settings, choices, source)
     foot = Foot(composer, messages, ink=look.ink(theme))
-    view = look.view(theme, foot, launch.secrets.redact)
+    view = look.view(theme, foot, launch.secrets.redact, lambda: source.name)
     machine = LocalMachine(launch, look, Loan(terminal=terminal, signals=signals, view=view, composer=composer))
     context = Context(
         session=CurrentSession(sessions, system=settings.system),

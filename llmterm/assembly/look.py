@@ -28,6 +28,9 @@ _REFLOWING_PROGRAMS = ("iTerm.app", "iTerm2", "Apple_Terminal", "ghostty", "WezT
 _REFLOWING_TERMS = ("tmux", "xterm-kitty", "xterm-ghostty", "alacritty", "foot", "wezterm")
 # Those that cut them, within others too: what the others have set in the environment stays there.
 _CUTTING = ("STY", "XTERM_VERSION")
+# Both, as they call themselves when they are asked: then the environment, which may be another terminal's, is not.
+_NAMED_REFLOWING = ("kitty", "foot", "ghostty", "WezTerm", "iTerm2", "VTE", "tmux", "Konsole")
+_NAMED_CUTTING = ("XTerm",)
 # A multiplexer tells of a new size as late as this, in seconds (tmux: server_client_check_pane_resize); any other
 # terminal tells of it at once.
 _MULTIPLEXERS = ("tmux", "screen")
@@ -39,10 +42,10 @@ AUTO = "auto"
 
 
 class Look(NamedTuple):
-    """`asks`: the terminal can be asked for its background. `hint` is what the environment says of that.
+    """`asks`: the terminal can be asked what it is and can. `hint` is what the environment says of its background.
 
-    `reflows`: lines are laid out anew when the width changes. `settles`: for how many seconds a size must have been the
-    same to be the window's.
+    `reflows`: lines are laid out anew when the width changes, as far as the environment tells. `settles`: for how many
+    seconds a size must have been the same to be the window's.
     """
 
     plain: bool
@@ -66,12 +69,18 @@ class Look(NamedTuple):
             reflows=_reflows(environ),
             settles=_LATE if term.startswith(_MULTIPLEXERS) or environ.get("TMUX") else _AT_ONCE,
             links=color and term not in _NOT_ASKED,
-            asks=color and term not in _NOT_ASKED,
+            asks=not plain and term not in _NOT_ASKED,
             hint=environ.get("COLORFGBG", ""),
             thinking=settings.chat.thinking,
             # A plain chat is for those who can do without all else; but pasted lines are one message there, too.
             modes=() if term in ("", "dumb") else (BRACKETED_PASTE,) if plain else (BRACKETED_PASTE, FOCUS_REPORTS),
         )
+
+    def reflowing(self, name: str) -> bool:
+        """Tell whether a terminal that calls itself that lays out lines anew when its width changes; "" for none."""
+        if name.startswith(_NAMED_REFLOWING):
+            return True
+        return self.reflows and not name.startswith(_NAMED_CUTTING)
 
     def theme(self, wanted: str, background: tuple[float, float, float] | None) -> str:
         """Return the theme's name: the one that is wanted, else what fits the background, as far as that is known."""
@@ -100,8 +109,10 @@ class Look(NamedTuple):
 
         return (lambda: ink(theme())) if self.color else Ink
 
-    def view(self, theme: Callable[[], Theme], foot: Foot, redact: Callable[[str], str]) -> View:
-        """Return the view; `foot` stands below, `redact` is for the program's own lines."""
+    def view(
+        self, theme: Callable[[], Theme], foot: Foot, redact: Callable[[str], str], name: Callable[[], str]
+    ) -> View:
+        """Return the view; `foot` stands below, `redact` is for the program's own lines, `name` is the terminal's."""
         if self.plain:
             from llmterm.chat.plainview import PlainView
 
@@ -125,7 +136,7 @@ class Look(NamedTuple):
             screen=Screen(
                 write=write,
                 size=size,
-                reflows=self.reflows,
+                reflows=lambda: self.reflowing(name()),
                 cell_len=cell_len,
                 moves=self.settles == _AT_ONCE,  # a multiplexer lays its rows out and tells of it later
             ),

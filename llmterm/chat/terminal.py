@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
+from llmterm.keys.replies import Keyboard
+
 # DECSET: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
 BRACKETED_PASTE, FOCUS_REPORTS = 2004, 1004
 # Whatever was being drawn: synchronized output off, cursor on, colours plain.
@@ -42,18 +44,23 @@ class Terminal:
         drawing: bool = True,
         question: str = "",
         settle: Callable[[float], None] = lambda seconds: None,
+        keyboard: Callable[[], Keyboard | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`modes` are on while the terminal is taken; `drawing` says that more than text is written to it.
 
         `question` is put to the terminal once, first; `settle` reads what it answers, for so many seconds at most.
-        Whoever has the terminal next would have it typed otherwise.
+        Whoever has the terminal next would have it typed otherwise. `keyboard` is how it tells more keys apart, as far
+        as is known: it is switched on with the modes, or as soon as it is `heard` of.
         """
         self._descriptor = descriptor
         self._write = write
         self._enter = "".join(f"\x1b[?{mode}h" for mode in modes)
         self._question = question
         self._settle = settle
+        self._keyboard = keyboard
+        self._taken = False
+        self._switched: Keyboard | None = None
         self._clock = clock
         # When the question was put, until it is answered or given up.
         self._asked: float | None = None
@@ -89,14 +96,26 @@ class Terminal:
             self._write(self._enter + self._question)
         if self._question:
             self._question, self._asked = "", self._clock()
+        self._taken = True
+        self.heard()
+
+    def heard(self) -> None:
+        """The terminal may have said how it tells more keys apart: have it do so, if it is taken."""
+        keyboard = self._keyboard()
+        if self._taken and self._switched is None and keyboard is not None:
+            self._switched = keyboard
+            with suppress(OSError):
+                self._write(keyboard.on)
 
     def restore(self) -> None:
         """Give the terminal back as it was found; it may already be gone."""
+        self._taken = False
         if self._asked is not None:
             left, self._asked = self._asked + _ANSWER_SECONDS - self._clock(), None
             self._settle(max(0.0, left))
         with suppress(OSError):
-            self._write(self._reset)
+            self._write((self._switched.off if self._switched is not None else "") + self._reset)
+        self._switched = None
         if self._found is not None:
             with suppress(self._termios.error):
                 self._termios.tcsetattr(self._descriptor, self._termios.TCSADRAIN, self._found)

@@ -2,7 +2,8 @@
 
 They are those of kitty's protocol (https://sw.kovidgoyal.net/kitty/keyboard-protocol/) and of xterm's modifyOtherKeys
 (https://invisible-island.net/xterm/modified-keys.html). A key that is let go, or has no meaning in a line of text, is
-nothing. Shift-Enter, which an older terminal cannot tell from Enter, is a newline that is put into the text.
+nothing. What an older terminal cannot tell from Enter is another key: Shift-Enter a newline that is put into the text,
+Ctrl-Enter the Ctrl-S that does the same.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _MOST_CHARACTER = 0x10FFFF
 _TAB, _ENTER, _ESCAPE, _SPACE, _BACKSPACE, _KEYPAD_ENTER = 9, 13, 27, 32, 127, 57414
 # What these do, they do once for a press: pausing and going on, sending, stopping.
 _ONCE = (_SPACE, _ENTER, _ESCAPE, _KEYPAD_ENTER)
+# What Ctrl-Enter is.
+_STEER = "\x13"
 # Keys without a character have numbers of Unicode's private area.
 _PRIVATE = range(57344, 63744)
 _KEYPAD = dict(zip((*range(57399, 57414), 57415, 57416), "0123456789./*-+=,", strict=True))
@@ -119,7 +122,7 @@ def _named(code: int, held: _Held) -> list[Token]:
         case 27:
             return [Escape()]
         case 13:
-            return [Paste("\n") if _SHIFT in held or held.alt else Text("\r")]
+            return [Paste("\n") if _SHIFT in held or held.alt else Text(_STEER if _CTRL in held else "\r")]
         case 9 if _SHIFT in held:
             return [Sequence("[", "Z")]
         case 9:

@@ -7,12 +7,20 @@ that all terminals answer, in order: when that answer is there, what has not bee
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
 from llmterm.keys.sequences import Sequence
 
 # https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: dynamic colours, "OSC Ps ; Pt ST", Ps = 11; primary DA.
 ASK_BACKGROUND = "\x1b]11;?\x1b\\"
 ASK_ATTRIBUTES = "\x1b[c"
+# https://sw.kovidgoyal.net/kitty/keyboard-protocol/, "Detection of support for this protocol": who knows it answers.
+ASK_KEYBOARD = "\x1b[?u"
+# https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: "CSI > Ps q" (XTVERSION), which is answered by DCS > | text.
+ASK_NAME = "\x1b[>q"
+_KEYBOARD = re.compile(r"\?\d*u")
+_NAME = re.compile(r">\|(.+)", re.DOTALL)
 _ATTRIBUTES = re.compile(r"\?[\d;]*c")
 _HEX = "([0-9a-fA-F]{1,4})"
 _BACKGROUND = re.compile(rf"11;rgba?:{_HEX}/{_HEX}/{_HEX}(?:/[0-9a-fA-F]{{1,4}})?")
@@ -24,16 +32,34 @@ _HASH = re.compile(r"11;#((?:[0-9a-fA-F]{3}){1,4})")
 Color = tuple[float, float, float]
 
 
+class Keyboard(NamedTuple):
+    """A way to have keys told apart that older terminals send alike: what switches it on, and off again."""
+
+    on: str
+    off: str
+
+
+# Kitty's protocol, "disambiguate escape codes", on its stack; and xterm's modifyOtherKeys, for keys without a meaning.
+_KITTY = Keyboard("\x1b[>1u", "\x1b[<u")
+_MODIFY_OTHER_KEYS = Keyboard("\x1b[>4;1m", "\x1b[>4m")
+# Who knows that by its name: to others it may be underlined text.
+_MODIFYING = ("XTerm", "tmux", "mintty")
+
+
 class Replies:
     """What the terminal has said. `background` is red, green and blue, from 0 to 1; None until it is known.
 
-    `focused` tells whether it has the focus; None where it never said so. `complete` says that all has been answered
-    that will be.
+    `focused` tells whether it has the focus; None where it never said so. `name` is the terminal's, with its version,
+    and `keyboard` how it tells more keys apart, None where it has not said that it can. `complete` says that all has
+    been answered that will be. `told` is called when there is something new about the name or the keyboard.
     """
 
     def __init__(self) -> None:
         self.background: Color | None = None
         self.focused: bool | None = None
+        self.name = ""
+        self.keyboard: Keyboard | None = None
+        self.told: Callable[[], None] = lambda: None
         self.complete = False
 
     def note(self, sequence: Sequence) -> None:
@@ -44,6 +70,14 @@ class Replies:
             case "[":
                 self.focused = _FOCUSED.get(sequence.body, self.focused)
                 self.complete = self.complete or _ATTRIBUTES.fullmatch(sequence.body) is not None
+                if _KEYBOARD.fullmatch(sequence.body):
+                    self.keyboard = _KITTY
+                    self.told()
+            case "P" if named := _NAME.fullmatch(sequence.body):
+                self.name = named[1]
+                if self.keyboard is None and self.name.startswith(_MODIFYING):
+                    self.keyboard = _MODIFY_OTHER_KEYS
+                self.told()
             case _:
                 pass
 

@@ -4,7 +4,7 @@ No key is lost between this source and prompts that share its `input`: entering 
 over, and leaving hands what nobody has got from the queue to the next one, as it was read. The terminal is in raw
 mode while entered, and afterwards in the mode in which it was found.
 
-Switching on bracketed paste and focus reports, and asking for the background colour, is left to whoever owns the
+Switching on bracketed paste and focus reports, and asking what the terminal is and can, is left to whoever owns the
 screen; here they are only understood.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Self
 
@@ -24,7 +24,7 @@ from prompt_toolkit.keys import Keys
 from llmterm.keys import Key
 from llmterm.keys.decoded import DecodedInput
 from llmterm.keys.keymap import FOCUS, is_escape
-from llmterm.keys.replies import Color, Replies
+from llmterm.keys.replies import Color, Keyboard, Replies
 from llmterm.keys.scanner import Waits
 
 # prompt_toolkit's own names for keys are ours, but for these.
@@ -76,6 +76,20 @@ class TerminalKeys:
     def background(self) -> Color | None:
         """The terminal's background, in red, green and blue from 0 to 1; None until it has said so."""
         return self._replies.background
+
+    @property
+    def name(self) -> str:
+        """What the terminal calls itself, "" until it has said so."""
+        return self._replies.name
+
+    @property
+    def keyboard(self) -> Keyboard | None:
+        """How the terminal tells more keys apart; None until it has said that it can."""
+        return self._replies.keyboard
+
+    def tell(self, told: Callable[[], None]) -> None:
+        """Have `told` called when the terminal has said its name, or what its keyboard can."""
+        self._replies.told = told
 
     def settle(self, seconds: float) -> None:
         """Wait until the terminal has answered all that it was asked, for so long at most. It blocks; no key is lost.

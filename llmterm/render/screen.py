@@ -36,7 +36,7 @@ class Screen:
         write: Callable[[str], None],
         size: Callable[[], tuple[int, int]],
         cell_len: Callable[[str], int],
-        reflows: bool = False,
+        reflows: Callable[[], bool] = lambda: False,
         moves: bool = True,
     ) -> None:
         """`moves`: rows are moved, not written again; not where they may stand elsewhere before that is told."""
@@ -101,7 +101,7 @@ class Screen:
         above = [self._rows(line, columns) for line in self._area[:row]]
         # Behind the end of a line nothing is wrapped.
         end = self._cell_len(bare(self._area[row]))
-        within = max(0, min(column, end) - 1) // columns if self._reflows else 0
+        within = max(0, min(column, end) - 1) // columns if self._reflows() else 0
         gone, height = 0, sum(above) + within
         while height > rows - 1 and gone < len(above):
             height -= above[gone]
@@ -168,7 +168,7 @@ class Screen:
 
     def _rows(self, line: str, columns: int) -> int:
         """Return how many rows a line takes that is on the screen."""
-        return height(bare(line), columns if self._reflows else self._drawn_at[0])
+        return height(bare(line), columns if self._reflows() else self._drawn_at[0])
 
     def _height(self, line: str, columns: int) -> int:
         """Return how many rows a line takes that was written without regard for the width."""

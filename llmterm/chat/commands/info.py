@@ -32,7 +32,7 @@ _KEYS = (
 _STREAMING = (
     ("SPACE", "pauses, on an empty line; Ctrl-SPACE on any"),
     ("text, Enter", "queues the next message; Up takes it back, Alt-Up and Alt-Down move it, an empty line drops it"),
-    ("text, Ctrl-S", "steers: the answer is paused, and goes on under it"),
+    ("text, Ctrl-S", "steers: the answer is paused, and goes on under it; so does Ctrl-Enter, where it differs"),
     ("Esc, Ctrl-C", "stops the answer, and keeps what there is; what is queued is then sent one by one, by you"),
 )
 
