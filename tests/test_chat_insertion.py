@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prompt_toolkit.document import Document
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.shortcuts import PromptSession
+from wcwidth import iter_graphemes
 
-from llmterm.chat.insertion import Steps, bind_typing
+from llmterm.chat.insertion import Steps, WholeCharacters, bind_typing
 
 
 @pytest.fixture
@@ -109,3 +114,38 @@ async def test_text_in_one_read_is_the_same_text(pipe: PipeInput, vi: bool) -> N
 async def test_repeated_text_is_repeated(typist: Typist) -> None:
     """Alt-3 x: three of it, and one of what comes with it."""
     assert await typist.type("a\x1b3xyz") == "axxxyz"
+
+
+WHOLE = ("a", "\u00e9", "e\u0301", "👩‍👩‍👧", "👍🏽", "🇩🇪", "각", "❤️", "नि")
+# Each way to step over a character or to take it, forward and back, in the line's two modes.
+STEPS = {
+    False: ("\x06", "\x02", "\x1b[C", "\x1b[D", "\x04", "\x08", "\x7f", "\x1b[3~"),
+    True: ("l", "h", "x", "X", "dl", "dh", "\x1b[C", "\x1b[D"),
+}
+
+
+@pytest.mark.parametrize("vi", [False, True])
+async def test_no_key_leaves_half_a_character(pipe: PipeInput, vi: bool) -> None:
+    """Whatever motions and deletions follow each other: what is left is characters, and the cursor between two."""
+    choice = random.Random(7)
+    typist = Typist(pipe, vi=vi)
+    typist.session.default_buffer.on_cursor_position_changed += WholeCharacters()
+    asking = asyncio.create_task(typist.session.prompt_async())
+    try:
+        for _ in range(12):
+            buffer = typist.session.default_buffer
+            chars = choice.choices(WHOLE, k=8)
+            await typist.type("")
+            buffer.document = Document("".join(chars), 0)
+            if vi:
+                typist.session.app.vi_state.input_mode = InputMode.NAVIGATION
+            for key in choice.choices(STEPS[vi], k=12):
+                if key == "dh" and not buffer.cursor_position:
+                    continue  # prompt_toolkit takes an operator without a motion for one to the end of the text
+                text = await typist.type(key)
+                edges = list(accumulate(map(len, iter_graphemes(text)), initial=0))
+                assert buffer.cursor_position in edges, (key, text)
+                assert set(iter_graphemes(text)) <= set(WHOLE), (key, text)
+    finally:
+        asking.cancel()
+        await asyncio.wait({asking})
