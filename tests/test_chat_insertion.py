@@ -140,12 +140,26 @@ async def test_no_key_leaves_half_a_character(pipe: PipeInput, vi: bool) -> None
             if vi:
                 typist.session.app.vi_state.input_mode = InputMode.NAVIGATION
             for key in choice.choices(STEPS[vi], k=12):
-                if key == "dh" and not buffer.cursor_position:
-                    continue  # prompt_toolkit takes an operator without a motion for one to the end of the text
                 text = await typist.type(key)
                 edges = list(accumulate(map(len, iter_graphemes(text)), initial=0))
                 assert buffer.cursor_position in edges, (key, text)
                 assert set(iter_graphemes(text)) <= set(WHOLE), (key, text)
+    finally:
+        asking.cancel()
+        await asyncio.wait({asking})
+
+
+async def test_operator_whose_motion_goes_nowhere_changes_nothing(pipe: PipeInput) -> None:
+    """prompt_toolkit's own make two of the text there."""
+    typist = Typist(pipe, vi=True)
+    asking = asyncio.create_task(typist.session.prompt_async())
+    try:
+        for keys in ("dh", "d0", "db", "d^", "ch", "c0"):
+            await typist.type("")
+            typist.session.default_buffer.document = Document("abc def", 0)
+            typist.session.app.vi_state.input_mode = InputMode.NAVIGATION
+
+            assert await typist.type(keys) == "abc def", keys
     finally:
         asking.cancel()
         await asyncio.wait({asking})

@@ -11,7 +11,13 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, emacs_insert_mode, vi_insert_mode, vi_navigation_mode
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.key_binding.bindings.vi import TextObject, create_text_object_decorator
+from prompt_toolkit.key_binding.bindings.vi import (
+    TextObject,
+    TextObjectType,
+    create_operator_decorator,
+    create_text_object_decorator,
+)
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.keys import Keys
 
 from llmterm.chat import graphemes
@@ -41,6 +47,7 @@ def bind_typing(keys: KeyBindings) -> None:
         keys.add(key, filter=_INSERTING)(act)
     keys.add("X", filter=vi_navigation_mode)(_cut_before)
     keys.add("x", filter=vi_navigation_mode)(_cut_after)
+    _bind_operators(keys)
     moves = create_text_object_decorator(keys)
     for key in ("h", "left"):
         moves(key)(lambda event: TextObject(-min(_before(event), event.current_buffer.document.cursor_position_col)))
@@ -52,6 +59,28 @@ def replace_before(buffer: Buffer, count: int, text: str) -> None:
     """Put `text` in the place of the last `count` characters before the cursor, at once: the line is never empty."""
     start, end = buffer.cursor_position - count, buffer.cursor_position
     buffer.document = Document(f"{buffer.text[:start]}{text}{buffer.text[end:]}", start + len(text))
+
+
+def _bind_operators(keys: KeyBindings) -> None:
+    """Bind vi's d and c, which make two of a text where the motion behind them goes nowhere, as `d0` on its start."""
+    operator = create_operator_decorator(keys)
+
+    @operator("d")
+    def _(event: KeyPressEvent, reach: TextObject) -> None:
+        _cut(event, reach)
+
+    @operator("c")
+    def _(event: KeyPressEvent, reach: TextObject) -> None:
+        _cut(event, reach)
+        event.app.vi_state.input_mode = InputMode.INSERT
+
+
+def _cut(event: KeyPressEvent, reach: TextObject) -> None:
+    if reach.type is TextObjectType.EXCLUSIVE and reach.start == reach.end:
+        return
+    event.current_buffer.document, cut = reach.cut(event.current_buffer)
+    if cut.text:
+        event.app.clipboard.set_data(cut)
 
 
 class Steps:
