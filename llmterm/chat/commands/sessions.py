@@ -200,6 +200,7 @@ def _opened(context: Context, store: SessionStore) -> list[SessionInfo]:
 
 async def _sessions(context: Context, _typed: str) -> Sequence[Choice]:
     infos = await context.session.read(lambda store: store.infos(limit=_PICKED))
+    infos.sort(key=lambda info: info.id == context.session.id)  # who opens one means another
     return [(info.id, f"{_about(info)}{_here(context, info)}") for info in infos]
 
 
