@@ -55,7 +55,8 @@ async def _cancel(provider: Provider, recipe: Recipe, subjects: Programs, dice: 
     turn = Turn(provider, Conversation().ask(recipe.question()).request(model="test", options=Options()))
     turn.start()
     deadline = asyncio.get_running_loop().time() + dice.uniform(*_GOING_ON)
-    async for _, event in turn.events():
+    # As the chat reads it: the stream waits for who shows it.
+    async for event in turn.reader(waited_for=True).streamed():
         if isinstance(event, TextDelta) and (recipe is _SILENT or asyncio.get_running_loop().time() >= deadline):
             break
     cancelled = time.monotonic_ns()
