@@ -34,6 +34,15 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run_text([*LLMTERM, "sessions", *arguments], environment(home))
 
 
+def test_list_of_nothing_says_so(tmp_path: Path) -> None:
+    """On standard error: a program that reads the list has none."""
+    listed, as_json = run(tmp_path), run(tmp_path, "list", "--json")
+
+    assert (listed.stdout, listed.returncode) == ("", 0)
+    assert "there are no sessions yet: llmterm chat begins one" in listed.stderr
+    assert (as_json.stdout, as_json.stderr) == ("[]\n", "")
+
+
 def test_search_lists_what_it_finds(tmp_path: Path, store: SessionStore) -> None:
     """The newest first, each with the place, as lines or as JSON; words are those of all arguments."""
     first = ask(store, "How far is the moon?\nIn miles.")

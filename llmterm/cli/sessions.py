@@ -12,6 +12,7 @@ import typer
 
 from llmterm.assembly.launch import store
 from llmterm.assembly.secrets import secrets_of
+from llmterm.assembly.streams import notice
 from llmterm.cli.chat import open_session
 from llmterm.cli.output import Json, one_line, one_of, show_json, show_path
 from llmterm.sessions import SessionInfo
@@ -48,6 +49,8 @@ def list_sessions(as_json: Json = False) -> None:
         ]
         show_json(rows)
         return
+    if not infos:
+        notice("there are no sessions yet: llmterm chat begins one")
     for info in infos:
         typer.echo(f"{info.id}  {info.updated_at.astimezone():%Y-%m-%d %H:%M}  {info.state:<9}  {one_line(info.title)}")
 
