@@ -29,6 +29,11 @@ def test_output_of_a_command_goes_along(open_chat: Open, tmp_path: Path) -> None
         program.wait_for("fine")
         program.send("!nosuchcommand\r")
         program.wait_for(r"exit code 127\n> ?\[output: ")
+        program.send("\x15!kill -40 $$\r")
+        program.wait_for(r"ended by signal 40\n> ?\n")
+        program.send("!env\r")
+        program.wait_for(r"OPENAI_API_KEY=\W(?s:.*)exit code 0\n")
+        assert "sk-test" not in program.text
         program.send("\x15!true\r")
         program.wait_for(r"> !true\nexit code 0\n> ?\nopenai/")
         program.send("!\r")
@@ -40,7 +45,7 @@ def test_output_of_a_command_goes_along(open_chat: Open, tmp_path: Path) -> None
 
 
 def test_escape_ends_a_command_with_all_that_it_has_started(open_chat: Open, tmp_path: Path) -> None:
-    """What it has said is kept; what is sent meanwhile waits. Leaving ends it too."""
+    """What it has said is kept; what is sent meanwhile waits. Leaving ends it too, and so does its own end."""
     with open_chat(say("fine.")) as chat:
         program = chat.program
         program.send("!echo begun; sleep 600 & echo $! > child; wait\r")
@@ -53,6 +58,10 @@ def test_escape_ends_a_command_with_all_that_it_has_started(open_chat: Open, tmp
         program.wait_for("fine")
         child = int((tmp_path / "child").read_text("utf-8"))
         program.wait_for(lambda: gone(child))
+        (tmp_path / "child").unlink()
+        program.send("\x15!sleep 600 & echo $! > child; echo left\r")
+        program.wait_for(r"\nleft\nexit code 0\n")
+        program.wait_for(lambda: gone(int((tmp_path / "child").read_text("utf-8"))))
         (tmp_path / "child").unlink()
         program.send("\x15!echo $$ > child; exec sleep 600\r")
         program.wait_for(lambda: (tmp_path / "child").exists() and bool((tmp_path / "child").read_text("utf-8")))

@@ -298,6 +298,8 @@ async def test_paste_that_is_short_is_text_and_none_is_forged(tmp_path: Path) ->
             "~/cat.webp": "@~/cat.webp ",
             "cat.png": "cat.png",
             "/tmp/cat.png is it": "/tmp/cat.png is it",
+            "/attach cat.png": "/attach cat.png",
+            "/tmp/a cat.png": "/tmp/a cat.png",
         }.items():
             composer.begin(Phase.ASKING)
             source.send_text(f"{paste.format(pasted)}\r")

@@ -10,6 +10,8 @@ T = TypeVar("T")
 
 # What a word in a name may begin behind.
 _BOUNDARY = re.compile(r"[-_./ :]")
+# How many ways there are to be meant.
+_RANKS = 6
 
 
 def ranked(
@@ -23,10 +25,8 @@ def ranked(
     wanted = typed.casefold()
     letters = re.compile(".*?".join(map(re.escape, wanted)), re.DOTALL)
     words = wanted.split()
-    found = [(_rank(wanted, letters, words, name(each).casefold(), beside(each)), each) for each in items]
-    return [
-        each for rank, each in sorted((pair for pair in found if pair[0] is not None), key=lambda pair: pair[0] or 0)
-    ]
+    ranks = [(_rank(wanted, letters, words, name(each).casefold(), beside(each)), each) for each in items]
+    return [each for rank in range(_RANKS) for found, each in ranks if found == rank]
 
 
 def _rank(wanted: str, letters: re.Pattern[str], words: list[str], name: str, beside: str) -> int | None:

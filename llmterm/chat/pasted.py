@@ -87,6 +87,8 @@ def mention_of_image(text: str) -> str:
         path = unquote(urlsplit(path).path)
     elif len(path) > 1 and path[0] == path[-1] and path[0] in "'\"":
         path = path[1:-1]
+    elif _BLANK.search(_ESCAPED.sub("", path)):
+        return ""  # a blank that nothing protects is between two words
     elif os.sep == "/":
         path = _ESCAPED.sub(r"\1", path)
     if not _IMAGE.fullmatch(path):

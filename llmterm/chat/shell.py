@@ -9,6 +9,7 @@ import asyncio
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,6 +22,7 @@ from llmterm.chat.machine import Machine, Ran
 from llmterm.chat.pasted import size_of
 from llmterm.chat.view import View
 from llmterm.errors import UsageError
+from llmterm.threads import in_thread
 
 # So much of what it says is kept, in bytes; more fills most contexts.
 MOST = 256 * 1024
@@ -34,36 +36,28 @@ _ENDING = 1.0
 
 
 async def run(command: str, environ: Mapping[str, str], folder: Path, stop: asyncio.Event) -> Ran:
-    """Run a command until its end, or until `stop`. It reads nothing, and ends with us. Raises UsageError."""
+    """Run a command until its end, or until `stop`; what it has started ends with it. It reads nothing.
+
+    Raises UsageError.
+    """
     try:
-        process = await asyncio.create_subprocess_shell(
-            command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=folder,
-            env=dict(environ),
-            executable=environ.get("SHELL") or None,
-            # What it starts is ended with it, and Ctrl-Z is not for it.
-            start_new_session=sys.platform != "win32",
-        )
+        process = await in_thread(_start, command, environ, folder)
     except OSError as error:
         raise UsageError(f"the shell cannot be run: {error.strerror}", hint="$SHELL names it") from None
     said = bytearray()
-    reading = asyncio.create_task(_read(process, said))
+    # In threads: what asyncio makes of a process waits for its pipes, too, which anything left behind may hold open.
+    reading = asyncio.create_task(in_thread(_read, process, said))
+    over = asyncio.create_task(in_thread(process.wait))
     stopping = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done():
+        await asyncio.wait({over, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not over.done():
             _signal(process, signal.SIGTERM)
-        # What it has left behind may hold its output open for ever.
         await asyncio.wait({reading}, timeout=_ENDING)
     finally:
         stopping.cancel()
-        reading.cancel()
-        await _end(process)
-    cut = len(said) > MOST
-    return Ran(_read_as_text(bytes(said[:MOST])), process.returncode or 0, cut)
+        await _end(process, over, reading)
+    return Ran(_read_as_text(bytes(said[:MOST])), process.returncode or 0, len(said) > MOST)
 
 
 async def shell(text: str, line: InputLine, view: View, machine: Machine, *, plain: bool) -> Leave | None:
@@ -88,14 +82,15 @@ async def shell(text: str, line: InputLine, view: View, machine: Machine, *, pla
     except UsageError as error:
         view.say(str(error), error=True)
         return left
-    ended = f"ended by {signal.Signals(-ran.code).name}" if ran.code < 0 else f"exit code {ran.code}"
-    block = f"Output of `{command}` ({ended}{', cut' if ran.cut else ''}):\n{_fenced(ran.output)}\n"
+    # A key in its environment is one that the program was given: it is none to be sent along.
+    output, ended = machine.mask(ran.output), _ended(ran.code)
+    block = f"Output of `{command}` ({ended}{', cut' if ran.cut else ''}):\n{_fenced(output)}\n"
     if not plain:  # there the line says it all
-        for said in _shown(ran.output):
+        for said in _shown(output):
             view.say(said)
     view.say(f"{ended}{f', only {MOST:,} bytes are kept' if ran.cut else ''}")
-    if ran.output.strip():
-        line.append(block, f"output: {size_of(ran.output)}")
+    if output.strip():
+        line.append(block, f"output: {size_of(output)}")
     return left
 
 
@@ -132,28 +127,50 @@ def _fenced(output: str) -> str:
     return f"{fence}\n{output.rstrip(chr(10))}\n{fence}"
 
 
-async def _read(process: asyncio.subprocess.Process, said: bytearray) -> None:
+def _start(command: str, environ: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        shell=True,  # it is one that the user has typed for the shell
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=folder,
+        env=dict(environ),
+        executable=environ.get("SHELL") or None,
+        # A group of its own can be ended as a whole, and Ctrl-Z is not for it.
+        start_new_session=sys.platform != "win32",
+    )
+
+
+def _read(process: subprocess.Popen[bytes], said: bytearray) -> None:
+    """Read to the end, and keep what is kept."""
     assert process.stdout is not None
-    while piece := await process.stdout.read(1 << 16):
-        said += piece[: MOST + 1 - len(said)]
-    await process.wait()
+    with process.stdout as pipe:
+        while piece := os.read(pipe.fileno(), 1 << 16):
+            said += piece[: MOST + 1 - len(said)]
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: subprocess.Popen[bytes], over: asyncio.Task[int], reading: asyncio.Task[None]) -> None:
     """See to it that nothing of it goes on."""
-    if process.returncode is None:
-        _signal(process, signal.SIGTERM)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_ENDING):
-                await process.wait()
-    if process.returncode is None:
-        _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
-        await process.wait()
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        if over.done() and reading.done():
+            return
+        _signal(process, number)
+        await asyncio.wait({over, reading}, timeout=_ENDING)
 
 
-def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         if sys.platform == "win32":
             process.terminate()
         else:
             os.killpg(process.pid, number)
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"ended by {signal.Signals(-code).name}"
+    except ValueError:  # one of those that have no names
+        return f"ended by signal {-code}"
