@@ -169,9 +169,10 @@ def _take_in(tx: Transaction) -> bool:
     forget(tx, last)
     texts: dict[int, list[str]] = {}
     for row, _, text in tx.rows(
-        "SELECT id, 0, text FROM unindexed CROSS JOIN messages ON id = message_id WHERE message_id <= ?1 UNION ALL"
-        " SELECT message_id, seq + 1, text FROM unindexed CROSS JOIN pieces USING (message_id) WHERE message_id <= ?1"
+        "SELECT id, 0, text FROM unindexed CROSS JOIN messages ON id = message_id WHERE message_id <= ? UNION ALL"
+        " SELECT message_id, seq + 1, text FROM unindexed CROSS JOIN pieces USING (message_id) WHERE message_id <= ?"
         " ORDER BY 1, 2",
+        last,
         last,
     ):
         texts.setdefault(row, []).append(text)

@@ -25,10 +25,10 @@ from llmterm.sessions.segments import insert_segments, read_segments
 # reader comes to an end.
 PATH = """
     WITH RECURSIVE path (id) AS (
-        SELECT ?1
+        SELECT ?
         UNION ALL
         SELECT parent_id FROM path CROSS JOIN messages USING (id) WHERE parent_id < messages.id
-        LIMIT ?2
+        LIMIT ?
     )
 """
 # Messages that are read at a time: a long session that is read in a thread leaves the others their turn.

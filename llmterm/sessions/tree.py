@@ -88,10 +88,10 @@ def read_forks(tx: Transaction, session_id: str) -> dict[int, tuple[int, ...]]:
 def read_version(tx: Transaction, row: int) -> Version:
     """Return how the message begins, and who wrote it."""
     parts = tx.rows(
-        "SELECT substr(text, 1, ?2) FROM messages WHERE id = ?1 UNION ALL"
-        " SELECT * FROM (SELECT substr(text, 1, ?2) FROM pieces WHERE message_id = ?1 ORDER BY seq LIMIT 1) UNION ALL"
-        " SELECT * FROM (SELECT substr(text, 1, ?2) FROM journal WHERE message_id = ?1 ORDER BY seq LIMIT 9)",
-        *(row, _BEGINNING),
+        "SELECT substr(text, 1, ?) FROM messages WHERE id = ? UNION ALL"
+        " SELECT * FROM (SELECT substr(text, 1, ?) FROM pieces WHERE message_id = ? ORDER BY seq LIMIT 1) UNION ALL"
+        " SELECT * FROM (SELECT substr(text, 1, ?) FROM journal WHERE message_id = ? ORDER BY seq LIMIT 9)",
+        *(_BEGINNING, row) * 3,
     )
     text = "".join(part for (part,) in parts)[:_BEGINNING]
     written = tx.rows("SELECT provider, model FROM segments WHERE message_id = ? ORDER BY position", row)
