@@ -39,6 +39,7 @@ _HOMES = {
     "Settings": "config",
     "Snapshot": "messages",
     "StateChanged": "events",
+    "StreamCancelledError": "streams",
     "StreamEvent": "messages",
     "StreamLimits": "messages",
     "TerminalKeys": "keys.terminal",
@@ -52,8 +53,17 @@ _HOMES = {
     "UsageError": "errors",
     "UsageReport": "messages",
     "clean": "render.sanitize",
+    "concat": "streams",
+    "dequeue": "streams",
+    "endless_stream": "streams",
+    "enqueue": "streams",
+    "gather_stream": "streams",
+    "merge": "streams",
     "on_key": "keys",
     "open_registry": "assembly.library",
+    "split": "streams",
+    "stream_content": "streams",
+    "throttle": "streams",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -31,6 +31,18 @@ from llmterm.providers import EventStream, Provider
 from llmterm.providers.attachments import Accepts
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.render.sanitize import clean
+from llmterm.streams import (
+    StreamCancelledError,
+    concat,
+    dequeue,
+    endless_stream,
+    enqueue,
+    gather_stream,
+    merge,
+    split,
+    stream_content,
+    throttle,
+)
 from llmterm.turn import Turn, TurnState
 
 __version__: str
@@ -66,6 +78,7 @@ __all__ = [
     "Settings",
     "Snapshot",
     "StateChanged",
+    "StreamCancelledError",
     "StreamEvent",
     "StreamLimits",
     "TerminalKeys",
@@ -80,6 +93,15 @@ __all__ = [
     "UsageReport",
     "__version__",
     "clean",
+    "concat",
+    "dequeue",
+    "endless_stream",
+    "enqueue",
+    "gather_stream",
+    "merge",
     "on_key",
     "open_registry",
+    "split",
+    "stream_content",
+    "throttle",
 ]

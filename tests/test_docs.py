@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import re
 import shlex
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,6 +23,11 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 COMMANDS = ("chat", "models", "sessions", "stats", "config", "doctor", "completion")
 # What ends a command in a shell.
 ENDS = re.compile(r"\s(?:\||>|#|&&)\s?.*|\)\"?.*")
+
+
+def programs(text: str) -> list[tuple[str, str]]:
+    """Every program in Python that is followed by what it prints, and that."""
+    return re.findall(r"(?ms)^```python\n(.*?)^```\n```text\n(.*?)^```$", text)
 
 
 @pytest.fixture(params=PAGES, ids=lambda page: page.name)
@@ -74,6 +81,19 @@ def test_commands_are_understood_by_the_program(page: Path) -> None:
         assert not (rest and hasattr(command, "commands") and not rest[0].startswith("-")), words
         options = {name for option in command.params for name in option.opts}
         assert {word.partition("=")[0] for word in rest if re.match("--?[a-z]", word)} <= options, words
+
+
+def test_programs_of_a_page_print_what_stands_below_them(page: Path) -> None:
+    for source, printed in programs(page.read_text("utf-8")):
+        written = io.StringIO()
+        with redirect_stdout(written):
+            exec(compile(source, page.name, "exec"), {"__name__": "__main__"})
+        assert [line.rstrip() for line in written.getvalue().splitlines()] == printed.splitlines()
+
+
+def test_some_programs_are_found_in_the_pages() -> None:
+    """Or the test above could not fail."""
+    assert len(programs((ROOT / "docs" / "streams.md").read_text("utf-8"))) >= 5
 
 
 def test_some_commands_are_found_in_the_pages() -> None:

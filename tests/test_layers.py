@@ -36,6 +36,7 @@ LAYERS = [
         "seam",
         "segment",
         "states",
+        "streams",
         "style",
         "thinktag",
         "threads",

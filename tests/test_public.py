@@ -65,6 +65,7 @@ PUBLIC = {
     "Settings",
     "Snapshot",
     "StateChanged",
+    "StreamCancelledError",
     "StreamEvent",
     "StreamLimits",
     "TerminalKeys",
@@ -79,8 +80,17 @@ PUBLIC = {
     "UsageReport",
     "__version__",
     "clean",
+    "concat",
+    "dequeue",
+    "endless_stream",
+    "enqueue",
+    "gather_stream",
+    "merge",
     "on_key",
     "open_registry",
+    "split",
+    "stream_content",
+    "throttle",
 }
 
 
