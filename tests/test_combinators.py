@@ -535,7 +535,7 @@ async def test_copies_of_a_split_are_each_reader_s_own() -> None:
 
 async def test_item_that_cannot_be_copied_is_an_error_of_the_stream() -> None:
     """Each reader gets it."""
-    for branch in split(stream_content([(each for each in ())]), copy=True):
+    for branch in split(stream_content([(each for each in [1])]), copy=True):
         with pytest.raises(TypeError):
             await anext(branch)
 
