@@ -47,6 +47,6 @@ def _follow(file: Path) -> None:
 if __name__ == "__main__":
     _follow(Path(sys.argv[1]))
     del sys.argv[1]
-    from llmterm.cli import main
+    from llmterm.__main__ import main
 
     main()

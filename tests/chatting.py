@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from llmterm.sessions import SessionInfo, SessionStore, export
-from tests.terminal import LLMTERM, Program, environment
+from tests.terminal import LLMTERM, READY, Program, environment
 from tests.wire import Exchange, Script, WireServer
 
 # `opened` for a folder, as tests get it from their fixture.
@@ -54,7 +54,7 @@ def opened(
         env = environment(folder, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test", **more)
         command = [*program, "chat", "--provider", "openai", "--model", "test", *arguments]
         with Program(command, env, columns=columns, rows=rows, cwd=cwd) as running:
-            running.wait_for(r"(?m)^>")
+            running.wait_for(READY)
             yield Conversation(running, server, folder / "data")
 
 

@@ -24,6 +24,8 @@ from tests.starter import LLMTERM as LLMTERM
 from tests.starter import Command, starter
 
 PATIENCE = 60.0
+# The chat is there: its welcome, and its own prompt below. The first prompt is there before the program is.
+READY = r"(?ms)^llmterm .*^>"
 # Seconds that a program has to end when its terminal is closed.
 GRACE = 30.0
 # What pyte takes for text, or for a style: private sequences that switch what keys send, and ask for a name.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.chatting import until_hung_up
-from tests.terminal import LLMTERM, Program, environment
+from tests.terminal import LLMTERM, READY, Program, environment
 from tests.wire import WireServer, say
 from tests.x11 import Display, other_window, require, x_server
 
@@ -33,7 +33,7 @@ pynput.keyboard = SimpleNamespace(
     Key=SimpleNamespace(alt_gr="alt_gr"),
     KeyCode=SimpleNamespace(from_vk=lambda symbol: symbol),
 )
-from llmterm.cli import main
+from llmterm.__main__ import main
 main()
 """
 FALLBACK = "the keys of this terminal work"
@@ -56,7 +56,7 @@ def test_chord_pauses_and_resumes_from_another_window(tmp_path: Path, display: D
     with WireServer(until_hung_up("one two ", then="three.")) as server, other_window(display):
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, DISPLAY=display.name)
         with Program([*LLMTERM, "chat"], env) as program:
-            program.wait_for(r"(?m)^>")
+            program.wait_for(READY)
             program.send("count\r")
             program.wait_for("one two")
 
@@ -80,7 +80,7 @@ def test_typing_at_a_pause_loses_nothing_to_the_chord(tmp_path: Path, plain: lis
     with WireServer(until_hung_up("one two ", then="three.")) as server:
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url)
         with Program([LLMTERM[0], "-c", SILENCE, "chat", "--keys", "global", *plain], env) as program:
-            program.wait_for(r"(?m)^>")
+            program.wait_for(READY)
             assert FALLBACK not in program.text
             program.send("count\r")
             program.wait_for("one two")
@@ -102,7 +102,7 @@ def test_no_display_falls_back_to_the_terminal(tmp_path: Path) -> None:
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url)
         with Program([*LLMTERM, "chat", "--keys", "global"], env, columns=200) as program:
             program.wait_for(FALLBACK)
-            program.wait_for(r"(?m)^>")
+            program.wait_for(READY)
             assert program.text.count(FALLBACK) == 1
             assert "Traceback" not in program.text
             program.send("count\r")
@@ -115,7 +115,7 @@ def test_no_display_falls_back_to_the_terminal(tmp_path: Path) -> None:
 
 def test_no_pynput_falls_back_to_the_terminal(tmp_path: Path) -> None:
     """The line says what to install."""
-    without = "import sys; sys.modules['pynput'] = None; from llmterm.cli import main; main()"
+    without = "import sys; sys.modules['pynput'] = None; from llmterm.__main__ import main; main()"
     with WireServer(say("fine.")) as server:
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url)
         with Program([LLMTERM[0], "-c", without, "chat", "--keys", "global"], env, columns=200) as program:

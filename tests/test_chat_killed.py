@@ -20,7 +20,7 @@ import pytest
 from llmterm.messages import EndReason, Message
 from llmterm.sessions import OpenAnswer, SessionStore
 from llmterm.sessions.schema import MIGRATIONS
-from tests.terminal import LLMTERM, Program, environment
+from tests.terminal import LLMTERM, READY, Program, environment
 from tests.wire import Exchange, WireServer, say
 
 # LLMTERM_TEST_KILLS asks for more.
@@ -73,7 +73,7 @@ def test_killed_while_streaming_keeps_what_was_journalled(tmp_path: Path) -> Non
         with WireServer(metronome) as server:
             env = environment(home, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k")
             with Program([*LLMTERM, "chat", "-m", "test"], env) as program:
-                program.wait_for(r"(?m)^>")
+                program.wait_for(READY)
                 program.send("go\r")
                 # Journalling goes on without any pause: the store grows while the answer streams.
                 program.wait_for(lambda home=home: _journalled(home / "data") > 0)  # type: ignore[misc]
@@ -96,7 +96,7 @@ def test_killed_while_the_rest_is_drawn_keeps_all(tmp_path: Path) -> None:
     with WireServer(say(text)) as server:
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k")
         with Program([*LLMTERM, "chat", "-m", "test"], env) as program:
-            program.wait_for(r"(?m)^>")
+            program.wait_for(READY)
             program.send("go\r")
             program.wait_for(lambda: "being drawn" in program.text)
             program.wait_for(lambda: _journalled(tmp_path / "data") == len(text))
@@ -125,7 +125,7 @@ def test_killed_answer_is_gone_on_with(tmp_path: Path) -> None:
     with WireServer(metronome) as server:
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k")
         with Program([*LLMTERM, "chat", "-m", "test"], env) as program:
-            program.wait_for(r"(?m)^>")
+            program.wait_for(READY)
             program.send("go\r")
             program.wait_for(lambda: _journalled(tmp_path / "data") > 0)
             os.kill(program.pid, signal.SIGKILL)
@@ -156,7 +156,7 @@ def test_killed_answer_can_be_dropped(tmp_path: Path) -> None:
     with WireServer(metronome) as server:
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k")
         with Program([*LLMTERM, "chat", "-m", "test"], env) as program:
-            program.wait_for(r"(?m)^>")
+            program.wait_for(READY)
             program.send("go\r")
             program.wait_for(lambda: _journalled(tmp_path / "data") > 0)
             os.kill(program.pid, signal.SIGKILL)

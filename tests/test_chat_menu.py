@@ -50,10 +50,16 @@ def test_menus_open_by_themselves(open_chat: Open, tmp_path: Path) -> None:
         program.wait_for(r"> /model la\n  test-large.*\nopenai/test - ")
         program.send("\r")
         program.wait_for(r"> /model test-large\nopenai/test-large\n" + at_prompt())
-        program.send("/new\r")
+        program.send("/new birds\r")
         program.wait_for("a new session")
+        chat.ask("of the night")
+        program.wait_for(r"fine\.\n\n" + at_prompt())
+        program.send("/new\r")
+        program.wait_for("(?s)a new session.*a new session")
         program.send("/load\r")
-        program.wait_for(r"> /load\n  \w{8}  about owls - just now\nopenai/")
+        program.wait_for(
+            r"> /load\n  \w{8}  birds - “of the night” - just now\n  \w{8}  about owls - just now\nopenai/"
+        )
         program.send("owl")
         program.wait_for(r"> /load owl\n  \w{8}  about owls - just now\nopenai/")
         program.send("\x1b")

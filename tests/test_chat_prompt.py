@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chatting import Conversation, Open, opened
-from tests.terminal import LLMTERM, Program, environment
+from tests.terminal import LLMTERM, READY, Program, environment
 from tests.wire import Exchange, Gate, Script, WireServer, say
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
@@ -587,7 +587,7 @@ def test_terminal_that_knows_nothing_is_plain(tmp_path: Path, open_chat: Open, t
     with Program(
         ["env", *(["TERM=dumb"] if term else []), *LLMTERM, "chat", "-p", "openai", "-m", "m"], env
     ) as program:
-        program.wait_for(r"(?m)^>")
+        program.wait_for(READY)
         program.send("/theme pink\r/copy\r/title x\r/quit\r")
 
         assert program.exit_code == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.chatting import until_hung_up
-from tests.terminal import LLMTERM, environment
+from tests.terminal import LLMTERM, READY, environment
 from tests.tmux import Tmux
 from tests.wire import Exchange, Gate, Script, WireServer
 
@@ -27,7 +27,7 @@ def asked(script: Script) -> Iterator[Tmux]:
         env = environment(Path(name), OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test")
         command = [*LLMTERM, "chat", "--provider", "openai", "--model", "test", "--no-marker"]
         with Tmux(Path(name), command, env, columns=120, rows=30) as window:
-            window.wait_for(r"(?m)^>")
+            window.wait_for(READY)
             window.send("go")
             window.press("Enter")
             yield window

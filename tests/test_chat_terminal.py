@@ -17,7 +17,7 @@ import pytest
 from llmterm.chat.terminal import Terminal
 from llmterm.sessions import SessionStore
 from tests.chatting import Open, opened, until_hung_up
-from tests.terminal import LLMTERM, Program, environment
+from tests.terminal import LLMTERM, READY, Program, environment
 from tests.wire import Exchange, Gate, WireServer, say
 
 PAUSED = r"paused after (\d+) tokens? - SPACE resume - type to guide - Esc stop"
@@ -376,7 +376,7 @@ def test_dead_server_gives_the_question_back(open_chat: Open, tmp_path: Path) ->
     """The line says what cannot be reached and what to look at."""
     env = environment(tmp_path, OPENAI_BASE_URL="http://127.0.0.1:9/v1")
     with Program([*LLMTERM, "chat"], env) as program:
-        program.wait_for(r"(?m)^>")
+        program.wait_for(READY)
         program.send("hello\r")
         program.wait_for(r"cannot reach http://127\.0\.0\.1:9/v1")
         program.wait_for(r"\n> hello(\n.*)?$")
@@ -459,7 +459,7 @@ def test_exception_in_the_middle_leaves_the_terminal_as_found(tmp_path: Path) ->
     """A bug in a provider ends the program with code 1, one line, and every mode as it was."""
     env = environment(tmp_path)
     with Program([LLMTERM[0], "-m", "tests.broken_provider"], env, cwd=Path.cwd()) as program:
-        program.wait_for(r"(?m)^>")
+        program.wait_for(READY)
         program.send("go\r")
 
         assert program.exit_code == 1
@@ -475,7 +475,7 @@ def test_ctrl_z_and_back(tmp_path: Path) -> None:
         with Program(["bash", "--norc", "--noprofile", "-i"], env) as program:
             program.wait_for(r"shell\$$")
             program.send(" ".join([*LLMTERM, "chat", "-p", "openai", "-m", "test"]) + "\r")
-            program.wait_for(r"(?m)^>")
+            program.wait_for(READY)
             program.send("count\r")
             program.wait_for("one two")
 

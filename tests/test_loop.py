@@ -30,7 +30,7 @@ from llmterm.threads import in_thread
 from tests.chatting import opened
 from tests.parts import KEYS, WINDOW, Parts
 from tests.scripted import ScriptedProvider
-from tests.terminal import LLMTERM, Program, environment
+from tests.terminal import LLMTERM, READY, Program, environment
 from tests.wire import Exchange, Gate, WireServer, say
 
 WATCHED = [sys.executable, "-m", "tests.watched"]
@@ -149,7 +149,7 @@ def test_ollama_that_does_not_answer_does_not_keep_the_prompt(tmp_path: Path) ->
     with WireServer(script) as server:
         env = environment(tmp_path, OLLAMA_HOST=f"127.0.0.1:{server.port}")
         with Program([*LLMTERM, "chat"], env) as program:
-            program.wait_for(r"(?m)^>")
+            program.wait_for(READY)
             assert "ollama" not in program.text
             answers.open()
             program.send("who are you?\r")

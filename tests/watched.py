@@ -87,7 +87,7 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 if __name__ == "__main__":
-    from llmterm.cli import main
+    from llmterm.__main__ import main
 
     _, found, *sys.argv[1:] = sys.argv
     watch = LoopWatch()

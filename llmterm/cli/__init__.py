@@ -22,6 +22,7 @@ from llmterm import __version__
 from llmterm.assembly.streams import flush, let_go, notice, open_closed
 from llmterm.errors import LlmtermError, UsageError
 from llmterm.loading import loading
+from llmterm.opening import Opening
 
 # The line up to the cursor, where a shell asks what may stand there.
 LINE = "_LLMTERM_LINE"
@@ -44,7 +45,7 @@ llmterm -p local "Why?"    the same, with options of `llmterm chat`"""
 _NAMES = {"help_option_names": ["-h", "--help"]}
 
 
-def main() -> NoReturn:
+def main(opening: Opening) -> NoReturn:
     """Run the command line and exit with its code."""
     open_closed()
     for stream in (sys.stdout, sys.stderr):
@@ -57,7 +58,7 @@ def main() -> NoReturn:
         from llmterm.cli.completion import answer
 
         exit_with(lambda: answer(program(*_COMMANDS), line, _means_chat))
-    exit_with(lambda: _run(command_line(sys.argv[1:])))
+    exit_with(lambda: _run(command_line(sys.argv[1:]), opening))
 
 
 def _end_on_signals() -> None:
@@ -118,17 +119,19 @@ def _needed(first: str) -> Sequence[str]:
     return () if first == "--version" else _COMMANDS
 
 
-def _run(arguments: Sequence[str]) -> None:
+def _run(arguments: Sequence[str], opening: Opening) -> None:
     """Do what a command line says. Raises UsageError for one that makes no sense, SystemExit for a code."""
-    app = program(*_needed(arguments[0]))
     try:
+        app = program(*_needed(arguments[0]))
         # Typer's own way out prints arguments as they are, and has codes of its own.
-        sys.exit(app(args=arguments, prog_name="llmterm", standalone_mode=False))
+        sys.exit(app(args=arguments, prog_name="llmterm", standalone_mode=False, obj=opening))
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "llmterm"
         said = " ".join(error.format_message().split()).rstrip(".")
         raise UsageError(said, hint=f"{command} --help says how it is used") from None
+    finally:
+        opening.take_back()
 
 
 def command_line(given: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from llmterm.cli.output import one_of
 from llmterm.errors import SessionError, UsageError
 from llmterm.loading import loading
 from llmterm.marker import check_marker
+from llmterm.opening import Opening
 from llmterm.sessions.record import LAST
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 def chat(
+    context: typer.Context,
     question: Annotated[
         list[str] | None, typer.Argument(help="Asked at once; what comes on standard input goes with it.")
     ] = None,
@@ -108,7 +110,12 @@ def chat(
             if not text:
                 raise UsageError("a chat needs a terminal to write to", hint='llmterm chat "question" > file')
             raise typer.Exit(_ask(launched, text, b"", opened))
-        raise typer.Exit(_chat(launched, opened, text))
+        opening = context.find_object(Opening) or Opening()
+        if settings.chat.plain:
+            opening.take_back()
+        code = _chat(launched, opened, text)
+        opening.drawn_over()
+        raise typer.Exit(code)
 
 
 def _ask(launched: Launch, words: str, data: bytes, session: StoredSession | None) -> int:

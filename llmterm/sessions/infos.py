@@ -7,6 +7,10 @@ from llmterm.sessions.database import Transaction
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import SessionInfo
 from llmterm.sessions.rows import read_time
+from llmterm.sessions.titles import title_of
+
+# Characters of a first question that are read: a title is shorter, but may have blank lines before it.
+_BEGINNING = 200
 
 
 def read_infos(tx: Transaction, limit: int | None, *, opened: bool) -> list[SessionInfo]:
@@ -14,7 +18,9 @@ def read_infos(tx: Transaction, limit: int | None, *, opened: bool) -> list[Sess
     among = "open_answers CROSS JOIN sessions ON message_id = head_id" if opened else "sessions"
     rows = tx.rows(
         "SELECT sessions.id, title, sessions.created_at, updated_at, coalesce(depth, 0),"
-        " state, owner_pid, owner_host, owner_born, piped"
+        " state, owner_pid, owner_host, owner_born, piped,"
+        f" (SELECT substr(text, 1, {_BEGINNING}) FROM messages WHERE session_id = sessions.id AND parent_id IS NULL"
+        "  ORDER BY id DESC LIMIT 1)"
         f" FROM (SELECT sessions.* FROM {among}"
         " ORDER BY change DESC LIMIT ?) AS sessions"
         " LEFT JOIN messages ON messages.id = head_id"
@@ -31,6 +37,7 @@ def read_infos(tx: Transaction, limit: int | None, *, opened: bool) -> list[Sess
             messages=count,
             state=state_of(state, Owner(pid=pid, host=host, born=born)) if state else "complete",
             piped=bool(piped),
+            begins=title_of(begins or ""),
         )
-        for session_id, title, created_at, updated_at, count, state, pid, host, born, piped in rows
+        for session_id, title, created_at, updated_at, count, state, pid, host, born, piped, begins in rows
     ]

@@ -23,6 +23,7 @@ class SessionInfo(NamedTuple):
     """A session as a line of a list. `messages` counts an open answer, and no system prompt.
 
     `piped`: its open answer was asked for through a pipe, by someone who was told there how to go on with it.
+    `begins` is the first line of its first question, as a title would be of it.
     """
 
     id: str
@@ -32,6 +33,7 @@ class SessionInfo(NamedTuple):
     messages: int
     state: SessionState
     piped: bool = False
+    begins: str = ""
 
 
 class Hit(NamedTuple):

@@ -210,9 +210,10 @@ async def _open_ids(context: Context, _typed: str) -> Sequence[Choice]:
 
 
 def _about(info: SessionInfo) -> str:
-    """Return what one needs to know a session again: its title, how old it is and how it stands."""
+    """Return what one needs to know a session again: its title, its first words, how old it is and how it stands."""
     state = "" if info.state == "complete" else f", {info.state}"
-    return f"{info.title} - {_ago(datetime.now(UTC) - info.updated_at)}{state}"
+    words = f" - “{info.begins}”" if info.begins not in ("", info.title) else ""
+    return f"{info.title}{words} - {_ago(datetime.now(UTC) - info.updated_at)}{state}"
 
 
 def _ago(age: timedelta) -> str:
