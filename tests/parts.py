@@ -183,7 +183,9 @@ async def composing(
         return next(hours)
 
     queue = MessageQueue()
-    bindings = Bindings(queue=queue, interrupts=Interrupts(clock or later), autorepeat=Autorepeat(later))
+    bindings = Bindings(
+        queue=queue, interrupts=Interrupts(clock or later), autorepeat=Autorepeat(later), of_pause=["alt-e"]
+    )
 
     def themes(text: str) -> Found:
         names = [each for each in ("/theme", "/thinking") if each.startswith(text)]

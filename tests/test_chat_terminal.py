@@ -383,7 +383,7 @@ def test_dead_server_gives_the_question_back(open_chat: Open, tmp_path: Path) ->
 
 
 def test_resize_while_streaming_keeps_the_text(open_chat: Open) -> None:
-    """Five times, narrower and wider again, where lines are not laid out anew: each word once, and no row left behind."""
+    """Five times, where lines are not laid out anew: each word stands once, and no row is left behind."""
     gate = Gate()
     words = [f"word{number}" for number in range(60)]
 

@@ -117,6 +117,17 @@ async def test_escape_right_before_a_letter_that_alt_means_nothing_with_stops(tm
 
 
 @instant
+async def test_key_of_a_pause_that_comes_a_moment_early_means_nothing(tmp_path: Path) -> None:
+    """It would stop the answer that it was meant to edit, as Esc with a letter right behind it."""
+    async with composing(tmp_path) as (composer, source):
+        composer.begin(Phase.BUSY)
+        source.send_text("\x1be ")
+
+        assert await composer.decision() == Gesture.PAUSE
+        assert composer.text == ""
+
+
+@instant
 async def test_line_that_was_emptied_is_told_from_one_that_was_written_over(tmp_path: Path) -> None:
     async with composing(tmp_path) as (composer, source):
         for keys, emptied in (("\x15/title x\r", True), ("\x03/title x\r", True), ("\x01/title x\x0b\r", False)):

@@ -39,6 +39,13 @@ def test_answer_is_all_there_is_on_standard_output(tmp_path: Path, arguments: li
     assert (done.stdout, done.stderr, done.returncode) == ("".join(text).encode(), b"", 0)
 
 
+def test_an_unbuffered_output_is_an_output(tmp_path: Path) -> None:
+    """As many containers have it; and without a trailing line, or a reader, it is the same as any other."""
+    done = run(tmp_path, "hi", script=say("fine."), env={"PYTHONUNBUFFERED": "1"})
+
+    assert (done.stdout, done.stderr, done.returncode) == (b"fine.\n", b"", 0)
+
+
 @pytest.mark.parametrize(
     ("text", "written"), [("ok", b"ok\n"), ("ok\n", b"ok\n"), ("ok\n\n", b"ok\n\n"), ("ok\r\n", b"ok\r\n")]
 )

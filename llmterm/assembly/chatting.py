@@ -140,7 +140,9 @@ def _build(
     composer = Composer(
         source=source.input,
         history=PromptHistory(config.data_dir(launch.environ) / "history"),
-        bindings=Bindings(queue=messages, interrupts=Interrupts(time.monotonic), autorepeat=autorepeat),
+        bindings=Bindings(
+            queue=messages, interrupts=Interrupts(time.monotonic), autorepeat=autorepeat, of_pause=bound.values()
+        ),
         window=window,
         vi=settings.chat.editing == "vi",
         plain=look.plain,

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from io import RawIOBase
-from typing import Any, Self, TextIO, cast
+from typing import Any, Self, TextIO
 
 from llmterm.assembly.outlet import Outlet, same_file
 from llmterm.assembly.secrets import secrets_of
@@ -172,7 +172,9 @@ def _noticed(line: str, secrets: Secrets) -> str:
 def _writer(stream: TextIO, outlet: Outlet) -> Callable[[str], None]:
     """Return what writes text to `stream`: as it is, but on a terminal made harmless."""
     stream.flush()
-    raw: RawIOBase = cast(Any, stream.buffer).raw
+    # An unbuffered one (`python -u`, PYTHONUNBUFFERED) has no buffer before what it writes to.
+    buffer: Any = stream.buffer
+    raw: RawIOBase = getattr(buffer, "raw", buffer)
     sanitizer = None
     if stream.isatty():
         from llmterm.render.sanitize import Sanitizer

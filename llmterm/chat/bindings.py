@@ -7,7 +7,7 @@ bound here, and nothing of it while the history is searched: there Enter takes w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase, digits
 from typing import assert_never
@@ -44,6 +44,10 @@ def written() -> bool:
     return bool(get_app().current_buffer.text.strip())
 
 
+def _nothing(_event: KeyPressEvent) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class _Doubtful:
     """A key that may be only held down: what it does if it was pressed, and when that is certain."""
@@ -57,7 +61,10 @@ class _Doubtful:
 class Bindings:
     """Makes of keys what they decide: `decisions`, in the order of the keys."""
 
-    def __init__(self, *, queue: MessageQueue, interrupts: Interrupts, autorepeat: Autorepeat) -> None:
+    def __init__(
+        self, *, queue: MessageQueue, interrupts: Interrupts, autorepeat: Autorepeat, of_pause: Collection[str] = ()
+    ) -> None:
+        """`of_pause` are the keys that have a meaning while an answer rests: pressed a moment early they have none."""
         self.decisions: asyncio.Queue[Decision] = asyncio.Queue()
         self.phase = Phase.ASKING
         self.menu = Menu()
@@ -65,6 +72,7 @@ class Bindings:
         self._queue = queue
         self._interrupts = interrupts
         self._autorepeat = autorepeat
+        self._of_pause = frozenset(of_pause)
         self._doubtful: _Doubtful | None = None
         # Keys that, on an empty line, send a text; one that ends in a blank is put into the line.
         self._shortcuts: Mapping[str, str] = {}
@@ -272,6 +280,8 @@ class Bindings:
         for key in (*ascii_lowercase, *digits, *_ARROWS):
             name = f"alt-{key}"
             keys.add("escape", key, filter=~written & self._active(name))(self._shortcut(name))
+            if name in self._of_pause:
+                keys.add("escape", key, filter=~written & ~vi_mode & self._in(Phase.BUSY))(_nothing)
 
     def _pause(self, name: str, event: KeyPressEvent) -> None:
         if self.phase is Phase.BUSY and not self._pausing:
