@@ -32,7 +32,7 @@ def test_output_of_a_command_goes_along(open_chat: Open, tmp_path: Path) -> None
         program.send("\x15!kill -40 $$\r")
         program.wait_for(r"ended by signal 40\n> ?\n")
         program.send("!env\r")
-        program.wait_for(r"OPENAI_API_KEY=\W(?s:.*)exit code 0\n")
+        program.wait_for(r"OPENAI_API_KEY=\W(?s:.*)\[output: ")
         assert "sk-test" not in program.text
         program.send("\x15!true\r")
         program.wait_for(r"> !true\nexit code 0\n> ?\nopenai/")
@@ -45,7 +45,7 @@ def test_output_of_a_command_goes_along(open_chat: Open, tmp_path: Path) -> None
 
 
 def test_escape_ends_a_command_with_all_that_it_has_started(open_chat: Open, tmp_path: Path) -> None:
-    """What it has said is kept; what is sent meanwhile waits. Leaving ends it too, and so does its own end."""
+    """What it has said goes along with what is sent meanwhile. Leaving ends it too, and so does its own end."""
     with open_chat(say("fine.")) as chat:
         program = chat.program
         program.send("!echo begun; sleep 600 & echo $! > child; wait\r")
@@ -56,11 +56,13 @@ def test_escape_ends_a_command_with_all_that_it_has_started(open_chat: Open, tmp
         program.send("\x1b")
         program.wait_for(r"\nbegun\nended by SIGTERM\n")
         program.wait_for("fine")
+        assert chat.server.exchanges[0].question.startswith("a question\n\nOutput of `echo begun; sleep 600")
+        assert "[output" not in program.text
         child = int((tmp_path / "child").read_text("utf-8"))
         program.wait_for(lambda: gone(child))
         (tmp_path / "child").unlink()
         program.send("\x15!sleep 600 & echo $! > child; echo left\r")
-        program.wait_for(r"\nleft\nexit code 0\n")
+        program.wait_for(r"\nleft\n> ?\[output: ")
         program.wait_for(lambda: gone(int((tmp_path / "child").read_text("utf-8"))))
         (tmp_path / "child").unlink()
         program.send("\x15!echo $$ > child; exec sleep 600\r")
@@ -85,7 +87,7 @@ def test_what_a_script_asks_is_no_command(open_chat: Open, tmp_path: Path) -> No
         program.send(" ")
         program.wait_for("paused after")
         program.send("!echo guided\r")
-        program.wait_for(r"\nguided\nexit code 0\n(?s:.*)\[output: ")
+        program.wait_for(r"\nguided\n(?s:.*)\[output: ")
         program.send("\r")
         chat.server.wait(lambda: len(chat.server.exchanges) == 2)
 
@@ -95,7 +97,7 @@ def test_what_a_script_asks_is_no_command(open_chat: Open, tmp_path: Path) -> No
 
 def test_long_paste_stands_as_its_beginning_and_its_end(open_chat: Open) -> None:
     """Sent whole, also while an answer streams, where it waits in one row."""
-    text = "".join(f"row {number}\n" for number in range(300))
+    text = "\n".join(f"row {number}" for number in range(300))
     with open_chat(say("fine.")) as chat:
         program = chat.program
         program.send(PASTE.format(text) + "what is it?")
@@ -103,7 +105,7 @@ def test_long_paste_stands_as_its_beginning_and_its_end(open_chat: Open) -> None
         program.send("\r")
         program.wait_for(r"  row 8\n  … 289 lines …\n  row 298\n  row 299\n  what is it\?\n\nfine\.")
 
-        assert [exchange.question for exchange in chat.server.exchanges] == [f"{text}what is it?"]
+        assert [exchange.question for exchange in chat.server.exchanges] == [f"{text}\nwhat is it?"]
 
 
 def gone(pid: int) -> bool:

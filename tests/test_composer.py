@@ -272,13 +272,13 @@ async def test_long_paste_is_one_character_of_the_line(tmp_path: Path) -> None:
         composer.begin(Phase.ASKING)
         source.send_text(f"see {paste.format(long)} now")
         await composer.seen(lambda: shown() == f"> see {label} now")
-        assert composer.text == f"see {long} now"
+        assert composer.text == f"see \n{long} now"
         source.send_text("\x1b[D" * 4 + "\x7f")
         await composer.seen(lambda: shown() == "> see  now")
         source.send_text("\x1f")
         await composer.seen(lambda: shown() == f"> see {label} now")
         source.send_text(f"\x05{paste.format(long)}\r")
-        assert await composer.decision() == Send(f"see {long} now{long}")
+        assert await composer.decision() == Send(f"see \n{long} now\n{long}")
         composer.begin(Phase.BUSY)
         source.send_text(f"{paste.format(long.replace(chr(10), chr(13)))}")
         await composer.seen(lambda: shown() == f"> {label}")

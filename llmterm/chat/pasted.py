@@ -46,8 +46,17 @@ class PastedTexts:
         return token
 
     def whole(self, line: str) -> str:
-        """Return what the line says, with the texts in it."""
-        return _TOKEN.sub(lambda match: self._texts.get(match[0], ""), line)
+        """Return what the line says, with the texts in it; one of several lines has these for itself."""
+        return _TOKEN.sub(lambda match: self._between(self._texts.get(match[0], ""), match), line)
+
+    @staticmethod
+    def _between(text: str, match: re.Match[str]) -> str:
+        if "\n" not in text:
+            return text
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        begins = not before or before.endswith("\n") or text.startswith("\n")
+        ends = not after or after.startswith("\n") or text.endswith("\n")
+        return ("" if begins else "\n") + text + ("" if ends else "\n")
 
     def shown(self, line: str) -> str:
         """Return the line as the screen shows it, with labels."""

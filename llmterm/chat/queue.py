@@ -7,6 +7,8 @@ After a stop, or a failure, what waits is held: it is sent one by one, by the us
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class MessageQueue:
     """`waiting` are the messages, the first one first."""
@@ -65,6 +67,16 @@ class MessageQueue:
         """Have nothing sent by itself: `first` and all that waits become the user's line, one after the other."""
         self.waiting = [text for text in (*first, *self.waiting) if text.strip()]
         self._held = self._offered = True
+
+    def enclose(self, text: str, *, asks: Callable[[str], bool], typing: bool) -> bool:
+        """Send `text` along with the message whose turn comes next; return whether that is one of these, and asks.
+
+        It is the user's line where something is `typing` there and nothing is sent by itself.
+        """
+        if not self.waiting or (self._held and typing) or self._place == 0 or not asks(self.waiting[0]):
+            return False
+        self.waiting[0] = f"{self.waiting[0]}\n\n{text}"
+        return True
 
     def drop(self, text: str) -> None:
         """Have a message not wait any more, if it does."""

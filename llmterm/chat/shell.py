@@ -88,10 +88,15 @@ async def shell(text: str, line: InputLine, view: View, machine: Machine, *, pla
     if not plain:  # there the line says it all
         for said in _shown(output):
             view.say(said)
-    view.say(f"{ended}{f', only {MOST:,} bytes are kept' if ran.cut else ''}")
-    if output.strip():
+    if ran.code or ran.cut or not output.strip():
+        view.say(f"{ended}{f', only {MOST:,} bytes are kept' if ran.cut else ''}")
+    if output.strip() and not line.queue.enclose(block, asks=_asks, typing=bool(line.text.strip())):
         line.append(block, f"output: {size_of(output)}")
     return left
+
+
+def _asks(text: str) -> bool:
+    return not (Commands.is_command(text) or Commands.of_shell(text))
 
 
 def _decide(decision: Decision, line: InputLine, view: View, stop: asyncio.Event) -> Leave | None:
