@@ -374,7 +374,7 @@ def test_plain_chat_says_that_a_question_is_edited(open_chat: Open) -> None:
         chat.program.wait_for(r"fine\.\n")
         chat.program.send("/edit\r")
 
-        chat.program.wait_for(r"edits the last question, /undo leaves it\n> one$")
+        chat.program.wait_for(r"edits the last question, Esc leaves it\n> one$")
 
 
 def test_plain_chat_says_that_an_answer_was_stopped(open_chat: Open) -> None:
@@ -472,14 +472,18 @@ def test_edit_twice_edits_the_same_question(open_chat: Open) -> None:
 
 
 def test_bar_tells_that_a_question_takes_the_place_of_another(open_chat: Open) -> None:
-    """Also once the line is empty, until the edit is left."""
+    """Also once the line is empty, until the edit is left: by Esc, with what stands in the line, or by /undo."""
     with open_chat(say("fine.")) as chat:
         chat.ask("one")
         chat.program.wait_for(r"fine\.\n\n" + at_prompt())
         chat.program.send("/edit\r")
-        chat.program.wait_for(r"\n> one\nopenai/test - edits the last question, /undo leaves it[^\n]*\Z")
+        chat.program.wait_for(r"\n> one\nopenai/test - edits the last question, Esc leaves it[^\n]*\Z")
+        chat.program.send(" more\x1b")
+        chat.program.wait_for(r"is as it was\n>\nopenai/test - (?!edits)[^\n]*\Z")
+        chat.program.send("/edit\r")
+        chat.program.wait_for(r"\n> one\nopenai/test - edits the last question, Esc leaves it[^\n]*\Z")
         chat.program.send("\x03")
-        chat.program.wait_for(r"\n>\nopenai/test - edits the last question, /undo leaves it[^\n]*\Z")
+        chat.program.wait_for(r"\n>\nopenai/test - edits the last question, Esc leaves it[^\n]*\Z")
         chat.program.send("/undo\r")
         chat.program.wait_for(r"is as it was\n>\nopenai/test - (?!edits)[^\n]*\Z")
         chat.ask("two")
@@ -831,7 +835,7 @@ def test_edited_question_keeps_its_image(open_chat: Open, tmp_path: Path) -> Non
         chat.ask("look")
         chat.program.wait_for(r"fine\.\n\n" + at_prompt())
         chat.program.send("/edit\r")
-        chat.program.wait_for(r"(?m)^> look\nopenai/gpt-4o - edits the last question, /undo leaves it - with cat\.png")
+        chat.program.wait_for(r"(?m)^> look\nopenai/gpt-4o - edits the last question, Esc leaves it - with cat\.png")
         chat.program.send(" closely\r")
         chat.server.wait(lambda: len(chat.server.exchanges) == 2)
 

@@ -129,7 +129,7 @@ class Chat:
         await self._session.keeper.rest()
         for line, failure in self._session.news():
             self._view.say(line, error=failure)
-        typed = await self._line.message(versions.shortcuts(self._context.settings.keys))
+        typed = await self._line.message(versions.shortcuts(self._context))
         match typed:
             case Leave():
                 return typed

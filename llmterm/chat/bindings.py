@@ -240,6 +240,12 @@ class Bindings:
         def _(event: KeyPressEvent) -> None:
             self.decide(Gesture.STOP)
 
+        @keys.add("escape", filter=self._active("escape") & (~vi_mode | vi_navigation_mode | ~written))
+        def _(event: KeyPressEvent) -> None:
+            """It leaves what the line was given for, and with it the line."""
+            event.current_buffer.reset()
+            self._shortcut("escape")(event)
+
         for letter in _ALT_NOTHING:
             # Below the shortcuts, which may be on the same letter.
             @keys.add("escape", letter, filter=~vi_mode & (busy | resting))

@@ -25,7 +25,7 @@ _WHY = {
     EndReason.CRASH: "by the end of llmterm",
 }
 
-EDITING = "edits the last question, /undo leaves it"
+EDITING = "edits the last question, Esc leaves it"
 
 # In the place of a message that is being edited.
 _IN_LINE = "(in the line: Alt-Up and Alt-Down move it)"

@@ -35,9 +35,10 @@ def commands(keys: Mapping[str, str]) -> list[Command]:
     ]
 
 
-def shortcuts(keys: Mapping[str, str]) -> dict[str, str]:
-    """Return what the keys stand for at the prompt."""
-    return {keys[name]: f"/versions {name}" for name in _STEPS}
+def shortcuts(context: Context) -> dict[str, str]:
+    """Return what keys stand for at the prompt."""
+    keys = {context.settings.keys[name]: f"/versions {name}" for name in _STEPS}
+    return keys | ({"escape": "/undo"} if context.session.talk.editing else {})
 
 
 def standing(session: CurrentSession) -> str:
