@@ -18,6 +18,7 @@ LAYERS = [
         "address",
         "citations",
         "openblock",
+        "opening",
         "errors",
         "eventlog",
         "events",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyte
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from wcwidth import wcwidth
 
@@ -99,10 +99,14 @@ class Terminal:
         lines = self.lines()
         lines += [""] * (line + 1 - len(lines))
         wrapped = [[text[at : at + columns] for at in range(0, len(text), columns)] or [""] for text in lines]
-        below = max(0, sum(map(len, wrapped[line:])) - 1 - column // columns)
+        # Behind a row that is full it stays in the last column.
+        down = min(column // columns, len(wrapped[line]) - 1)
+        below = sum(map(len, wrapped[line:])) - 1 - down
         self._open(columns, rows)
         self._stream.feed("\r\n".join(row for text in wrapped for row in text))
-        self._stream.feed("\r" + (f"\x1b[{below}A" if below else ""))
+        self._stream.feed(
+            f"\x1b[{min(column - down * columns, columns - 1) + 1}G" + (f"\x1b[{below}A" if below else "")
+        )
 
 
 def make_screen(terminal: Terminal, *, reflows: bool = False) -> Screen:
@@ -165,6 +169,7 @@ def test_permanent_lines_are_there_once_and_in_order(
         assert terminal.lines() == model.expected(rows)
 
 
+@example((7, 1), [(5, False, 0, 1, 7), (6, 1), (5, 3), (0, False, 0, 0, 0)], True, False)
 @given(sizes, st.lists(frames | sizes, max_size=15), st.booleans(), st.booleans())
 def test_permanent_lines_survive_any_change_of_size(
     size: tuple[int, int], steps: list[tuple[int, bool, int, int, int] | tuple[int, int]], reflows: bool, told: bool
