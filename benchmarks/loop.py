@@ -26,6 +26,7 @@ from benchmarks.measure import Row, alone
 from benchmarks.programs import Programs, programs
 from benchmarks.providers import SUBJECTS
 from llmterm.ask import Ask
+from llmterm.ask.forms import Text
 from llmterm.assembly.roster import registry
 from llmterm.assembly.streams import Output
 from llmterm.chat.filesearch import listing, matching
@@ -219,7 +220,7 @@ async def _locked(provider: Provider, folder: Path) -> None:
         session = CurrentSession(store, system="", piped=True)
         respondent = Respondent(provider=provider, model="test", options=Options(), limits=StreamLimits())
         question = Message(role="user", text=Recipe(text="prose", chunks=1_000_000, rate=2_000).question())
-        answer = asyncio.create_task(Ask(respondent=respondent, session=session, output=output).run(question))
+        answer = asyncio.create_task(Ask(respondent=respondent, session=session, form=Text(output)).run(question))
         await asyncio.wait({answer}, timeout=_SECONDS)
         await in_thread(other.execute, "ROLLBACK")
         answer.cancel()

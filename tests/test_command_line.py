@@ -44,9 +44,23 @@ def test_nothing_is_a_chat() -> None:
     assert command_line([]) == ["chat"]
 
 
+@pytest.mark.parametrize("given", [[], ["hello"], ["-p", "local", "Why?"], ["--json", "Why?"]])
+def test_in_a_pipe_a_question_is_meant(given: list[str]) -> None:
+    assert command_line(given, interactive=False) == ["ask", *given]
+
+
 @pytest.mark.parametrize(
     "given",
-    [["chat", "hello"], ["sessions", "list"], ["models"], ["--help"], ["-h"], ["--version"], ["config", "nonsense"]],
+    [
+        ["chat", "hello"],
+        ["ask", "hello"],
+        ["sessions", "list"],
+        ["models"],
+        ["--help"],
+        ["-h"],
+        ["--version"],
+        ["config", "nonsense"],
+    ],
 )
 def test_command_is_itself(given: list[str]) -> None:
     assert command_line(given) == given

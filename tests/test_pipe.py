@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llmterm.cli.chat import no_console
+from llmterm.cli.ask import no_console
 from tests import starter
 from tests.terminal import LLMTERM, environment
 from tests.wire import Exchange, Script, WireServer, say

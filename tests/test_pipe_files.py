@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llmterm.assembly.question import question
+from llmterm.assembly.question import Wanted, question
 from llmterm.errors import UsageError
 from llmterm.messages import Attachment, Message
 from tests import starter
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
         ("me@notes.txt @all", b"", "me@notes.txt @all", []),
         ("@gone.txt", b"", "@gone.txt", ["there is no file gone.txt: it is sent as it stands"]),
         ("@sub", b"", "@sub", ["sub is a folder, and was not attached: @sub/ attaches its text files"]),
-        ("@.env", b"", "@.env", [".env is hidden, and was not attached: it can be piped in"]),
+        ("@.env", b"", "@.env", [".env is hidden, and was not attached: -f sends it along"]),
         ("", b"\xef\xbb\xbfwhy?", "why?", []),
         ("", "\ufeffwhy, Jürgen?".encode("utf-16-le"), "why, Jürgen?", []),
         ("", "\ufeffwhy?".encode("utf-32-be"), "why?", []),
@@ -55,11 +55,11 @@ def folder(tmp_path: Path) -> Path:
 def test_question_is_made_of_words_input_and_files(
     folder: Path, words: str, data: bytes, text: str, said: list[str]
 ) -> None:
-    assert question(words, data, folder) == (Message(role="user", text=text), said)
+    assert question(Wanted(words=words, data=data), folder) == (Message(role="user", text=text), said)
 
 
 def test_images_are_attached_wherever_they_come_from(folder: Path) -> None:
-    asked, said = question("compare with @cat.png", PNG, folder)
+    asked, said = question(Wanted(words="compare with @cat.png", data=PNG), folder)
 
     assert asked.text == "compare with @cat.png"
     assert asked.attachments == (
@@ -81,7 +81,7 @@ def test_images_are_attached_wherever_they_come_from(folder: Path) -> None:
 )
 def test_what_cannot_be_asked_is_an_error(folder: Path, words: str, data: bytes, error: str) -> None:
     with pytest.raises(UsageError) as caught:
-        question(words, data, folder)
+        question(Wanted(words=words, data=data), folder)
 
     assert caught.value.message == error
     assert caught.value.hint

@@ -1,20 +1,26 @@
-"""Builds what answers one question on standard output."""
+"""Builds what answers one question, and gives the answer out in the form that is wanted."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import assert_never
 
-from llmterm.ask import Ask
+from llmterm.ask import Ask, Form
+from llmterm.ask.forms import EventLines, Held, Text
+from llmterm.ask.result import result
 from llmterm.assembly.launch import Launch, store, with_model
-from llmterm.assembly.question import question
+from llmterm.assembly.question import Wanted, question
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import Output, let_go
 from llmterm.chat.terminal import Signals
 from llmterm.errors import UsageError
+from llmterm.messages import Message
 from llmterm.providers.attachments import refused
+from llmterm.providers.registry import ProviderRegistry
 from llmterm.respondent import Respondent
 from llmterm.sessions import StoredSession
 from llmterm.sessions.current import CurrentSession
@@ -26,17 +32,14 @@ _STORE_SECONDS = 0.25
 _READER_SECONDS = 0.2
 
 
-async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | None) -> int:
-    """Answer on standard output what `words`, and the `data` that was piped, ask; return the exit code.
-
-    Raises our errors.
-    """
+async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> int:
+    """Answer what is `wanted`; return the exit code. Raises our errors."""
     if session is not None and session.answer is not None:
         raise UsageError(
             f"session {session.id} has an answer that is not over",
             hint="open it in a terminal: llmterm chat --continue",
         )
-    asked, said = await in_thread(question, words, data, Path.cwd())
+    asked, said = await in_thread(question, wanted, Path.cwd())
     sessions = store(launch.environ, timeout=_STORE_SECONDS)
     providers = await in_thread(
         registry, launch.settings, launch.environ, wrap=cached(launch.settings, sessions), secrets=launch.secrets
@@ -45,47 +48,93 @@ async def ask(launch: Launch, words: str, data: bytes, session: StoredSession | 
     signals = Signals()
     me = asyncio.current_task()
     assert me is not None
-    signals.install(me)
     output = Output(sys.stdout, sys.stderr, launch.secrets)
     asked_in = CurrentSession(sessions, system=launch.settings.system, piped=True)
-    try:
-        launch = await with_model(launch, providers)
-        provider = providers.get(launch.provider)
-        preparation = provider.preparation(launch.model)
-        who = providers.label(launch.provider, launch.model)
-        if refusal := refused(asked.attachments, provider.accepts(launch.model), who):
-            raise refusal
-        for line in said:
-            output.notice(line)
-        if preparation and sys.stderr.isatty():
-            output.notice(f"{preparation} …")
-        if session is not None:
-            asked_in.open(session)
-        respondent = Respondent(
-            provider=provider,
-            model=launch.model,
-            options=launch.options,
-            limits=launch.settings.stream.limits(),
-            marker=launch.marker,
-            fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
-        )
-        async with output:
-            await Ask(respondent=respondent, session=asked_in, output=output).run(asked)
-    except BrokenPipeError:
-        let_go(sys.stdout)  # the reader has had enough
-    except asyncio.CancelledError:
-        if signals.received is None:
-            raise
+    async with AsyncExitStack() as stack:
+        stack.callback(sessions.close)
+        stack.push_async_callback(providers.aclose)
+        signals.install(me)
+        stack.callback(signals.remove)
+        answering = Answering(output, _form(wanted, output), asked_in)
+        try:
+            respondent = await _respondent(launch, providers, asked, output)
+            for line in said:
+                output.notice(line)
+            if session is not None:
+                asked_in.open(session)
+            await answering.run(respondent, asked)
+        except asyncio.CancelledError:
+            if signals.received is None:
+                raise
+            await answering.leave()
+            return 128 + signals.received
+    return 0
+
+
+class Answering:
+    """Answers on the standard streams, which may be closed, full or left early."""
+
+    def __init__(self, output: Output, form: Form, session: CurrentSession) -> None:
+        self._output = output
+        self._form = form
+        self._session = session
+        self._ask: Ask | None = None
+
+    async def run(self, respondent: Respondent, question: Message) -> None:
+        """Raises our errors, also where the answer is not what was wanted."""
+        self._ask = Ask(respondent=respondent, session=self._session, form=self._form)
+        try:
+            async with self._output:
+                answered = await self._ask.run(question)
+                await self._form.finish(answered)
+                if answered.remark:
+                    self._output.notice(answered.remark)
+                if answered.problem is not None:
+                    raise answered.problem
+        except BrokenPipeError:
+            let_go(sys.stdout)  # the reader has had enough
+        except OSError as error:
+            let_go(sys.stdout)
+            hint = "" if self._session.keeper.lost else "it is kept in the session"
+            raise UsageError(f"the answer cannot be written: {error.strerror}", hint=hint) from None
+
+    async def leave(self) -> None:
+        """Write what there is of an answer that was cancelled, as far as that takes no time."""
+        so_far = self._ask.so_far if self._ask is not None else None
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(_READER_SECONDS):
-                await output.drained()
-        return 128 + signals.received
-    except OSError as error:
-        let_go(sys.stdout)
-        hint = "" if asked_in.keeper.lost else "it is kept in the session"
-        raise UsageError(f"the answer cannot be written: {error.strerror}", hint=hint) from None
-    finally:
-        signals.remove()
-        await providers.aclose()
-        sessions.close()
-    return 0
+                if so_far is not None:
+                    await self._form.finish(so_far)
+                await self._output.drained()
+
+
+async def _respondent(launch: Launch, providers: ProviderRegistry, asked: Message, output: Output) -> Respondent:
+    """Return who answers; say what he has to wait for. Raises our errors where he cannot take what is asked."""
+    launch = await with_model(launch, providers)
+    provider = providers.get(launch.provider)
+    preparation = provider.preparation(launch.model)
+    who = providers.label(launch.provider, launch.model)
+    if refusal := refused(asked.attachments, provider.accepts(launch.model), who):
+        raise refusal
+    if preparation and sys.stderr.isatty():
+        output.notice(f"{preparation} …")
+    return Respondent(
+        provider=provider,
+        model=launch.model,
+        options=launch.options,
+        limits=launch.settings.stream.limits(),
+        marker=launch.marker,
+        fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
+    )
+
+
+def _form(wanted: Wanted, output: Output) -> Form:
+    match wanted.form:
+        case "text":
+            return Text(output)
+        case "events":
+            return EventLines(output)
+        case "json":
+            return Held(output, lambda answered: json.dumps(result(answered), ensure_ascii=False, indent=2))
+        case _:
+            assert_never(wanted.form)

@@ -1,4 +1,4 @@
-"""What a pipe asks: the words of the command line, what comes on standard input, and the files that are mentioned.
+"""What is asked: the words of the command line, what comes on standard input, and the files that go with them.
 
 Where there are words, standard input is what they are about. It may come from anywhere then, so that an `@` in it is
 text; where it is the question itself, it mentions files as one that is typed does.
@@ -6,24 +6,43 @@ text; where it is the question itself, it mentions files as one that is typed do
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
-from llmterm.chat.mentions import expand
+from llmterm.chat.mentions import expand, named
 from llmterm.decoding import decoded
 from llmterm.errors import UsageError
-from llmterm.files import media_type
+from llmterm.files import TextFile, media_type
 from llmterm.messages import Attachment, Message
 
+# The text as it comes, one object at the end, or a line for every event.
+Form: TypeAlias = Literal["text", "json", "events"]
 
-def question(words: str, data: bytes, folder: Path) -> tuple[Message, list[str]]:
-    """Return the question that `words` and what is piped come to, and what is to be said of it.
 
-    Paths begin in `folder`. Raises UsageError for what no model can take, and for no question.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is asked, and in which form the answer is wanted.
+
+    `words` and the names of `files` are of the command line, `data` is what was piped.
     """
-    image = _attachment(data)
+
+    words: str = ""
+    data: bytes = b""
+    files: tuple[str, ...] = ()
+    form: Form = "text"
+
+
+def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:
+    """Return the question that this comes to, and what is to be said of it. Paths begin in `folder`.
+
+    Raises UsageError for what no model can take, and for no question.
+    """
+    words = wanted.words
+    image = _attachment(wanted.data)
     if image is not None and not words:
         raise UsageError("there is no question to what is on standard input", hint=f'cat {image.name} | llmterm "Why?"')
-    found = decoded(data) if image is None else decoded(b"")
+    found = decoded(wanted.data) if image is None else decoded(b"")
     if found is None:
         raise UsageError(
             "what is on standard input can be sent to no model", hint="a text in UTF-8, PNG, JPEG, GIF, WebP or PDF can"
@@ -31,12 +50,19 @@ def question(words: str, data: bytes, folder: Path) -> tuple[Message, list[str]]
     text = found.text.strip()
     if not (words or text):
         raise UsageError("there is no question on standard input", hint="echo question | llmterm chat")
-    asked, attached, said = expand(words or text, folder, instead="it can be piped in")
+    expanded, mentioned, said = expand(words or text, folder, instead="-f sends it along")
     if found.note:
         said.append(f"standard input: {found.note}")
-    parts = (asked, text if words else "")
+    blocks, attached = [], [*mentioned]
+    for name in wanted.files:
+        files, more = named(name, folder)
+        blocks += [each.block() for each in files if isinstance(each, TextFile)]
+        attached += [each for each in files if isinstance(each, Attachment)]
+        said += more
+    parts = (expanded, *(each for each in dict.fromkeys(blocks) if each not in expanded), text if words else "")
     piped_too = (image,) if image is not None else ()
-    return Message(role="user", text="\n\n".join(filter(None, parts)), attachments=(*piped_too, *attached)), said
+    attachments = tuple(dict.fromkeys((*piped_too, *attached)))
+    return Message(role="user", text="\n\n".join(filter(None, parts)), attachments=attachments), said
 
 
 def _attachment(data: bytes) -> Attachment | None:

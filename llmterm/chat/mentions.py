@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from heapq import nsmallest
@@ -67,6 +67,19 @@ def expand(
     said += [f"{name} {why}" for name in _names(text) if (why := _no_file(folder, name))]
     said += [f"there is no file {name}: it is sent as it stands" for name in _missing(text, folder)]
     return "\n\n".join([text, *blocks.values()]), tuple(attached.values()), said
+
+
+def named(name: str, folder: Path) -> tuple[Sequence[TextFile | Attachment], list[str]]:
+    """Return the file of that name, or the text files of the folder, and what is to be said of it.
+
+    It may be hidden, and elsewhere: the user has named it. Raises UsageError where it cannot be read.
+    """
+    if _is_folder(folder, name):
+        said: list[str] = []
+        where = folder / Path(name).expanduser()
+        return _texts_in(folder, f"{name.rstrip('/')}/", said, partial(_hidden, where)), said
+    found = read(folder, name)
+    return [found], [f"{name}: {found.note}"] if isinstance(found, TextFile) and found.note else []
 
 
 def mentioned(text: str, files: Files) -> Found | Later:
@@ -167,10 +180,14 @@ def _texts(folder: Path, name: str, said: list[str], instead: str) -> list[TextF
     if _hidden(folder, name):
         said.append(f"{name} is hidden, and was not attached: {instead} for each file")
         return []
+    return _texts_in(folder, name, said, lambda path: _hidden(folder, name + path))
+
+
+def _texts_in(folder: Path, name: str, said: list[str], hidden: Callable[[str], bool]) -> list[TextFile]:
     from llmterm.chat.filesearch import listing  # few messages mention a folder
 
     where = folder / Path(name).expanduser()
-    paths = [path for path in listing(where).paths if not path.endswith("/") and not _hidden(folder, name + path)]
+    paths = [path for path in listing(where).paths if not path.endswith("/") and not hidden(path)]
     files: list[TextFile] = []
     size = 0
     for path in paths:

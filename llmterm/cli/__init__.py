@@ -27,7 +27,7 @@ from llmterm.opening import Opening
 # The line up to the cursor, where a shell asks what may stand there.
 LINE = "_LLMTERM_LINE"
 # Each is in the module of its name: a function of that name, or an `app` with commands of its own.
-_COMMANDS = ("chat", "models", "sessions", "stats", "config", "doctor", "completion")
+_COMMANDS = ("chat", "ask", "models", "sessions", "stats", "config", "doctor", "completion")
 
 # Options that belong to the program itself; with any other first, or with none, `chat` is meant.
 _TOP_OPTIONS = {"--version", "--help", "-h"}
@@ -41,7 +41,8 @@ _HELP = """A chat with language models that can be paused in the middle of an an
 \b
 llmterm                    opens a chat
 llmterm "What is a monad?" asks at once; in a pipe, answers on standard output
-llmterm -p local "Why?"    the same, with options of `llmterm chat`"""
+llmterm -p local "Why?"    the same, with options of `llmterm chat`
+llmterm ask "Why?"         answers, and that is all"""
 _NAMES = {"help_option_names": ["-h", "--help"]}
 
 
@@ -57,8 +58,9 @@ def main(opening: Opening) -> NoReturn:
     if line is not None:
         from llmterm.cli.completion import answer
 
-        exit_with(lambda: answer(program(*_COMMANDS), line, _means_chat))
-    exit_with(lambda: _run(command_line(sys.argv[1:]), opening))
+        exit_with(lambda: answer(program(*_COMMANDS), line, _names_none))
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    exit_with(lambda: _run(command_line(sys.argv[1:], interactive=interactive), opening))
 
 
 def _end_on_signals() -> None:
@@ -134,21 +136,25 @@ def _run(arguments: Sequence[str], opening: Opening) -> None:
         opening.take_back()
 
 
-def command_line(given: Sequence[str]) -> list[str]:
-    """Return the command line with the `chat` that is meant where no command is named. Raises UsageError for a slip."""
+def command_line(given: Sequence[str], *, interactive: bool = True) -> list[str]:
+    """Return the command line with the command that is meant where none is named: `chat`, or `ask` in a pipe.
+
+    Raises UsageError for a slip.
+    """
+    implied = "chat" if interactive else "ask"
     if not given:
-        return ["chat"]
+        return [implied]
     first, *rest = given
-    if not _means_chat(first):
+    if not _names_none(first):
         return list(given)
     if meant := _slip(first, rest):
-        hint = f"did you mean llmterm {meant}? As a question: llmterm chat {shlex.quote(first)}"
+        hint = f"did you mean llmterm {meant}? As a question: llmterm {implied} {shlex.quote(first)}"
         raise UsageError(f"there is no command {first!r}", hint=hint)
-    return ["chat", *given]
+    return [implied, *given]
 
 
-def _means_chat(first: str) -> bool:
-    """Tell whether a command line that begins like this is for `chat`: with its options, or with a question."""
+def _names_none(first: str) -> bool:
+    """Tell whether a command line that begins like this names no command: it has options, or a question."""
     return first not in _TOP_OPTIONS and first not in _COMMANDS
 
 

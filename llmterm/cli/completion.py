@@ -104,14 +104,15 @@ def completion(
 
 
 def answer(app: typer.Typer, line: str, implied: Callable[[str], bool]) -> None:
-    """Print what the last word of `line` may become; `implied` tells of a first word that means `llmterm chat`."""
+    """Print what the last word of `line` may become; `implied` tells of a first word that names none."""
     # Neither an error nor a warning may get between a user and the line that is being typed.
     with suppress(Exception):
         root = typer.main.get_command(app)
         _, *words, typed = split(line)
         found = candidates(root, words, typed, os.environ)
         if implied((words or [typed])[0]):
-            found = [*candidates(root, ["chat", *words], typed, os.environ), *(found if not words else [])]
+            chat, ask = (candidates(root, [name, *words], typed, os.environ) for name in ("chat", "ask"))
+            found = [*chat, *(each for each in ask if each not in chat), *(found if not words else [])]
         lines = [f"{word}\t{_one_line(meaning)}\n" for word, meaning in found if _PLAIN.fullmatch(word)]
         sys.stdout.write("".join(dict.fromkeys(lines)))
         sys.stdout.flush()

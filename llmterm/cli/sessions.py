@@ -13,7 +13,7 @@ import typer
 from llmterm.assembly.launch import store
 from llmterm.assembly.secrets import secrets_of
 from llmterm.assembly.streams import notice
-from llmterm.cli.chat import open_session
+from llmterm.cli.flags import open_session
 from llmterm.cli.output import Json, one_line, one_of, show_json, show_path
 from llmterm.sessions import SessionInfo
 

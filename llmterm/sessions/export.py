@@ -63,7 +63,7 @@ def _message(message: Message) -> dict[str, Any]:
         "text": message.text,
         "thinking": message.thinking,
         "status": message.status,
-        "segments": [_segment(segment) for segment in message.segments],
+        "segments": [segment_values(segment) for segment in message.segments],
     }
     if message.attachments:
         values["attachments"] = [_attachment(each) for each in message.attachments]
@@ -105,7 +105,7 @@ def _attachment(attachment: Attachment) -> dict[str, Any]:
     return {"name": attachment.name, "media_type": attachment.media_type, "bytes": len(attachment.data)}
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def segment_values(segment: Segment) -> dict[str, Any]:
     reported = segment.usage != Usage()
     return {
         "provider": segment.provider,

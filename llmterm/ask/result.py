@@ -1,0 +1,33 @@
+"""An answer as one JSON object, for programs. Fields may be added to it; none changes its meaning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmterm.ask import Answered
+from llmterm.sessions.export import segment_values
+from llmterm.sessions.segments import cost_of
+
+
+def result(answered: Answered) -> dict[str, Any]:
+    """Return what was answered, by whom, and what it took.
+
+    `segments` are as in an exported session. `cost` is in the currency of the configured price, null where there is
+    none; `session` is null where the answer is in none. `error` says why the `status` is not "complete".
+    """
+    reply = answered.reply
+    usages = [segment.usage for segment in reply.segments]
+    return {
+        "text": reply.text,
+        "thinking": reply.thinking,
+        "segments": [segment_values(segment) for segment in reply.segments],
+        "usage": {
+            "input_tokens": sum(usage.input_tokens for usage in usages),
+            "output_tokens": sum(usage.output_tokens for usage in usages),
+            "estimated": any(usage.estimated for usage in usages),
+        },
+        "cost": cost_of(reply.segments),
+        "session": answered.session,
+        "status": "complete" if answered.problem is None else "interrupted",
+        "error": None if answered.problem is None else str(answered.problem),
+    }

@@ -1,0 +1,64 @@
+"""`llmterm ask`: a question is answered, on standard output or in a file, and that is all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, NoReturn
+
+import typer
+
+from llmterm.assembly.debugging import debug_log
+from llmterm.assembly.question import Form, Wanted
+from llmterm.assembly.streams import notice, piped
+from llmterm.cli.flags import AnswerFlags, answering
+from llmterm.errors import UsageError
+from llmterm.loading import loading
+
+
+@answering
+def ask(
+    flags: AnswerFlags,
+    question: Annotated[
+        list[str] | None, typer.Argument(help="What is asked; what comes on standard input goes with it.")
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option("--file", "-f", help="A text, an image, a PDF or a folder that goes along. Several times."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object with all there is of the answer.")] = False,
+    stream_json: Annotated[bool, typer.Option("--stream-json", help="Every event as a line of JSON.")] = False,
+) -> None:
+    """Answer a question, and nothing else: the text on standard output, all else on standard error."""
+    if as_json and stream_json:
+        raise UsageError("--json is the whole answer, --stream-json every event: one of them")
+    form: Form = "json" if as_json else "events" if stream_json else "text"
+    answer(flags, Wanted(words=" ".join(question or ()).strip(), files=tuple(file or ()), form=form))
+
+
+def answer(flags: AnswerFlags, wanted: Wanted) -> NoReturn:
+    """Answer, and exit. Raises our errors."""
+    settings = flags.settings()
+    session = flags.opened()
+    launched = flags.launched(settings)
+    with debug_log(launched, text=flags.debug_text):
+        if not sys.stdin.isatty():
+            if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):
+                notice("the question is read from standard input (for a chat in mintty: winpty llmterm chat)")
+            wanted = replace(wanted, data=piped())
+        elif not wanted.words:
+            raise UsageError("there is no question", hint='llmterm ask "What is a monad?"')
+        with loading():
+            from llmterm.assembly.asking import ask
+        raise typer.Exit(asyncio.run(ask(launched, wanted, session)))
+
+
+def no_console(environ: Mapping[str, str], platform: str, *, output_is_terminal: bool) -> bool:
+    """Tell whether this may be mintty without winpty, where what looks like a terminal is a pipe on both sides.
+
+    https://github.com/rprichard/winpty, "Git for Windows, MSYS2 and Cygwin".
+    """
+    return platform == "win32" and environ.get("TERM_PROGRAM") == "mintty" and not output_is_terminal

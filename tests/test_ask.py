@@ -1,0 +1,176 @@
+"""`llmterm ask`: what goes along with a question, and the forms that its answer comes in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmterm.events import decoded, reduced
+from llmterm.messages import Reply
+from llmterm.turn import TurnState
+from tests import starter
+from tests.asking import answer_of, asked, served, stored
+from tests.terminal import LLMTERM
+from tests.wire import Exchange, Script, WireServer, finish, say, thought
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+
+
+def heard(questions: list[Any], text: str = "ok") -> Script:
+    """Return a script that notes what is asked, and answers with `text`."""
+
+    async def script(exchange: Exchange) -> None:
+        questions.append(exchange.body["messages"][-1]["content"])
+        await say(text)(exchange)
+
+    return script
+
+
+def thinks(thinking: str, *texts: str) -> Script:
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.raw(thought(thinking))
+        for text in texts:
+            await exchange.text(text)
+        await exchange.raw(finish())
+        await exchange.close()
+
+    return script
+
+
+def test_question_is_answered_and_that_is_all(tmp_path: Path) -> None:
+    done = asked(tmp_path, say("It ", "is."), "What", "is", "it?")
+
+    assert (done.stdout, done.stderr, done.returncode) == (b"It is.\n", b"", 0)
+    assert [each["text"] for each in stored(tmp_path)] == ["What is it?", "It is."]
+
+
+# What goes along
+
+
+def test_files_and_folders_go_along_whatever_they_are_called(tmp_path: Path) -> None:
+    """Hidden ones too, as they are named; what is hidden in a folder does not. Input goes last."""
+    folder = tmp_path / "here"
+    (folder / "sub").mkdir(parents=True)
+    (folder / ".env").write_text("KEY", "utf-8")
+    (folder / "sub" / "a.py").write_text("a = 1", "utf-8")
+    (folder / "sub" / ".b").write_text("no", "utf-8")
+    (folder / "cat.png").write_bytes(PNG)
+    questions: list[Any] = []
+
+    files = ["-f", ".env", "--file", "sub", "-f", "cat.png", "-f", ".env"]
+    done = asked(tmp_path, heard(questions), "-m", "gpt-4o", *files, "why?", piped=b"piped", cwd=folder)
+
+    text = "why?\n\nFile .env:\n```\nKEY\n```\n\nFile sub/a.py:\n```py\na = 1\n```\n\npiped"
+    said, image = questions[0]
+    assert (said, image["type"]) == ({"type": "text", "text": text}, "image_url")
+    assert done.returncode == 0
+    assert b"attached sub/: 1 text file, 5 bytes" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("gone.txt", "gone.txt cannot be read: No such file"), ("data.bin", "data.bin cannot be attached")],
+)
+def test_file_that_cannot_go_along_is_an_error_before_anything_is_asked(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "data.bin").write_bytes(b"\0\1")
+    questions: list[Any] = []
+
+    done = asked(tmp_path, heard(questions), "-f", name, "why?", cwd=tmp_path)
+
+    assert (done.stdout, done.returncode, questions) == (b"", 2, [])
+    assert words in done.stderr.decode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_text_with_a_mark_is_read_in_its_encoding(tmp_path: Path, encoding: str) -> None:
+    questions: list[Any] = []
+
+    asked(tmp_path, heard(questions), "why?", piped="Grüße".encode(encoding))
+
+    assert questions == ["why?\n\nGrüße"]
+
+
+def test_binary_on_standard_input_is_refused(tmp_path: Path) -> None:
+    done = asked(tmp_path, say("ok"), "why?", piped=b"\x7fELF\0\0")
+
+    assert (done.stdout, done.returncode) == (b"", 2)
+    assert b"can be sent to no model" in done.stderr
+
+
+# JSON
+
+
+def test_json_is_one_object_with_all_there_is_of_the_answer(tmp_path: Path) -> None:
+    """What was thought is in it, and nowhere else."""
+    (tmp_path / "config.toml").write_text('[providers.openai.prices."*"]\ninput = 1.0\noutput = 5.0\n', "utf-8")
+    priced = {"LLMTERM_CONFIG": str(tmp_path / "config.toml")}
+
+    done = asked(tmp_path, thinks("Hm.", "Grüße\n"), "--json", "-m", "test", "hi", env=priced)
+
+    answer = answer_of(done)
+    assert (done.stderr, done.returncode) == (b"", 0)
+    assert (answer["text"], answer["thinking"]) == ("Grüße\n", "Hm.")
+    assert answer["usage"] == {"input_tokens": 5, "output_tokens": 7, "estimated": False}
+    assert answer["cost"] == pytest.approx(40e-6)
+    assert (answer["status"], answer["error"]) == ("complete", None)
+    assert answer["segments"] == stored(tmp_path)[-1]["segments"]
+    assert len(answer["session"]) == 8
+
+
+def test_json_of_an_answer_that_is_cut_short_says_so(tmp_path: Path) -> None:
+    """And the exit code does."""
+    done = asked(tmp_path, say("half", reason="length"), "--json", "hi")
+
+    answer = answer_of(done)
+    assert (answer["text"], answer["status"], done.returncode) == ("half", "interrupted", 3)
+    assert "token limit" in answer["error"]
+    assert f"llmterm chat --session {answer['session']}" in done.stderr.decode()
+
+
+def test_events_are_those_of_the_log_a_line_each(tmp_path: Path) -> None:
+    """Reduced they are the answer."""
+    done = asked(tmp_path, thinks("Hm.", "It ", "is\nso."), "--stream-json", "hi")
+
+    entries = [decoded(json.loads(line)) for line in done.stdout.decode().splitlines()]
+    reply = Reply()
+    for entry in entries:
+        reply = reduced(reply, entry.event)
+    assert (reply.text, reply.thinking) == ("It is\nso.", "Hm.")
+    assert [entry.seq for entry in entries] == sorted({entry.seq for entry in entries})
+    assert getattr(entries[-1].event, "state", None) is TurnState.DONE
+    assert (done.stderr, done.returncode) == (b"", 0)
+
+
+def test_both_kinds_of_json_at_once_are_refused(tmp_path: Path) -> None:
+    done = asked(tmp_path, say("ok"), "--json", "--stream-json", "hi")
+
+    assert (done.stdout, done.returncode) == (b"", 2)
+    assert b"one of them" in done.stderr
+
+
+# Answers that are none
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--stream-json"]])
+def test_answer_without_any_text_is_an_error(tmp_path: Path, form: list[str]) -> None:
+    done = asked(tmp_path, thinks("Hm."), *form, "hi")
+
+    assert done.returncode == 3
+    assert b"the answer is empty: the model thought, and said nothing" in done.stderr
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--stream-json"]])
+def test_reader_that_has_gone_is_no_error_and_the_answer_is_kept(tmp_path: Path, form: list[str]) -> None:
+    """`llmterm ask … | true`: as much of it as there was by then."""
+    with WireServer(say("some text")) as server:
+        command = ["sh", "-c", '"$@" | true', "sh", *LLMTERM, "ask", *form, "hi"]
+        done = starter.run(command, served(tmp_path, server))
+
+    assert (done.stdout, done.stderr, done.returncode) == (b"", b"", 0)
+    question, answer = stored(tmp_path)
+    assert question["text"] == "hi"
+    assert answer["text"] == "" if "--stream-json" in form else "some text"  # whose first line comes before any text
