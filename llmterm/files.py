@@ -5,6 +5,7 @@ An image or a PDF is known by its first bytes; whatever else can be read is a te
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from contextlib import suppress
@@ -82,13 +83,33 @@ def read(folder: Path, name: str) -> TextFile | Attachment:
     return TextFile(name, found.text.replace("\r\n", "\n"), size, found.note)
 
 
+def require_writable(name: str) -> None:
+    """Raise UsageError where no file of that name can be written: better before something is made that it is for."""
+    try:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            raise UsageError(f"{name} is a folder", hint="a file in it can be written")
+        folder = path.resolve().parent
+        if not _is_device(path) and not folder.is_dir():
+            raise UsageError(f"{name} cannot be written: there is no folder {folder}")
+        if not os.access(path if _is_device(path) else folder, os.W_OK):
+            raise UsageError(f"{name} cannot be written: {os.strerror(errno.EACCES)}")
+    except (OSError, RuntimeError, ValueError) as error:  # too long, no such user, a NUL
+        raise UsageError(f"{name} cannot be written: {getattr(error, 'strerror', error)}") from None
+
+
 def write(path: Path, text: str, *, private: bool = False) -> None:
     """Write a text to a file, in the place of what is there, whose permissions it keeps; a link stays one.
 
-    A `private` one nobody else can read, from its first byte on.
+    A `private` one nobody else can read, from its first byte on. What is no file, such as a device or a named pipe, is
+    written to as it is.
 
     Raises OSError, RuntimeError or ValueError, and has then changed nothing.
     """
+    if _is_device(path):
+        with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
+            file.write(text)
+        return
     path = path.resolve()
     half = path.with_name(f".llmterm-{os.urandom(4).hex()}")
     try:
@@ -103,3 +124,8 @@ def write(path: Path, text: str, *, private: bool = False) -> None:
         with suppress(OSError):
             half.unlink()
         raise
+
+
+def _is_device(path: Path) -> bool:
+    """Tell whether there is something else than a file or a folder. Its path may lead to what has none, as a pipe's."""
+    return path.exists() and not path.is_file() and not path.is_dir()

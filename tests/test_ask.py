@@ -149,7 +149,7 @@ def test_both_kinds_of_json_at_once_are_refused(tmp_path: Path) -> None:
     done = asked(tmp_path, say("ok"), "--json", "--stream-json", "hi")
 
     assert (done.stdout, done.returncode) == (b"", 2)
-    assert b"one of them" in done.stderr
+    assert b"--json and --stream-json do not go together" in done.stderr
 
 
 # Answers that are none
@@ -174,3 +174,95 @@ def test_reader_that_has_gone_is_no_error_and_the_answer_is_kept(tmp_path: Path,
     question, answer = stored(tmp_path)
     assert question["text"] == "hi"
     assert answer["text"] == "" if "--stream-json" in form else "some text"  # whose first line comes before any text
+
+
+# A file
+
+
+async def cut(exchange: Exchange) -> None:
+    await exchange.start()
+    await exchange.text("half")
+    exchange.drop()
+
+
+def test_file_is_there_once_the_answer_is_and_never_half_of_it(tmp_path: Path) -> None:
+    """What came of one that was cut lies beside it; the file is as it was then."""
+    file = tmp_path / "answer.txt"
+
+    first = asked(tmp_path, say("It ", "is."), "-o", str(file), "hi")
+    file.chmod(0o640)
+    second = asked(tmp_path, cut, "-o", str(file), "hi")
+
+    assert (first.stdout, first.stderr, first.returncode) == (b"", b"", 0)
+    assert (second.stdout, second.returncode) == (b"", 3)
+    assert (file.read_text("utf-8"), file.stat().st_mode & 0o777) == ("It is.\n", 0o640)
+    assert (tmp_path / "answer.txt.partial").read_text("utf-8") == "half\n"
+    assert f"what came of it is in {file}.partial" in second.stderr.decode()
+    assert sorted(each.name for each in tmp_path.iterdir() if "answer" in each.name) == [
+        "answer.txt",
+        "answer.txt.partial",
+    ]
+
+
+@pytest.mark.parametrize(("name", "words"), [("", "is a folder"), ("gone/answer.txt", "there is no folder")])
+def test_file_that_cannot_be_written_is_an_error_before_anything_is_asked(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    questions: list[Any] = []
+
+    done = asked(tmp_path, heard(questions), "-o", str(tmp_path / name), "hi")
+
+    assert (done.stdout, done.returncode, questions) == (b"", 2, [])
+    assert words in done.stderr.decode()
+
+
+def test_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    done = asked(tmp_path, say("ok"), "-o", "/dev/stdout", "hi")
+
+    assert (done.stdout, done.returncode) == (b"ok\n", 0)
+
+
+def test_json_goes_into_a_file_too(tmp_path: Path) -> None:
+    done = asked(tmp_path, say("ok"), "--json", "-o", str(tmp_path / "a.json"), "hi")
+
+    assert (done.stdout, done.returncode) == (b"", 0)
+    assert json.loads((tmp_path / "a.json").read_text("utf-8"))["text"] == "ok"
+
+
+# Code
+
+CODE = "First:\n```py\nx = 1\n```\nand\n```sh\necho\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--extract-code", "hi"], b"x = 1\n"),
+        (["hi", "--extract-code"], b"x = 1\n"),
+        (["--extract-code", "2", "hi"], b"echo\n"),
+        (["--extract-code=2", "hi"], b"echo\n"),
+    ],
+)
+def test_code_alone_is_on_standard_output(tmp_path: Path, arguments: list[str], code: bytes) -> None:
+    done = asked(tmp_path, say(CODE), *arguments)
+
+    assert (done.stdout, done.stderr, done.returncode) == (code, b"", 0)
+
+
+def test_answer_without_that_code_is_an_error(tmp_path: Path) -> None:
+    """It is in the session."""
+    file = tmp_path / "x.py"
+
+    done = asked(tmp_path, say(CODE), "--extract-code", "3", "-o", str(file), "hi")
+
+    assert (done.stdout, done.returncode, file.exists()) == (b"", 3, False)
+    assert b"no block of code number 3, but 2 of them (llmterm sessions show " in done.stderr
+    assert stored(tmp_path)[-1]["text"] == CODE
+
+
+def test_word_behind_the_end_of_the_options_is_no_option(tmp_path: Path) -> None:
+    questions: list[Any] = []
+
+    asked(tmp_path, heard(questions), "--", "--extract-code")
+
+    assert questions == ["--extract-code"]

@@ -1,16 +1,18 @@
-"""An answer as one JSON object, for programs. Fields may be added to it; none changes its meaning."""
+"""What programs want of an answer: all there is of it as one JSON object, or its code."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from llmterm.ask import Answered
+from llmterm.errors import ProviderError
+from llmterm.openblock import code_blocks
 from llmterm.sessions.export import segment_values
 from llmterm.sessions.segments import cost_of
 
 
 def result(answered: Answered) -> dict[str, Any]:
-    """Return what was answered, by whom, and what it took.
+    """Return what was answered, by whom, and what it took. Fields may be added; none changes its meaning.
 
     `segments` are as in an exported session. `cost` is in the currency of the configured price, null where there is
     none; `session` is null where the answer is in none. `error` says why the `status` is not "complete".
@@ -31,3 +33,15 @@ def result(answered: Answered) -> dict[str, Any]:
         "status": "complete" if answered.problem is None else "interrupted",
         "error": None if answered.problem is None else str(answered.problem),
     }
+
+
+def code(answered: Answered, *, number: int) -> str:
+    """Return the code block of that number, from 1. Raises ProviderError where a whole answer has none."""
+    blocks = code_blocks(answered.reply.text)
+    if number <= len(blocks):
+        return blocks[number - 1].code
+    if answered.problem is not None:
+        return ""
+    kept = f"llmterm sessions show {answered.session} shows it" if answered.session else ""
+    had = f"{len(blocks)} of them" if blocks else "none"
+    raise ProviderError(f"the answer has no block of code number {number}, but {had}", hint=kept)

@@ -6,18 +6,19 @@ import asyncio
 import json
 import sys
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import assert_never
 
 from llmterm.ask import Ask, Form
 from llmterm.ask.forms import EventLines, Held, Text
-from llmterm.ask.result import result
+from llmterm.ask.result import code, result
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.question import Wanted, question
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import Output, let_go
 from llmterm.chat.terminal import Signals
 from llmterm.errors import UsageError
+from llmterm.files import require_writable
 from llmterm.messages import Message
 from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
@@ -39,6 +40,8 @@ async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> 
             f"session {session.id} has an answer that is not over",
             hint="open it in a terminal: llmterm chat --continue",
         )
+    if wanted.output:
+        await in_thread(require_writable, wanted.output)
     asked, said = await in_thread(question, wanted, Path.cwd())
     sessions = store(launch.environ, timeout=_STORE_SECONDS)
     providers = await in_thread(
@@ -129,12 +132,11 @@ async def _respondent(launch: Launch, providers: ProviderRegistry, asked: Messag
 
 
 def _form(wanted: Wanted, output: Output) -> Form:
-    match wanted.form:
-        case "text":
-            return Text(output)
-        case "events":
-            return EventLines(output)
-        case "json":
-            return Held(output, lambda answered: json.dumps(result(answered), ensure_ascii=False, indent=2))
-        case _:
-            assert_never(wanted.form)
+    if wanted.form == "events":
+        return EventLines(output)
+    path = Path(wanted.output).expanduser() if wanted.output else None
+    if wanted.form == "json":
+        return Held(output, lambda answered: json.dumps(result(answered), ensure_ascii=False, indent=2), path)
+    if wanted.code is not None:
+        return Held(output, partial(code, number=wanted.code), path)
+    return Text(output) if path is None else Held(output, lambda answered: answered.reply.text, path)

@@ -24,13 +24,16 @@ Form: TypeAlias = Literal["text", "json", "events"]
 class Wanted:
     """What is asked, and in which form the answer is wanted.
 
-    `words` and the names of `files` are of the command line, `data` is what was piped.
+    `words` and the names of `files` are of the command line, `data` is what was piped. `output` is the file that the
+    answer is for, "" for standard output, and `code` the number of the code block that alone is wanted of it, from 1.
     """
 
     words: str = ""
     data: bytes = b""
     files: tuple[str, ...] = ()
     form: Form = "text"
+    output: str = ""
+    code: int | None = None
 
 
 def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:

@@ -11,8 +11,9 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -33,6 +34,8 @@ _COMMANDS = ("chat", "ask", "models", "sessions", "stats", "config", "doctor", "
 _TOP_OPTIONS = {"--version", "--help", "-h"}
 # Words that people try for them.
 _WORDS = {"help": "--help", "version": "--version"}
+# What is meant where an option is given without its number.
+_USUALLY = {"--extract-code": "1"}
 # How near a single word has to be to a command to be a slip, and no question.
 _LIKE_A_COMMAND = 0.8
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE)
@@ -125,6 +128,7 @@ def _run(arguments: Sequence[str], opening: Opening) -> None:
     """Do what a command line says. Raises UsageError for one that makes no sense, SystemExit for a code."""
     try:
         app = program(*_needed(arguments[0]))
+        arguments = list(_with_numbers(arguments))
         # Typer's own way out prints arguments as they are, and has codes of its own.
         sys.exit(app(args=arguments, prog_name="llmterm", standalone_mode=False, obj=opening))
     except typer.TyperException as error:
@@ -134,6 +138,15 @@ def _run(arguments: Sequence[str], opening: Opening) -> None:
         raise UsageError(said, hint=f"{command} --help says how it is used") from None
     finally:
         opening.take_back()
+
+
+def _with_numbers(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the arguments, with its usual number behind an option that is given none: typer knows no such option."""
+    options = True
+    for argument, following in pairwise((*arguments, "")):
+        options = options and argument != "--"
+        usual = _USUALLY.get(argument, "") if options else ""
+        yield f"{argument}={usual}" if usual and not following.isdecimal() else argument
 
 
 def command_line(given: Sequence[str], *, interactive: bool = True) -> list[str]:

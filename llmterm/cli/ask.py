@@ -31,12 +31,31 @@ def ask(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with all there is of the answer.")] = False,
     stream_json: Annotated[bool, typer.Option("--stream-json", help="Every event as a line of JSON.")] = False,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Write it to this file, once all of it is there.")
+    ] = None,
+    extract_code: Annotated[
+        int | None,
+        typer.Option("--extract-code", metavar="[N]", min=1, help="Only its first block of code, or the Nth."),
+    ] = None,
 ) -> None:
     """Answer a question, and nothing else: the text on standard output, all else on standard error."""
-    if as_json and stream_json:
-        raise UsageError("--json is the whole answer, --stream-json every event: one of them")
+    _require_one(
+        "each is another form of the answer",
+        json=as_json,
+        stream_json=stream_json,
+        extract_code=extract_code is not None,
+    )
+    _require_one("a file gets all of an answer at once", output=output is not None, stream_json=stream_json)
     form: Form = "json" if as_json else "events" if stream_json else "text"
-    answer(flags, Wanted(words=" ".join(question or ()).strip(), files=tuple(file or ()), form=form))
+    wanted = Wanted(
+        words=" ".join(question or ()).strip(),
+        files=tuple(file or ()),
+        form=form,
+        output=output if output is not None and output != "-" else "",
+        code=extract_code,
+    )
+    answer(flags, wanted)
 
 
 def answer(flags: AnswerFlags, wanted: Wanted) -> NoReturn:
@@ -54,6 +73,13 @@ def answer(flags: AnswerFlags, wanted: Wanted) -> NoReturn:
         with loading():
             from llmterm.assembly.asking import ask
         raise typer.Exit(asyncio.run(ask(launched, wanted, session)))
+
+
+def _require_one(why: str, **options: bool) -> None:
+    """Raise UsageError where more than one of the options is given."""
+    given = [f"--{name.replace('_', '-')}" for name, is_given in options.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} do not go together", hint=why)
 
 
 def no_console(environ: Mapping[str, str], platform: str, *, output_is_terminal: bool) -> bool:
