@@ -207,10 +207,10 @@ def test_token_limit_while_thinking_is_a_failure_even_if_asked_for(tmp_path: Pat
 
 
 def test_thinking_and_answer_have_lines_of_their_own(tmp_path: Path) -> None:
-    """On a terminal that shows both, and what follows them too."""
+    """On a terminal that shows both as they come, and what follows them too."""
     with WireServer(thinks("I wonder", text=["half"])) as server:
         env = served(tmp_path, server)
-        with Program(["sh", "-c", 'echo why | "$@"; echo "code $?"', "sh", *LLMTERM], env) as program:
+        with Program(["sh", "-c", '"$@" why </dev/null; echo "code $?"', "sh", *LLMTERM], env) as program:
             program.wait_for_end()
 
             assert program.lines[:3] == ["I wonder", "half", "code 0"]

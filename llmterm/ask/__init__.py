@@ -84,12 +84,12 @@ class Ask:
             await self._keep(turn)
         if turn.error is not None and not isinstance(turn.error, LlmtermError):
             raise turn.error  # a bug
-        return self._judged(turn)
+        return judged(turn, self._kept_in)
 
     @property
     def so_far(self) -> Answered | None:
         """What there is of the answer, where its asking was cancelled; None where nothing was asked yet."""
-        return None if self._turn is None else self._judged(self._turn)
+        return None if self._turn is None else judged(self._turn, self._kept_in)
 
     async def _keep(self, turn: Turn) -> None:
         """See to it that the record is there; the answer is, whether or not it can be kept."""
@@ -99,16 +99,21 @@ class Ask:
             if turn.state is not TurnState.READY:
                 self._form.notice(f"the answer is not kept: {error}")
 
-    def _judged(self, turn: Turn) -> Answered:
-        session = self._session.id if not self._session.keeper.lost else None
-        problem = problem_of(turn, session)
-        limited = turn.reason is EndReason.LENGTH and turn.request.options.max_tokens is not None
-        if problem is not None and limited and not turn.reply.blank:
-            return Answered(reply=turn.reply, session=session, remark=str(problem))  # it is as short as was asked for
-        return Answered(reply=turn.reply, session=session, problem=problem)
+    @property
+    def _kept_in(self) -> str | None:
+        return None if self._session.keeper.lost else self._session.id
 
 
-def problem_of(turn: Turn, session: str | None) -> LlmtermError | None:
+def judged(turn: Turn, session: str | None) -> Answered:
+    """Return what has become of a turn that is in that session, if it is kept."""
+    problem = _problem(turn, session)
+    limited = turn.reason is EndReason.LENGTH and turn.request.options.max_tokens is not None
+    if problem is not None and limited and not turn.reply.blank:
+        return Answered(reply=turn.reply, session=session, remark=str(problem))  # it is as short as was asked for
+    return Answered(reply=turn.reply, session=session, problem=problem)
+
+
+def _problem(turn: Turn, session: str | None) -> LlmtermError | None:
     """Return why a turn has not come to a whole answer, and how to go on in that session; None where it has."""
     said = f": {turn.end_words}" if turn.end_words else ""
     if turn.state is TurnState.FAILED and isinstance(turn.error, LlmtermError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from llmterm.ask import Ask, Form
 from llmterm.ask.forms import EventLines, Held, Text
 from llmterm.ask.result import code, result
+from llmterm.assembly.attended import attended
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.question import Wanted, question
 from llmterm.assembly.roster import cached, registry
@@ -19,6 +20,7 @@ from llmterm.assembly.streams import Output, let_go
 from llmterm.chat.terminal import Signals
 from llmterm.errors import UsageError
 from llmterm.files import require_writable
+from llmterm.loading import loading
 from llmterm.messages import Message
 from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
@@ -43,6 +45,11 @@ async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> 
     if wanted.output:
         await in_thread(require_writable, wanted.output)
     asked, said = await in_thread(question, wanted, Path.cwd())
+    if wanted.drawn and attended(launch.environ):
+        with loading():
+            from llmterm.assembly.answering import answer  # no pipe needs what it needs
+
+        return await answer(launch, asked, said, session)
     sessions = store(launch.environ, timeout=_STORE_SECONDS)
     providers = await in_thread(
         registry, launch.settings, launch.environ, wrap=cached(launch.settings, sessions), secrets=launch.secrets

@@ -58,10 +58,22 @@ async def chat(
 
     `first` is a question to begin with.
     """
+    return await in_terminal(launch, lambda chat: chat.run(session, first), providers)
+
+
+async def in_terminal(
+    launch: Launch,
+    run: Callable[[Chat], Awaitable[int]],
+    providers: ProviderRegistry | None = None,
+    *,
+    once: bool = False,
+) -> int:
+    """Build a chat in this terminal, one for a single question if `once`, and `run` it; return the exit code."""
     settings = launch.settings
     look = Look.of(settings, launch.environ)
     queue: asyncio.Queue[Key] = asyncio.Queue()
     source = TerminalKeys(queue=queue)
+    keyboard = (sys.stdin if sys.stdin.isatty() else sys.stdout).fileno()  # as the source has it
     sessions = store(launch.environ, timeout=_STORE_SECONDS)
     if providers is None:
         providers = await in_thread(
@@ -81,7 +93,7 @@ async def chat(
         signals.install(me)
         try:
             with Terminal(
-                sys.stdin.fileno(),
+                keyboard,
                 write,
                 modes=look.modes,
                 drawing=not look.plain,
@@ -90,17 +102,27 @@ async def chat(
                 keyboard=lambda: source.keyboard,
             ) as terminal:
                 source.tell(terminal.heard)
-                code = await _build(
-                    launch, look, terminal, signals, source, queue if hotkeys else None, providers, sessions
-                ).run(session, first)
+                code = await run(
+                    _build(
+                        launch,
+                        look,
+                        terminal,
+                        signals,
+                        source,
+                        queue if hotkeys else None,
+                        providers,
+                        sessions,
+                        once=once,
+                    )
+                )
             # One that has hung up may be at its end before its signal is here.
-            return code if os.isatty(sys.stdin.fileno()) else _HUNG_UP
+            return code if os.isatty(keyboard) else _HUNG_UP
         except asyncio.CancelledError:
             if signals.received is None:
                 raise
             return 128 + signals.received
         except OSError:
-            if os.isatty(sys.stdin.fileno()):
+            if os.isatty(keyboard):
                 raise
             return _HUNG_UP
         finally:
@@ -117,6 +139,8 @@ def _build(
     queue: asyncio.Queue[Key] | None,
     providers: ProviderRegistry,
     sessions: SessionStore,
+    *,
+    once: bool,
 ) -> Chat:
     settings = launch.settings
     bound = asdict(settings.keys)
@@ -162,6 +186,7 @@ def _build(
             marker=launch.marker,
             limits=settings.stream.limits(),
             keys=bound,
+            once=once,
             plain=look.plain,
             advice=_advice(launch),
         ),

@@ -35,6 +35,11 @@ class Wanted:
     output: str = ""
     code: int | None = None
 
+    @property
+    def drawn(self) -> bool:
+        """Whether a terminal shows it as a chat does."""
+        return self.form == "text" and not self.output and self.code is None
+
 
 def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:
     """Return the question that this comes to, and what is to be said of it. Paths begin in `folder`.

@@ -41,11 +41,16 @@ _LEFT = "llmterm chat --continue goes on with it"
 
 
 class Ended(NamedTuple):
-    """How a question has ended: what stands of it, why it failed if it did, and how the user left if he has."""
+    """How a question has ended: what stands of it, why it failed if it did, and how the user left if he has.
+
+    `turn` is its answer, None where it was not asked at all, and `session` where it is kept.
+    """
 
     standing: Standing
     failure: LlmtermError | None = None
     leave: Leave | None = None
+    turn: Turn | None = None
+    session: str | None = None
 
 
 class Chat:
@@ -89,6 +94,27 @@ class Chat:
             warming.cancel()
             await self._try(self._session.keeper.last_chance(_PATIENCE))
             await self._line.close()
+
+    async def once(self, ask: Ask, session: StoredSession | None = None) -> Ended:
+        """Have a question answered in a new session, or in that one, and what is sent meanwhile after it; return how it
+        has ended.
+
+        Raises LlmtermError where it cannot be asked.
+        """
+        await self._line.open()
+        try:
+            if session is not None:
+                self._session.open(session)
+            ended = await self._ask(ask)
+            if ended.failure is not None:
+                self._line.queue.hold()
+            outcome: Outcome = ended.leave or Word.DONE
+            while not (isinstance(outcome, Leave) or (outcome is Word.DONE and self._line.queue.idle)):
+                outcome = await self._next(outcome)
+        finally:
+            await self._try(self._session.keeper.last_chance(_PATIENCE))
+            await self._line.close()
+        return ended._replace(session=None if self._session.keeper.lost else self._session.id)
 
     def _welcome(self) -> str:
         choices = self._choices
@@ -248,7 +274,7 @@ class Chat:
             self._line.queue.hold()  # after a stop nothing that was queued is sent by itself
         failed = turn.state is TurnState.FAILED and recorded.standing is Standing.WITHDRAWN
         failure = turn.error if failed and isinstance(turn.error, LlmtermError) else None
-        return Ended(recorded.standing, failure, leave)
+        return Ended(recorded.standing, failure, leave, turn)
 
     def _respondent(self) -> Respondent:
         choices, settings, registry = self._choices, self._context.settings, self._registry

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class ChatSettings:
     """What stays as it is while the chat goes on. `keys` are those of commands, by their names.
 
+    `once`: there is one question, after whose answer the program ends; one that rests by itself is left, too.
     Where it is `plain` nothing opens by itself: what can be picked has numbers. `advice` on a provider and its model is
     a line for the welcome, "" for none.
     """
@@ -32,6 +33,7 @@ class ChatSettings:
     marker: str | None
     limits: StreamLimits
     keys: Mapping[str, str]
+    once: bool = False
     plain: bool = False
     advice: Callable[[str, str], str] = lambda _provider, _model: ""
 

@@ -134,7 +134,8 @@ class AnswerLoop:
         if turn.state is TurnState.CANCELLED:
             if not (turn.reply.body or turn.reply.thoughts):
                 return
-            self._view.note("stopped; /continue goes on with the answer")
+            if not self._context.settings.once:
+                self._view.note("stopped; /continue goes on with the answer")
         said = f": {turn.end_words}" if turn.end_words else ""
         if turn.reason is EndReason.REFUSAL:
             self._view.say(f"the provider's filter ended this answer{said}", error=True)
@@ -155,6 +156,8 @@ class AnswerLoop:
         if turn.reason is EndReason.NETWORK and self._alone >= 0:
             self._view.say("the connection broke; the answer goes on")
             return Resume()
+        if self._context.settings.once and turn.reason in BY_ITSELF:
+            return Leave()
         if turn.error:
             self._view.say(str(turn.error), error=True)
         with self._context.resting(self._answer):

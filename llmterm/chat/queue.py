@@ -63,6 +63,11 @@ class MessageQueue:
         """Whether messages wait that are not sent by themselves."""
         return self._held and bool(self.waiting)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits that is sent by itself."""
+        return self._held or not self.waiting
+
     def hold(self, *first: str) -> None:
         """Have nothing sent by itself: `first` and all that waits become the user's line, one after the other."""
         self.waiting = [text for text in (*first, *self.waiting) if text.strip()]

@@ -1,0 +1,142 @@
+"""`llmterm ask` at a terminal: drawn as in a chat, paused and stopped by keys, and then gone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.asking import served, stored
+from tests.chatting import until_hung_up
+from tests.terminal import LLMTERM, Program
+from tests.wire import Exchange, Gate, Script, WireServer, say
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+
+
+@contextmanager
+def asking(home: Path, script: Script, *arguments: str, stdin: str = "") -> Iterator[tuple[Program, WireServer]]:
+    """Run `llmterm ask` in a terminal, with `stdin` as a shell has it, such as `<file`."""
+    with WireServer(script) as server:
+        words = [*LLMTERM, "ask", "-p", "openai", "-m", "test", *arguments]
+        command: Sequence[str] = ["sh", "-c", f'"$@" {stdin}', "sh", *words] if stdin else words
+        with Program(command, served(home, server)) as program:
+            yield program, server
+
+
+def test_answer_is_drawn_paused_resumed_and_then_it_is_over(tmp_path: Path) -> None:
+    """With what is asked about on standard input, whose keys come from the terminal all the same."""
+    (tmp_path / "text").write_text("a text", "utf-8")
+
+    script = until_hung_up("It is **bold** and", then=" so on.")
+    with asking(tmp_path, script, "why?", stdin=f"<{tmp_path}/text") as (program, server):
+        program.wait_for("It is bold and")
+        program.send(" ")
+        program.wait_for("paused after")
+        server.wait(lambda: server.open_connections == 0)
+        program.send(" ")
+
+        assert program.exit_code == 0
+        assert "It is bold and so on." in program.text
+        assert "**" not in program.text
+        assert "SPACE" not in program.text
+        assert program.stty() == program.stty_before
+    assert [each["text"] for each in stored(tmp_path)] == ["why?\n\na text", "It is **bold** and so on."]
+
+
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_escape_stops_the_answer_and_what_came_is_kept(tmp_path: Path, plain: list[str]) -> None:
+    with asking(tmp_path, until_hung_up("half"), *plain, "why?") as (program, _):
+        program.wait_for("half")
+        program.send("\x1b")
+
+        assert program.exit_code == 130
+    assert [each["text"] for each in stored(tmp_path)] == ["why?", "half"]
+
+
+def test_paused_answer_that_is_left_says_how_to_go_on(tmp_path: Path) -> None:
+    with asking(tmp_path, until_hung_up("half"), "why?") as (program, _):
+        program.wait_for("half")
+        program.send(" ")
+        program.wait_for("paused after")
+        program.send("\x04")
+
+        assert program.exit_code == 130
+        assert "goes on with it" in program.text
+    assert [each["text"] for each in stored(tmp_path)] == ["why?", "half"]
+
+
+def test_what_is_sent_meanwhile_is_asked_as_well(tmp_path: Path) -> None:
+    gate = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.question != "and why?":
+            await exchange.start()
+            await exchange.text("First.")
+            await gate.wait()
+            await exchange.end()
+        else:
+            await say("Second.")(exchange)
+
+    with asking(tmp_path, script, "--no-marker", "why?") as (program, server):
+        program.wait_for("First")
+        program.send("and why?\r")
+        program.wait_for("queued 1: and why")
+        server.run(_open(gate))
+
+        assert program.exit_code == 0
+    assert [each["text"] for each in stored(tmp_path)] == ["why?", "First.", "and why?", "Second."]
+
+
+async def _open(gate: Gate) -> None:
+    gate.open()
+
+
+async def refuse(exchange: Exchange) -> None:
+    await exchange.refuse(401, {"error": {"message": "no such key"}})
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "code", "words"),
+    [
+        (refuse, [], 3, "no such key"),
+        (say(), [], 3, "the answer is empty"),
+        (say("half", reason="length"), [], 3, "the answer was cut short: the token limit was reached"),
+        (say("half", reason="length"), ["--max-tokens", "5"], 0, "the token limit was reached"),
+        (say("ok"), ["--session", "gone"], 4, "gone"),
+    ],
+)
+def test_end_of_an_answer_has_the_code_that_it_has_in_a_pipe(
+    tmp_path: Path, script: Script, arguments: list[str], code: int, words: str
+) -> None:
+    """Nobody is asked what is to become of one that rests by itself."""
+    with asking(tmp_path, script, *arguments, "why?") as (program, _):
+        assert program.exit_code == code
+        assert words in program.words
+        assert program.words.count("llmterm: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "shown"),
+    [
+        ([], "</dev/null", "**ok**"),
+        (["--json"], "", '"text": "**ok**"'),
+        (["--extract-code"], "", "llmterm: the answer"),
+    ],
+)
+def test_what_is_not_drawn_is_text_as_in_a_pipe(tmp_path: Path, arguments: list[str], stdin: str, shown: str) -> None:
+    """Where nobody is meant to be there, as under `xargs`, and in every form that is for programs."""
+    with asking(tmp_path, say("**ok**"), *arguments, "why?", stdin=stdin) as (program, _):
+        program.wait_for_end()
+
+        assert shown in program.text
+        assert b"\x1b" not in program.written
+
+
+def test_question_is_needed(tmp_path: Path) -> None:
+    with asking(tmp_path, say("ok")) as (program, _):
+        assert program.exit_code == 2
+        assert "there is no question" in program.text
