@@ -11,11 +11,11 @@ from typing import Any
 
 from llmterm.render.cells import wrap
 from llmterm.render.chart import Bar, Column, bars, table
+from llmterm.render.figures import cost, speed, tokens, wait
 from llmterm.sessions import SessionStore
 from llmterm.sessions.figures import Figures
 
 _DAYS = 14
-_NONE = "-"
 _FOOTNOTE = "~ estimated: for some of it the provider sent no count"
 
 
@@ -65,19 +65,21 @@ def _table(figures: Sequence[Figures], width: int, *, color: bool) -> list[str]:
         column("answers", lambda each: f"{each.answers:,}"),
         column("segments", lambda each: f"{each.segments:,}", spare=True),
         column("pauses", lambda each: f"{each.pauses:,}"),
-        column("input", lambda each: _tokens(each.input_tokens, each.estimated)),
-        column("output", lambda each: _tokens(each.output_tokens, each.estimated)),
-        column("first\ntoken", lambda each: _wait(each.first_token_ms)),
-        column("tokens/s", _speed),
+        column("input", lambda each: tokens(each.input_tokens, estimated=each.estimated)),
+        column("output", lambda each: tokens(each.output_tokens, estimated=each.estimated)),
+        column("first\ntoken", lambda each: wait(each.first_token_ms)),
+        column("tokens/s", lambda each: speed(each.tokens_per_second, estimated=each.estimated)),
         column("retries", lambda each: f"{each.retries:,}", spare=True),
-        column("cost", _cost),
+        column("cost", lambda each: cost(each.cost, estimated=each.estimated)),
     ]
     return table(column("model", _name), shown, width, color=color)
 
 
 def _model_bar(figures: Figures) -> Bar:
     return Bar(
-        label=_name(figures), value=figures.output_tokens, figure=_tokens(figures.output_tokens, figures.estimated)
+        label=_name(figures),
+        value=figures.output_tokens,
+        figure=tokens(figures.output_tokens, estimated=figures.estimated),
     )
 
 
@@ -89,33 +91,10 @@ def _day_bars(figures: Sequence[Figures], today: date) -> list[Bar]:
         found = [each for model in figures for each in model.days if each.date == day]
         value = sum(each.output_tokens for each in found)
         estimated = any(each.estimated for each in found)
-        bars.append(Bar(label=day.isoformat(), value=value, figure=_tokens(value, estimated)))
+        bars.append(Bar(label=day.isoformat(), value=value, figure=tokens(value, estimated=estimated)))
     busy = [index for index, bar in enumerate(bars) if bar.value]
     return bars[busy[0] : busy[-1] + 1] if busy else []
 
 
 def _name(figures: Figures) -> str:
     return f"{figures.provider}/{figures.model}"
-
-
-def _tokens(count: int, estimated: bool) -> str:
-    return f"{'~' if estimated else ''}{count:,}"
-
-
-def _wait(ms: int | None) -> str:
-    if ms is None:
-        return _NONE
-    return f"{ms} ms" if ms < 1000 else f"{ms / 1000:,.1f} s"
-
-
-def _speed(figures: Figures) -> str:
-    if figures.tokens_per_second is None:
-        return _NONE
-    return f"{'~' if figures.estimated else ''}{figures.tokens_per_second:,.1f}"
-
-
-def _cost(figures: Figures) -> str:
-    if figures.cost is None:
-        return _NONE
-    mark = "~" if figures.estimated else ""
-    return f"{mark}{figures.cost:,.4f}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llmterm.messages import Attachment, Message
+from llmterm.messages import Attachment, Message, Reply
 
 CHARACTERS_PER_TOKEN = 4  # https://ai.google.dev/gemini-api/docs/tokens
 
@@ -29,6 +29,16 @@ _LONGEST = 16
 def of_answer(chunks: int, characters: int) -> int:
     """Return about how many tokens came in so many chunks: one in each, unless a server sends larger ones."""
     return max(chunks, characters // CHARACTERS_PER_TOKEN) if characters > chunks * _LONGEST else chunks
+
+
+def of_reply(reply: Reply) -> int:
+    """Return the tokens of the answer: as the provider counted them, else about as many as came."""
+    written = sum(segment.usage.output_tokens for segment in reply.segments)
+    if reply.usage and reply.usage.output_tokens:
+        return written + reply.usage.output_tokens
+    start = reply.segments[-1].end if reply.segments else 0
+    thought = 0 if reply.segments else len(reply.thoughts)
+    return written + of_answer(reply.chunks, len(reply.body) - start + thought)
 
 
 def of_messages(messages: Iterable[Message]) -> int:

@@ -48,7 +48,7 @@ LAYERS = [
     {"providers"},
     {"fallback", "turn"},
     {"recorded", "respondent"},
-    {"ask", "chat", "stats"},
+    {"ask", "chat", "compare", "stats"},
     {"assembly"},
     {"cli"},
     {"__main__"},

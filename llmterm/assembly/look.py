@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self
 
 from llmterm.assembly.streams import let_go
 from llmterm.chat.terminal import BRACKETED_PASTE, FOCUS_REPORTS
@@ -15,10 +15,11 @@ from llmterm.config import Settings
 
 if TYPE_CHECKING:
     from llmterm.chat.foot import Foot
-    from llmterm.chat.options import Choices
     from llmterm.chat.view import View
     from llmterm.keys.terminal import TerminalKeys
     from llmterm.render.ink import Ink
+    from llmterm.render.markdown import MarkdownRenderer
+    from llmterm.render.screen import Screen
     from llmterm.render.theme import Theme
 
 # Terminals that lay out long lines anew when their width changes: by a variable of theirs, by the program's name, which
@@ -39,6 +40,13 @@ _LATE, _AT_ONCE = 0.3, 0.05
 _NOT_ASKED = ("linux", "vt100", "vt102", "vt220", "ansi")
 _BYTE = 255
 AUTO = "auto"
+
+
+class Themed(Protocol):
+    """What says which theme is wanted."""
+
+    @property
+    def theme(self) -> str: ...
 
 
 class Look(NamedTuple):
@@ -93,7 +101,7 @@ class Look(NamedTuple):
             return of_background(red, green, blue)
         return of_colorfgbg(self.hint) or "dark"
 
-    def colors(self, settings: Settings, choices: Choices, keys: TerminalKeys) -> Callable[[], Theme]:
+    def colors(self, settings: Settings, choices: Themed, keys: TerminalKeys) -> Callable[[], Theme]:
         """Return what gives the theme as it is now: it may be chosen, and `keys` hear of the terminal's background when
         it is told.
         """
@@ -118,9 +126,19 @@ class Look(NamedTuple):
 
             return PlainView(write=write, foot=foot, redact=redact)
         from llmterm.chat.view import MarkdownView
-        from llmterm.render.cells import cell_len
+
+        return MarkdownView(
+            screen=self.screen(name),
+            size=size,
+            renderer=self.renderer(theme),
+            foot=foot,
+            ink=self.ink(theme),
+            redact=redact,
+        )
+
+    def renderer(self, theme: Callable[[], Theme]) -> Callable[[int], MarkdownRenderer]:
+        """Return what makes a renderer of answers for a width."""
         from llmterm.render.markdown import MarkdownRenderer
-        from llmterm.render.screen import Screen
 
         def renderer(width: int) -> MarkdownRenderer:
             return MarkdownRenderer(
@@ -132,19 +150,19 @@ class Look(NamedTuple):
                 clock=time.monotonic,
             )
 
-        return MarkdownView(
-            screen=Screen(
-                write=write,
-                size=size,
-                reflows=lambda: self.reflowing(name()),
-                cell_len=cell_len,
-                moves=self.settles == _AT_ONCE,  # a multiplexer lays its rows out and tells of it later
-            ),
+        return renderer
+
+    def screen(self, name: Callable[[], str]) -> Screen:
+        """Return the screen of this terminal; `name` is what that calls itself."""
+        from llmterm.render.cells import cell_len
+        from llmterm.render.screen import Screen
+
+        return Screen(
+            write=write,
             size=size,
-            renderer=renderer,
-            foot=foot,
-            ink=self.ink(theme),
-            redact=redact,
+            reflows=lambda: self.reflowing(name()),
+            cell_len=cell_len,
+            moves=self.settles == _AT_ONCE,  # a multiplexer lays its rows out and tells of it later
         )
 
 

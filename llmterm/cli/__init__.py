@@ -28,7 +28,7 @@ from llmterm.opening import Opening
 # The line up to the cursor, where a shell asks what may stand there.
 LINE = "_LLMTERM_LINE"
 # Each is in the module of its name: a function of that name, or an `app` with commands of its own.
-_COMMANDS = ("chat", "ask", "models", "sessions", "stats", "config", "doctor", "completion")
+_COMMANDS = ("chat", "ask", "compare", "models", "sessions", "stats", "config", "doctor", "completion")
 
 # Options that belong to the program itself; with any other first, or with none, `chat` is meant.
 _TOP_OPTIONS = {"--version", "--help", "-h"}
@@ -45,7 +45,8 @@ _HELP = """A chat with language models that can be paused in the middle of an an
 llmterm                    opens a chat
 llmterm "What is a monad?" asks at once; in a pipe, answers on standard output
 llmterm -p local "Why?"    the same, with options of `llmterm chat`
-llmterm ask "Why?"         answers, and that is all"""
+llmterm ask "Why?"         answers, and that is all
+llmterm compare "Why?"     has several models answer, each named by -m"""
 _NAMES = {"help_option_names": ["-h", "--help"]}
 
 

@@ -223,6 +223,7 @@ def _forms(typed: str, given: Given, environ: Mapping[str, str]) -> list[Word]:
 _VALUES: Mapping[str, Callable[[str, Given, Mapping[str, str]], list[Word]]] = {
     "provider": _providers,
     "model": _models,
+    "models": _providers,
     "session": _sessions,
     "format": _forms,
     "theme": _themes,
@@ -239,9 +240,9 @@ def _options(command: Any) -> Iterator[Any]:
 
 
 def _option_names(command: Any, given: Given) -> Iterator[Word]:
-    """Yield the long names of the options that were not given yet."""
+    """Yield the long names of the options that can be given, once more or for the first time."""
     for each in _options(command):
-        if each.name not in given:
+        if each.multiple or each.name not in given:
             yield from ((name, each.help or "") for name in (*each.opts, *each.secondary_opts) if name[:2] == "--")
     yield "--help", "Say what there is."
 

@@ -163,13 +163,19 @@ class SessionStore:
             leave_behind(tx, session_id, to)
             return self._move(tx, session_id, to)
 
-    def switch(self, session_id: str, to: int, *, head: int | None = None, last: int | None = None) -> StoredSession:
+    def switch(
+        self, session_id: str, to: int, *, head: int | None = None, last: int | None = None, leaving: bool = False
+    ) -> StoredSession:
         """Go over to another version: have the session go through that message to where it was last.
 
-        Raises SessionError where that is an answer which another process is giving right now.
+        `leaving` allows that while the last answer is not over, which rests beside the others then.
+        Raises SessionError where the version is an answer which another process is giving right now.
         """
         with self._database.writing() as tx:
-            require_closed(tx, session_id, head)
+            if leaving:
+                require_head(tx, session_id, head)
+            else:
+                require_closed(tx, session_id, head)
             require_message(tx, session_id, to)
             use(tx, to)
             self._move(tx, session_id, end_of(tx, session_id, to))

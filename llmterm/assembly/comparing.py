@@ -1,0 +1,248 @@
+"""Builds what has several models answer one question."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from llmterm.assembly.launch import launch, store
+from llmterm.assembly.look import Look, size, write
+from llmterm.assembly.question import Wanted, question
+from llmterm.assembly.roster import cached, registry
+from llmterm.assembly.secrets import known_secrets
+from llmterm.assembly.streams import Output, let_go
+from llmterm.chat.terminal import Signals, Terminal
+from llmterm.compare.candidate import Candidate
+from llmterm.compare.comparison import Comparison, View
+from llmterm.compare.figures import lines, values
+from llmterm.compare.sidebyside import SideBySide
+from llmterm.compare.text import Text, Unseen
+from llmterm.config import Settings
+from llmterm.conversation import Conversation
+from llmterm.errors import LlmtermError, SessionError, UsageError
+from llmterm.keys import KeySource
+from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND, ASK_NAME
+from llmterm.keys.terminal import TerminalKeys
+from llmterm.messages import Message, Options
+from llmterm.providers.attachments import refused
+from llmterm.providers.registry import ProviderRegistry
+from llmterm.redaction import Secrets
+from llmterm.respondent import Respondent
+from llmterm.sessions import SessionStore
+from llmterm.sessions.several import SeveralAnswers
+from llmterm.threads import in_thread, take_turns
+
+_INTERRUPTED, _NOBODY = 130, 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is asked of whom, and how the answers are to be shown."""
+
+    asked: Wanted
+    models: Sequence[str]
+    rounds: int = 1
+    first: bool = False
+    interleaved: bool = False
+    as_json: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether only one answer comes in a pipe."""
+        return self.first and self.rounds == 1 and not self.interleaved
+
+
+class Shown(NamedTuple):
+    """Where the answers are seen, and the keys that are pressed there, if any can be."""
+
+    view: View
+    keys: KeySource | None
+
+
+async def compare(settings: Settings, environ: Mapping[str, str], plan: Plan) -> int:
+    """Have the question answered by all models; return the exit code. Raises our errors."""
+    asked, said = await in_thread(question, plan.asked, Path.cwd())
+    secrets = known_secrets(settings, environ)
+    sessions = store(environ)
+    providers = await in_thread(registry, settings, environ, wrap=cached(settings, sessions), secrets=secrets)
+    take_turns()
+    signals = Signals()
+    me = asyncio.current_task()
+    assert me is not None
+    async with AsyncExitStack() as stack:
+        stack.callback(sessions.close)
+        stack.push_async_callback(providers.aclose)
+        candidates = await roster(settings, environ, providers, plan.models, asked)
+        signals.install(me)
+        stack.callback(signals.remove)
+        output = Output(sys.stdout, sys.stderr, secrets)
+        for line in said:
+            output.notice(line)
+        try:
+            return await _run(settings, environ, plan, candidates, asked, sessions, output, secrets)
+        except asyncio.CancelledError:
+            if signals.received is None:
+                raise
+            return 128 + signals.received
+        except BrokenPipeError:
+            let_go(sys.stdout)  # the reader has had enough
+        except OSError as error:
+            let_go(sys.stdout)
+            raise UsageError(f"the answers cannot be written: {error.strerror}") from None
+    return 0
+
+
+async def _run(
+    settings: Settings,
+    environ: Mapping[str, str],
+    plan: Plan,
+    candidates: Sequence[Candidate],
+    asked: Message,
+    sessions: SessionStore,
+    output: Output,
+    secrets: Secrets,
+) -> int:
+    look = Look.of(settings, environ)
+    record = SeveralAnswers(sessions.another(), system=settings.system, piped=not sys.stdout.isatty())
+    drawn = sys.stdout.isatty() and not look.plain and not plan.interleaved and not plan.as_json
+    async with output:
+        async with shown(look, settings, secrets, plan, output) as (view, keys):
+            comparison = Comparison(
+                candidates,
+                record,
+                view,
+                keys,
+                in_turn=not (drawn or plan.interleaved),
+                first=plan.first,
+            )
+            try:
+                await comparison.run(asked, Conversation(system=settings.system, messages=(asked,)), plan.rounds)
+            finally:
+                trouble = await kept(record, comparison)
+            if not (plan.alone and not sys.stdout.isatty()):
+                view.say(lines(comparison.rounds, width=view.columns, color=look.color and sys.stdout.isatty()))
+        if trouble:
+            output.notice(trouble)
+        elif record.id is not None and not plan.as_json:
+            with_whom = f" with {comparison.best.label}" if comparison.best is not None else ""
+            output.notice(f"llmterm chat --session {record.id} goes on{with_whom}; Alt-Left has the other answers")
+        if plan.as_json:
+            value = {"question": asked.text, "session": record.id, "answers": values(comparison.rounds)}
+            output.text(json.dumps(value, indent=2, ensure_ascii=sys.stdout.isatty()) + "\n")
+    if comparison.stopped:
+        return _INTERRUPTED
+    return 0 if comparison.best is not None else _NOBODY
+
+
+async def kept(record: SeveralAnswers, comparison: Comparison) -> str:
+    """See to it that the record is there, and goes through an answer that is whole; return why it does not."""
+    try:
+        try:
+            if comparison.best is not None:
+                await comparison.keep(comparison.best)
+        finally:
+            await record.aclose()
+    except SessionError as error:
+        return str(error)
+    return ""
+
+
+async def roster(
+    settings: Settings,
+    environ: Mapping[str, str],
+    providers: ProviderRegistry,
+    models: Sequence[str],
+    asked: Message,
+    options: Options | None = None,
+) -> list[Candidate]:
+    """Return those who are to answer, in their order; who cannot says why. Raises UsageError for one that is none."""
+    candidates: list[Candidate] = []
+    for number, given in enumerate(models, 1):
+        try:
+            name, model = await _chosen(settings, environ, providers, given)
+        except UsageError:
+            raise
+        except LlmtermError as error:
+            candidates.append(Candidate(number, given, None, error))
+            continue
+        label = providers.label(name, model)
+        try:
+            providers.require(name)
+            provider = providers.get(name)
+            provider.preparation(model)  # refuses a model that cannot be
+            if refusal := refused(asked.attachments, provider.accepts(model), label):
+                raise refusal
+        except LlmtermError as error:
+            candidates.append(Candidate(number, label, None, error))
+            continue
+        respondent = Respondent(
+            provider=provider,
+            model=model,
+            options=options or _options(settings),
+            limits=settings.stream.limits(),
+        )
+        candidates.append(Candidate(number, label, respondent))
+    return candidates
+
+
+async def _chosen(
+    settings: Settings, environ: Mapping[str, str], providers: ProviderRegistry, given: str
+) -> tuple[str, str]:
+    if given.partition("/")[0] in providers.names:
+        return await providers.choose(given)
+    found = await in_thread(launch, settings, environ, model=given)
+    return found.provider, found.model
+
+
+def _options(settings: Settings) -> Options:
+    return Options(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
+
+
+@asynccontextmanager
+async def shown(look: Look, settings: Settings, secrets: Secrets, plan: Plan, output: Output) -> AsyncIterator[Shown]:
+    """Give where the answers are seen: inside, the terminal is taken, if there is one."""
+    if plan.as_json:
+        yield Shown(Unseen(), None)
+    elif not sys.stdout.isatty():
+        yield Shown(Text(output, interleaved=plan.interleaved, alone=plan.alone), None)
+    elif look.plain or plan.interleaved:
+        async with taken(look, settings) as source:
+            yield Shown(Text(output, interleaved=plan.interleaved, keys=True), source)
+            await output.drained()
+    else:
+        async with taken(look, settings) as source:
+            yield Shown(side_by_side(look, settings, secrets, source), source)
+
+
+def side_by_side(look: Look, settings: Settings, secrets: Secrets, source: TerminalKeys) -> SideBySide:
+    theme = look.colors(settings, settings.chat, source)
+    return SideBySide(
+        screen=look.screen(lambda: source.name),
+        size=size,
+        renderer=look.renderer(theme),
+        ink=look.ink(theme),
+        redact=secrets.redact,
+    )
+
+
+@asynccontextmanager
+async def taken(look: Look, settings: Settings) -> AsyncIterator[TerminalKeys]:
+    """Take the terminal, and give its keys."""
+    source = TerminalKeys()
+    background = ASK_BACKGROUND if look.color and settings.chat.theme == "auto" else ""
+    with Terminal(
+        sys.stdin.fileno() if sys.stdin.isatty() else sys.stdout.fileno(),
+        write,
+        modes=look.modes,
+        drawing=not look.plain,
+        question=ASK_NAME + background + ASK_ATTRIBUTES if look.asks else "",
+        settle=source.settle,
+    ):
+        async with source:
+            yield source

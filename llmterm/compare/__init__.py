@@ -1,0 +1,1 @@
+"""One question and several models that answer it at once, to be looked at side by side."""

@@ -1,0 +1,27 @@
+"""Figures of answers as they stand in tables. "-" is none; what begins with "~" was estimated in part."""
+
+from __future__ import annotations
+
+_NONE = "-"
+
+
+def tokens(count: int, *, estimated: bool) -> str:
+    return f"{_mark(estimated)}{count:,}"
+
+
+def wait(ms: int | None) -> str:
+    if ms is None:
+        return _NONE
+    return f"{ms} ms" if ms < 1000 else f"{ms / 1000:,.1f} s"
+
+
+def speed(per_second: float | None, *, estimated: bool) -> str:
+    return _NONE if per_second is None else f"{_mark(estimated)}{per_second:,.1f}"
+
+
+def cost(value: float | None, *, estimated: bool) -> str:
+    return _NONE if value is None else f"{_mark(estimated)}{value:,.4f}"
+
+
+def _mark(estimated: bool) -> str:
+    return "~" if estimated else ""
