@@ -22,7 +22,7 @@ from llmterm.chat.foot import Foot
 from llmterm.chat.history import PromptHistory
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
-from llmterm.chat.machine import Ran
+from llmterm.chat.machine import Beside, Others, Ran
 from llmterm.chat.options import Choices
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.suggestion import Find, Found, Suggestion
@@ -217,6 +217,9 @@ class FakeMachine:
 
     async def page(self, text: str) -> None:
         pass
+
+    async def compare(self, others: Others) -> Beside:
+        raise UsageError("nobody else answers a test")
 
     async def copy(self, text: str) -> str:
         return "(nowhere)"

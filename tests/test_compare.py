@@ -179,6 +179,42 @@ def test_plain_terminal_shows_one_after_the_other_and_hears_the_keys(tmp_path: P
         assert b"\x1b[" not in program.written.replace(b"\x1b[?2004h", b"").replace(b"\x1b[?2004l", b"")
 
 
+def test_chat_has_others_answer_and_keeps_one(tmp_path: Path) -> None:
+    """What they say are versions of the answer: the one that is kept is gone on with, and the others are beside it."""
+    a, b, c = (Model(letter) for letter in "abc")
+    for model in (a, b, c):
+        model.gate.open()
+    with serving(tmp_path, a, b, c) as env, Program([*LLMTERM, "chat", "-p", "a"], env, columns=100) as program:
+        program.wait_for(r"(?m)^>")
+        program.send("why?\r")
+        program.wait_for("and a ends.")
+        program.send("/compare\r")
+        program.wait_for("who else is to answer?")
+        program.send("/compare b c\r")
+        program.wait_for(r"(?s)b begins, and b ends. +│ c begins, and c ends\..*1 or 2 goes on with that answer")
+        program.send("2")
+        program.wait_for("the answer of c/m is kept")
+        program.wait_for("version 3 of 3")
+        program.send("\x1b[1;3D")
+        program.wait_for("version 2 of 3")
+        program.send("go on\r")
+        program.wait_for(r"(?s)> go on.*and a ends\.\n")
+        said = [each["content"] for each in a.server.exchanges[-1].body["messages"]]
+        assert said[-3:] == ["why?", "b begins, and b ends.", "go on"]
+
+        b.gate, c.gate = Gate(), Gate()
+        program.send("/compare b\r")
+        program.wait_for("1 goes on with that answer")
+        program.send("\r")
+        program.wait_for("the answer stays as it was")
+        program.wait_for("version 1 of 2")
+        program.send("\x04")
+        assert program.exit_code == 0
+        assert (program.modes_left, program.stty()) == (set(), program.stty_before)
+    session, _ = record(tmp_path)
+    assert [each.text for each in session.conversation.messages][-2:] == ["go on", " and a ends."]
+
+
 def run(home: Path, models: Sequence[Model], *arguments: str, piped: bytes = b"") -> CompletedProcess[bytes]:
     for model in models:
         if model.fault != "slow":

@@ -50,6 +50,7 @@ class Watcher:
         self.begun: list[str] = []
         self.text: dict[int, str] = {}
         self.said: list[str] = []
+        self.asked: list[str] = []
         self.closed = 0
         self.changed = asyncio.Event()
 
@@ -75,6 +76,10 @@ class Watcher:
 
     def say(self, lines: Sequence[str]) -> None:
         self.said += lines
+
+    def ask(self, line: str) -> None:
+        self.asked.append(line)
+        self.changed.set()
 
     async def room(self) -> None:
         pass

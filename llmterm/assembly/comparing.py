@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from llmterm.assembly.question import Wanted, question
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.secrets import known_secrets
 from llmterm.assembly.streams import Output, let_go
+from llmterm.chat.machine import Beside, Others
 from llmterm.chat.terminal import Signals, Terminal
 from llmterm.compare.candidate import Candidate
 from llmterm.compare.comparison import Comparison, View
@@ -25,11 +27,11 @@ from llmterm.compare.sidebyside import SideBySide
 from llmterm.compare.text import Text, Unseen
 from llmterm.config import Settings
 from llmterm.conversation import Conversation
-from llmterm.errors import LlmtermError, SessionError, UsageError
+from llmterm.errors import ConfigError, LlmtermError, ProviderError, SessionError, UsageError
 from llmterm.keys import KeySource
 from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND, ASK_NAME
 from llmterm.keys.terminal import TerminalKeys
-from llmterm.messages import Message, Options
+from llmterm.messages import Message, Options, StreamLimits
 from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.redaction import Secrets
@@ -78,7 +80,14 @@ async def compare(settings: Settings, environ: Mapping[str, str], plan: Plan) ->
     async with AsyncExitStack() as stack:
         stack.callback(sessions.close)
         stack.push_async_callback(providers.aclose)
-        candidates = await roster(settings, environ, providers, plan.models, asked)
+        candidates = await roster(
+            plan.models,
+            partial(_chosen, settings, environ, providers),
+            providers=providers,
+            asked=asked,
+            options=Options(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed),
+            limits=settings.stream.limits(),
+        )
         signals.install(me)
         stack.callback(signals.remove)
         output = Output(sys.stdout, sys.stderr, secrets)
@@ -140,6 +149,39 @@ async def _run(
     return 0 if comparison.best is not None else _NOBODY
 
 
+async def answered_beside(
+    others: Others, settings: Settings, environ: Mapping[str, str], look: Look, secrets: Secrets
+) -> Beside:
+    """Have others answer the last question of a chat; return the session as it goes on. Raises our errors."""
+    asked, providers = others.asked, others.registry
+
+    async def choose(given: str) -> tuple[str, str]:
+        named = given.partition("/")[0] in providers.names
+        return await providers.choose(given) if named else (others.provider, given)
+
+    candidates = await roster(
+        others.models,
+        choose,
+        providers=providers,
+        asked=asked.question,
+        options=others.options,
+        limits=others.limits,
+    )
+    record = SeveralAnswers(store(environ), session_id=asked.session_id, asked=asked.row, piped=False)
+    output = Output(sys.stdout, sys.stderr, secrets)
+    try:
+        async with shown(look, settings, secrets, Plan(asked=Wanted(), models=others.models), output) as (view, keys):
+            comparison = Comparison(candidates, record, view, keys, in_turn=look.plain)
+            await comparison.run(asked.question, asked.conversation)
+            view.say([*lines(comparison.rounds, width=view.columns, color=look.color), ""])
+            best = await comparison.chosen()
+        if best is None:
+            return Beside(await record.keep(asked.answer or asked.row), "the answer stays as it was")
+        return Beside(await comparison.keep(best), f"the answer of {best.label} is kept")
+    finally:
+        await record.aclose()
+
+
 async def kept(record: SeveralAnswers, comparison: Comparison) -> str:
     """See to it that the record is there, and goes through an answer that is whole; return why it does not."""
     try:
@@ -154,41 +196,45 @@ async def kept(record: SeveralAnswers, comparison: Comparison) -> str:
 
 
 async def roster(
-    settings: Settings,
-    environ: Mapping[str, str],
-    providers: ProviderRegistry,
     models: Sequence[str],
+    choose: Callable[[str], Awaitable[tuple[str, str]]],
+    *,
+    providers: ProviderRegistry,
     asked: Message,
-    options: Options | None = None,
+    options: Options,
+    limits: StreamLimits,
 ) -> list[Candidate]:
-    """Return those who are to answer, in their order; who cannot says why. Raises UsageError for one that is none."""
+    """Return those who are to answer, in their order; who cannot says why. Raises UsageError for one that is none.
+
+    `choose` gives the provider and the model that a name means.
+    """
     candidates: list[Candidate] = []
     for number, given in enumerate(models, 1):
         try:
-            name, model = await _chosen(settings, environ, providers, given)
-        except UsageError:
-            raise
-        except LlmtermError as error:
+            name, model = await choose(given)
+        except (ConfigError, ProviderError) as error:
             candidates.append(Candidate(number, given, None, error))
             continue
         label = providers.label(name, model)
         try:
-            providers.require(name)
-            provider = providers.get(name)
-            provider.preparation(model)  # refuses a model that cannot be
-            if refusal := refused(asked.attachments, provider.accepts(model), label):
-                raise refusal
+            respondent = _respondent(providers, name, model, asked, options=options, limits=limits)
         except LlmtermError as error:
             candidates.append(Candidate(number, label, None, error))
-            continue
-        respondent = Respondent(
-            provider=provider,
-            model=model,
-            options=options or _options(settings),
-            limits=settings.stream.limits(),
-        )
-        candidates.append(Candidate(number, label, respondent))
+        else:
+            candidates.append(Candidate(number, label, respondent))
     return candidates
+
+
+def _respondent(
+    providers: ProviderRegistry, name: str, model: str, asked: Message, *, options: Options, limits: StreamLimits
+) -> Respondent:
+    """Return who answers. Raises our errors where that cannot be."""
+    providers.require(name)
+    provider = providers.get(name)
+    provider.preparation(model)  # refuses a model that cannot be
+    if refusal := refused(asked.attachments, provider.accepts(model), providers.label(name, model)):
+        raise refusal
+    return Respondent(provider=provider, model=model, options=options, limits=limits)
 
 
 async def _chosen(
@@ -198,10 +244,6 @@ async def _chosen(
         return await providers.choose(given)
     found = await in_thread(launch, settings, environ, model=given)
     return found.provider, found.model
-
-
-def _options(settings: Settings) -> Options:
-    return Options(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
 
 
 @asynccontextmanager

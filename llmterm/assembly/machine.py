@@ -9,7 +9,7 @@ from types import TracebackType
 from llmterm.assembly.launch import Launch
 from llmterm.assembly.look import Look, write
 from llmterm.chat.composer import Composer
-from llmterm.chat.machine import Ran
+from llmterm.chat.machine import Beside, Others, Ran
 from llmterm.chat.terminal import Signals, Terminal
 from llmterm.chat.view import View
 from llmterm.messages import Attachment
@@ -68,6 +68,12 @@ class LocalMachine:
         from llmterm.chat.pager import page
 
         await page(text, self._environ, self._loan)
+
+    async def compare(self, others: Others) -> Beside:
+        from llmterm.assembly.comparing import answered_beside
+
+        with self._loan:
+            return await answered_beside(others, self._launch.settings, self._environ, self._look, self._launch.secrets)
 
     async def copy(self, text: str) -> str:
         from llmterm import clipboard

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from llmterm.messages import Attachment
+from llmterm.messages import Attachment, Options, StreamLimits
+from llmterm.providers.registry import ProviderRegistry
+from llmterm.sessions import StoredSession
+from llmterm.sessions.current import Asked
 
 
 class Ran(NamedTuple):
@@ -20,8 +25,27 @@ class Ran(NamedTuple):
     cut: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """What others are to answer, and who: models of `provider`, or of another one where that is named."""
+
+    asked: Asked
+    models: Sequence[str]
+    provider: str
+    registry: ProviderRegistry
+    options: Options
+    limits: StreamLimits
+
+
+class Beside(NamedTuple):
+    """A session once others have answered its last question, and what is to be said of how it goes on."""
+
+    stored: StoredSession
+    said: str
+
+
 class Machine(Protocol):
-    """Whatever fails raises UsageError. Relative paths begin in `folder`."""
+    """Whatever fails raises one of our errors. Relative paths begin in `folder`."""
 
     @property
     def folder(self) -> Path: ...
@@ -32,6 +56,10 @@ class Machine(Protocol):
 
     async def page(self, text: str) -> None:
         """Show the text in the user's pager."""
+        ...
+
+    async def compare(self, others: Others) -> Beside:
+        """Have others answer a question, all at once, and one of the answers be kept."""
         ...
 
     async def copy(self, text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from llmterm.compare.candidate import Candidate, Told
 from llmterm.compare.controls import Controls, pressed
+from llmterm.compare.words import choice
 from llmterm.conversation import Conversation
 from llmterm.keys import Key, KeySource
 from llmterm.messages import Message
@@ -42,6 +43,10 @@ class View(Protocol):
         ...
 
     def say(self, lines: Sequence[str]) -> None: ...
+
+    def ask(self, line: str) -> None:
+        """Have a question stand at the end; "" once it is answered."""
+        ...
 
     async def room(self) -> None:
         """Wait for a reader that is far behind."""
@@ -95,7 +100,19 @@ class Comparison:
 
     async def keep(self, candidate: Candidate) -> StoredSession:
         """Have the session go through the answer of one of them, and return it. Raises SessionError."""
-        return await self._record.keep(self._answers[candidate])
+        return await self._record.keep(self._answers[candidate].row)
+
+    async def chosen(self) -> Candidate | None:
+        """Have the user choose one that has said something; None where he chooses none."""
+        saying = {str(each.number): each for each in self.rounds[-1] if self._answers[each].row}
+        if self._keys is None or not saying:
+            return None
+        self._view.ask(choice(list(saying)))
+        while (key := await self._keys.get()).name not in ("enter", "escape", "c-c", "c-d", "eof"):
+            if key.text in saying:
+                break
+        self._view.ask("")
+        return saying.get(key.text)
 
     async def _round(self, question: Message, asked: Conversation, candidates: Sequence[Candidate], title: str) -> None:
         controls = Controls(candidates)

@@ -95,6 +95,11 @@ class SideBySide:
         """Have lines stand above what is drawn, for good."""
         self._screen.paint(lines, [], [])
 
+    def ask(self, line: str) -> None:
+        ink = self._ink()
+        rows = [clip(f"{ink.faint}{line}{ink.plain}", self.columns, cell_len)] if line else []
+        self._screen.paint([], [], rows)
+
     async def room(self) -> None:
         pass  # a terminal takes what is drawn
 

@@ -78,6 +78,10 @@ class Text:
             self._output.end()
             self._output.text("".join(f"{line}\n" for line in lines))
 
+    def ask(self, line: str) -> None:
+        if line:
+            self._output.notice(line)
+
     async def room(self) -> None:
         await self._output.room()
 
@@ -122,6 +126,9 @@ class Unseen:
         pass
 
     def say(self, lines: Sequence[str]) -> None:
+        pass
+
+    def ask(self, line: str) -> None:
         pass
 
     async def room(self) -> None:

@@ -59,3 +59,8 @@ def keys(candidates: Sequence[Candidate], typed: str, chosen: Candidate | None) 
         space = ""
     escape = "Esc stop" if chosen is None else "Esc all"
     return " - ".join(filter(None, [space, one, f"type to guide {whom}", escape]))
+
+
+def choice(numbers: Sequence[str]) -> str:
+    """Return what the keys do once all have ended, and one of them can be gone on with."""
+    return f"{' or '.join(numbers)} goes on with that answer - Enter with the one there was"

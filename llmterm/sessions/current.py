@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, UsageError
@@ -42,6 +42,20 @@ class Answerer(Protocol):
     def model(self) -> str: ...
     @property
     def options(self) -> Options: ...
+
+
+class Asked(NamedTuple):
+    """The last question of a session, at `row` of its record, for others to answer: the `conversation` ends with it.
+
+    `answer` is the row of the answer that it has, 0 for none, and `size` how many messages there are with one.
+    """
+
+    session_id: str
+    row: int
+    question: Message
+    conversation: Conversation
+    answer: int
+    size: int
 
 
 class CurrentSession:
@@ -297,6 +311,25 @@ class CurrentSession:
             self.talk.back_to(mark)
             raise
         return question
+
+    async def asked(self) -> Asked:
+        """Return the last question. Raises UsageError where there is none, SessionError where it is not kept yet."""
+        await self.ready()
+        session_id = self.recorded()
+        await self.keeper.require(session_id)
+        path = self.talk.kept
+        at = next((at for at in reversed(range(len(path))) if path[at].message.role == "user"), None)
+        if at is None:
+            raise UsageError("nothing was asked yet")
+        question = path[at].message
+        return Asked(
+            session_id=session_id,
+            row=self._record.row(path[at]),
+            question=question,
+            conversation=await in_thread(_conversation, self.talk.system, path[:at], (question,)),
+            answer=self._record.row(path[at + 1]) if at + 1 < len(path) else 0,
+            size=at + 2,
+        )
 
     async def rewrite(self, answer: Message) -> None:
         """Put `answer` in the place of that to the last question, on the record too. Raises UsageError without one."""

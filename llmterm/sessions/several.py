@@ -48,9 +48,9 @@ class SeveralAnswers:
         self.answers.append(AnswerBeside(self))
         return self.answers[-1]
 
-    async def keep(self, answer: AnswerBeside) -> StoredSession:
-        """Have the session go through that answer, and return it. Raises SessionError where it is not on the record."""
-        return await self._lane.run(lambda: self._store.switch(self.id or "", answer.row, last=LAST, leaving=True))
+    async def keep(self, row: int) -> StoredSession:
+        """Have the session go through that message, and return it. Raises SessionError where it is not there."""
+        return await self._lane.run(lambda: self._store.switch(self.id or "", row, last=LAST, leaving=True))
 
     async def aclose(self) -> None:
         """Write what is still to be written; a question without any answer is not kept. Raises StoreError."""
