@@ -21,6 +21,7 @@ from benchmarks import (
     start,
     store,
     streaming,
+    together,
 )
 from benchmarks.measure import Row, table
 
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "providers": (providers.run, "CPU of a whole answer from each provider, against the bare loop for its wire"),
     "cancel": (cancel.run, "from the cancellation of an answer to the closed socket, for each provider"),
     "pause": (pause.run, "from the key to the closed socket and to the word on the screen"),
+    "together": (together.run, "from the key that pauses six answers at once to the last closed socket"),
     "frames": (frames.run, "what a minute at 200 chunks a second writes to the terminal, against the final rendering"),
     "loop": (
         loop.run,

@@ -45,6 +45,11 @@ class Controls:
                 pass  # it means nothing here
 
     @property
+    def streaming(self) -> bool:
+        """Whether SPACE pauses."""
+        return any(each.streaming for each in self._about)
+
+    @property
     def _about(self) -> Sequence[Candidate]:
         return self.candidates if self.chosen is None else [self.chosen]
 
@@ -53,7 +58,7 @@ class Controls:
 
     async def _toggle(self) -> None:
         """Pause those that stream; where none does, go on with those that are paused."""
-        if any(each.streaming for each in self._about):
+        if self.streaming:
             await self._pause()
         else:
             self._resume()
@@ -93,7 +98,10 @@ async def pressed(
         while key is not None:
             new, following = True, None
             if key.name == "space" and not controls.typed:
-                new, following = await autorepeat.pressed(key, keys.get)
+                if controls.streaming:
+                    autorepeat.count(key.name)  # at once: only going on waits until it is known whether it is held
+                else:
+                    new, following = await autorepeat.pressed(key, keys.get)
             if new:
                 yield key
             key = following
