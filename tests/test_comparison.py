@@ -52,10 +52,13 @@ class Watcher:
         self.said: list[str] = []
         self.asked: list[str] = []
         self.closed = 0
+        self.candidates: Sequence[Candidate] = ()
+        self.suspended: list[TurnState] = []
         self.changed = asyncio.Event()
 
     def begin(self, candidates: Sequence[Candidate], title: str) -> None:
         self.begun.append(title)
+        self.candidates = candidates
         self.text = {each.number: "" for each in candidates}
 
     def event(self, told: Told) -> None:
@@ -76,6 +79,9 @@ class Watcher:
 
     def say(self, lines: Sequence[str]) -> None:
         self.said += lines
+
+    def suspend(self) -> None:
+        self.suspended = [each.state for each in self.candidates]
 
     def ask(self, line: str) -> None:
         self.asked.append(line)
@@ -273,10 +279,46 @@ async def test_guidance_is_for_the_one_with_the_digit(store: SessionStore) -> No
     assert guided == [["", "in French"], ["", "be brief 2", "in French"]]
 
 
+async def test_no_answer_streams_while_the_program_is_stopped(store: SessionStore) -> None:
+    """Those that did go on afterwards; one that was paused stays so."""
+    several = Several(store, 3)
+    async with several.running():
+        for provider in several.providers:
+            provider.stream.put(TextDelta("half"))
+        await several.until(lambda: all(several.view.text.values()))
+        whole(several.providers[0], "")
+        several.keys.press(Key.typing("2"), "escape", "c-z")
+        await several.until(lambda: len(several.providers[2].streams) == 2)
+        whole(several.providers[2], " and more")
+        await several.until(lambda: several.candidates[2].answered)
+        assert several.candidates[1].paused
+        several.keys.press("escape")
+
+    assert several.view.suspended == [TurnState.DONE, TurnState.PAUSED, TurnState.PAUSED]
+
+
+async def test_one_is_chosen_in_the_end(store: SessionStore) -> None:
+    """Of those who have said something; Enter chooses none."""
+    for key, chosen in (("enter", None), ("2", 2)):
+        several = Several(store, 3)
+        several.providers[2].refuse = ProviderError("no")
+        several.providers[2].opened.set()
+        async with several.running():
+            whole(several.providers[0], "a")
+            whole(several.providers[1], "b")
+        choosing = asyncio.create_task(several.comparison.chosen())
+        await several.until(partial(getattr, several.view, "asked"))
+        several.keys.press(Key.typing("3"), Key.typing(key) if len(key) == 1 else key)
+        best = await choosing
+
+        assert several.view.asked[0].startswith("1 or 2 goes on")
+        assert (best.number if best is not None else None) == chosen
+
+
 @instant
 async def test_space_that_is_held_down_counts_once() -> None:
     """Else each repetition would ask for all answers again. In what is typed it is a letter."""
-    source, controls = ScriptedKeys(), Controls([])
+    source, controls = ScriptedKeys(), Controls([], lambda: None)
     got: list[str] = []
 
     async def read() -> None:

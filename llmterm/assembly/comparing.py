@@ -5,32 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from llmterm.assembly.launch import launch, store
-from llmterm.assembly.look import Look, size, write
+from llmterm.assembly.look import Look
 from llmterm.assembly.question import Wanted, question
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.secrets import known_secrets
+from llmterm.assembly.stage import Plan, Stage
 from llmterm.assembly.streams import Output, let_go
 from llmterm.chat.machine import Beside, Others
-from llmterm.chat.terminal import Signals, Terminal
+from llmterm.chat.terminal import Signals
 from llmterm.compare.candidate import Candidate
-from llmterm.compare.comparison import Comparison, View
+from llmterm.compare.comparison import Comparison
 from llmterm.compare.figures import lines, values
-from llmterm.compare.sidebyside import SideBySide
-from llmterm.compare.text import Text, Unseen
 from llmterm.config import Settings
 from llmterm.conversation import Conversation
 from llmterm.errors import ConfigError, LlmtermError, ProviderError, SessionError, UsageError
-from llmterm.keys import KeySource
-from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND, ASK_NAME
-from llmterm.keys.terminal import TerminalKeys
 from llmterm.messages import Message, Options, StreamLimits
 from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
@@ -41,30 +35,6 @@ from llmterm.sessions.several import SeveralAnswers
 from llmterm.threads import in_thread, take_turns
 
 _INTERRUPTED, _NOBODY = 130, 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is asked of whom, and how the answers are to be shown."""
-
-    asked: Wanted
-    models: Sequence[str]
-    rounds: int = 1
-    first: bool = False
-    interleaved: bool = False
-    as_json: bool = False
-
-    @property
-    def alone(self) -> bool:
-        """Whether only one answer comes in a pipe."""
-        return self.first and self.rounds == 1 and not self.interleaved
-
-
-class Shown(NamedTuple):
-    """Where the answers are seen, and the keys that are pressed there, if any can be."""
-
-    view: View
-    keys: KeySource | None
 
 
 async def compare(settings: Settings, environ: Mapping[str, str], plan: Plan) -> int:
@@ -94,7 +64,10 @@ async def compare(settings: Settings, environ: Mapping[str, str], plan: Plan) ->
         for line in said:
             output.notice(line)
         try:
-            return await _run(settings, environ, plan, candidates, asked, sessions, output, secrets)
+            stage = Stage(
+                settings=settings, look=Look.of(settings, environ), secrets=secrets, output=output, signals=signals
+            )
+            return await _run(stage, plan, candidates, asked, sessions)
         except asyncio.CancelledError:
             if signals.received is None:
                 raise
@@ -108,20 +81,13 @@ async def compare(settings: Settings, environ: Mapping[str, str], plan: Plan) ->
 
 
 async def _run(
-    settings: Settings,
-    environ: Mapping[str, str],
-    plan: Plan,
-    candidates: Sequence[Candidate],
-    asked: Message,
-    sessions: SessionStore,
-    output: Output,
-    secrets: Secrets,
+    stage: Stage, plan: Plan, candidates: Sequence[Candidate], asked: Message, sessions: SessionStore
 ) -> int:
-    look = Look.of(settings, environ)
+    settings, look, output = stage.settings, stage.look, stage.output
     record = SeveralAnswers(sessions.another(), system=settings.system, piped=not sys.stdout.isatty())
     drawn = sys.stdout.isatty() and not look.plain and not plan.interleaved and not plan.as_json
     async with output:
-        async with shown(look, settings, secrets, plan, output) as (view, keys):
+        async with stage.shown(plan) as (view, keys):
             comparison = Comparison(
                 candidates,
                 record,
@@ -150,7 +116,7 @@ async def _run(
 
 
 async def answered_beside(
-    others: Others, settings: Settings, environ: Mapping[str, str], look: Look, secrets: Secrets
+    others: Others, settings: Settings, environ: Mapping[str, str], look: Look, secrets: Secrets, signals: Signals
 ) -> Beside:
     """Have others answer the last question of a chat; return the session as it goes on. Raises our errors."""
     asked, providers = others.asked, others.registry
@@ -169,8 +135,9 @@ async def answered_beside(
     )
     record = SeveralAnswers(store(environ), session_id=asked.session_id, asked=asked.row, piped=False)
     output = Output(sys.stdout, sys.stderr, secrets)
+    stage = Stage(settings=settings, look=look, secrets=secrets, output=output, signals=signals)
     try:
-        async with shown(look, settings, secrets, Plan(asked=Wanted(), models=others.models), output) as (view, keys):
+        async with stage.shown(Plan(asked=Wanted(), models=others.models)) as (view, keys):
             comparison = Comparison(candidates, record, view, keys, in_turn=look.plain)
             await comparison.run(asked.question, asked.conversation)
             view.say([*lines(comparison.rounds, width=view.columns, color=look.color), ""])
@@ -244,47 +211,3 @@ async def _chosen(
         return await providers.choose(given)
     found = await in_thread(launch, settings, environ, model=given)
     return found.provider, found.model
-
-
-@asynccontextmanager
-async def shown(look: Look, settings: Settings, secrets: Secrets, plan: Plan, output: Output) -> AsyncIterator[Shown]:
-    """Give where the answers are seen: inside, the terminal is taken, if there is one."""
-    if plan.as_json:
-        yield Shown(Unseen(), None)
-    elif not sys.stdout.isatty():
-        yield Shown(Text(output, interleaved=plan.interleaved, alone=plan.alone), None)
-    elif look.plain or plan.interleaved:
-        async with taken(look, settings) as source:
-            yield Shown(Text(output, interleaved=plan.interleaved, keys=True), source)
-            await output.drained()
-    else:
-        async with taken(look, settings) as source:
-            yield Shown(side_by_side(look, settings, secrets, source), source)
-
-
-def side_by_side(look: Look, settings: Settings, secrets: Secrets, source: TerminalKeys) -> SideBySide:
-    theme = look.colors(settings, settings.chat, source)
-    return SideBySide(
-        screen=look.screen(lambda: source.name),
-        size=size,
-        renderer=look.renderer(theme),
-        ink=look.ink(theme),
-        redact=secrets.redact,
-    )
-
-
-@asynccontextmanager
-async def taken(look: Look, settings: Settings) -> AsyncIterator[TerminalKeys]:
-    """Take the terminal, and give its keys."""
-    source = TerminalKeys()
-    background = ASK_BACKGROUND if look.color and settings.chat.theme == "auto" else ""
-    with Terminal(
-        sys.stdin.fileno() if sys.stdin.isatty() else sys.stdout.fileno(),
-        write,
-        modes=look.modes,
-        drawing=not look.plain,
-        question=ASK_NAME + background + ASK_ATTRIBUTES if look.asks else "",
-        settle=source.settle,
-    ):
-        async with source:
-            yield source

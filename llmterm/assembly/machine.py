@@ -21,26 +21,26 @@ class Loan:
 
     def __init__(self, *, terminal: Terminal, signals: Signals, view: View, composer: Composer) -> None:
         self._terminal = terminal
-        self._signals = signals
+        self.signals = signals
         self._view = view
         self._composer = composer
 
     def __enter__(self) -> None:
         self._let_go()
-        self._signals.lend()
+        self.signals.lend()
         self._terminal.restore()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._terminal.take()
-        self._signals.take_back()
+        self.signals.take_back()
         self._composer.retake()
 
     def suspend(self) -> None:
         """Stop the program as Ctrl-Z does, and take the terminal again when it is gone on with."""
         self._let_go()
-        with self._signals.fatal():
+        with self.signals.fatal():
             self._terminal.suspend()
         self._composer.retake()
 
@@ -73,7 +73,14 @@ class LocalMachine:
         from llmterm.assembly.comparing import answered_beside
 
         with self._loan:
-            return await answered_beside(others, self._launch.settings, self._environ, self._look, self._launch.secrets)
+            return await answered_beside(
+                others,
+                self._launch.settings,
+                self._environ,
+                self._look,
+                self._launch.secrets,
+                self._loan.signals,
+            )
 
     async def copy(self, text: str) -> str:
         from llmterm import clipboard

@@ -50,6 +50,9 @@ def compare(
         raise UsageError("there is nothing to compare", hint='llmterm compare "Why?" -m openai -m anthropic')
     if len(given) > _MOST:
         raise UsageError(f"at most {_MOST} models can be compared at once, not {len(given)}")
+    words = " ".join(question or ()).strip()
+    if not words and sys.stdin.isatty():
+        raise UsageError("there is no question", hint='llmterm compare "Why?" -m openai -m anthropic')
     if as_json and interleaved:
         raise UsageError("--json and --interleaved do not go together", hint="each is another form of the answers")
     settings = config.override(
@@ -61,10 +64,11 @@ def compare(
     )
     settings = config.override(settings, chat=config.override(settings.chat, plain=plain))
     with loading():
-        from llmterm.assembly import comparing
-    plan = comparing.Plan(
+        from llmterm.assembly.comparing import compare as compared
+        from llmterm.assembly.stage import Plan
+    plan = Plan(
         asked=Wanted(
-            words=" ".join(question or ()).strip(),
+            words=words,
             data=b"" if sys.stdin.isatty() else piped(),
             files=tuple(file or ()),
         ),
@@ -74,4 +78,4 @@ def compare(
         interleaved=interleaved,
         as_json=as_json,
     )
-    raise typer.Exit(asyncio.run(comparing.compare(settings, os.environ, plan)))
+    raise typer.Exit(asyncio.run(compared(settings, os.environ, plan)))

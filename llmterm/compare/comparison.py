@@ -17,7 +17,7 @@ from llmterm.keys import Key, KeySource
 from llmterm.messages import Message
 from llmterm.sessions import StoredSession
 from llmterm.sessions.several import AnswerBeside, SeveralAnswers
-from llmterm.streams import concat, endless_stream, merge, stream_content
+from llmterm.streams import concat, endless_stream, gather_stream, merge, stream_content
 
 _FRAME_SECONDS = 1 / 30
 
@@ -43,6 +43,10 @@ class View(Protocol):
         ...
 
     def say(self, lines: Sequence[str]) -> None: ...
+
+    def suspend(self) -> None:
+        """Stop the program, and take the terminal again when it is gone on with."""
+        ...
 
     def ask(self, line: str) -> None:
         """Have a question stand at the end; "" once it is answered."""
@@ -115,7 +119,7 @@ class Comparison:
         return saying.get(key.text)
 
     async def _round(self, question: Message, asked: Conversation, candidates: Sequence[Candidate], title: str) -> None:
-        controls = Controls(candidates)
+        controls = Controls(candidates, self._view.suspend)
         self.rounds.append(candidates)
         self._view.begin(candidates, title)
         async with AsyncExitStack() as stack:
@@ -150,15 +154,16 @@ class Comparison:
                         view.frame(controls)
 
     async def _told(self, candidates: Sequence[Candidate]) -> AsyncGenerator[Told, None]:
-        shown = candidates
         if self._in_turn and self._first and (winner := await self._race(candidates)) is not None:
-            shown = [winner]
-        streams = [each.told() for each in shown]
+            for each in await gather_stream(winner.told()):
+                yield each
+            return
+        streams = [each.told() for each in candidates]
         told = concat(*streams, eager=True) if self._in_turn else merge(streams)
         try:
             async for each in told:
                 yield each
-                if self._first and each.candidate.answered and not self._in_turn:
+                if self._first and each.candidate.answered:
                     return
         finally:
             await told.aclose()

@@ -15,11 +15,15 @@ from llmterm.keys.autorepeat import Autorepeat
 
 
 class Controls:
-    """What is `typed`, for all or for the one that is `chosen`; `stopped` tells whether the user has seen enough."""
+    """What is `typed`, for all or for the one that is `chosen`, and what they were `told` last; `stopped` tells whether
+    the user has seen enough."""
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, candidates: Sequence[Candidate], suspend: Callable[[], None]) -> None:
+        """`suspend` stops the program until it is gone on with."""
         self.candidates = candidates
+        self._suspend = suspend
         self.typed = ""
+        self.told = ""
         self.chosen: Candidate | None = None
         self.stopped = False
 
@@ -30,6 +34,8 @@ class Controls:
                 await self._stop()
             case "escape":
                 await self._escape()
+            case "c-z":
+                await self._stop_program()
             case "enter":
                 await self._guide()
             case "backspace":
@@ -68,6 +74,7 @@ class Controls:
         if self.typed.strip():
             await self._pause()
             self._resume(self.typed.strip())
+            self.told = f"{'all are' if self.chosen is None else f'{self.chosen.number} is'} told: {self.typed.strip()}"
         self.typed, self.chosen = "", None
 
     async def _escape(self) -> None:
@@ -75,6 +82,14 @@ class Controls:
             self.typed, self.chosen = "", None
         else:
             await self._stop()
+
+    async def _stop_program(self) -> None:
+        """No answer streams meanwhile: nobody would read it."""
+        paused = [each for each in self.candidates if each.streaming]
+        await asyncio.gather(*(each.pause() for each in paused))
+        self._suspend()
+        for each in paused:
+            each.resume()
 
     async def _stop(self) -> None:
         self.stopped = True

@@ -13,6 +13,7 @@ from llmterm.compare.candidate import Candidate, Took
 from llmterm.render.cells import wrap
 from llmterm.render.chart import Column, table
 from llmterm.render.figures import cost, speed, tokens, wait
+from llmterm.sessions.figures import median
 from llmterm.states import TurnState
 
 Rounds = Sequence[Sequence[Candidate]]
@@ -82,21 +83,13 @@ def _outcomes(candidates: Sequence[Candidate]) -> str:
 
 
 def _together(all_took: Sequence[Took]) -> Took:
-    wait = _median([each.first_token_ms for each in all_took if each.first_token_ms is not None])
+    first = median([each.first_token_ms for each in all_took if each.first_token_ms is not None])
     costs = [each.cost for each in all_took if each.cost is not None]
     return Took(
-        first_token_ms=None if wait is None else round(wait),
-        tokens_per_second=_median([each.tokens_per_second for each in all_took if each.tokens_per_second is not None]),
+        first_token_ms=None if first is None else round(first),
+        tokens_per_second=median([each.tokens_per_second for each in all_took if each.tokens_per_second is not None]),
         input_tokens=sum(each.input_tokens for each in all_took),
         output_tokens=sum(each.output_tokens for each in all_took),
         estimated=any(each.estimated for each in all_took),
         cost=math.fsum(costs) if costs else None,
     )
-
-
-def _median(values: Sequence[float]) -> float | None:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    if not ordered:
-        return None
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

@@ -40,7 +40,9 @@ class SideBySide:
         renderer: Callable[[int], MarkdownRenderer],
         ink: Callable[[], Ink],
         redact: Callable[[str], str],
+        suspend: Callable[[], None],
     ) -> None:
+        self._suspend = suspend
         self._screen = screen
         self._size = size
         self._make = renderer
@@ -94,6 +96,10 @@ class SideBySide:
     def say(self, lines: Sequence[str]) -> None:
         """Have lines stand above what is drawn, for good."""
         self._screen.paint(lines, [], [])
+
+    def suspend(self) -> None:
+        self._screen.clear()
+        self._suspend()
 
     def ask(self, line: str) -> None:
         ink = self._ink()

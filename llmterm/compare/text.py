@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from llmterm.compare.candidate import Candidate, Told
@@ -27,14 +27,21 @@ class Text:
 
     columns = 80
 
-    def __init__(self, output: Output, *, interleaved: bool = False, alone: bool = False, keys: bool = False) -> None:
-        """`alone`: only one answer comes, and nothing but that is to be there. `keys`: there are any, and what they do
-        is said."""
+    def __init__(
+        self,
+        output: Output,
+        *,
+        interleaved: bool = False,
+        alone: bool = False,
+        suspend: Callable[[], None] | None = None,
+    ) -> None:
+        """`alone`: only one answer comes, and nothing but that is to be there. `suspend` stops the program; without it
+        there are no keys, and nothing is said of them."""
         self._output = output
         self._interleaved = interleaved
         self._alone = alone
-        self._keys = keys
-        self._said = ""
+        self._suspend = suspend
+        self._said: list[str] = []
         self._current: Candidate | None = None
         self._candidates: Sequence[Candidate] = ()
         # Interleaved: what has come of lines that are not ended.
@@ -62,9 +69,11 @@ class Text:
             self._end(told.candidate)
 
     def frame(self, controls: Controls) -> None:
-        said = keys(controls.candidates, controls.typed, controls.chosen) if self._keys else ""
-        if said and said != self._said:
-            self._output.notice(said)
+        said = [controls.told, keys(controls.candidates, controls.typed, controls.chosen)]
+        if self._suspend is not None:
+            for line in said:
+                if line and line not in self._said:
+                    self._output.notice(line)
         self._said = said
 
     def close(self, controls: Controls) -> None:
@@ -77,6 +86,11 @@ class Text:
         if lines:
             self._output.end()
             self._output.text("".join(f"{line}\n" for line in lines))
+
+    def suspend(self) -> None:
+        if self._suspend is not None:
+            self._output.end()
+            self._suspend()
 
     def ask(self, line: str) -> None:
         if line:
@@ -126,6 +140,9 @@ class Unseen:
         pass
 
     def say(self, lines: Sequence[str]) -> None:
+        pass
+
+    def suspend(self) -> None:
         pass
 
     def ask(self, line: str) -> None:

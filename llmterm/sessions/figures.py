@@ -99,7 +99,7 @@ def read_figures(tx: Transaction, session_id: str | None) -> list[Figures]:
 
 
 def _figures(provider: str, model: str, parts: Sequence[_Part]) -> Figures:
-    wait = _median([part.wait for part in parts if part.wait is not None])
+    wait = median([part.wait for part in parts if part.wait is not None])
     costs = [part.cost for part in parts if part.cost is not None]
     return Figures(
         provider=provider,
@@ -111,7 +111,7 @@ def _figures(provider: str, model: str, parts: Sequence[_Part]) -> Figures:
         output_tokens=sum(part.output_tokens for part in parts),
         estimated=any(part.estimated for part in parts),
         first_token_ms=None if wait is None else round(wait),
-        tokens_per_second=_median([part.speed for part in parts if part.speed is not None]),
+        tokens_per_second=median([part.speed for part in parts if part.speed is not None]),
         retries=sum(part.retries for part in parts),
         cost=math.fsum(costs) if costs else None,
         days=_days(parts),
@@ -132,7 +132,8 @@ def _days(parts: Sequence[_Part]) -> tuple[Day, ...]:
     )
 
 
-def _median(values: Sequence[float]) -> float | None:
+def median(values: Sequence[float]) -> float | None:
+    """Return the middle of the values, None where there are none."""
     import statistics  # only here: it brings decimal, fractions and random along
 
     return statistics.median(values) if values else None
