@@ -169,14 +169,25 @@ def test_plain_terminal_shows_one_after_the_other_and_hears_the_keys(tmp_path: P
         b.gate.open()
         program.wait_for(r"1 a/m\na begins,")
         program.send("1")
-        program.wait_for("paused - SPACE resume 1")
+        program.wait_for("paused - SPACE resume all - 1 resume 1 - type to guide 1")
         a.wait_for_silence()
-        program.send(" ")
+        program.send("go on\r")
+        program.wait_for("1 is told: go on")
 
         assert program.exit_code == 0
         assert "2 b/m\nb begins, and b ends." in program.text
         assert program.text.index("and a ends.") < program.text.index("b begins,")
         assert b"\x1b[" not in program.written.replace(b"\x1b[?2004h", b"").replace(b"\x1b[?2004l", b"")
+
+
+def test_terminal_that_is_closed_leaves_all_answers_to_be_gone_on_with(tmp_path: Path) -> None:
+    """As they were when it happened."""
+    a, b = Model("a"), Model("b")
+    with serving(tmp_path, a, b) as env, Program([*LLMTERM, "compare", "why?", *of(a, b)], env) as program:
+        program.wait_for(r"a begins, +│ b begins,")
+        assert program.hang_up() == 129
+    _, versions = record(tmp_path)
+    assert [(each.text, each.open) for each in versions] == [("a begins,", True), ("b begins,", True)]
 
 
 def test_chat_has_others_answer_and_keeps_one(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Candidate:
         self.label = label
         self.failure = failure
         self.notice = ""
-        """What was said of the answer last, besides its text."""
+        """What was said of the answer last that is worth keeping, besides its text."""
         self._respondent = respondent
         self._turn: Turn | None = None
         self._recorded: RecordedTurn | None = None
@@ -69,7 +69,7 @@ class Candidate:
         reader = turn.reader()
         try:
             async for entry in reader:
-                if isinstance(entry.event, Notice):
+                if isinstance(entry.event, Notice) and not entry.event.passing:
                     self.notice = entry.event.text
                 last = self.ended and reader.at_end
                 yield Told(self, entry.event, last)

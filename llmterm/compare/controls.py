@@ -1,6 +1,6 @@
 """The keys of a comparison: SPACE for all, a digit for one, words for either.
 
-A digit pauses that one, or resumes it, and what is typed next is for it alone.
+A digit pauses that one, or resumes it; what is typed next is for it alone. SPACE is for all at any time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Controls:
     async def press(self, key: Key) -> None:
         """Do what a key stands for."""
         match key.name:
-            case "c-c" | "c-d" | "eof":
+            case "c-c" | "c-d":
                 await self._stop()
             case "escape":
                 await self._escape()
@@ -41,10 +41,11 @@ class Controls:
             case "backspace":
                 self.typed = self.typed[:-1]
             case "space" if not self.typed:
-                await self._toggle()
-            case "text" if not self.typed and self._numbered(key.text) is not None:
-                self.chosen = self._numbered(key.text)
-                await self._toggle()
+                self.chosen = None
+                await self._toggle(self.candidates)
+            case "text" if not self.typed and (one := self._numbered(key.text)) is not None:
+                self.chosen = one if one.streaming else None
+                await self._toggle([one])
             case "text" | "space" | "paste":
                 self.typed += " ".join(key.text.split("\n"))
             case _:
@@ -53,28 +54,24 @@ class Controls:
     @property
     def streaming(self) -> bool:
         """Whether SPACE pauses."""
-        return any(each.streaming for each in self._about)
-
-    @property
-    def _about(self) -> Sequence[Candidate]:
-        return self.candidates if self.chosen is None else [self.chosen]
+        return any(each.streaming for each in self.candidates)
 
     def _numbered(self, digit: str) -> Candidate | None:
         return next((each for each in self.candidates if str(each.number) == digit), None)
 
-    async def _toggle(self) -> None:
+    async def _toggle(self, about: Sequence[Candidate]) -> None:
         """Pause those that stream; where none does, go on with those that are paused."""
-        if self.streaming:
-            await self._pause()
+        if any(each.streaming for each in about):
+            await _pause(about)
         else:
-            self._resume()
-            self.chosen = None
+            _resume(about)
 
     async def _guide(self) -> None:
-        if self.typed.strip():
-            await self._pause()
-            self._resume(self.typed.strip())
-            self.told = f"{'all are' if self.chosen is None else f'{self.chosen.number} is'} told: {self.typed.strip()}"
+        about = self.candidates if self.chosen is None else [self.chosen]
+        if words := self.typed.strip():
+            await _pause(about)
+            _resume(about, words)
+            self.told = f"{'all are' if self.chosen is None else f'{self.chosen.number} is'} told: {words}"
         self.typed, self.chosen = "", None
 
     async def _escape(self) -> None:
@@ -86,21 +83,22 @@ class Controls:
     async def _stop_program(self) -> None:
         """No answer streams meanwhile: nobody would read it."""
         paused = [each for each in self.candidates if each.streaming]
-        await asyncio.gather(*(each.pause() for each in paused))
+        await _pause(paused)
         self._suspend()
-        for each in paused:
-            each.resume()
+        _resume(paused)
 
     async def _stop(self) -> None:
         self.stopped = True
         await asyncio.gather(*(each.stop() for each in self.candidates if not each.ended))
 
-    async def _pause(self) -> None:
-        await asyncio.gather(*(each.pause() for each in self._about))
 
-    def _resume(self, guidance: str = "") -> None:
-        for each in self._about:
-            each.resume(guidance)
+async def _pause(about: Sequence[Candidate]) -> None:
+    await asyncio.gather(*(each.pause() for each in about))
+
+
+def _resume(about: Sequence[Candidate], guidance: str = "") -> None:
+    for each in about:
+        each.resume(guidance)
 
 
 async def pressed(

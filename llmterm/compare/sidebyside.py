@@ -122,11 +122,11 @@ class SideBySide:
 
     def _heads(self, ink: Ink) -> list[str]:
         names = [f"{ink.strong}{_name(pane.candidate)}{ink.plain}" for pane in self._panes]
-        states = [_state(pane.candidate, ink) for pane in self._panes]
+        states = [_state(pane.candidate, ink, self._redact) for pane in self._panes]
         return _beside([[name, state] for name, state in zip(names, states, strict=True)], self._width)
 
     def _row(self, candidate: Candidate, ink: Ink) -> str:
-        row = f"{_name(candidate)}  {_state(candidate, ink)}"
+        row = f"{_name(candidate)}  {_state(candidate, ink, self._redact)}"
         return clip(row, self._size()[0], cell_len)
 
     def _next_lines(self, ink: Ink) -> list[str]:
@@ -161,9 +161,10 @@ def _name(candidate: Candidate) -> str:
     return f"{candidate.number} {clean(candidate.label)}"
 
 
-def _state(candidate: Candidate, ink: Ink) -> str:
+def _state(candidate: Candidate, ink: Ink, redact: Callable[[str], str]) -> str:
     style = ink.error if candidate.error else ink.faint
-    return f"{style}{clean(standing(candidate))}{ink.plain}"
+    words = " - ".join(filter(None, [standing(candidate), candidate.notice]))
+    return f"{style}{' '.join(redact(clean(words)).split())}{ink.plain}"
 
 
 def _beside(columns: Sequence[Sequence[str]], width: int) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from llmterm.compare.candidate import Candidate, Told
 from llmterm.compare.controls import Controls
 from llmterm.compare.words import keys, standing
+from llmterm.events import Notice
 from llmterm.messages import TextDelta, ThinkingDelta
 from llmterm.states import TurnState
 
@@ -63,6 +64,8 @@ class Text:
             case ThinkingDelta(text) if not self._interleaved:
                 self._turn_to(told.candidate)
                 self._output.thinking(text)
+            case Notice(text, passing=False) if not told.last:
+                self._output.notice(f"{_name(told.candidate)}: {text}")
             case _:
                 pass
         if told.last:

@@ -45,18 +45,17 @@ def standing(candidate: Candidate) -> str:
 
 
 def keys(candidates: Sequence[Candidate], typed: str, chosen: Candidate | None) -> str:
-    """Return what the keys do now; `chosen` is whom they are about, if not all."""
+    """Return what the keys do now; `chosen` is whom words are for, if not all."""
     whom = "all" if chosen is None else str(chosen.number)
     if typed:
         return f"Enter tells {whom} - Esc empties the line"
-    about = candidates if chosen is None else [chosen]
-    one = f"1-{len(candidates)} one" if len(candidates) > 1 else ""
-    if any(each.streaming for each in about):
-        space = f"SPACE pause {whom}"
-    elif any(each.paused for each in about):
-        space = f"paused - SPACE resume {whom}"
+    if any(each.streaming for each in candidates):
+        space = "SPACE pause all"
+    elif any(each.paused for each in candidates):
+        space = "paused - SPACE resume all"
     else:
         space = ""
+    one = f"1-{len(candidates)} one" if chosen is None else f"{whom} resume {whom}"
     escape = "Esc stop" if chosen is None else "Esc all"
     return " - ".join(filter(None, [space, one, f"type to guide {whom}", escape]))
 
