@@ -63,7 +63,8 @@ class FakeView:
     def page(self, text: str) -> str:
         return text
 
-    def begin(self) -> None:
+    def begin(self, heading: str = "") -> None:
+        self.said += [heading] if heading else []
         self.text = ""
 
     def event(self, event: StreamEvent) -> None:

@@ -79,7 +79,7 @@ def test_an_answer_that_was_cut_off_has_a_mark_where_it_ends(tmp_path: Path) -> 
             chat.ask(question)
             chat.program.wait_for(rf"> {question}\n(?s:.*)(paused|ls\n(?s:.*)tokens/s)")
             chat.program.send("\x1b")
-            chat.program.wait_for(rf"> {question}\n(?s:.*)ls\n─+\n\n■ {mark}\n\n>\n")
+            chat.program.wait_for(rf"> {question}\n(?s:.*)ls\n─+\n\n■ {mark}\n\n([^>]*\n)?>\n")
         chat.ask("/export page.md")
         chat.program.wait_for("written to")
         chat.ask("/pager all")

@@ -274,7 +274,7 @@ def test_answer_is_read_in_the_pager(open_chat: Open, tmp_path: Path, moment: st
         else:
             program.wait_for("line 39")
             program.send(" ")
-            program.wait_for(r"\n>\npaused after[^\n]*\Z")
+            program.wait_for(r"\n>\npaused after[^\n]*\nopenai/test\Z")
         before = program.text
         program.send("\x1b[5~")
         program.wait_for((tmp_path / "open").exists)

@@ -629,7 +629,7 @@ def test_switch_of_model_at_a_pause(open_chat: Open) -> None:
         chat.program.send(" ")
         chat.program.wait_for(PAUSED)
         chat.program.send("/model other\r")
-        chat.program.wait_for(r"openai/other\none two\n\n>\n" + PAUSED)
+        chat.program.wait_for(r"one two\n\nopenai/other\n\n>\n" + PAUSED)
         chat.program.send("/clear\r")
         chat.program.wait_for("an answer is still open")
         chat.program.send(" ")
@@ -692,9 +692,10 @@ def test_stop_at_a_pause_shows_nothing_twice(open_chat: Open, text: str) -> None
         chat.program.wait_for("paused after")
         shown = [line for line in chat.program.text.split("\n>\npaused after")[0].splitlines() if line.strip(" ─")]
         chat.program.send("\x1b")
-        chat.program.wait_for(r"\n\n>\n.+$")  # with the line below it, which may come a little later
+        chat.program.wait_for(r"■ stopped\n\n>\n.+$")  # with the line below it, which may come a little later
 
-        assert [line for line in chat.program.text.splitlines() if line.strip(" ─")][:-2] == shown
+        stands = [line for line in chat.program.text.splitlines() if line.strip(" ─")][:-2]
+        assert stands == [*shown, "■ stopped"]
 
 
 def test_window_that_gets_lower_leaves_no_frames_behind(open_chat: Open) -> None:

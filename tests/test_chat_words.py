@@ -28,15 +28,18 @@ def test_pause_line_says_what_the_keys_do() -> None:
     """The words that people look for."""
     reply = Reply().add(TextDelta("text", 214))
 
-    assert pause_line(reply, EndReason.PAUSE) == "paused after 214 tokens - SPACE resume - type to guide - Esc stop"
+    assert (
+        pause_line(reply, EndReason.PAUSE)
+        == "paused after 214 tokens - SPACE resume - type to guide - Esc stop - ? more"
+    )
 
 
 @pytest.mark.parametrize(
     ("window", "cost", "said"),
     [
-        (None, None, "Esc stop - openai/m"),
-        (8_000, None, "Esc stop - openai/m - 12 % of the context"),
-        (8_000, 0.0123, "Esc stop - openai/m - 12 % of the context - cost 0.0123"),
+        (None, None, "? more - openai/m"),
+        (8_000, None, "? more - openai/m - 12 % of the context"),
+        (8_000, 0.0123, "? more - openai/m - 12 % of the context - cost 0.0123"),
     ],
 )
 def test_pause_line_ends_with_what_is_known_of_the_answer(window: int | None, cost: float | None, said: str) -> None:

@@ -503,6 +503,31 @@ def test_commit_inside_a_fence_goes_on_with_code() -> None:
     assert SGR.findall(rest[0]) == SGR.findall(rest[1])
 
 
+def test_commit_inside_a_quote_goes_on_with_it() -> None:
+    """Down to the level of the line that was cut; behind a line that was whole the next one says itself what it is."""
+    renderer = MarkdownRenderer(width=40, color=False)
+    renderer.feed("> one\n> > deep and")
+
+    lines = renderer.commit()
+    waiting = renderer.live()
+    renderer.feed(" deeper\n> > more\n")
+    renderer.commit()
+    renderer.feed("\nafter")
+
+    assert (lines[-1], waiting) == ("│ │ deep and", [])
+    assert renderer.close() == ["after"]
+
+
+def test_commit_inside_a_quote_shows_the_rest_of_the_line() -> None:
+    renderer = MarkdownRenderer(width=40, color=False)
+    renderer.feed("> one two")
+
+    renderer.commit()
+    renderer.feed(" three\n\nafter")
+
+    assert renderer.close() == ["│ three", "", "after"]
+
+
 def test_commit_forgets_what_was_settled() -> None:
     """Text after a commit is shown although it looks like what was settled before."""
     renderer = MarkdownRenderer(width=40)

@@ -6,6 +6,7 @@ settings and in the wire. A key is never sent in the clear to another machine, u
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -185,7 +186,8 @@ def _endpoint(name: str, remote: RemoteSettings, settings: Settings, keys: list[
         name,
         KeyRing(keys),
         RateLimits(remote.max_concurrent, remote.requests_per_minute, remote.tokens_per_minute, max_wait=max_wait),
-        Breaker(),
+        # The only one is asked whenever somebody wants: who has just started his server again does not wait.
+        Breaker() if settings.fallback else Breaker(threshold=math.inf),
         RetryPolicy(retry.attempts, max_wait),
     )
 

@@ -43,10 +43,11 @@ class Steer:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Resume the answer, with a word of `guidance` if there is one, as it was `typed`."""
+    """Resume the answer, with a word of `guidance` if there is one, as it was `typed`; `said` is what is said of it."""
 
     typed: str = ""
     guidance: str = ""
+    said: tuple[str, ...] = ()
 
 
 class Gesture(Enum):

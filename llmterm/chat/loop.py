@@ -258,9 +258,7 @@ class AnswerLoop:
             self._view.say(str(error), error=True)
             self._line.put(text)
             return Word.DONE
-        for each in said:
-            self._view.say(each)
-        return Resume(text, guidance)
+        return Resume(text, guidance, tuple(said))
 
     async def _resume(self, resume: Resume) -> Wish:
         self._say_notices()
@@ -278,6 +276,8 @@ class AnswerLoop:
                 self._line.put(resume.typed)
             return Word.DONE
         self._view.resume(resume.guidance)
+        for each in resume.said:
+            self._view.say(each)
         self._turn.resume(
             guidance=resume.guidance, continuation=self._choices.resume_mode, provider=provider, model=model
         )
@@ -336,11 +336,9 @@ class AnswerLoop:
         self._say_notices()
         reply = self._answer.reply
         if not reply.body:
-            self._view.say("the answer begins again")
-            self._view.begin()
+            self._view.begin("the answer begins again")
             return
-        self._view.say(f"the answer is now {count(len(reply.body), 'character')} long")
-        self._view.begin()
+        self._view.begin(f"the answer is now {count(len(reply.body), 'character')} long")
         for part in reply.body.parts:
             self._view.event(TextDelta(part))
 

@@ -44,7 +44,9 @@ class PlainView:
     def page(self, text: str) -> str:
         return clean(text) + "\n"
 
-    def begin(self) -> None:
+    def begin(self, heading: str = "") -> None:
+        if heading:
+            self.say(heading)
         self._renderer = PlainRenderer()
         self._announced = False
 

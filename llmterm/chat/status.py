@@ -203,7 +203,7 @@ def _pause_words(reply: Reply, reason: EndReason, elsewhere: str) -> str:
         # What a model thinks cannot be gone on with: no provider takes half of it back.
         return f"{after}, while thinking - SPACE begins the answer again - type to guide - Esc stop"
     other = f" - /provider {elsewhere}, then SPACE, goes on there" if elsewhere and reason in _FAILURES else ""
-    return f"{after} - SPACE resume - type to guide - Esc stop{other}"
+    return f"{after} - SPACE resume - type to guide - Esc stop - ? more{other}"
 
 
 def held_line(reply: Reply, waiting: int, *, streaming: bool) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from llmterm.chat.foot import Below
 from llmterm.chat.status import count
 from llmterm.messages import StreamEvent, TextDelta, ThinkingDelta
 from llmterm.render.cells import wrap
@@ -62,8 +63,8 @@ class View(Protocol):
         """Return an answer as a pager should show it."""
         ...
 
-    def begin(self) -> None:
-        """A new answer starts."""
+    def begin(self, heading: str = "") -> None:
+        """A new answer starts, under a line that says what it is."""
         ...
 
     def event(self, event: StreamEvent) -> None: ...
@@ -153,6 +154,9 @@ class MarkdownView:
         # How many lines of the answer are permanent.
         self._rows = 0
         self._open = False
+        # Nothing of the answer comes: what is said then stands below it, and goes when the answer goes on.
+        self._still = False
+        self._said: list[tuple[str, bool]] = []
 
     def warm(self) -> None:
         for name in _DRAWING:
@@ -175,14 +179,19 @@ class MarkdownView:
         renderer.feed(text)
         return "\n".join([*self._set(renderer.close()), ""])
 
-    def begin(self) -> None:
+    def begin(self, heading: str = "") -> None:
         left = self._renderer.commit() if self._live else []
         self._drawn_at = self._size()
         self._renderer = self._begun()
         self._live, self._rows, self._open = [], 0, True
+        self._moved()
         self._paint([*self._set(left), ""])
+        if heading:
+            self._paint([*self._lines(heading, error=False), ""])
 
     def event(self, event: StreamEvent) -> None:
+        if self._still:
+            self._moved()
         if isinstance(event, TextDelta):
             self._renderer.feed(event.text)
         elif isinstance(event, ThinkingDelta):
@@ -210,12 +219,12 @@ class MarkdownView:
         pass  # it stands below
 
     def pause(self) -> None:
+        self._still = self._open
         self._fit()
         permanent = self._advance()
         self._live = self._renderer.live()
         # What does not fit is for the scrollback: at rest it can be read there.
-        columns, rows = self._drawn_at
-        above = max(0, len(self._live) + len(self._foot.below(columns, rows, apart=True).rows) - (rows - 1))
+        above = max(0, len(self._live) + len(self._below(apart=True).rows) - (self._drawn_at[1] - 1))
         if above:
             permanent += self._live[:above]
             self._renderer.settle(above)
@@ -230,6 +239,7 @@ class MarkdownView:
         self._paint(self._set(permanent))
 
     def resume(self, guidance: str) -> None:
+        self._moved()
         if guidance:
             left, self._live = self._renderer.commit(), []
             self._paint([*self._set(left), "", *self._question(guidance), ""])
@@ -249,8 +259,12 @@ class MarkdownView:
             ink = self._ink()
             rest += ["", f"{ink.error}■{ink.plain} {ink.faint}{mark}{ink.plain}"]
         self._rows += len(rest)
+        failures = [line for line, error in self._said if error]
         self._live, self._open = [], False
+        self._moved()
         self._paint([*self._set(rest), ""])
+        for line in failures:
+            self.say(line, error=True)
 
     def blank(self) -> None:
         self._screen.blank()
@@ -260,14 +274,33 @@ class MarkdownView:
         if asks:
             self._paint(self._question(text))
             return
+        if self._still:
+            self.say("\n".join(quoted(text)))
+            return
         ink = self._ink()
         self._paint([f"{ink.faint}{line}{ink.plain}" for line in quoted(text)])
 
     def say(self, line: str, *, error: bool = False) -> None:
+        rows = self._lines(line, error=error)
+        if self._still and len(rows) + len(self._notes()) <= self._size()[1] // 2:
+            self._said.append((line, error))
+            self.pause()
+        else:
+            self._paint(rows)
+
+    def _lines(self, line: str, *, error: bool) -> list[str]:
         ink = self._ink()
         style = ink.error if error else ink.faint
-        lines = [row for part in self._redact(clean(line)).splitlines() for row in _hanging(part, self.columns)]
-        self._paint([f"{style}{row}{ink.plain}" for row in lines])
+        rows = [row for part in self._redact(clean(line)).splitlines() for row in _hanging(part, self.columns)]
+        return [f"{style}{row}{ink.plain}" for row in rows]
+
+    def _notes(self) -> list[str]:
+        return [row for line, error in self._said for row in self._lines(line, error=error)]
+
+    def _moved(self) -> None:
+        """The answer is not as it was: what was said of it is over."""
+        self._still = False
+        self._said.clear()
 
     def _begun(self) -> MarkdownRenderer:
         return self._make(self._room(self.columns))
@@ -292,8 +325,13 @@ class MarkdownView:
         return [f"{ink.question}{_BAR}{ink.plain} {row}".rstrip() for row in rows]
 
     def _paint(self, permanent: Sequence[str]) -> None:
-        below = self._foot.below(*self._size(), apart=bool(self._live) or (self._open and self._rows > 0))
+        below = self._below(apart=bool(self._live) or (self._open and self._rows > 0))
         self._screen.paint(permanent, self._set(self._live), below.rows, below.cursor)
+
+    def _below(self, *, apart: bool) -> Below:
+        notes = ["", *self._notes()] if self._said else []
+        below = self._foot.below(*self._size(), apart=apart)
+        return Below([*notes, *below.rows], (below.cursor[0] + len(notes), below.cursor[1]))
 
     def _advance(self, *, briefly: bool = False) -> list[str]:
         lines = self._renderer.advance(briefly=briefly)

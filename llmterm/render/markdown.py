@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # ended; what came since is shown as it is. Otherwise a single block of any length would cost the square of it.
 _LARGE = 4_000
 _BLOCK_END = re.compile(r"\n[ \t]*\n(?=[^\s>])")
+_QUOTED = re.compile(r" {0,3}(?:>[ \t]?)+")
 
 
 class MarkdownRenderer:
@@ -165,7 +166,7 @@ class MarkdownRenderer:
         """Return all lines there are, the open block's too, and start afresh below them.
 
         An open fence goes on being code, an open table goes on under its header; both show their last line anew
-        when it grows.
+        when it grows. A line that is quoted goes on being that.
         """
         lines = self._interrupt()
         self._started = False
@@ -392,7 +393,7 @@ class MarkdownRenderer:
         if self._overflow:
             self._overflow.settle(len(self._overflow.live()))
             return lines
-        context = self._tail if self._fence else self._table_header()
+        context = self._tail if self._fence else self._table_header() or self._quote_marks()
         self._reset(context, gap=False)
         self._context = context if lines or not self._fence else ""
         self._settled.clear()
@@ -404,6 +405,11 @@ class MarkdownRenderer:
         if blocks and blocks[0].kind == "table_open" and not blocks[0].closed:
             return "\n".join([*blocks[0].lines[:2], half])
         return ""
+
+    def _quote_marks(self) -> str:
+        """Return what the line that is not ended stands behind, if it is quoted."""
+        marks = _QUOTED.match(self._tail, self._tail.rfind("\n") + 1)
+        return marks.group() if marks else ""
 
     def _end_thinking(self) -> None:
         assert self._thinking is not None

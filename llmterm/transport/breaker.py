@@ -26,11 +26,11 @@ _FAULTS = (ServerError, ConnectError, NetworkError, StreamTimeoutError)
 class Breaker:
     """Opens after `threshold` failures in a row, and is half open after `ttl` seconds: one more failure opens it."""
 
-    def __init__(self, threshold: int = 5, ttl: float = 30.0, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, threshold: float = 5, ttl: float = 30.0, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._threshold = threshold
         self._ttl = ttl
         self._clock = clock
-        self._failures = 0  # in a row
+        self._failures: float = 0  # in a row
         self._opened: float | None = None  # when, until a request has passed the time after it
 
     @property
@@ -66,7 +66,7 @@ class Breaker:
         else:
             self._note(0)
 
-    def _note(self, failures: int) -> None:
+    def _note(self, failures: float) -> None:
         """Take the failures in a row for so many; what ends while the circuit is open changes nothing."""
         if self._opened is not None:
             return

@@ -64,11 +64,26 @@ def commands() -> list[Command]:
     ]
 
 
-async def provider_names(context: Context, _typed: str) -> Sequence[Choice]:
-    """Return the providers, the one that answers first, with the model they would answer with or what they lack."""
+async def provider_names(context: Context, typed: str) -> Sequence[Choice]:
+    """Return the providers, the one that answers first, with the model they would answer with or what they lack.
+
+    Behind "provider/" these are its models.
+    """
     registry, now = context.registry, context.choices.provider
+    named, slash, _ = typed.partition("/")
+    if slash and named in registry.names:
+        return [(f"{named}/{model}" if model else "", about) for model, about in await _models_of(context, named)]
     names = sorted(registry.names, key=lambda name: name != now)
     return [(name, _about(context, name)) for name in names]
+
+
+async def other_names(context: Context, typed: str) -> Sequence[Choice]:
+    """Return who else could answer: the other models of the provider, then all providers."""
+    if "/" in typed:
+        return await provider_names(context, typed)
+    choices = context.choices
+    models = [each for each in await _models_of(context, choices.provider) if each[0] not in ("", choices.model)]
+    return [*models, *await provider_names(context, typed)]
 
 
 def _about(context: Context, name: str) -> str:
@@ -121,13 +136,21 @@ async def _set_theme(context: Context, theme: str) -> Outcome:
 async def _model_names(context: Context, _typed: str) -> Sequence[Choice]:
     """Return the models of the provider, the one that answers first, with what they cost where that is known."""
     registry, choices = context.registry, context.choices
-    try:
-        names = await registry.models(choices.provider)
-    except LlmtermError as error:
-        return [("", str(error))]  # nothing to put in, but it is seen why
-    about = [(name, registry.price(choices.provider, name)) for name in names if name != choices.model]
+    models = await _models_of(context, choices.provider)
+    if models and not models[0][0]:
+        return models
     price = registry.price(choices.provider, choices.model)
-    return [(choices.model, ", ".join(filter(None, ("answers now", price)))), *about]
+    now = (choices.model, ", ".join(filter(None, ("answers now", price))))
+    return [now, *(each for each in models if each[0] != choices.model)]
+
+
+async def _models_of(context: Context, provider: str) -> Sequence[Choice]:
+    """Return a provider's models with what they cost; where it does not tell them, nothing to put in, but why."""
+    try:
+        names = await context.registry.models(provider)
+    except LlmtermError as error:
+        return [("", str(error))]
+    return [(name, context.registry.price(provider, name)) for name in names]
 
 
 async def _themes(context: Context, _typed: str) -> Sequence[Choice]:

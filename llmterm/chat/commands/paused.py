@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Command, question
-from llmterm.chat.commands.options import provider_names
+from llmterm.chat.commands.options import other_names
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Resume, Steer
 from llmterm.chat.outcome import Outcome, Rewrite
@@ -35,7 +35,7 @@ def commands(keys: Mapping[str, str]) -> list[Command]:
             argument="[PROVIDER/]MODEL",
             summary=f"({keys['on']}) go on with another model",
             run=_on,
-            values=provider_names,
+            values=other_names,
             picks=True,
         ),
         Command(
