@@ -266,3 +266,73 @@ def test_word_behind_the_end_of_the_options_is_no_option(tmp_path: Path) -> None
     asked(tmp_path, heard(questions), "--", "--extract-code")
 
     assert questions == ["--extract-code"]
+
+
+# A schema
+
+FITS = '{"name": "Ada", "age": 36}'
+
+
+def test_answer_with_a_schema_is_its_json(tmp_path: Path) -> None:
+    """In the provider's own way of asking for it."""
+    asked_for: list[Any] = []
+
+    async def script(exchange: Exchange) -> None:
+        asked_for.append(exchange.body["response_format"]["json_schema"]["schema"]["required"])
+        await say(f"Sure:\n```json\n{FITS}\n```")(exchange)
+
+    done = asked(tmp_path, script, "--schema", "name, age int", "who?")
+    whole = asked(tmp_path, script, "--schema", "name, age int", "--json", "who?")
+
+    assert (done.stdout.decode(), done.stderr, done.returncode) == (f"{FITS}\n", b"", 0)
+    assert answer_of(whole)["data"] == {"name": "Ada", "age": 36}
+    assert asked_for == [["name", "age"]] * 2
+
+
+@pytest.mark.parametrize(("second", "code"), [(FITS, 0), ('{"name": "Ada"}', 3)])
+def test_answer_that_does_not_fit_is_asked_for_again_once_with_the_error(
+    tmp_path: Path, second: str, code: int
+) -> None:
+    """Both are in the session."""
+    answers = ["Ada, 36.", second]
+    questions: list[Any] = []
+
+    async def script(exchange: Exchange) -> None:
+        questions.append(exchange.question)
+        await say(answers[len(questions) - 1])(exchange)
+
+    done = asked(tmp_path, script, "--schema", "name, age int", "who?")
+
+    assert (done.stdout.decode(), done.returncode) == (f"{second}\n", code)
+    assert questions[0] == "who?"
+    assert questions[1].startswith("That does not fit: it is no JSON: ")
+    assert len(questions) == 2
+    assert (b"the answer does not fit the schema: $: 'age' is a required property" in done.stderr) is (code == 3)
+    assert [each["text"] for each in stored(tmp_path)] == ["who?", answers[0], questions[1], second]
+
+
+def test_schema_that_a_server_refuses_is_said_in_words(tmp_path: Path) -> None:
+    systems: list[Any] = []
+
+    async def script(exchange: Exchange) -> None:
+        if "response_format" in exchange.body:
+            await exchange.refuse(400, {"error": {"message": "no such response_format"}})
+            return
+        systems.append(exchange.body["messages"][0])
+        await say(FITS)(exchange)
+
+    done = asked(tmp_path, script, "--schema", "name, age int", "who?")
+
+    assert (done.stdout.decode(), done.returncode) == (f"{FITS}\n", 0)
+    [system] = systems
+    assert system["role"] == "system"
+    assert '"required": ["name", "age"]' in system["content"]
+
+
+def test_schema_that_is_none_is_an_error_before_anything_is_asked(tmp_path: Path) -> None:
+    questions: list[Any] = []
+
+    done = asked(tmp_path, heard(questions), "--schema", "gone.json", "who?")
+
+    assert (done.stdout, done.returncode, questions) == (b"", 2, [])
+    assert b"no field of a schema, nor a file" in done.stderr

@@ -34,6 +34,7 @@ LAYERS = [
         "pulse",
         "recall",
         "redaction",
+        "schema",
         "seam",
         "segment",
         "states",

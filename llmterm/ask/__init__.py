@@ -6,7 +6,8 @@ One that cannot be kept is a notice and no failure, which would only have a scri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from llmterm.errors import LlmtermError, ProviderError, SessionError
@@ -14,6 +15,7 @@ from llmterm.events import TurnEvent
 from llmterm.messages import EndReason, Message, Reply
 from llmterm.recorded import RecordedTurn
 from llmterm.respondent import Respondent
+from llmterm.schema import Schema
 from llmterm.sessions.current import CurrentSession
 from llmterm.turn import Turn, TurnState
 
@@ -69,39 +71,66 @@ class Ask:
         self._form = form
         self._turn: Turn | None = None
 
-    async def run(self, question: Message) -> Answered:
-        """Answer `question`. Raises SessionError where nothing can be asked in the session, or kept in its store."""
+    async def run(self, question: Message, schema: Schema | None = None) -> Answered:
+        """Answer `question`; once more, with a word on what is wrong, where the answer does not fit the `schema`.
+
+        Raises SessionError where nothing can be asked in the session, or kept in its store.
+        """
+        misfit = ""
+        try:
+            turn = await self._answer(question)
+            if schema is not None and (misfit := _misfit(turn, schema)) and turn.state is TurnState.DONE:
+                turn = await self._answer(_again(schema, misfit))
+                misfit = _misfit(turn, schema)
+        finally:
+            await self._keep()
+        answered = judged(turn, self._kept_in)
+        if misfit and answered.problem is None:
+            return replace(answered, problem=ProviderError(f"the answer does not fit the schema: {misfit}"))
+        return answered
+
+    async def _answer(self, question: Message) -> Turn:
         await self._session.ready()
         turn = self._turn = await self._respondent.turn(await self._session.conversation(question))
         reader = turn.reader(waited_for=True)
         form = self._form
-        try:
-            async with RecordedTurn(turn, self._session, question):
-                async for event in reader.streamed():
-                    form.event(reader.seq, event)
-                    await form.room()
-        finally:
-            await self._keep(turn)
+        async with RecordedTurn(turn, self._session, question):
+            async for event in reader.streamed():
+                form.event(reader.seq, event)
+                await form.room()
         if turn.error is not None and not isinstance(turn.error, LlmtermError):
             raise turn.error  # a bug
-        return judged(turn, self._kept_in)
+        return turn
 
     @property
     def so_far(self) -> Answered | None:
         """What there is of the answer, where its asking was cancelled; None where nothing was asked yet."""
         return None if self._turn is None else judged(self._turn, self._kept_in)
 
-    async def _keep(self, turn: Turn) -> None:
+    async def _keep(self) -> None:
         """See to it that the record is there; the answer is, whether or not it can be kept."""
         try:
             await self._session.keeper.last_chance(_PATIENCE)
         except SessionError as error:
-            if turn.state is not TurnState.READY:
+            if self._turn is not None and self._turn.state is not TurnState.READY:
                 self._form.notice(f"the answer is not kept: {error}")
 
     @property
     def _kept_in(self) -> str | None:
         return None if self._session.keeper.lost else self._session.id
+
+
+def _misfit(turn: Turn, schema: Schema) -> str:
+    """Return why an answer does not fit, "" where it does, or where there is none that could."""
+    return "" if turn.reply.blank else schema.misfit(turn.reply.text)
+
+
+def _again(schema: Schema, misfit: str) -> Message:
+    wanted = json.dumps(schema.value, ensure_ascii=False)
+    return Message(
+        role="user",
+        text=f"That does not fit: {misfit}\nAnswer again, with JSON alone that fits this JSON Schema:\n{wanted}",
+    )
 
 
 def judged(turn: Turn, session: str | None) -> Answered:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from llmterm.ask import Answered
 from llmterm.errors import ProviderError
 from llmterm.openblock import code_blocks
+from llmterm.schema import json_in
 from llmterm.sessions.export import segment_values
 from llmterm.sessions.segments import cost_of
 
 
-def result(answered: Answered) -> dict[str, Any]:
+def result(answered: Answered, *, structured: bool = False) -> dict[str, Any]:
     """Return what was answered, by whom, and what it took. Fields may be added; none changes its meaning.
 
     `segments` are as in an exported session. `cost` is in the currency of the configured price, null where there is
-    none; `session` is null where the answer is in none. `error` says why the `status` is not "complete".
+    none; `session` is null where the answer is in none. `error` says why the `status` is not "complete". `data` is what
+    a `structured` answer says, null where it does not fit its schema.
     """
     reply = answered.reply
     usages = [segment.usage for segment in reply.segments]
     return {
         "text": reply.text,
+        **({"data": _data(answered)} if structured else {}),
         "thinking": reply.thinking,
         "segments": [segment_values(segment) for segment in reply.segments],
         "usage": {
@@ -33,6 +37,10 @@ def result(answered: Answered) -> dict[str, Any]:
         "status": "complete" if answered.problem is None else "interrupted",
         "error": None if answered.problem is None else str(answered.problem),
     }
+
+
+def _data(answered: Answered) -> Any:
+    return None if answered.problem is not None else json.loads(json_in(answered.reply.text))
 
 
 def code(answered: Answered, *, number: int) -> str:

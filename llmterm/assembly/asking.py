@@ -6,10 +6,11 @@ import asyncio
 import json
 import sys
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from llmterm.ask import Ask, Form
+from llmterm.ask import Answered, Ask, Form
 from llmterm.ask.forms import EventLines, Held, Text
 from llmterm.ask.result import code, result
 from llmterm.assembly.attended import attended
@@ -25,6 +26,7 @@ from llmterm.messages import Message
 from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.respondent import Respondent
+from llmterm.schema import Schema, json_in
 from llmterm.sessions import StoredSession
 from llmterm.sessions.current import CurrentSession
 from llmterm.threads import in_thread, take_turns
@@ -44,6 +46,7 @@ async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> 
         )
     if wanted.output:
         await in_thread(require_writable, wanted.output)
+    schema = await in_thread(Schema.of, wanted.schema) if wanted.schema else None
     asked, said = await in_thread(question, wanted, Path.cwd())
     if wanted.drawn and attended(launch.environ):
         with loading():
@@ -68,11 +71,15 @@ async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> 
         answering = Answering(output, _form(wanted, output), asked_in)
         try:
             respondent = await _respondent(launch, providers, asked, output)
+            if schema is not None:
+                # Nothing but JSON is wanted: no word to stop by.
+                options = replace(respondent.options, schema=schema.value)
+                respondent = replace(respondent, options=options, marker=None)
             for line in said:
                 output.notice(line)
             if session is not None:
                 asked_in.open(session)
-            await answering.run(respondent, asked)
+            await answering.run(respondent, asked, schema)
         except asyncio.CancelledError:
             if signals.received is None:
                 raise
@@ -90,12 +97,12 @@ class Answering:
         self._session = session
         self._ask: Ask | None = None
 
-    async def run(self, respondent: Respondent, question: Message) -> None:
+    async def run(self, respondent: Respondent, question: Message, schema: Schema | None) -> None:
         """Raises our errors, also where the answer is not what was wanted."""
         self._ask = Ask(respondent=respondent, session=self._session, form=self._form)
         try:
             async with self._output:
-                answered = await self._ask.run(question)
+                answered = await self._ask.run(question, schema)
                 await self._form.finish(answered)
                 if answered.remark:
                     self._output.notice(answered.remark)
@@ -143,7 +150,13 @@ def _form(wanted: Wanted, output: Output) -> Form:
         return EventLines(output)
     path = Path(wanted.output).expanduser() if wanted.output else None
     if wanted.form == "json":
-        return Held(output, lambda answered: json.dumps(result(answered), ensure_ascii=False, indent=2), path)
+        return Held(output, partial(_json, structured=bool(wanted.schema)), path)
+    if wanted.schema:
+        return Held(output, lambda answered: json_in(answered.reply.text), path)
     if wanted.code is not None:
         return Held(output, partial(code, number=wanted.code), path)
     return Text(output) if path is None else Held(output, lambda answered: answered.reply.text, path)
+
+
+def _json(answered: Answered, *, structured: bool) -> str:
+    return json.dumps(result(answered, structured=structured), ensure_ascii=False, indent=2)

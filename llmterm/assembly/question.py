@@ -26,6 +26,7 @@ class Wanted:
 
     `words` and the names of `files` are of the command line, `data` is what was piped. `output` is the file that the
     answer is for, "" for standard output, and `code` the number of the code block that alone is wanted of it, from 1.
+    `schema` is what `Schema.of` reads, "" for none.
     """
 
     words: str = ""
@@ -34,11 +35,12 @@ class Wanted:
     form: Form = "text"
     output: str = ""
     code: int | None = None
+    schema: str = ""
 
     @property
     def drawn(self) -> bool:
         """Whether a terminal shows it as a chat does."""
-        return self.form == "text" and not self.output and self.code is None
+        return self.form == "text" and not self.output and self.code is None and not self.schema
 
 
 def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:

@@ -34,6 +34,10 @@ def ask(
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Write it to this file, once all of it is there.")
     ] = None,
+    schema: Annotated[
+        str | None,
+        typer.Option("--schema", help='What its JSON is to be: a JSON Schema, its file, or "name, age int, tags[]".'),
+    ] = None,
     extract_code: Annotated[
         int | None,
         typer.Option("--extract-code", metavar="[N]", min=1, help="Only its first block of code, or the Nth."),
@@ -47,6 +51,7 @@ def ask(
         extract_code=extract_code is not None,
     )
     _require_one("a file gets all of an answer at once", output=output is not None, stream_json=stream_json)
+    _require_one("no code is in it", schema=schema is not None, extract_code=extract_code is not None)
     form: Form = "json" if as_json else "events" if stream_json else "text"
     wanted = Wanted(
         words=" ".join(question or ()).strip(),
@@ -54,6 +59,7 @@ def ask(
         form=form,
         output=output if output is not None and output != "-" else "",
         code=extract_code,
+        schema=" " if schema == "" else schema or "",
     )
     answer(flags, wanted)
 

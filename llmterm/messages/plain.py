@@ -145,7 +145,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "Sequence[Segment]": _several(partial(read, Segment)),
     "tuple[Part, ...]": _several(_part),
     "tuple[Message, ...]": _several(partial(read, Message)),
-    "Options": partial(read, Options),
+    "Options": lambda value: read(Options, {"schema": None, **value} if isinstance(value, dict) else value),  # once new
     "Request": partial(read, Request),
     "Rope": lambda value: Rope.of(_exactly(str)(value)),
 }

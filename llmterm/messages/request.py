@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from llmterm.messages.message import Message
+from llmterm.messages.parts import Opaque
 
 # How a model is asked to go on with an answer: literally (`prefill`, or one of the two flags that some servers want
 # with it), or by an instruction.
@@ -16,13 +17,14 @@ Continuation: TypeAlias = Literal["prefill", "prefix", "continue_final_message",
 class Options:
     """What may be asked of a model besides the messages; `None` leaves it to the provider.
 
-    `max_tokens` is the limit of an answer, over all its segments.
+    `max_tokens` is the limit of an answer, over all its segments. `schema` is a JSON Schema that it is to fit.
     """
 
     temperature: float | None = None
     max_tokens: int | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    schema: Opaque | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,8 @@ _MODELS = (
 )
 # Adaptive models think only where they are asked to up to 4.8; later ones always do, unseen unless asked to show it.
 _THINKS_WHEN_ASKED = re.compile(r"claude-([a-z]+-)?4\b", re.IGNORECASE)
+# Those that keep to a schema: https://platform.claude.com/docs/en/build-with-claude/structured-outputs
+_SHAPED = re.compile(r"claude-(opus-4-1|[a-z]+-(4[-.][5-9]|[5-9]|\d\d))", re.IGNORECASE)
 
 _FINISH = {
     "end_turn": EndReason.STOP,
@@ -130,6 +132,7 @@ def wire(*, thinking: int | None = None) -> Wire:
         continuation=continuation,
         says_stop=True,
         attachments=frozenset({"image", "pdf"}),
+        schemas=lambda model: _SHAPED.search(model) is not None,
         models_path="/v1/models?limit=1000",
         models=models,
     )
@@ -172,6 +175,8 @@ def payload(request: Request, *, thinking: int | None = None) -> dict[str, Any]:
     }
     if system:
         body["system"] = system
+    if options.schema is not None:
+        body["output_config"] = {"format": {"type": "json_schema", "schema": options.schema}}
     if options.stop:
         body["stop_sequences"] = list(options.stop)
     unasked = traits.thinking == "adaptive" and not _THINKS_WHEN_ASKED.search(request.model)

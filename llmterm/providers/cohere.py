@@ -71,6 +71,7 @@ def wire(*, version: Literal["v2", "v1"] = "v2") -> Wire:
         continuation=lambda _: "instruct",
         says_stop=True,
         attachments=frozenset({"image"}) if v2 else frozenset(),
+        schemas=lambda _: True,
         models_path="/v1/models?endpoint=chat&page_size=1000",
         models=models,
     )
@@ -79,7 +80,7 @@ def wire(*, version: Literal["v2", "v1"] = "v2") -> Wire:
 def payload(request: Request) -> dict[str, Any]:
     """Return the JSON body for `request`."""
     messages = [_message(each) for each in request.messages if not each.body.blank or each.attachments]
-    return {"model": request.model, "messages": messages, **_options(request)}
+    return {"model": request.model, "messages": messages, **_options(request), **_format(request, "json_schema")}
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -113,6 +114,7 @@ def payload_v1(request: Request) -> dict[str, Any]:
         "chat_history": [{"role": _ROLES[each.role], "message": each.text} for each in said[:-1]],
         **({"preamble": preamble} if preamble else {}),
         **_options(request),
+        **_format(request, "schema"),
     }
 
 
@@ -133,6 +135,12 @@ def _options(request: Request) -> dict[str, Any]:
     if options.stop:
         body["stop_sequences"] = list(options.stop)
     return body
+
+
+def _format(request: Request, name: str) -> dict[str, Any]:
+    """https://docs.cohere.com/docs/structured-outputs; version 1 has another name for the schema."""
+    schema = request.options.schema
+    return {} if schema is None else {"response_format": {"type": "json_object", name: schema}}
 
 
 def parse(frame: Frame) -> Iterator[WireEvent]:

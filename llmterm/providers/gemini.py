@@ -116,6 +116,7 @@ def wire(api_version: str = "v1") -> Wire:
         headers=lambda key: {"x-goog-api-key": key} if key else {},
         continuation=continuation,
         attachments=frozenset({"image", "pdf"}),
+        schemas=lambda _: True,
         models_path=f"/{api_version}/models",
         models=models,
     )
@@ -142,6 +143,9 @@ def payload(request: Request) -> dict[str, Any]:
         "max_output_tokens": request.left(),
         "seed": options.seed,
         "stop_sequences": list(options.stop) or None,
+        # https://ai.google.dev/gemini-api/docs/structured-output
+        "response_mime_type": None if options.schema is None else "application/json",
+        "response_json_schema": options.schema,
         "thinking_config": {"include_thoughts": True} if _thinks(request.model) else None,
         # One request for one answer: what goes on with it, and when, is not the SDK's to decide.
         "automatic_continuation": False,

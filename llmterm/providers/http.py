@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from llmterm import tokens
 from llmterm.address import basic, joined
-from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError, SummaryRefusedError
+from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError, RequestRefusedError, SummaryRefusedError
 from llmterm.messages import Continuation, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
@@ -16,6 +16,7 @@ from llmterm.providers.capabilities import accepted
 from llmterm.providers.learned import Learned
 from llmterm.providers.retrying import RetryingStream
 from llmterm.providers.stream import WireStream
+from llmterm.providers.structured import in_words
 from llmterm.providers.wire import Wire
 from llmterm.redaction import redact
 from llmterm.threads import in_thread
@@ -100,6 +101,8 @@ class HttpProvider:
         if self._wire.quiet(request.model):
             limits = replace(limits, first_token_timeout=limits.quiet_timeout)
 
+        if request.continuation is not None or not self._wire.schemas(request.model):
+            request = in_words(request)
         wire = self._wire
         if wire.plain is not None and self._learned.knows("no_summary", self.name, request.model):
             wire = wire.plain
@@ -107,13 +110,13 @@ class HttpProvider:
         async def ask(key: str) -> WireStream:
             nonlocal wire
             try:
-                frames = await self._opened(request, key, wire, limits)
+                frames = await self._shaped(request, key, wire, limits)
             except SummaryRefusedError:
                 if wire.plain is None:
                     raise
                 # In the same breath, and in every later try, without what the account may not have.
                 wire = wire.plain
-                frames = await self._opened(request, key, wire, limits)
+                frames = await self._shaped(request, key, wire, limits)
             if wire is self._wire.plain:
                 self._learned.learn("no_summary", self.name, request.model)  # only now: it was that, and nothing else
             self._endpoint.limits.learn(frames.headers)
@@ -132,6 +135,15 @@ class HttpProvider:
     def _require_key(self) -> None:
         if self._needs_key and not self._endpoint.has_key:
             raise ConfigError(f"no key for {self.name}", hint=self._needs_key)
+
+    async def _shaped(self, request: Request, key: str, wire: Wire, limits: StreamLimits) -> FrameStream:
+        """Ask; where the API does not take the schema, or no schema of that model, in words."""
+        try:
+            return await self._opened(request, key, wire, limits)
+        except RequestRefusedError as error:
+            if request.options.schema is None or type(error) is not RequestRefusedError:
+                raise
+            return await self._opened(in_words(request), key, wire, limits)
 
     async def _opened(self, request: Request, key: str, wire: Wire, limits: StreamLimits) -> FrameStream:
         try:

@@ -36,6 +36,7 @@ def wire() -> Wire:
         continuation=lambda _: "prefill",
         quiet=lambda _: True,  # while it loads the model
         attachments=frozenset({"image"}),
+        schemas=lambda _: True,
         models_path="/api/tags",
         models=models,
     )
@@ -55,6 +56,8 @@ def payload(request: Request) -> dict[str, Any]:
         "messages": [_message(message) for message in request.messages],
         "stream": True,
         "options": {name: value for name, value in options.items() if value is not None},
+        # https://docs.ollama.com/capabilities/structured-outputs
+        **({} if asked.schema is None else {"format": asked.schema}),
     }
 
 

@@ -22,6 +22,7 @@ from llmterm.messages import (
     EndReason,
     Finished,
     Message,
+    Opaque,
     Part,
     Request,
     TextDelta,
@@ -48,6 +49,7 @@ from llmterm.providers.wire import (
     reason,
     whole,
 )
+from llmterm.schema import Schema
 from llmterm.untrusted import count
 
 _FINISH = {
@@ -117,6 +119,7 @@ def wire(
         says_stop=says_stop,
         quiet=quiet,
         attachments=frozenset({"image", "pdf"}),
+        schemas=lambda _: True,
         models_path="/models",
         models=models,
     )
@@ -146,9 +149,20 @@ def payload(
         "max_completion_tokens" if official else "max_tokens": request.left(),
         seed: options.seed,
         "stop": list(options.stop) or None,
+        "response_format": None if options.schema is None else _format(options.schema),
     }
     left_out = refused(request.model) if official else ()
     return body | {name: value for name, value in wishes.items() if value is not None and name not in left_out}
+
+
+def _format(schema: Opaque) -> dict[str, Any]:
+    """https://platform.openai.com/docs/guides/structured-outputs"""
+    return {"type": "json_schema", "json_schema": json_schema(schema)}
+
+
+def json_schema(schema: Opaque) -> dict[str, Any]:
+    """Return a schema under a name; strictly kept where it is one that can be."""
+    return {"name": "answer", "schema": schema, "strict": Schema(schema).strict}
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers.attachments import PDF
-from llmterm.providers.openai import failed, failure, models, quiet, refused, thinks
+from llmterm.providers.openai import failed, failure, json_schema, models, quiet, refused, thinks
 from llmterm.providers.wire import (
     Break,
     Opaque,
@@ -78,6 +78,7 @@ def wire(*, official: bool = False, summaries: bool = True) -> Wire:
         continuation=lambda _: "instruct",
         quiet=quiet,
         attachments=frozenset({"image", "pdf"}),
+        schemas=lambda _: True,
         plain=wire(official=official, summaries=False) if summaries else None,
         models_path="/models",
         models=models,
@@ -101,6 +102,8 @@ def payload(request: Request, *, official: bool = False, summaries: bool = True)
         body["max_output_tokens"] = left
     if options.temperature is not None and not (official and "temperature" in refused(request.model)):
         body["temperature"] = options.temperature
+    if options.schema is not None:
+        body["text"] = {"format": {"type": "json_schema", **json_schema(options.schema)}}
     if thinking:
         body["include"] = ["reasoning.encrypted_content"]
     if thinking and summaries:

@@ -96,6 +96,7 @@ class Wire:
     sequence matched; `attachments` what it has words for, whatever the model. `models_path` is asked for the list of
     models that `models` then reads. `quiet`: whether a model may send nothing at all before its first word, as it is
     being loaded, or thinks unseen.
+    `schemas`: whether a model's answer is kept to a JSON Schema by the API itself.
     `headers` are by the key; `model_headers` come on top of them in a request for an answer of a model.
     `plain` is the same without summaries of what a model thought, for accounts that may not have them.
     """
@@ -112,6 +113,7 @@ class Wire:
     says_stop: bool = False
     quiet: Callable[[str], bool] = lambda _: False
     attachments: frozenset[Kind] = frozenset()
+    schemas: Callable[[str], bool] = lambda _: False
     plain: Wire | None = None
     models_path: str
     models: Callable[[Any], Sequence[str]]
