@@ -336,3 +336,35 @@ def test_schema_that_is_none_is_an_error_before_anything_is_asked(tmp_path: Path
 
     assert (done.stdout, done.returncode, questions) == (b"", 2, [])
     assert b"no field of a schema, nor a file" in done.stderr
+
+
+# What is kept
+
+
+@pytest.mark.parametrize("cut_short", [False, True])
+def test_answer_that_is_not_kept_leaves_nothing(tmp_path: Path, cut_short: bool) -> None:
+    """Not in a cache that is always on, either."""
+    (tmp_path / "config.toml").write_text("cache = true\n", "utf-8")
+    env = {"LLMTERM_CONFIG": str(tmp_path / "config.toml")}
+
+    done = asked(tmp_path, cut if cut_short else say("half"), "--no-save", "--json", "my secret", env=env)
+
+    answer = answer_of(done)
+    assert (answer["text"], answer["session"], done.returncode) == ("half", None, 3 if cut_short else 0)
+    assert b"--session" not in done.stderr
+    assert not [each for each in (tmp_path / "data").rglob("*") if each.is_file() and b"secret" in each.read_bytes()]
+    assert stored(tmp_path) == []
+
+
+def test_session_is_gone_on_with_and_stays_as_it_was_where_nothing_is_kept(tmp_path: Path) -> None:
+    lengths: list[int] = []
+
+    async def script(exchange: Exchange) -> None:
+        lengths.append(len(exchange.body["messages"]))
+        await say("ok")(exchange)
+
+    for arguments in (["one"], ["--continue", "--no-save", "two"], ["--continue", "three"]):
+        assert asked(tmp_path, script, "--no-marker", *arguments).returncode == 0
+
+    assert lengths == [1, 3, 3]
+    assert [each["text"] for each in stored(tmp_path)] == ["one", "ok", "three", "ok"]

@@ -69,6 +69,19 @@ def test_paused_answer_that_is_left_says_how_to_go_on(tmp_path: Path) -> None:
     assert [each["text"] for each in stored(tmp_path)] == ["why?", "half"]
 
 
+def test_answer_that_is_not_kept_is_paused_like_any_other(tmp_path: Path) -> None:
+    with asking(tmp_path, until_hung_up("half", then="and more"), "--no-save", "why?") as (program, _):
+        program.wait_for("half")
+        program.send(" ")
+        program.wait_for("paused after")
+        program.send("a secret\r")
+
+        assert program.exit_code == 0
+        assert "and more" in program.text
+    assert stored(tmp_path) == []
+    assert not [each for each in (tmp_path / "data").rglob("*") if each.is_file() and b"secret" in each.read_bytes()]
+
+
 def test_what_is_sent_meanwhile_is_asked_as_well(tmp_path: Path) -> None:
     gate = Gate()
 

@@ -62,7 +62,7 @@ async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> 
     me = asyncio.current_task()
     assert me is not None
     output = Output(sys.stdout, sys.stderr, launch.secrets)
-    asked_in = CurrentSession(sessions, system=launch.settings.system, piped=True)
+    asked_in = CurrentSession(sessions, system=launch.settings.system, piped=True, kept=launch.kept)
     async with AsyncExitStack() as stack:
         stack.callback(sessions.close)
         stack.push_async_callback(providers.aclose)

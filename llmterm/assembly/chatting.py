@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
+from pathlib import Path
 
 from llmterm import config
 from llmterm.assembly.launch import Launch, store, with_model
@@ -163,7 +164,7 @@ def _build(
     window = WindowSize(size, time.monotonic, settles=look.settles)
     composer = Composer(
         source=source.input,
-        history=PromptHistory(config.data_dir(launch.environ) / "history"),
+        history=PromptHistory(config.data_dir(launch.environ) / "history" if launch.kept else Path(os.devnull)),
         bindings=Bindings(
             queue=messages, interrupts=Interrupts(time.monotonic), autorepeat=autorepeat, of_pause=bound.values()
         ),
@@ -176,7 +177,7 @@ def _build(
     view = look.view(theme, foot, launch.secrets.redact, lambda: source.name)
     machine = LocalMachine(launch, look, Loan(terminal=terminal, signals=signals, view=view, composer=composer))
     context = Context(
-        session=CurrentSession(sessions, system=settings.system),
+        session=CurrentSession(sessions, system=settings.system, kept=launch.kept),
         registry=providers,
         choices=choices,
         attachments=Attachments(machine.folder),

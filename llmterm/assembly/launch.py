@@ -25,7 +25,7 @@ class Launch:
     """What the command line, the environment and the configuration file come to.
 
     While the `search` for an Ollama goes on, the provider is the one that answers where there is none. `ollama` is what
-    was seen of one where the embedded model is to answer in a chat.
+    was seen of one where the embedded model is to answer in a chat. `kept`: what is said is kept in a session.
     """
 
     settings: Settings
@@ -36,6 +36,7 @@ class Launch:
     secrets: Secrets = field(default_factory=Secrets, repr=False)
     search: Search | None = None
     ollama: Seen = "unseen"
+    kept: bool = True
 
     @property
     def options(self) -> Options:

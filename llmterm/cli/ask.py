@@ -38,6 +38,7 @@ def ask(
         str | None,
         typer.Option("--schema", help='What its JSON is to be: a JSON Schema, its file, or "name, age int, tags[]".'),
     ] = None,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Keep nothing of it.")] = False,
     extract_code: Annotated[
         int | None,
         typer.Option("--extract-code", metavar="[N]", min=1, help="Only its first block of code, or the Nth."),
@@ -52,6 +53,7 @@ def ask(
     )
     _require_one("a file gets all of an answer at once", output=output is not None, stream_json=stream_json)
     _require_one("no code is in it", schema=schema is not None, extract_code=extract_code is not None)
+    _require_one("the cache keeps the answer", cache=flags.cache, no_save=no_save)
     form: Form = "json" if as_json else "events" if stream_json else "text"
     wanted = Wanted(
         words=" ".join(question or ()).strip(),
@@ -61,14 +63,16 @@ def ask(
         code=extract_code,
         schema=" " if schema == "" else schema or "",
     )
-    answer(flags, wanted)
+    answer(flags, wanted, kept=not no_save)
 
 
-def answer(flags: AnswerFlags, wanted: Wanted) -> NoReturn:
+def answer(flags: AnswerFlags, wanted: Wanted, *, kept: bool = True) -> NoReturn:
     """Answer, and exit. Raises our errors."""
     settings = flags.settings()
+    if not kept:
+        settings = replace(settings, cache=False)
     session = flags.opened()
-    launched = flags.launched(settings)
+    launched = replace(flags.launched(settings), kept=kept)
     with debug_log(launched, text=flags.debug_text):
         if not sys.stdin.isatty():
             if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, UsageError
@@ -26,6 +26,9 @@ from llmterm.sessions.titles import clean_title
 from llmterm.sessions.versions import Fork, forks_of
 from llmterm.sessions.whole import HeldAnswer, HeldMessage
 from llmterm.threads import in_thread
+
+if TYPE_CHECKING:
+    from llmterm.sessions.unkept import Unkept
 
 T = TypeVar("T")
 
@@ -61,8 +64,8 @@ class Asked(NamedTuple):
 class CurrentSession:
     """One `talk`, kept as it happens. It has no record, and no `id`, before its first question."""
 
-    def __init__(self, store: SessionStore, *, system: str, piped: bool = False) -> None:
-        """`piped`: its answers are asked for through a pipe."""
+    def __init__(self, store: SessionStore, *, system: str, piped: bool = False, kept: bool = True) -> None:
+        """`piped`: its answers are asked for through a pipe. One that is not `kept` is read from the store alone."""
         self.store = store
         self.talk = Talk(system)
         self._piped = piped
@@ -73,7 +76,7 @@ class CurrentSession:
         self._reader: asyncio.Task[None] | None = None
         # Where all this is on the record: changed by who writes it.
         self._record = Record()
-        self.keeper = Keeper(store.another(), self._record)
+        self.keeper: Keeper | Unkept = Keeper(store.another(), self._record) if kept else _unkept()
 
     @property
     def id(self) -> str | None:
@@ -435,6 +438,12 @@ class CurrentSession:
     def _require_words(self) -> None:
         if self.id is None and not self.talk.path:
             raise UsageError("nothing was said yet")
+
+
+def _unkept() -> Unkept:
+    from llmterm.sessions.unkept import Unkept  # hardly any session
+
+    return Unkept()
 
 
 def _conversation(system: str, path: Path, more: Sequence[Message]) -> Conversation:
