@@ -256,7 +256,7 @@ def test_answer_without_that_code_is_an_error(tmp_path: Path) -> None:
     done = asked(tmp_path, say(CODE), "--extract-code", "3", "-o", str(file), "hi")
 
     assert (done.stdout, done.returncode, file.exists()) == (b"", 3, False)
-    assert b"no block of code number 3, but 2 of them (llmterm sessions show " in done.stderr
+    assert b"the answer has no code block 3: there are 2 (llmterm sessions show " in done.stderr
     assert stored(tmp_path)[-1]["text"] == CODE
 
 

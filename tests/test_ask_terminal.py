@@ -12,7 +12,7 @@ import pytest
 from tests.asking import served, stored
 from tests.chatting import until_hung_up
 from tests.terminal import LLMTERM, Program
-from tests.wire import Exchange, Gate, Script, WireServer, say
+from tests.wire import Exchange, Gate, Script, WireServer, finish, say, thought
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 
@@ -146,10 +146,48 @@ def test_what_is_not_drawn_is_text_as_in_a_pipe(tmp_path: Path, arguments: list[
         program.wait_for_end()
 
         assert shown in program.text
-        assert b"\x1b" not in program.written
+        assert b"\x1b[?" not in program.written  # the terminal is as it was all the while
 
 
 def test_question_is_needed(tmp_path: Path) -> None:
     with asking(tmp_path, say("ok")) as (program, _):
         assert program.exit_code == 2
         assert "there is no question" in program.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "spins"),
+    [
+        ([], ">{}/out", True),
+        (["-o", "{}/out"], "", True),
+        (["--no-progress"], ">{}/out", False),
+        ([], "| cat >{}/out", False),
+        (["--progress"], "| cat >{}/out", True),
+        (["--progress"], "2>{}/err | cat >{}/out", False),
+    ],
+)
+def test_spinner_turns_where_nothing_of_the_answer_is_to_be_seen(
+    tmp_path: Path, arguments: list[str], stdin: str, spins: bool
+) -> None:
+    """On standard error, with what has come so far; it leaves nothing behind."""
+    gate = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.raw(thought("Hm. "))
+        if spins:
+            await gate.wait()
+        await exchange.text("an answer")
+        await exchange.raw(finish())
+        await exchange.close()
+
+    given = [each.format(tmp_path) for each in arguments]
+    with asking(tmp_path, script, *given, "why?", stdin=stdin.format(tmp_path, tmp_path)) as (program, server):
+        if spins:
+            program.wait_for(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] thinking - 1 tokens? - ")
+            server.run(_open(gate))
+
+        assert program.exit_code == 0
+        assert program.text.strip() == ("" if spins or "2>" in stdin else "Hm.")
+        assert (b"\r\x1b[K" in program.written) is spins
+    assert (tmp_path / "out").read_text("utf-8") == "an answer\n"

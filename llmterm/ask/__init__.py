@@ -103,6 +103,11 @@ class Ask:
         return turn
 
     @property
+    def reply(self) -> Reply | None:
+        """What has come of the answer, None before anything was asked."""
+        return None if self._turn is None else self._turn.reply
+
+    @property
     def so_far(self) -> Answered | None:
         """What there is of the answer, where its asking was cancelled; None where nothing was asked yet."""
         return None if self._turn is None else judged(self._turn, self._kept_in)

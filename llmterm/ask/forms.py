@@ -32,10 +32,11 @@ class Streams(Protocol):
 
 
 class Text:
-    """The text as it comes, and beside it what is thought and what there is to be said."""
+    """The text as it comes, and beside it what is thought, unless that is left out, and what there is to be said."""
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: Streams, *, thinking: bool = True) -> None:
         self._streams = streams
+        self._thinking = thinking
         self.notice = streams.notice
         self.room = streams.room
 
@@ -44,7 +45,8 @@ class Text:
             case TextDelta(text):
                 self._streams.text(text)
             case ThinkingDelta(text):
-                self._streams.thinking(text)
+                if self._thinking:
+                    self._streams.thinking(text)
             case Notice(text, failure=False):
                 self._streams.notice(text)
             case Notice():

@@ -51,5 +51,7 @@ def code(answered: Answered, *, number: int) -> str:
     if answered.problem is not None:
         return ""
     kept = f"llmterm sessions show {answered.session} shows it" if answered.session else ""
-    had = f"{len(blocks)} of them" if blocks else "none"
-    raise ProviderError(f"the answer has no block of code number {number}, but {had}", hint=kept)
+    words = (
+        f"the answer has no code block {number}: there are {len(blocks)}" if blocks else "the answer has no code block"
+    )
+    raise ProviderError(words, hint=kept)

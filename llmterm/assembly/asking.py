@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import stat
 import sys
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from llmterm.ask import Answered, Ask, Form
 from llmterm.ask.forms import EventLines, Held, Text
@@ -17,6 +21,7 @@ from llmterm.assembly.attended import attended
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.question import Wanted, question
 from llmterm.assembly.roster import cached, registry
+from llmterm.assembly.spinner import spinning
 from llmterm.assembly.streams import Output, let_go
 from llmterm.chat.terminal import Signals
 from llmterm.errors import UsageError
@@ -68,7 +73,8 @@ async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> 
         stack.push_async_callback(providers.aclose)
         signals.install(me)
         stack.callback(signals.remove)
-        answering = Answering(output, _form(wanted, output), asked_in)
+        spins = _spins(wanted, launch.environ)
+        answering = Answering(output, _form(wanted, output, spins=spins), asked_in, spins=spins)
         try:
             respondent = await _respondent(launch, providers, asked, output)
             if schema is not None:
@@ -91,7 +97,9 @@ async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> 
 class Answering:
     """Answers on the standard streams, which may be closed, full or left early."""
 
-    def __init__(self, output: Output, form: Form, session: CurrentSession) -> None:
+    def __init__(self, output: Output, form: Form, session: CurrentSession, *, spins: bool) -> None:
+        """`spins`: a spinner says how far it is."""
+        self._spins = spins
         self._output = output
         self._form = form
         self._session = session
@@ -99,10 +107,11 @@ class Answering:
 
     async def run(self, respondent: Respondent, question: Message, schema: Schema | None) -> None:
         """Raises our errors, also where the answer is not what was wanted."""
-        self._ask = Ask(respondent=respondent, session=self._session, form=self._form)
+        ask = self._ask = Ask(respondent=respondent, session=self._session, form=self._form)
         try:
             async with self._output:
-                answered = await self._ask.run(question, schema)
+                async with spinning(self._output, lambda: ask.reply) if self._spins else nullcontext():
+                    answered = await ask.run(question, schema)
                 await self._form.finish(answered)
                 if answered.remark:
                     self._output.notice(answered.remark)
@@ -145,7 +154,23 @@ async def _respondent(launch: Launch, providers: ProviderRegistry, asked: Messag
     )
 
 
-def _form(wanted: Wanted, output: Output) -> Form:
+def _spins(wanted: Wanted, environ: Mapping[str, str]) -> bool:
+    """Tell whether a spinner turns: on a terminal, where nothing of the answer is to be seen there."""
+    if not sys.stderr.isatty() or environ.get("TERM", "dumb") in ("", "dumb"):
+        return False
+    unseen = bool(wanted.output) or (wanted.held if sys.stdout.isatty() else _is_file(sys.stdout))
+    may = wanted.held or not sys.stdout.isatty()
+    return unseen if wanted.progress is None else wanted.progress and may
+
+
+def _is_file(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _form(wanted: Wanted, output: Output, *, spins: bool) -> Form:
     if wanted.form == "events":
         return EventLines(output)
     path = Path(wanted.output).expanduser() if wanted.output else None
@@ -155,7 +180,9 @@ def _form(wanted: Wanted, output: Output) -> Form:
         return Held(output, lambda answered: json_in(answered.reply.text), path)
     if wanted.code is not None:
         return Held(output, partial(code, number=wanted.code), path)
-    return Text(output) if path is None else Held(output, lambda answered: answered.reply.text, path)
+    return (
+        Text(output, thinking=not spins) if path is None else Held(output, lambda answered: answered.reply.text, path)
+    )
 
 
 def _json(answered: Answered, *, structured: bool) -> str:

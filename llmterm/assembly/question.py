@@ -26,7 +26,8 @@ class Wanted:
 
     `words` and the names of `files` are of the command line, `data` is what was piped. `output` is the file that the
     answer is for, "" for standard output, and `code` the number of the code block that alone is wanted of it, from 1.
-    `schema` is what `Schema.of` reads, "" for none.
+    `schema` is what `Schema.of` reads, "" for none. `progress` is whether it is shown how far the answer is, None where
+    that depends on where it goes.
     """
 
     words: str = ""
@@ -36,11 +37,17 @@ class Wanted:
     output: str = ""
     code: int | None = None
     schema: str = ""
+    progress: bool | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing of it is given out before all is there."""
+        return self.form == "json" or bool(self.output or self.schema) or self.code is not None
 
     @property
     def drawn(self) -> bool:
         """Whether a terminal shows it as a chat does."""
-        return self.form == "text" and not self.output and self.code is None and not self.schema
+        return self.form == "text" and not self.held
 
 
 def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:

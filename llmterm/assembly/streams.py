@@ -95,12 +95,16 @@ class Output:
         self._beside = self._out if same_file(out, err) else Outlet()
         self._write = _writer(out, self._out)
         self._write_beside = _writer(err, self._beside)
+        self._err = _raw(err)
         self._together = out.isatty() and err.isatty()
+        self._status = ""
         # Whether the last line of either is still without its end.
         self._in_text = self._in_thinking = False
 
     def text(self, text: str) -> None:
         """Write more of the answer. Raises OSError."""
+        if self._status and self._together:
+            self.status("")
         if self._in_thinking:
             self._end_thinking()
         self._write(text)
@@ -117,6 +121,14 @@ class Output:
         self._end_thinking()
         with suppress(OSError):
             self._write_beside(_noticed(line, self._secrets))
+
+    def status(self, line: str) -> None:
+        """Have `line` stand on standard error, a terminal, until another one does, or what there is to be read."""
+        if line == self._status:
+            return
+        self._status = line
+        with suppress(OSError):
+            self._beside.put(self._err, f"\r\x1b[K{line}".encode())
 
     def end(self) -> None:
         """End the lines that are not ended. Raises OSError."""
@@ -151,6 +163,7 @@ class Output:
         self._write("")
 
     def _begin_beside(self) -> None:
+        self.status("")
         if self._in_text and self._together:
             self._in_text = False
             with suppress(OSError):
@@ -172,9 +185,7 @@ def _noticed(line: str, secrets: Secrets) -> str:
 def _writer(stream: TextIO, outlet: Outlet) -> Callable[[str], None]:
     """Return what writes text to `stream`: as it is, but on a terminal made harmless."""
     stream.flush()
-    # An unbuffered one (`python -u`, PYTHONUNBUFFERED) has no buffer before what it writes to.
-    buffer: Any = stream.buffer
-    raw: RawIOBase = getattr(buffer, "raw", buffer)
+    raw = _raw(stream)
     sanitizer = None
     if stream.isatty():
         from llmterm.render.sanitize import Sanitizer
@@ -185,3 +196,10 @@ def _writer(stream: TextIO, outlet: Outlet) -> Callable[[str], None]:
         outlet.put(raw, (sanitizer.feed(text) if sanitizer else text).encode("utf-8", "replace"))
 
     return write
+
+
+def _raw(stream: TextIO) -> RawIOBase:
+    # An unbuffered one (`python -u`, PYTHONUNBUFFERED) has no buffer before what it writes to.
+    buffer: Any = stream.buffer
+    raw: RawIOBase = getattr(buffer, "raw", buffer)
+    return raw

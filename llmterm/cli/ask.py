@@ -38,6 +38,12 @@ def ask(
         str | None,
         typer.Option("--schema", help='What its JSON is to be: a JSON Schema, its file, or "name, age int, tags[]".'),
     ] = None,
+    progress: Annotated[
+        bool | None,
+        typer.Option(
+            "--progress/--no-progress", help="How far it is, on standard error; where only a file is written."
+        ),
+    ] = None,
     no_save: Annotated[bool, typer.Option("--no-save", help="Keep nothing of it.")] = False,
     extract_code: Annotated[
         int | None,
@@ -61,6 +67,7 @@ def ask(
         form=form,
         output=output if output is not None and output != "-" else "",
         code=extract_code,
+        progress=progress,
         schema=" " if schema == "" else schema or "",
     )
     answer(flags, wanted, kept=not no_save)
