@@ -27,6 +27,8 @@ collect_ignore = (
         "test_chat_resilience.py",
         "test_chat_terminal.py",
         "test_clipboard.py",
+        "test_compare.py",
+        "test_comparison.py",
         "test_completion.py",
         "test_doctor.py",
         "test_examples.py",

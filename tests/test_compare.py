@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -17,8 +16,6 @@ from llmterm.sessions import SessionStore, StoredSession, Version
 from tests import starter
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, Gate, WireServer
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 
 LETTERS = "abcdef"
 

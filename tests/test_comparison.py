@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyte
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,23 +20,26 @@ from llmterm.compare.comparison import Comparison
 from llmterm.compare.controls import Controls, pressed
 from llmterm.compare.figures import lines, values
 from llmterm.compare.pane import Pane, fitted
+from llmterm.compare.sidebyside import SideBySide
 from llmterm.compare.words import keys, standing
 from llmterm.conversation import Conversation
 from llmterm.errors import ConfigError, ProviderError, SessionError
 from llmterm.events import Retraction
 from llmterm.keys import Key
 from llmterm.keys.scripted import ScriptedKeys
-from llmterm.messages import EndReason, Finished, Message, Options, StreamLimits, TextDelta, Usage, UsageReport
+from llmterm.messages import EndReason, Finished, Message, Options, Reply, StreamLimits, TextDelta, Usage, UsageReport
 from llmterm.render.cells import cell_len
 from llmterm.render.drawn import bare
 from llmterm.render.ink import Ink
 from llmterm.render.markdown import MarkdownRenderer
+from llmterm.render.screen import Screen
 from llmterm.respondent import Respondent
 from llmterm.sessions import SessionStore, StoredSession
 from llmterm.sessions.several import SeveralAnswers
 from llmterm.states import TurnState
 from tests.clock import instant
 from tests.scripted import ScriptedProvider
+from tests.terminal import Screen as TerminalScreen
 
 QUESTION = Message(role="user", text="why?")
 ASKED = Conversation(messages=(QUESTION,))
@@ -390,23 +394,27 @@ def test_keys_are_said(typed: str, said: str) -> None:
     assert keys(candidates, typed, None).startswith(said)
 
 
-def candidate_saying(text: str) -> Candidate:
-    """One whose reply has that text."""
+class Saying(Candidate):
+    """One whose reply has that text, and which has ended or not."""
 
-    class Saying(Candidate):
-        @property
-        def reply(self):  # type: ignore[no-untyped-def]
-            from llmterm.messages import Reply
+    def __init__(self, number: int, text: str = "", *, ended: bool = False) -> None:
+        super().__init__(number, f"model/{number}", None)
+        self.text = text
+        self.over = ended
 
-            return Reply().add(TextDelta(text))
+    @property
+    def reply(self) -> Reply:
+        return Reply().add(TextDelta(self.text))
 
-    return Saying(1, "a/m", None)
+    @property
+    def state(self) -> TurnState:
+        return TurnState.DONE if self.over else TurnState.STREAMING
 
 
 @given(st.text(alphabet="ab *`\n-#", max_size=60), st.integers(0, 60), st.lists(st.integers(5, 40), max_size=3))
 def test_pane_shows_what_was_told_at_any_width(text: str, at: int, widths: list[int]) -> None:
     """Laid out anew, it has neither less nor more than that, also where the reply is further already."""
-    candidate = candidate_saying(text)
+    candidate = Saying(1, text)
     pane = Pane(candidate, lambda width: MarkdownRenderer(width=width, color=False), str)
     pane.event(TextDelta(text[:at]))
     for width in widths:
@@ -419,6 +427,45 @@ def test_pane_shows_what_was_told_at_any_width(text: str, at: int, widths: list[
     straight.feed(text)
 
     assert pane.last(1000) == [*straight.advance(), *straight.live()]
+
+
+SIZES = st.tuples(st.integers(1, 120), st.integers(1, 30))
+MARKUP = st.text(alphabet="a\n *-#`", max_size=20)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 2), MARKUP, SIZES), max_size=10))
+def test_window_of_any_size_shows_all_in_the_end(steps: list[tuple[int, str, tuple[int, int]]]) -> None:
+    """Whatever has become of its size meanwhile."""
+    now = [(80, 24)]
+    terminal = TerminalScreen(80, 24)
+    stream = pyte.Stream(terminal)
+    view = SideBySide(
+        screen=Screen(write=stream.feed, size=lambda: now[0], cell_len=cell_len),
+        size=lambda: now[0],
+        renderer=lambda width: MarkdownRenderer(width=width, color=False),
+        ink=Ink,
+        redact=str,
+        suspend=lambda: None,
+    )
+    candidates = [Saying(number) for number in (1, 2, 3)]
+    controls = Controls(candidates, lambda: None)
+    view.begin(candidates, "")
+    for number, (which, markup, now[0]) in enumerate(steps):
+        text = f"{markup} zq{number}x "
+        candidates[which].text += text
+        view.event(Told(candidates[which], TextDelta(text), last=False))
+        controls.typed = markup[:5].strip()
+        terminal.resize(now[0][1], now[0][0])
+        view.frame(controls)
+    for candidate in candidates:
+        candidate.over = True
+    now[0] = (120, 30)
+    terminal.resize(30, 120)
+    view.close(controls)
+
+    shown = "\n".join([*terminal.above, *terminal.rows])
+    assert [number for number in range(len(steps)) if f"zq{number}x" not in shown] == []
 
 
 @given(st.text(max_size=20), st.integers(1, 30))

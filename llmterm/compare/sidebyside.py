@@ -74,7 +74,7 @@ class SideBySide:
         if width:
             rows = max(1, self._size()[1] - 1 - len(footer) - _HEAD)
             columns = [pane.last(rows) for pane in self._panes]
-            self._screen.paint([], [*self._heads(ink), *_beside(columns, width)], footer, cursor)
+            self._screen.paint([], [*self._heads(ink), *_beside(columns, width, ink)], footer, cursor)
         else:
             permanent = self._next_lines(ink)
             below = [self._row(pane.candidate, ink) for pane in self._panes]
@@ -88,7 +88,7 @@ class SideBySide:
         while not all(pane.whole for pane in self._panes):
             self.frame(controls)  # in portions, as what has come since the last may be long
         if self._width:
-            lines = [*self._heads(ink), *_beside([pane.lines for pane in self._panes], self._width)]
+            lines = [*self._heads(ink), *_beside([pane.lines for pane in self._panes], self._width, ink)]
         else:
             lines = self._next_lines(ink)
         self.say([*lines, ""])
@@ -123,7 +123,7 @@ class SideBySide:
     def _heads(self, ink: Ink) -> list[str]:
         names = [f"{ink.strong}{_name(pane.candidate)}{ink.plain}" for pane in self._panes]
         states = [_state(pane.candidate, ink, self._redact) for pane in self._panes]
-        return _beside([[name, state] for name, state in zip(names, states, strict=True)], self._width)
+        return _beside([[name, state] for name, state in zip(names, states, strict=True)], self._width, ink)
 
     def _row(self, candidate: Candidate, ink: Ink) -> str:
         row = f"{_name(candidate)}  {_state(candidate, ink, self._redact)}"
@@ -152,7 +152,7 @@ class SideBySide:
         if not controls.typed:
             return ["", *rows], None
         typed = clean(controls.typed)
-        while cell_len(typed) > columns - 3:
+        while typed and cell_len(typed) > columns - 3:
             typed = typed[1:]
         return ["", f"> {typed}", *rows], (1, 2 + cell_len(typed))
 
@@ -167,8 +167,9 @@ def _state(candidate: Candidate, ink: Ink, redact: Callable[[str], str]) -> str:
     return f"{style}{' '.join(redact(clean(words)).split())}{ink.plain}"
 
 
-def _beside(columns: Sequence[Sequence[str]], width: int) -> list[str]:
+def _beside(columns: Sequence[Sequence[str]], width: int, ink: Ink) -> list[str]:
     """Return columns of lines, each of that width, as rows."""
     height = max(map(len, columns), default=0)
     rows = [[column[row] if row < len(column) else "" for column in columns] for row in range(height)]
-    return [_RULE.join(fitted(cell, width) for cell in row).rstrip() for row in rows]
+    rule = f"{ink.faint}{_RULE}{ink.plain}"
+    return [rule.join(fitted(cell, width) for cell in row).rstrip() for row in rows]
