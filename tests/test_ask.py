@@ -368,3 +368,14 @@ def test_session_is_gone_on_with_and_stays_as_it_was_where_nothing_is_kept(tmp_p
 
     assert lengths == [1, 3, 3]
     assert [each["text"] for each in stored(tmp_path)] == ["one", "ok", "three", "ok"]
+
+
+# Slowly
+
+
+@pytest.mark.parametrize(("rate", "code"), [("500", 0), ("0", 2), ("-1", 2), ("nan", 2)])
+def test_answer_can_be_slowed_down(tmp_path: Path, rate: str, code: int) -> None:
+    """How much is for other tests to tell; here all of it comes."""
+    done = asked(tmp_path, say("It ", "is."), "--throttle", rate, "hi")
+
+    assert (done.stdout, done.returncode) == (b"" if code else b"It is.\n", code)

@@ -20,7 +20,7 @@ from llmterm.ask.result import code, result
 from llmterm.assembly.attended import attended
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.question import Wanted, question
-from llmterm.assembly.roster import cached, registry
+from llmterm.assembly.roster import cached, registry, throttled
 from llmterm.assembly.spinner import spinning
 from llmterm.assembly.streams import Output, let_go
 from llmterm.chat.terminal import Signals
@@ -60,7 +60,11 @@ async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> 
         return await answer(launch, asked, said, session)
     sessions = store(launch.environ, timeout=_STORE_SECONDS)
     providers = await in_thread(
-        registry, launch.settings, launch.environ, wrap=cached(launch.settings, sessions), secrets=launch.secrets
+        registry,
+        launch.settings,
+        launch.environ,
+        wrap=throttled(cached(launch.settings, sessions), launch.throttle),
+        secrets=launch.secrets,
     )
     take_turns()
     signals = Signals()

@@ -15,7 +15,7 @@ from llmterm import config
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.look import Look, size, write
 from llmterm.assembly.machine import Loan, LocalMachine
-from llmterm.assembly.roster import cached, registry
+from llmterm.assembly.roster import cached, registry, throttled
 from llmterm.assembly.streams import notice
 from llmterm.chat.app import Chat
 from llmterm.chat.attachments import Attachments
@@ -78,7 +78,11 @@ async def in_terminal(
     sessions = store(launch.environ, timeout=_STORE_SECONDS)
     if providers is None:
         providers = await in_thread(
-            registry, settings, launch.environ, wrap=cached(settings, sessions), secrets=launch.secrets
+            registry,
+            settings,
+            launch.environ,
+            wrap=throttled(cached(settings, sessions), launch.throttle),
+            secrets=launch.secrets,
         )
     take_turns()
     signals = Signals()

@@ -26,6 +26,7 @@ class Launch:
 
     While the `search` for an Ollama goes on, the provider is the one that answers where there is none. `ollama` is what
     was seen of one where the embedded model is to answer in a chat. `kept`: what is said is kept in a session.
+    `throttle` is how many tokens of an answer there may be a second.
     """
 
     settings: Settings
@@ -37,6 +38,7 @@ class Launch:
     search: Search | None = None
     ollama: Seen = "unseen"
     kept: bool = True
+    throttle: float | None = None
 
     @property
     def options(self) -> Options:

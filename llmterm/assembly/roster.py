@@ -47,6 +47,15 @@ def cached(settings: Settings, sessions: SessionStore) -> Callable[[Provider], P
     return lambda provider: CachedProvider(provider, sessions)
 
 
+def throttled(wrap: Callable[[Provider], Provider], per_second: float | None) -> Callable[[Provider], Provider]:
+    """Return what holds a provider back to so many tokens a second, around what `wrap` puts around it."""
+    if per_second is None:
+        return wrap
+    from llmterm.providers.throttled import ThrottledProvider
+
+    return lambda provider: ThrottledProvider(wrap(provider), per_second)
+
+
 def registry(
     settings: Settings,
     environ: Mapping[str, str],

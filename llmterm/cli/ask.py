@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 from typing import Annotated, NoReturn
 
 import typer
@@ -37,6 +38,9 @@ def ask(
     schema: Annotated[
         str | None,
         typer.Option("--schema", help='What its JSON is to be: a JSON Schema, its file, or "name, age int, tags[]".'),
+    ] = None,
+    throttle: Annotated[
+        float | None, typer.Option("--throttle", help="About so many tokens a second, no more.")
     ] = None,
     progress: Annotated[
         bool | None,
@@ -70,16 +74,18 @@ def ask(
         progress=progress,
         schema=" " if schema == "" else schema or "",
     )
-    answer(flags, wanted, kept=not no_save)
+    if throttle is not None and not 0 < throttle < inf:
+        raise UsageError(f"--throttle is a number of tokens a second above 0, not {throttle:g}")
+    answer(flags, wanted, kept=not no_save, throttle=throttle)
 
 
-def answer(flags: AnswerFlags, wanted: Wanted, *, kept: bool = True) -> NoReturn:
+def answer(flags: AnswerFlags, wanted: Wanted, *, kept: bool = True, throttle: float | None = None) -> NoReturn:
     """Answer, and exit. Raises our errors."""
     settings = flags.settings()
     if not kept:
         settings = replace(settings, cache=False)
     session = flags.opened()
-    launched = replace(flags.launched(settings), kept=kept)
+    launched = replace(flags.launched(settings), kept=kept, throttle=throttle)
     with debug_log(launched, text=flags.debug_text):
         if not sys.stdin.isatty():
             if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):
