@@ -263,7 +263,7 @@ class Parts:
             attachments=Attachments(folder),
             view=self.view,
             machine=self.machine,
-            settings=ChatSettings(marker=None, limits=StreamLimits(), keys=KEYS),
+            settings=ChatSettings(marker=None, limits=StreamLimits(), keys=KEYS, roles=folder / "roles"),
         )
         commands = catalogue(KEYS)
         self.line = InputLine(

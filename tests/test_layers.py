@@ -40,6 +40,7 @@ LAYERS = [
         "states",
         "streams",
         "style",
+        "template",
         "thinktag",
         "threads",
         "tokens",

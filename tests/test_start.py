@@ -71,7 +71,10 @@ def test_what_an_answer_needs_is_loaded_while_its_question_is_typed(tmp_path: Pa
         (["--version"], set()),
         (["stats", "--help"], {"stats"}),
         (["hello?", "--help"], {"ask"}),
-        (["--help"], {"chat", "ask", "compare", "models", "sessions", "stats", "config", "doctor", "completion"}),
+        (
+            ["--help"],
+            {"chat", "ask", "compare", "models", "sessions", "roles", "stats", "config", "doctor", "completion"},
+        ),
     ],
 )
 def test_command_line_loads_the_commands_that_it_is_about(tmp_path: Path, line: list[str], commands: set[str]) -> None:
@@ -80,7 +83,7 @@ def test_command_line_loads_the_commands_that_it_is_about(tmp_path: Path, line: 
 
     modules = set(loaded(tmp_path, run)["all"])
 
-    every = {"chat", "ask", "compare", "models", "sessions", "stats", "config", "doctor", "completion"}
+    every = {"chat", "ask", "compare", "models", "sessions", "roles", "stats", "config", "doctor", "completion"}
     assert {each for each in every if f"llmterm.cli.{each}" in modules} == commands
 
 

@@ -6,13 +6,13 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 
 from llmterm import config
-from llmterm.assembly.launch import Launch, store, with_model
+from llmterm.assembly.launch import Launch, options_of, store, with_model
 from llmterm.assembly.look import Look, size, write
 from llmterm.assembly.machine import Loan, LocalMachine
 from llmterm.assembly.roster import cached, registry, throttled
@@ -29,18 +29,21 @@ from llmterm.chat.foot import Foot
 from llmterm.chat.history import PromptHistory
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
+from llmterm.chat.mentions import files_of
 from llmterm.chat.notifier import Notifier
-from llmterm.chat.options import Choices
+from llmterm.chat.options import Choices, TakenRole, Terms
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.terminal import Signals, Terminal
 from llmterm.chat.window import WindowSize
 from llmterm.config import Settings
 from llmterm.errors import ConfigError
+from llmterm.files import TextFile
 from llmterm.keys import Key
 from llmterm.keys.autorepeat import Autorepeat
 from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND, ASK_KEYBOARD, ASK_NAME
 from llmterm.keys.terminal import TerminalKeys
 from llmterm.loading import loading
+from llmterm.messages import Attachment
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.sessions import SessionStore, StoredSession
 from llmterm.sessions.current import CurrentSession
@@ -71,6 +74,7 @@ async def in_terminal(
 ) -> int:
     """Build a chat in this terminal, one for a single question if `once`, and `run` it; return the exit code."""
     settings = launch.settings
+    beside = await _beside(launch) if not once else ()
     look = Look.of(settings, launch.environ)
     queue: asyncio.Queue[Key] = asyncio.Queue()
     source = TerminalKeys(queue=queue)
@@ -117,6 +121,7 @@ async def in_terminal(
                         queue if hotkeys else None,
                         providers,
                         sessions,
+                        beside,
                         once=once,
                     )
                 )
@@ -144,6 +149,7 @@ def _build(
     queue: asyncio.Queue[Key] | None,
     providers: ProviderRegistry,
     sessions: SessionStore,
+    beside: Sequence[TextFile | Attachment],
     *,
     once: bool,
 ) -> Chat:
@@ -164,6 +170,7 @@ def _build(
         theme=settings.chat.theme,
         themes=settings.theme_names,
         search=_search(launch, providers),
+        taken=_taken(launch),
     )
     window = WindowSize(size, time.monotonic, settles=look.settles)
     composer = Composer(
@@ -184,13 +191,14 @@ def _build(
         session=CurrentSession(sessions, system=settings.system, kept=launch.kept),
         registry=providers,
         choices=choices,
-        attachments=Attachments(machine.folder),
+        attachments=Attachments(machine.folder, beside),
         view=view,
         machine=machine,
         settings=ChatSettings(
             marker=launch.marker,
             limits=settings.stream.limits(),
             keys=bound,
+            roles=config.config_path(launch.environ).parent / config.ROLES,
             once=once,
             plain=look.plain,
             advice=_advice(launch),
@@ -218,6 +226,28 @@ def _build(
             terminal=source,
             write=write,
         ),
+    )
+
+
+async def _beside(launch: Launch) -> Sequence[TextFile | Attachment]:
+    """Return the files that go along with the role that the command line names. Raises UsageError."""
+    if launch.role is None:
+        return ()
+    files, said = await in_thread(files_of, launch.role)
+    for line in said:
+        notice(line)
+    return files
+
+
+def _taken(launch: Launch) -> TakenRole | None:
+    """Return the role that the command line names, and what there would be without it."""
+    if launch.role is None or launch.without_role is None:
+        return None
+    who = (launch.provider, launch.model)
+    return TakenRole(
+        launch.role,
+        before=Terms(who, options_of(launch.without_role), launch.without_role.system),
+        after=Terms(who, launch.options, launch.settings.system),
     )
 
 

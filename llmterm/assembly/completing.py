@@ -1,4 +1,4 @@
-"""What can be named on the command line: providers, their models, sessions. For a shell that completes.
+"""What can be named on the command line: providers, their models, roles, sessions. For a shell that completes.
 
 Nobody waits while a key is pressed: only what this machine knows is offered, and no other machine is asked.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from llmterm import config
 from llmterm.address import is_loopback, secret_parts
@@ -43,6 +44,18 @@ def model_names(provider: str, settings: Settings, environ: Mapping[str, str]) -
     """
     provider = provider or _likely(settings, environ)
     return list(dict.fromkeys(name for name in _model_names(provider, settings, environ) if name))
+
+
+def role_names(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return all roles that can be taken, each with what it is."""
+    from llmterm.config.roles import RoleFolder
+
+    folder = RoleFolder.of(environ)
+    found: list[tuple[str, str]] = []
+    for name in folder.names:
+        with suppress(LlmtermError):
+            found.append((name, folder.load(name).about))
+    return found
 
 
 def session_titles(environ: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from llmterm import config
 from llmterm.assembly.roster import registry
@@ -19,6 +20,9 @@ from llmterm.providers.weights import MODELS_FOLDER, available
 from llmterm.redaction import Secrets
 from llmterm.sessions import SessionStore
 
+if TYPE_CHECKING:
+    from llmterm.config.roles import Role  # few runs have one
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
@@ -26,7 +30,8 @@ class Launch:
 
     While the `search` for an Ollama goes on, the provider is the one that answers where there is none. `ollama` is what
     was seen of one where the embedded model is to answer in a chat. `kept`: what is said is kept in a session.
-    `throttle` is how many tokens of an answer there may be a second.
+    `throttle` is how many tokens of an answer there may be a second. With a `role` there are the
+    settings `without_role`, too.
     """
 
     settings: Settings
@@ -39,15 +44,20 @@ class Launch:
     ollama: Seen = "unseen"
     kept: bool = True
     throttle: float | None = None
+    role: Role | None = None
+    without_role: Settings | None = None
 
     @property
     def options(self) -> Options:
-        settings = self.settings
-        return Options(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
+        return options_of(self.settings)
 
     @property
     def marker(self) -> str | None:
         return self.settings.marker.text if self.settings.marker.enabled else None
+
+
+def options_of(settings: Settings) -> Options:
+    return Options(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
 
 
 def launch(

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from llmterm.chat.mentions import expand, named
+from llmterm.chat.mentions import expand, files_of, named
 from llmterm.decoding import decoded
 from llmterm.errors import UsageError
 from llmterm.files import TextFile, media_type
 from llmterm.messages import Attachment, Message
+
+if TYPE_CHECKING:
+    from llmterm.config.roles import Role  # most are asked without one
 
 # The text as it comes, one object at the end, or a line for every event.
 Form: TypeAlias = Literal["text", "json", "events"]
@@ -28,6 +31,7 @@ class Wanted:
     answer is for, "" for standard output, and `code` the number of the code block that alone is wanted of it, from 1.
     `schema` is what `Schema.of` reads, "" for none. `progress` is whether it is shown how far the answer is, None where
     that depends on where it goes.
+    Of a `role` it is what the question is put into, and what goes along with that.
     """
 
     words: str = ""
@@ -38,6 +42,7 @@ class Wanted:
     code: int | None = None
     schema: str = ""
     progress: bool | None = None
+    role: Role | None = None
 
     @property
     def held(self) -> bool:
@@ -55,9 +60,9 @@ def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:
 
     Raises UsageError for what no model can take, and for no question.
     """
-    words = wanted.words
+    words, role = wanted.words, wanted.role
     image = _attachment(wanted.data)
-    if image is not None and not words:
+    if image is not None and not words and not (role and role.asks):
         raise UsageError("there is no question to what is on standard input", hint=f'cat {image.name} | llmterm "Why?"')
     found = decoded(wanted.data) if image is None else decoded(b"")
     if found is None:
@@ -65,7 +70,7 @@ def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:
             "what is on standard input can be sent to no model", hint="a text in UTF-8, PNG, JPEG, GIF, WebP or PDF can"
         )
     text = found.text.strip()
-    if not (words or text):
+    if not (words or text or image):
         raise UsageError("there is no question on standard input", hint="echo question | llmterm chat")
     expanded, mentioned, said = expand(words or text, folder, instead="-f sends it along")
     if found.note:
@@ -77,9 +82,15 @@ def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:
         attached += [each for each in files if isinstance(each, Attachment)]
         said += more
     parts = (expanded, *(each for each in dict.fromkeys(blocks) if each not in expanded), text if words else "")
+    asked = "\n\n".join(filter(None, parts))
+    if role is not None:
+        beside, more = files_of(role)
+        asked = "\n\n".join([role.question(asked), *(each.block() for each in beside if isinstance(each, TextFile))])
+        attached = [*(each for each in beside if isinstance(each, Attachment)), *attached]
+        said += more
     piped_too = (image,) if image is not None else ()
     attachments = tuple(dict.fromkeys((*piped_too, *attached)))
-    return Message(role="user", text="\n\n".join(filter(None, parts)), attachments=attachments), said
+    return Message(role="user", text=asked, attachments=attachments), said
 
 
 def _attachment(data: bytes) -> Attachment | None:

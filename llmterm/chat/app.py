@@ -191,6 +191,9 @@ class Chat:
         """Return the question that is to be asked, with all that goes with it."""
         try:
             question, said = await self._context.attachments.question(text)
+            taken = self._choices.taken
+            if taken is not None and not self._session.talk.editing:  # one that is edited was put into it before
+                question = question.saying(taken.role.question(question.text))
         except LlmtermError as error:
             self._fail(error, text)
             return Word.DONE

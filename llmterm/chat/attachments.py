@@ -24,9 +24,9 @@ class Taken(NamedTuple):
 class Attachments:
     """Collects attachments until a message takes them along. Paths begin in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, waiting: Sequence[TextFile | Attachment] = ()) -> None:
         self.folder = folder
-        self._waiting: list[TextFile | Attachment] = []
+        self._waiting = [*waiting]
         self._again: list[Attachment] = []
         self._pasted = 0
 
@@ -40,6 +40,10 @@ class Attachments:
         found = await in_thread(read, self.folder, name)
         self._waiting.append(found)
         return f"{name}: {found.note}" if isinstance(found, TextFile) and found.note else ""
+
+    def add_read(self, files: Sequence[TextFile | Attachment]) -> None:
+        """Have files that were read already go with the next message."""
+        self._waiting += files
 
     def add_pasted(self, found: Attachment) -> None:
         """Have what came out of the clipboard go with the next message, under a name of its own."""

@@ -75,7 +75,7 @@ def _meant(values: Sequence[Choice], typed: str) -> list[Suggestion]:
     """Return the values of an argument that may be meant; a reason why there is none always stands."""
     found = ranked(typed, values, lambda choice: choice[0], lambda choice: choice[1])
     found = found or [choice for choice in values if not choice[0]]
-    return [Suggestion(value, len(typed), about, all=not value.endswith("/")) for value, about in found]
+    return [Suggestion(value, len(typed), about, all=not value.endswith(("/", "="))) for value, about in found]
 
 
 class StatusBar:
@@ -86,10 +86,10 @@ class StatusBar:
         self._queue = queue
 
     def text(self) -> str:
-        context, session = self._context, self._context.session
+        context, session, taken = self._context, self._context.session, self._context.choices.taken
         messages = session.talk.recent
         return bar(
-            label=context.label,
+            label=context.label if taken is None else f"{context.label} as {taken.role.name}",
             messages=messages,
             spent=session.talk.before.cost if session.talk.before is not None else None,
             title=session.talk.title,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmterm.chat.answer import Answer
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class ChatSettings:
     """What stays as it is while the chat goes on. `keys` are those of commands, by their names.
 
-    `once`: there is one question, after whose answer the program ends; one that rests by itself is left, too.
+    `roles` is the folder where roles are. `once`: there is one question, after whose answer the program ends; one that
+    rests by itself is left, too.
     Where it is `plain` nothing opens by itself: what can be picked has numbers. `advice` on a provider and its model is
     a line for the welcome, "" for none.
     """
@@ -33,6 +35,7 @@ class ChatSettings:
     marker: str | None
     limits: StreamLimits
     keys: Mapping[str, str]
+    roles: Path
     once: bool = False
     plain: bool = False
     advice: Callable[[str, str], str] = lambda _provider, _model: ""

@@ -26,6 +26,7 @@ from llmterm.threads import in_thread
 
 if TYPE_CHECKING:
     from llmterm.chat.filesearch import Files
+    from llmterm.config.roles import Role
 
 _COMPLETIONS = 100
 # How a path begins that is not looked for below the folder.
@@ -80,6 +81,23 @@ def named(name: str, folder: Path) -> tuple[Sequence[TextFile | Attachment], lis
         return _texts_in(folder, f"{name.rstrip('/')}/", said, partial(_hidden, where)), said
     found = read(folder, name)
     return [found], [f"{name}: {found.note}"] if isinstance(found, TextFile) and found.note else []
+
+
+def files_of(role: Role) -> tuple[list[TextFile | Attachment], list[str]]:
+    """Return the files that go along with a role, which lie beside its own, and what is to be said of them.
+
+    Raises UsageError where one cannot be read.
+    """
+    found: list[TextFile | Attachment] = []
+    said: list[str] = []
+    for name in role.attachments:
+        try:
+            files, more = named(name, role.path.parent)
+        except UsageError as error:
+            raise UsageError(f"role {role.name}: {error.message}", hint=error.hint) from None
+        found += files
+        said += more
+    return found, said
 
 
 def mentioned(text: str, files: Files) -> Found | Later:

@@ -4,18 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from llmterm.errors import LlmtermError, UsageError
 from llmterm.messages import Continuation, Options
 from llmterm.providers.registry import ProviderRegistry
+
+if TYPE_CHECKING:
+    from llmterm.config.roles import Role
 
 PauseMode: TypeAlias = Literal["cut", "hold"]
 
 CONTINUATIONS: tuple[Continuation, ...] = get_args(Continuation)
 AUTO = "auto"
 DEFAULT = "default"
+NO_ROLE = "none"
 _HOTTEST = 2.0
+
+
+class Terms(NamedTuple):
+    """What a role may change: provider and model, options, the system prompt."""
+
+    who: tuple[str, str]
+    options: Options
+    system: str
+
+
+class TakenRole(NamedTuple):
+    """A role, and what it has changed."""
+
+    role: Role
+    before: Terms
+    after: Terms
+
+    def without(self, now: Terms) -> Terms:
+        """Return what holds `now` without the role: what was changed since stays."""
+        return Terms(
+            self.before.who if now.who == self.after.who else now.who,
+            self.before.options if now.options == self.after.options else now.options,
+            self.before.system if now.system == self.after.system else now.system,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,7 +55,8 @@ class Choices:
     their model. `auto_resume`: how often an answer whose connection breaks is resumed by itself. `named`: provider or
     model were named on the command line, and also go on with an answer that others began. `theme` is one of `themes`,
     "auto" the one that fits the terminal's background. `search`, while nobody was chosen, gives provider and model once
-    it is known who answers by default; until then it is who answers where nobody else is found.
+    it is known who answers by default; until then it is who answers where nobody else is found. `taken` is the
+    role that was, if one was.
     """
 
     provider: str
@@ -42,6 +71,7 @@ class Choices:
     theme: str = AUTO
     themes: tuple[str, ...] = (AUTO,)
     search: Callable[[], Awaitable[tuple[str, str]]] | None = None
+    taken: TakenRole | None = None
 
     @property
     def holds(self) -> bool:

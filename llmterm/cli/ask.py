@@ -86,6 +86,7 @@ def answer(flags: AnswerFlags, wanted: Wanted, *, kept: bool = True, throttle: f
         settings = replace(settings, cache=False)
     session = flags.opened()
     launched = replace(flags.launched(settings), kept=kept, throttle=throttle)
+    wanted = replace(wanted, role=launched.role)
     with debug_log(launched, text=flags.debug_text):
         if not sys.stdin.isatty():
             if no_console(os.environ, sys.platform, output_is_terminal=sys.stdout.isatty()):

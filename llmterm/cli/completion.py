@@ -95,7 +95,7 @@ _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 def completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Whose script.")],
 ) -> None:
-    """Print a script that completes commands, providers, models and sessions with TAB.
+    """Print a script that completes commands, providers, models, roles and sessions with TAB.
 
     For bash, in ~/.bashrc: eval "$(llmterm completion bash)". For zsh, in ~/.zshrc: eval "$(llmterm completion zsh)".
     For fish, in ~/.config/fish/config.fish: llmterm completion fish | source
@@ -212,6 +212,10 @@ def _models(typed: str, given: Given, environ: Mapping[str, str]) -> list[Word]:
     return [(name, "") for name in completing.model_names(provider, settings, environ)]
 
 
+def _roles(typed: str, given: Given, environ: Mapping[str, str]) -> list[Word]:
+    return completing.role_names(environ)
+
+
 def _sessions(typed: str, given: Given, environ: Mapping[str, str]) -> list[Word]:
     return completing.session_titles(environ)
 
@@ -224,6 +228,7 @@ _VALUES: Mapping[str, Callable[[str, Given, Mapping[str, str]], list[Word]]] = {
     "provider": _providers,
     "model": _models,
     "models": _providers,
+    "role": _roles,
     "session": _sessions,
     "format": _forms,
     "theme": _themes,

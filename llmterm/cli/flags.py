@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
-from functools import wraps
+from functools import cached_property, wraps
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -18,11 +18,12 @@ import typer
 from llmterm import config
 from llmterm.assembly.launch import Launch, launch, require_key, store
 from llmterm.cli.output import one_of
-from llmterm.errors import SessionError
+from llmterm.errors import SessionError, UsageError
 from llmterm.marker import check_marker
 from llmterm.sessions.record import LAST
 
 if TYPE_CHECKING:
+    from llmterm.config.roles import Role
     from llmterm.sessions import StoredSession
 
 
@@ -39,6 +40,11 @@ class AnswerFlags:
         str | None, typer.Option("--model", "-m", help="A model, or PROVIDER/MODEL, or the path of a GGUF file.")
     ] = None
     system: Annotated[str | None, typer.Option("--system", "-s", help="The system prompt.")] = None
+    role: Annotated[str | None, typer.Option("--role", help="What it is to be: one of `llmterm roles`.")] = None
+    var: Annotated[
+        list[str] | None,
+        typer.Option("--var", "-v", metavar="NAME=VALUE", help="A variable of the role. Several times."),
+    ] = None
     session: Annotated[str | None, typer.Option("--session", help="Go on with this session.")] = None
     latest: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the newest session.")] = False
     keys: Annotated[str | None, typer.Option("--keys", help="terminal, or global for the hot key too.")] = None
@@ -73,9 +79,29 @@ class AnswerFlags:
     def __init__(self, given: Mapping[str, Any]) -> None:
         vars(self).update(given)
 
+    @cached_property
+    def taken(self) -> Role | None:
+        """The role that is meant, with its values. Raises UsageError and ConfigError."""
+        if self.role is None:
+            if self.var:
+                raise UsageError("--var is for the variables of a role", hint="--role names one")
+            return None
+        from llmterm.config.roles import RoleFolder  # few take one
+
+        pairs = [given.partition("=") for given in self.var or ()]
+        for name, equals, _ in pairs:
+            if not (name and equals):
+                raise UsageError(f"--var {name!r} has no value", hint=f"-v {name or 'name'}=value")
+        role = RoleFolder.of(os.environ).load(self.role)
+        return role.with_values({name: value for name, _, value in pairs}, flag="-v ")
+
     def settings(self) -> config.Settings:
-        """Return the settings of file and environment, with these over them. Raises UsageError and ConfigError."""
+        """Return the settings of the file and the role, with these over them. Raises UsageError and ConfigError."""
+        return self._over(self.taken)
+
+    def _over(self, role: Role | None) -> config.Settings:
         return _settings(
+            role,
             {
                 "system": self.system,
                 "temperature": self.temperature,
@@ -102,15 +128,19 @@ class AnswerFlags:
     def opened(self) -> StoredSession | None:
         """Return the session that is gone on with, under the system prompt that was given."""
         found = open_session(self.session, latest=self.latest, last=LAST)
-        if found is None or self.system is None:
+        system = self.taken.system if self.system is None and self.taken is not None else self.system
+        if found is None or system is None:
             return found
-        return replace(found, conversation=replace(found.conversation, system=self.system))
+        return replace(found, conversation=replace(found.conversation, system=system))
 
     def launched(self, settings: config.Settings, *, at_once: bool = False) -> Launch:
         """Return who answers. Raises UsageError and ConfigError."""
-        found = launch(settings, os.environ, provider=self.provider, model=self.model, at_once=at_once)
+        provider, model, role = self.provider, self.model, self.taken
+        if role is not None and provider is None and model is None:
+            provider, model = role.provider or None, role.model or None
+        found = launch(settings, os.environ, provider=provider, model=model, at_once=at_once)
         require_key(found)
-        return found
+        return found if role is None else replace(found, role=role, without_role=self._over(None))
 
 
 def answering(command: Callable[..., None]) -> Callable[..., None]:
@@ -145,8 +175,9 @@ def open_session(
         return sessions.load(found, peek=peek, last=last)
 
 
-def _settings(flags: Mapping[str, Any], **sections: Mapping[str, Any]) -> config.Settings:
-    settings = config.override(config.load(environ=os.environ), **flags)
+def _settings(role: Role | None, flags: Mapping[str, Any], **sections: Mapping[str, Any]) -> config.Settings:
+    settings = config.load(environ=os.environ)
+    settings = config.override(settings if role is None else role.over(settings), **flags)
     changed = {name: config.override(getattr(settings, name), **given) for name, given in sections.items()}
     settings = config.override(settings, **changed)
     one_of("--theme", settings.chat.theme, *settings.theme_names)

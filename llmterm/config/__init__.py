@@ -18,7 +18,7 @@ from llmterm.config.access import (
     usable,
 )
 from llmterm.config.endpoints import BUILT_IN, PRESETS, Continuation, Endpoint, Kind, ollama_url
-from llmterm.config.file import config_path, data_dir, key_lines, lines, load, parse
+from llmterm.config.file import ROLES, config_path, data_dir, key_lines, lines, load, parse
 from llmterm.config.settings import (
     ChatSettings,
     LocalSettings,
@@ -36,6 +36,7 @@ from llmterm.config.settings import (
 __all__ = [
     "BUILT_IN",
     "PRESETS",
+    "ROLES",
     "ChatSettings",
     "Continuation",
     "Endpoint",

@@ -18,6 +18,8 @@ from llmterm.config.settings import Environ, KeyPath, Settings
 from llmterm.errors import ConfigError
 
 APP = "llmterm"
+# The folder beside the configuration file.
+ROLES = "roles"
 
 
 def config_path(environ: Environ) -> Path:

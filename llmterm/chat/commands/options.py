@@ -7,7 +7,7 @@ from typing import get_args
 
 from llmterm.chat.commands import Command, choices
 from llmterm.chat.context import Context
-from llmterm.chat.options import AUTO, CONTINUATIONS, DEFAULT, PauseMode
+from llmterm.chat.options import AUTO, CONTINUATIONS, DEFAULT, NO_ROLE, PauseMode
 from llmterm.chat.outcome import Outcome, Say
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import LlmtermError
@@ -29,6 +29,14 @@ def commands() -> list[Command]:
             summary="show or change the provider",
             run=_set_provider,
             values=provider_names,
+            picks=True,
+        ),
+        Command(
+            name="role",
+            argument="[NAME [VARIABLE=VALUE …]|none]",
+            summary="show or take a role: a system prompt with a name",
+            run=_take_role,
+            values=_roles,
             picks=True,
         ),
         Command(
@@ -106,6 +114,23 @@ async def _set_provider(context: Context, given: str) -> Outcome:
     if given:
         context.choices.choose(context.registry, *await context.registry.choose(given))
     return Say(context.label)
+
+
+async def _take_role(context: Context, given: str) -> Outcome:
+    from llmterm.chat.role import drop, take  # few chats have one
+
+    if given == NO_ROLE:
+        await drop(context)
+    elif given:
+        return Say(await take(context, given))
+    taken = context.choices.taken
+    return Say(f"role: {taken.role.name}" if taken is not None else "no role")
+
+
+async def _roles(context: Context, _typed: str) -> Sequence[Choice]:
+    from llmterm.chat.role import offered
+
+    return await offered(context)
 
 
 async def _set_pause_mode(context: Context, mode: str) -> Outcome:
