@@ -96,16 +96,16 @@ class Held:
         content = self._content(answered)
         if not content:
             return
+        content += "" if content.endswith("\n") else "\n"
         if self._path is None:
-            self._streams.text(content)
-            self._streams.end()
+            self._streams.text(content)  # in one piece, so that several may write into one pipe
             return
         path = self._path
         if answered.problem is not None:
             path = partial(path)
             self._streams.notice(f"what came of it is in {path}")
         try:
-            await in_thread(write, path, content if content.endswith("\n") else f"{content}\n")
+            await in_thread(write, path, content)
         except (OSError, RuntimeError, ValueError) as error:
             kept = "" if answered.session is None else f"it is kept in session {answered.session}"
             raise UsageError(f"{path} cannot be written: {getattr(error, 'strerror', error)}", hint=kept) from None
