@@ -20,7 +20,7 @@ from tests.parts import KEYS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = ("chat", "ask", "compare", "models", "sessions", "roles", "stats", "config", "doctor", "completion")
+COMMANDS = ("chat", "ask", "compare", "batch", "models", "sessions", "roles", "stats", "config", "doctor", "completion")
 # What ends a command in a shell.
 ENDS = re.compile(r"\s(?:\||>|#|&&)\s?.*|\)\"?.*")
 

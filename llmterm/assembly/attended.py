@@ -22,6 +22,11 @@ def attended(environ: Mapping[str, str]) -> bool:
     )
 
 
+def has_keys() -> bool:
+    """Tell whether standard input is a terminal whose keys are for this program."""
+    return sys.stdin.isatty() and _in_foreground(sys.stdin.fileno())
+
+
 def _is_null(descriptor: int) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(os.devnull))

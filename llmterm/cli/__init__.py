@@ -28,7 +28,19 @@ from llmterm.opening import Opening
 # The line up to the cursor, where a shell asks what may stand there.
 LINE = "_LLMTERM_LINE"
 # Each is in the module of its name: a function of that name, or an `app` with commands of its own.
-_COMMANDS = ("chat", "ask", "compare", "models", "sessions", "roles", "stats", "config", "doctor", "completion")
+_COMMANDS = (
+    "chat",
+    "ask",
+    "compare",
+    "batch",
+    "models",
+    "sessions",
+    "roles",
+    "stats",
+    "config",
+    "doctor",
+    "completion",
+)
 
 # Options that belong to the program itself; with any other first, or with none, `chat` is meant.
 _TOP_OPTIONS = {"--version", "--help", "-h"}

@@ -1,0 +1,292 @@
+"""Builds what asks many questions, and watches the keys meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from llmterm.assembly.attended import has_keys
+from llmterm.assembly.batchprogress import shown
+from llmterm.assembly.launch import Launch, store, with_model
+from llmterm.assembly.look import write
+from llmterm.assembly.roster import cached, registry
+from llmterm.assembly.streams import notice
+from llmterm.batch.batch import Batch
+from llmterm.batch.questions import BadLine, Question, Questions, format_of
+from llmterm.batch.results import Results, failures_of
+from llmterm.batch.trial import Trial
+from llmterm.chat.status import count
+from llmterm.chat.terminal import Signals, Terminal
+from llmterm.config import RemoteSettings, Settings
+from llmterm.errors import UsageError
+from llmterm.keys import Key
+from llmterm.keys.autorepeat import Autorepeat
+from llmterm.keys.terminal import TerminalKeys
+from llmterm.providers.registry import ProviderRegistry
+from llmterm.respondent import Respondent
+from llmterm.threads import in_thread, take_turns
+
+_FAILED, _INTERRUPTED = 3, 130
+# A batch has time: it tries more often, and waits longer for a limit to pass, in seconds.
+_ATTEMPTS, _MOST_WAIT = 6, 3_600.0
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is asked, where the results go, and within which limits. `source` is a file, "-" for standard input."""
+
+    source: str
+    output: Path
+    template: str = ""
+    column: str = "prompt"
+    resume: bool = False
+    retry_failed: bool = False
+    strict: bool = False
+    dry_run: bool = False
+    budget: float | None = None
+    concurrency: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the names of attached files begin."""
+        return Path() if self.source == "-" else Path(self.source).expanduser().parent
+
+
+async def batch(launch: Launch, plan: Plan) -> int:
+    """Ask all of it; return the exit code. Raises our errors."""
+    settings = _within(launch.settings, plan)
+    sessions = store(launch.environ)
+    providers = await in_thread(
+        registry, settings, launch.environ, wrap=cached(settings, sessions), secrets=launch.secrets
+    )
+    take_turns()
+    signals = Signals()
+    me = asyncio.current_task()
+    assert me is not None
+    async with AsyncExitStack() as stack:
+        stack.callback(sessions.close)
+        stack.push_async_callback(providers.aclose)
+        source = stack.enter_context(await in_thread(_opened, plan.source))
+        launch = await with_model(replace(launch, settings=settings), providers)
+        chooser = _Chooser(launch, providers)
+        if plan.strict:
+            await in_thread(_require_good, source, plan)
+        if plan.dry_run:
+            await _try(plan, source, chooser, settings)
+            return 0
+        results = stack.enter_context(
+            await in_thread(Results, plan.output, resume=plan.resume, retry_failed=plan.retry_failed)
+        )
+        running = Batch(
+            _questions(source, plan),
+            results,
+            chooser.choose,
+            system=settings.system,
+            concurrency=_concurrency(launch, plan),
+            budget=plan.budget,
+            folder=plan.folder,
+        )
+        signals.install(me)
+        stack.callback(signals.remove)
+        try:
+            return await _run(running, plan, source)
+        except asyncio.CancelledError:
+            if signals.received is None:
+                raise
+            _say_left(running, plan)
+            return 128 + signals.received
+        except OSError as error:
+            raise UsageError(
+                f"the answers cannot be written: {error.strerror}", hint="what is there is kept; --resume goes on"
+            ) from None
+
+
+async def _run(running: Batch, plan: Plan, source: BinaryIO) -> int:
+    async with _keys() as keys, shown(running, time.monotonic, notice=notice, keys=keys is not None):
+        asking = asyncio.create_task(running.run())
+        counting = asyncio.create_task(in_thread(_count, plan, source.name)) if _seen_twice(source) else None
+        pressing = asyncio.create_task(_press(keys, running)) if keys is not None else None
+        try:
+            beside = {task for task in (counting, pressing) if task is not None}
+            while not asking.done():
+                done, _ = await asyncio.wait({asking, *beside}, return_when=asyncio.FIRST_COMPLETED)
+                beside -= done
+                if counting in done and counting is not None:
+                    running.tally.total = counting.result()
+                if pressing in done:
+                    asking.cancel()
+                    break
+            await asyncio.wait({asking})
+        finally:
+            for task in (asking, counting, pressing):
+                if task is not None:
+                    task.cancel()
+            await asyncio.wait({asking})
+    if asking.cancelled():
+        _say_left(running, plan)
+        return _INTERRUPTED
+    asking.result()
+    return _said(running, plan)
+
+
+def _said(running: Batch, plan: Plan) -> int:
+    """Say what has become of it, and return the exit code."""
+    tally = running.tally
+    notice(tally.words(time.monotonic()))
+    if running.stopped:
+        notice(f"{running.stopped}: --resume goes on")
+    if tally.failed:
+        notice(f"{failures_of(plan.output)} says why {tally.failed:,} failed; --retry-failed asks them again")
+    return _FAILED if tally.failed or running.stopped else 0
+
+
+def _say_left(running: Batch, plan: Plan) -> None:
+    notice(f"{running.tally.words(time.monotonic())}; --resume goes on with the rest of {plan.output}")
+
+
+class _Chooser:
+    """Gives who answers for the model of a line."""
+
+    def __init__(self, launch: Launch, providers: ProviderRegistry) -> None:
+        self._launch = launch
+        self._providers = providers
+
+    async def choose(self, given: str) -> Respondent:
+        """Raises our errors."""
+        launch, providers = self._launch, self._providers
+        name, model = providers.locate(given, launch.provider) if given else (launch.provider, launch.model)
+        if not model:
+            name, model = await providers.choose(name)
+        provider = providers.get(name)
+        provider.preparation(model)  # refuses a model that cannot be
+        fallbacks = providers.fallbacks(launch.settings.fallback, besides=(name, model))
+        return Respondent(
+            provider=provider,
+            model=model,
+            options=launch.options,
+            limits=launch.settings.stream.limits(),
+            fallbacks=fallbacks,
+        )
+
+
+def _within(settings: Settings, plan: Plan) -> Settings:
+    """Return the settings with the limits of the plan, for all providers."""
+    providers = settings.providers
+    remotes = {name: _limited(remote, plan) for name, remote in providers.remotes.items()}
+    retry = replace(
+        settings.retry,
+        attempts=max(_ATTEMPTS, settings.retry.attempts),
+        max_wait=max(_MOST_WAIT, settings.retry.max_wait),
+    )
+    return replace(settings, providers=replace(providers, remotes=remotes), retry=retry)
+
+
+def _limited(remote: RemoteSettings, plan: Plan) -> RemoteSettings:
+    return replace(
+        remote,
+        max_concurrent=plan.concurrency or remote.max_concurrent,
+        requests_per_minute=plan.requests_per_minute or remote.requests_per_minute,
+        tokens_per_minute=plan.tokens_per_minute or remote.tokens_per_minute,
+    )
+
+
+def _concurrency(launch: Launch, plan: Plan) -> int:
+    remote = launch.settings.providers.remote(launch.provider)
+    return plan.concurrency or (remote.max_concurrent if remote is not None else 1)
+
+
+def _opened(source: str) -> BinaryIO:
+    """Return what is asked, from its beginning; standard input as a file that can be gone through twice."""
+    if source != "-":
+        try:
+            return Path(source).expanduser().open("rb")
+        except OSError as error:
+            raise UsageError(f"{source} cannot be read: {error.strerror}") from None
+    with ExitStack() as stack:
+        kept = stack.enter_context(tempfile.TemporaryFile("w+b"))
+        shutil.copyfileobj(sys.stdin.buffer, kept)
+        kept.seek(0)
+        stack.pop_all()
+        return cast(BinaryIO, kept)
+
+
+def _questions(source: BinaryIO, plan: Plan) -> Iterator[Question | BadLine]:
+    form = format_of(plan.source) if plan.source != "-" else "jsonl"
+    questions = Questions(form=form, template=plan.template, column=plan.column)
+    return questions.read(source, delimiter="\t" if plan.source.lower().endswith(".tsv") else ",")
+
+
+def _seen_twice(source: BinaryIO) -> bool:
+    return isinstance(source.name, str)
+
+
+def _count(plan: Plan, name: str) -> int:
+    with Path(name).open("rb") as again:
+        return sum(1 for _ in _questions(again, plan))
+
+
+def _require_good(source: BinaryIO, plan: Plan) -> None:
+    """Raise UsageError where a line makes no sense."""
+    bad = [each for each in _questions(source, plan) if isinstance(each, BadLine)]
+    source.seek(0)
+    if bad:
+        named = "; ".join(f"line {each.line}: {each.problem}" for each in bad[:_NAMED])
+        more = f"; and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
+        raise UsageError(f"nothing was asked, {count(len(bad), 'line')} cannot be: {named}{more}")
+
+
+async def _try(plan: Plan, source: BinaryIO, chooser: _Chooser, settings: Settings) -> None:
+    done: set[str] = set()
+    if plan.resume and plan.output.is_file():
+        results = await in_thread(Results, plan.output, resume=True)
+        with results:
+            done = {each.id for each in _questions(source, plan) if results.has(each.id)}
+        source.seek(0)
+    trial = Trial(settings.system)
+    await trial.run(_questions(source, plan), done.__contains__, chooser.choose)
+    sys.stdout.write("\n".join([*trial.lines(), ""]))
+
+
+@asynccontextmanager
+async def _keys() -> AsyncIterator[TerminalKeys | None]:
+    """Take the terminal for its keys, where there is one that somebody sits at."""
+    if not has_keys():
+        yield None
+        return
+    keys = TerminalKeys()
+    with Terminal(sys.stdin.fileno(), write, modes=(), drawing=False):
+        async with keys:
+            yield keys
+
+
+async def _press(keys: TerminalKeys, running: Batch) -> None:
+    """Do what keys stand for, until one of them leaves."""
+    autorepeat = Autorepeat(time.monotonic)
+    while True:
+        key: Key | None = await keys.get()
+        while key is not None:
+            following: Key | None = None
+            match key.name:
+                case "c-c" | "c-d":
+                    return
+                case "space" if running.paused:
+                    new, following = await autorepeat.pressed(key, keys.get)
+                    if new:
+                        running.resume()
+                case "space":
+                    autorepeat.count(key.name)
+                    await running.pause()
+                case _:
+                    pass
+            key = following

@@ -1,0 +1,95 @@
+"""`llmterm batch`: many questions from a file, and their answers in another one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmterm import config
+from llmterm.assembly.launch import launch, require_key
+from llmterm.errors import UsageError
+from llmterm.loading import loading
+
+_MOST = 4_096
+
+
+def batch(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="JSONL, CSV or TSV, or a question a line; - for JSONL on standard input."),
+    ],
+    output: Annotated[str, typer.Option("--output", "-o", help="Where the answers go, a line of JSON for each.")],
+    template: Annotated[
+        str, typer.Option("--template", help="What is asked, with {{column}} for a value of the row; @FILE reads it.")
+    ] = "",
+    column: Annotated[str, typer.Option("--column", help="The column that is asked, where there is no template.")] = (
+        "prompt"
+    ),
+    provider: Annotated[str | None, typer.Option("--provider", "-p", help="Who answers.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="A model, or PROVIDER/MODEL, where a line names none.")
+    ] = None,
+    system: Annotated[str | None, typer.Option("--system", "-s", help="The system prompt.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", "-n", min=1, max=_MOST, help="So many answers at once.")
+    ] = None,
+    rpm: Annotated[int | None, typer.Option("--rpm", min=1, help="At most so many requests a minute.")] = None,
+    tpm: Annotated[int | None, typer.Option("--tpm", min=1, help="At most so many tokens a minute.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on: what has an answer, or failed, is not asked.")] = (
+        False
+    ),
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Go on, and ask again what failed.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Ask nothing where a line cannot be asked.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Ask nothing: say what it would take.")] = False,
+    budget: Annotated[
+        float | None,
+        typer.Option("--budget", min=0, help="Stop before it has cost more, as the prices have it."),
+    ] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same answers again, where a model can.")] = None,
+    cache: Annotated[bool, typer.Option("--cache", help="The same question has the same answer, at once.")] = False,
+) -> None:
+    """Ask many questions at once, as limits allow; their answers are written as they come. SPACE pauses all."""
+    settings = config.override(
+        config.load(environ=os.environ),
+        system=system,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
+        cache=cache or None,
+    )
+    launched = launch(settings, os.environ, provider=provider, model=model)
+    if not dry_run:
+        require_key(launched)
+    with loading():
+        from llmterm.assembly.batching import Plan, batch
+    plan = Plan(
+        source=source,
+        output=Path(output).expanduser(),
+        template=_template(template),
+        column=column,
+        resume=resume,
+        retry_failed=retry_failed,
+        strict=strict,
+        dry_run=dry_run,
+        budget=budget,
+        concurrency=concurrency,
+        requests_per_minute=rpm,
+        tokens_per_minute=tpm,
+    )
+    raise typer.Exit(asyncio.run(batch(launched, plan)))
+
+
+def _template(given: str) -> str:
+    """Return the template, read where it is the name of a file behind an @."""
+    if not given.startswith("@"):
+        return given
+    try:
+        return Path(given[1:]).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the template {given[1:]} cannot be read: {error}") from None

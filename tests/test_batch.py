@@ -1,0 +1,418 @@
+"""`llmterm batch`: every question has its answer in the file, once, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmterm.batch.questions import BadLine, Question, Questions, format_of
+from llmterm.batch.results import Lines, Results
+from llmterm.batch.tally import Tally
+from llmterm.errors import UsageError
+from tests import starter
+from tests.terminal import LLMTERM, Program, environment
+from tests.wire import Exchange, Script, WireServer, say
+
+PRICES = '[providers.openai.prices."*"]\ninput = 1\noutput = 1000\n'
+
+
+def read(data: str, name: str = "q.jsonl", **more: Any) -> list[Question | BadLine]:
+    delimiter = "\t" if name.endswith(".tsv") else ","
+    return list(Questions(form=format_of(name), **more).read(BytesIO(data.encode()), delimiter=delimiter))
+
+
+def asked(found: Sequence[Question | BadLine]) -> list[tuple[str, str]]:
+    return [(each.id, each.messages[-1].text if isinstance(each, Question) else each.problem) for each in found]
+
+
+# What is asked
+
+
+def test_a_line_of_json_says_all_that_it_asks() -> None:
+    """Its own model, options and files; what it does not say is the batch's."""
+    line = {
+        "id": "a",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]},
+        ],
+        "model": "openai/big",
+        "temperature": 0.5,
+        "max_tokens": 9,
+        "seed": 7,
+        "attachments": ["cat.png"],
+        "anything": "else",
+    }
+
+    [found] = read(json.dumps(line))
+
+    assert isinstance(found, Question)
+    assert (found.line, found.id, found.model, found.files) == (1, "a", "openai/big", ("cat.png",))
+    assert [(each.role, each.text) for each in found.messages] == [("system", "Be brief."), ("user", "one two")]
+    assert (found.options.temperature, found.options.max_tokens, found.options.seed) == (0.5, 9, 7)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("nonsense", "it is no JSON"),
+        ("[1]", "it is no JSON object"),
+        ("[" * 100_000, "it is no JSON"),
+        ("{}", "it has no 'prompt' and no 'messages'"),
+        ('{"prompt": " "}', "there is no question in it"),
+        ('{"prompt": 3}', "'prompt' is no text"),
+        ('{"messages": []}', "'messages' is no list of messages"),
+        ('{"messages": [{"role": "tool", "content": "x"}]}', "there is no role 'tool'"),
+        ('{"messages": [{"role": "user", "content": [{"type": "image"}]}]}', "is no text"),
+        ('{"messages": [{"role": "assistant", "content": "x"}]}', "the last of 'messages' is not the user's"),
+        ('{"prompt": "x", "temperature": "hot"}', "'temperature' is 'hot'"),
+        ('{"prompt": "x", "max_tokens": true}', "'max_tokens' is True"),
+        ('{"prompt": "x", "attachments": "a.png"}', "'attachments' is no list"),
+    ],
+)
+def test_a_line_that_cannot_be_asked_is_named_and_the_next_one_is_asked(line: str, problem: str) -> None:
+    first, second = read(f'{line}\n{{"prompt": "two"}}')
+
+    assert isinstance(first, BadLine)
+    assert (first.line, first.id) == (1, "1")
+    assert problem in first.problem
+    assert asked([second]) == [("2", "two")]
+
+
+def test_an_id_that_was_there_before_is_a_bad_line() -> None:
+    """Its answer would be taken for that of the other."""
+    found = read('{"id": "a", "prompt": "one"}\n\n{"id": "a", "prompt": "two"}')
+
+    assert asked(found) == [("a", "one"), ("a#3", "the id 'a' is that of line 1 too")]
+
+
+def test_rows_of_a_table_fill_a_template() -> None:
+    """Or have a column that is asked; a byte order mark is no part of a name."""
+    table = '\ufeffid,name,age\nx,Anna,3\n,"Bo, B",4\nz,too,many,values\n'
+
+    assert asked(read(table, "t.csv", template="Who is {{ name }}, {{age}}?")) == [
+        ("x", "Who is Anna, 3?"),
+        ("3", "Who is Bo, B, 4?"),
+        ("4", "it has more values than the 3 columns of the first line"),
+    ]
+    assert asked(read("name\tage\nBo\t4", "t.tsv", column="name")) == [("2", "Bo")]
+    assert asked(read('{"a": {"b": 1}}', template="{{a}} {{c}}"))[0][1].startswith("there is no column 'c'")
+    assert asked(read("one\n\ntwo\n", "q.txt", template="Say {{prompt}}.")) == [("1", "Say one."), ("3", "Say two.")]
+    with pytest.raises(UsageError, match="there is no column 'prompt'"):
+        read(table, "t.csv")
+
+
+# What has become of it
+
+
+@given(st.lists(st.text('ab"\\ \n\x00é', max_size=4), unique=True, max_size=6), st.data())
+def test_file_that_ends_anywhere_has_all_lines_before_it(
+    tmp_path_factory: pytest.TempPathFactory, keys: list[str], data: st.DataObject
+) -> None:
+    """Half a line is cut off, and what is added stands on a line of its own."""
+    path = tmp_path_factory.mktemp("some") / "a.jsonl"
+    lines = Lines(path)
+    lines.add({"id": key, "text": key} for key in keys)
+    lines.close()
+    whole = path.read_bytes()
+    cut = data.draw(st.integers(0, len(whole)))
+    path.write_bytes(whole[:cut])
+
+    again = Lines(path)
+    found = again.ids
+    again.add([{"id": "new"}])
+    again.close()
+
+    assert found == set(keys[: whole[:cut].count(b"\n")])
+    assert [json.loads(line)["id"] for line in path.read_text("utf-8").split("\n")[:-1]] == [*keys[: len(found)], "new"]
+
+
+def test_a_file_of_somebody_else_is_not_touched(tmp_path: Path) -> None:
+    """Neither one with other lines, nor one that another batch is writing, nor one that is there without --resume."""
+    path = tmp_path / "a.jsonl"
+    for text in ("precious", "precious\n", '{"id": 3}\n', '{"id": "a"}\nprecious\n'):
+        path.write_text(text)
+        with pytest.raises(UsageError, match="this is no file of a batch"):
+            Lines(path)
+        assert path.read_text() == text
+    path.write_text('{"id": "a"}\n')
+    with pytest.raises(UsageError, match="is there already"):
+        Results(path)
+    with Results(path, resume=True) as results:
+        assert results.has("a")
+        with pytest.raises(UsageError, match="is being written by another batch"):
+            Results(path, resume=True)
+
+
+def test_tally_tells_how_long_it_takes_yet() -> None:
+    """A pause is no time in which something was asked."""
+    tally = Tally(began=0.0, total=40, skipped=10, answered=9, failed=1, rested=30.0)
+
+    assert tally.words(90.0) == "20 of 40 - 1 failed - 10 a minute - 0 tokens in, 0 out - 0:02:00 left"
+
+
+# The program
+
+
+def questions(folder: Path, number: int, *more: str) -> None:
+    lines = [json.dumps({"id": f"q{each}", "prompt": f"question {each}"}) for each in range(number)]
+    (folder / "q.jsonl").write_text("".join(f"{line}\n" for line in [*lines, *more]))
+
+
+def answers(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "a.jsonl").read_text("utf-8").splitlines()]
+
+
+def once(folder: Path, number: int) -> bool:
+    """Tell whether each question has its own answer, and no other."""
+    return Counter((each["id"], each["text"]) for each in answers(folder)) == Counter(
+        (f"q{each}", f"answer to question {each}") for each in range(number)
+    )
+
+
+async def answering(exchange: Exchange) -> None:
+    await exchange.start()
+    for piece in ("answer ", "to ", exchange.question):
+        await exchange.text(piece)
+    await exchange.end()
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    source = str(folder / "q.jsonl")
+    return [*LLMTERM, "batch", source, "-o", str(folder / "a.jsonl"), "-m", "openai/test", *arguments]
+
+
+def env_of(folder: Path, server: WireServer, **more: str) -> dict[str, str]:
+    return environment(folder, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test", **more)
+
+
+def _has_come(server: WireServer, enough: int) -> bool:
+    return len(server.exchanges) >= enough
+
+
+def run(
+    folder: Path, script: Script, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    with WireServer(script) as server:
+        return starter.run(command(folder, *arguments), env_of(folder, server, **(env or {})))
+
+
+def test_every_question_has_its_answer_whatever_fails_on_the_way(tmp_path: Path) -> None:
+    """Limits, faults of the server, and connections that break in the middle of an answer."""
+    questions(tmp_path, 60)
+    dice, failed = random.Random(7), set[str]()
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.question in failed or dice.random() > 0.2:
+            await answering(exchange)
+            return
+        failed.add(exchange.question)
+        match dice.choice(["limit", "fault", "cut"]):
+            case "limit":
+                await exchange.refuse(429, {"error": {"message": "slow down"}}, **{"Retry-After": "0"})
+            case "fault":
+                await exchange.refuse(500, {"error": {"message": "oops"}}, **{"Retry-After": "0"})
+            case _:
+                await exchange.start()
+                await exchange.text("answer to someth")
+                exchange.drop()
+
+    done = run(tmp_path, script, "-n", "20")
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(failed) > 5
+    assert once(tmp_path, 60)
+    assert not (tmp_path / "a.failed.jsonl").exists()
+    assert b"60 of 60" in done.stderr
+    first = answers(tmp_path)[0]
+    assert (first["model"], first["end"], set(first["usage"])) == (
+        "openai/test",
+        "stop",
+        {"input_tokens", "output_tokens"},
+    )
+
+
+def test_batch_that_is_killed_at_any_time_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Nothing is lost, asked for twice or torn, and the file of questions may have grown meanwhile."""
+    questions(tmp_path, 80)
+    dice = random.Random(7)
+    with WireServer(answering) as server:
+        env = env_of(tmp_path, server)
+        for _ in range(5):
+            enough = len(server.exchanges) + dice.randint(1, 12)
+            with Program(command(tmp_path, "--resume", "-n", "4"), env) as program:
+                server.wait(partial(_has_come, server, enough))
+                os.kill(program.pid, signal.SIGKILL)
+        questions(tmp_path, 100)
+        done = starter.run(command(tmp_path, "--resume", "-n", "20"), env)
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert once(tmp_path, 100)
+
+
+def test_what_fails_is_told_beside_the_answers_and_asked_again_when_that_is_wanted(tmp_path: Path) -> None:
+    """--resume leaves it, --retry-failed does not; a line that makes no sense stays where it is."""
+    questions(tmp_path, 3, "nonsense")
+
+    async def refusing(exchange: Exchange) -> None:
+        if exchange.question == "question 1":
+            await exchange.refuse(400, {"error": {"message": "no such thing"}})
+        else:
+            await answering(exchange)
+
+    first = run(tmp_path, refusing)
+    failures = [json.loads(line) for line in (tmp_path / "a.failed.jsonl").read_text("utf-8").splitlines()]
+    again = run(tmp_path, answering, "--resume")
+    last = run(tmp_path, answering, "--retry-failed")
+
+    assert (first.returncode, again.returncode, last.returncode) == (3, 0, 3)
+    assert {each["id"]: each["line"] for each in failures} == {"q1": 2, "4": 4}
+    assert "no such thing" in next(each["error"] for each in failures if each["id"] == "q1")
+    assert b"1 failed" in last.stderr
+    assert once(tmp_path, 3)
+
+
+def test_a_key_that_is_refused_is_not_tried_for_every_question(tmp_path: Path) -> None:
+    questions(tmp_path, 500)
+
+    async def refusing(exchange: Exchange) -> None:
+        await exchange.refuse(401, {"error": {"message": "wrong key"}})
+
+    done = run(tmp_path, refusing, "-n", "5")
+
+    assert done.returncode == 3
+    assert b"the first 20 all failed alike: --resume goes on" in done.stderr
+    assert 20 <= len((tmp_path / "a.failed.jsonl").read_text("utf-8").splitlines()) <= 30
+
+
+def test_budget_is_not_passed(tmp_path: Path) -> None:
+    """Also by the answers that stream at the same time; without a price nothing is asked."""
+    questions(tmp_path, 50)
+    config = tmp_path / "config.toml"
+    config.write_text(PRICES)
+
+    unpriced = run(tmp_path, answering, "--budget", "1")
+    done = run(
+        tmp_path, answering, "--budget", "0.1", "--max-tokens", "10", "-n", "10", env={"LLMTERM_CONFIG": str(config)}
+    )
+
+    assert (unpriced.returncode, done.returncode) == (2, 3)
+    assert b"there is a budget" in unpriced.stderr
+    assert b"one more answer might pass the budget of 0.1" in done.stderr
+    assert 0.08 < sum(each["cost"] for each in answers(tmp_path)) <= 0.1
+
+
+def test_nothing_is_asked_to_say_what_it_would_take(tmp_path: Path) -> None:
+    """Nor where a line cannot be asked and that is to be no batch at all."""
+    questions(tmp_path, 2, "nonsense")
+    config = tmp_path / "config.toml"
+    config.write_text(PRICES)
+
+    tried = run(tmp_path, say("no"), "--dry-run", "--max-tokens", "500", env={"LLMTERM_CONFIG": str(config)})
+    strict = run(tmp_path, say("no"), "--strict")
+
+    assert tried.stdout.decode().splitlines() == [
+        "2 questions (1 that cannot be asked), about 4 tokens in",
+        "about 0.0000 for the questions, and 1.0000 at most for the answers",
+    ]
+    assert (strict.returncode, (tmp_path / "a.jsonl").exists()) == (2, False)
+    assert b"nothing was asked, 1 line cannot be: line 3: it is no JSON" in strict.stderr
+
+
+def test_space_pauses_all_answers_and_resumes_them(tmp_path: Path) -> None:
+    """No connection is open meanwhile, and nothing new is asked; each answer is whole afterwards. Ctrl-C leaves."""
+    questions(tmp_path, 12)
+    resumed, begun = asyncio.Event(), list[str]()
+
+    async def script(exchange: Exchange) -> None:
+        begun.append(exchange.question)
+        await exchange.start()
+        said = [each["content"] for each in exchange.body["messages"] if each["role"] == "assistant"]
+        question = next(each["content"] for each in exchange.body["messages"] if each["role"] == "user")
+        rest = f"answer to {question}".removeprefix(said[0] if said else "")
+        await exchange.text(rest[:7])
+        if not resumed.is_set():
+            await exchange.hung_up()
+            return
+        await exchange.text(rest[7:])
+        await exchange.end()
+
+    with WireServer(script) as server, Program(command(tmp_path, "-n", "4"), env_of(tmp_path, server)) as program:
+        server.wait(lambda: len(begun) == 4)
+        program.wait_for("SPACE pauses")
+        program.send(" ")
+        server.wait(lambda: server.open_connections == 0)
+        program.wait_for("paused: SPACE resumes")
+        assert len(begun) == 4
+        resumed.set()
+        program.send("x")
+        program.send(" ")
+
+        assert program.exit_code == 0
+    assert once(tmp_path, 12)
+
+
+def test_ctrl_c_leaves_what_is_answered_for_the_next_time(tmp_path: Path) -> None:
+    questions(tmp_path, 5)
+
+    async def script(exchange: Exchange) -> None:
+        await (answering(exchange) if exchange.question == "question 0" else exchange.hung_up())
+
+    with WireServer(script) as server, Program(command(tmp_path), env_of(tmp_path, server), columns=200) as program:
+        server.wait(lambda: len(server.exchanges) == 5)
+        program.wait_for(lambda: (tmp_path / "a.jsonl").stat().st_size > 0)
+        program.send("\x03")
+
+        assert program.exit_code == 130
+        assert "1 of 5" in program.text
+        assert "--resume goes on with the rest" in program.text
+        assert program.stty() == program.stty_before
+    assert [each["id"] for each in answers(tmp_path)] == ["q0"]
+
+
+def test_questions_come_on_standard_input_with_files_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("remember the milk")
+    line = json.dumps({"prompt": "what?", "attachments": ["notes.txt"], "system": "Be brief.", "model": "other"})
+    with WireServer(say("milk.")) as server:
+        words = [*LLMTERM, "batch", "-", "-o", str(tmp_path / "a.jsonl"), "-m", "openai/test", "-s", "usual"]
+        done = starter.run(words, env_of(tmp_path, server), input=line.encode(), cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr.decode()
+    body = server.exchanges[0].body
+    assert (body["model"], body["messages"][0]["content"]) == ("other", "Be brief.")
+    assert "remember the milk" in body["messages"][1]["content"]
+    assert answers(tmp_path)[0]["model"] == "openai/other"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["/no/such/file", "-o", "a.jsonl"], "/no/such/file cannot be read"),
+        (["q.jsonl", "-o", "/no/such/folder/a.jsonl"], "cannot be written"),
+        (["q.jsonl", "-o", "a.jsonl", "--template", "@nowhere"], "the template nowhere cannot be read"),
+        (["q.jsonl"], "Missing option '--output'"),
+    ],
+)
+def test_what_cannot_be_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
+    questions(tmp_path, 1)
+
+    with WireServer(answering) as server:
+        done = starter.run([*LLMTERM, "batch", *arguments, "-m", "openai/test"], env_of(tmp_path, server), cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert said in done.stderr.decode()
+    assert not server.exchanges
