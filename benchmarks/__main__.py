@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from benchmarks import (
+    ask,
     cancel,
     day,
     fidelity,
@@ -27,6 +28,7 @@ from benchmarks.measure import Row, table
 
 BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "start": (start.run, "wall time until the prompt is ready, against importing what it stands on"),
+    "ask": (ask.run, "wall time until `llmterm ask` has sent its request, against importing what sends it"),
     "streaming": (streaming.run, "CPU of a whole answer, against a bare HTTP and JSON loop"),
     "growth": (growth.run, "CPU of ten times the text, against that of the text"),
     "providers": (providers.run, "CPU of a whole answer from each provider, against the bare loop for its wire"),
