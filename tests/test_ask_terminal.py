@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests import starter
 from tests.asking import served, stored
 from tests.chatting import until_hung_up
 from tests.terminal import LLMTERM, Program
@@ -191,3 +193,48 @@ def test_spinner_turns_where_nothing_of_the_answer_is_to_be_seen(
         assert program.text.strip() == ("" if spins or "2>" in stdin else "Hm.")
         assert (b"\r\x1b[K" in program.written) is spins
     assert (tmp_path / "out").read_text("utf-8") == "an answer\n"
+
+
+def test_flags_mean_the_same_in_a_pipe_and_at_a_terminal(tmp_path: Path) -> None:
+    """What is sent, what the cache knows, and the session that is gone on with."""
+    (tmp_path / "a.txt").write_text("a text", "utf-8")
+    asked: list[dict[str, Any]] = []
+
+    async def script(exchange: Exchange) -> None:
+        asked.append(exchange.body)
+        await say("an answer")(exchange)
+
+    options = ["--seed", "7", "--temperature", "0.5", "--max-tokens", "9", "-s", "Be brief.", "--no-marker"]
+    flags = [*options, "--cache", "--throttle", "500", "-f", str(tmp_path / "a.txt"), "--no-progress"]
+    with WireServer(script) as server:
+        command = [*LLMTERM, "ask", "-p", "openai", "-m", "test", *flags]
+        env = served(tmp_path, server)
+        piped = starter.run([*command, "why?"], env)
+        for more in (["why?"], ["--continue", "and why?"]):
+            with Program([*command, *more], env) as program:
+                assert program.exit_code == 0
+                assert "an answer" in program.text
+
+    assert (piped.stdout, piped.returncode) == (b"an answer\n", 0)
+    first, last = asked  # the second was in the cache
+    assert {name: first[name] for name in ("seed", "temperature")} == {"seed": 7, "temperature": 0.5}
+    assert first["max_completion_tokens" if "max_completion_tokens" in first else "max_tokens"] == 9
+    assert [each["content"][:9] for each in first["messages"]] == ["Be brief.", "why?\n\nFil"]
+    assert [each["role"] for each in last["messages"]] == ["system", "user", "assistant", "user"]
+    assert "a text" in last["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer", "shown"),
+    [
+        (["--schema", "name, age int"], '{"name": "Ada", "age": 36}', r'(?m)^\{"name": "Ada", "age": 36\}$'),
+        (["--stream-json"], "ok", r'"event": "TextDelta", "text": "ok"'),
+        (["--extract-code", "2"], "```\nx\n```\n\n```\ny\n```", r"(?m)^y$"),
+    ],
+)
+def test_form_for_programs_is_shown_at_a_terminal(
+    tmp_path: Path, arguments: list[str], answer: str, shown: str
+) -> None:
+    with asking(tmp_path, say(answer), *arguments, "why?") as (program, _):
+        assert program.exit_code == 0
+        program.wait_for(shown)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from llmterm.chat.mentions import expand, files_of, named
 from llmterm.decoding import decoded
 from llmterm.errors import UsageError
 from llmterm.files import TextFile, media_type
@@ -72,11 +71,13 @@ def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:
     text = found.text.strip()
     if not (words or text or image):
         raise UsageError("there is no question on standard input", hint="echo question | llmterm chat")
-    expanded, mentioned, said = expand(words or text, folder, instead="-f sends it along")
+    expanded, mentioned, said = _expanded(words or text, folder)
     if found.note:
         said.append(f"standard input: {found.note}")
     blocks, attached = [], [*mentioned]
     for name in wanted.files:
+        from llmterm.chat.mentions import named  # few questions
+
         files, more = named(name, folder)
         blocks += [each.block() for each in files if isinstance(each, TextFile)]
         attached += [each for each in files if isinstance(each, Attachment)]
@@ -84,6 +85,8 @@ def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:
     parts = (expanded, *(each for each in dict.fromkeys(blocks) if each not in expanded), text if words else "")
     asked = "\n\n".join(filter(None, parts))
     if role is not None:
+        from llmterm.chat.mentions import files_of
+
         beside, more = files_of(role)
         asked = "\n\n".join([role.question(asked), *(each.block() for each in beside if isinstance(each, TextFile))])
         attached = [*(each for each in beside if isinstance(each, Attachment)), *attached]
@@ -91,6 +94,15 @@ def question(wanted: Wanted, folder: Path) -> tuple[Message, list[str]]:
     piped_too = (image,) if image is not None else ()
     attachments = tuple(dict.fromkeys((*piped_too, *attached)))
     return Message(role="user", text=asked, attachments=attachments), said
+
+
+def _expanded(text: str, folder: Path) -> tuple[str, tuple[Attachment, ...], list[str]]:
+    """Return a text with the files that it mentions, as `expand` does."""
+    if "@" not in text:
+        return text, (), []
+    from llmterm.chat.mentions import expand  # few questions mention a file
+
+    return expand(text, folder, instead="-f sends it along")
 
 
 def _attachment(data: bytes) -> Attachment | None:

@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from llmterm.keys.replies import Keyboard
+if TYPE_CHECKING:
+    from llmterm.keys.replies import Keyboard  # a pipe has no keys
 
 # DECSET: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
 BRACKETED_PASTE, FOCUS_REPORTS = 2004, 1004
