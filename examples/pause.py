@@ -6,7 +6,7 @@ Run it as `python examples/pause.py "Why is the sky blue?"`. Who answers is who 
 import asyncio
 import sys
 
-from llmterm import Conversation, KeySource, TerminalKeys, TextDelta, Turn, TurnState, clean, on_key, open_registry
+from llmterm import KeySource, TerminalKeys, TextDelta, Turn, TurnState, clean, connect, on_key
 
 
 async def listen(keys: KeySource, turn: Turn) -> None:
@@ -16,9 +16,8 @@ async def listen(keys: KeySource, turn: Turn) -> None:
 
 
 async def main(question: str) -> None:
-    async with open_registry() as providers, TerminalKeys() as keys:
-        name, model = await providers.choose()
-        turn = Turn(providers.get(name), Conversation().ask(question).request(model=model))
+    async with connect() as model, TerminalKeys() as keys:
+        turn = model.turn(question)
         turn.start()
         listening = asyncio.create_task(listen(keys, turn))
         async for _, event in turn.events():

@@ -7,7 +7,7 @@ import sys
 
 import anyio
 
-from llmterm import Conversation, KeySource, TerminalKeys, TextDelta, Turn, TurnState, clean, on_key, open_registry
+from llmterm import KeySource, TerminalKeys, TextDelta, Turn, TurnState, clean, connect, on_key
 
 
 async def listen(keys: KeySource, turn: Turn) -> None:
@@ -17,9 +17,8 @@ async def listen(keys: KeySource, turn: Turn) -> None:
 
 
 async def main(question: str) -> None:
-    async with open_registry() as providers, TerminalKeys() as keys:
-        name, model = await providers.choose()
-        turn = Turn(providers.get(name), Conversation().ask(question).request(model=model))
+    async with connect() as model, TerminalKeys() as keys:
+        turn = model.turn(question)
         turn.start()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listen, keys, turn)

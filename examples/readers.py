@@ -7,7 +7,7 @@ others; one that comes late gets what it missed in one piece.
 import asyncio
 import sys
 
-from llmterm import Conversation, TextDelta, Turn, clean, open_registry
+from llmterm import TextDelta, Turn, clean, connect
 
 
 async def show(turn: Turn) -> None:
@@ -28,9 +28,8 @@ async def first_words(turn: Turn) -> str:
 
 
 async def main(question: str) -> None:
-    async with open_registry() as providers:
-        name, model = await providers.choose()
-        turn = Turn(providers.get(name), Conversation().ask(question).request(model=model))
+    async with connect() as model:
+        turn = model.turn(question)
         turn.start()
         _, beginning = await asyncio.gather(show(turn), first_words(turn))
         print(f"It began with: {clean(beginning)}")

@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # In which module of the package each public name lives.
 _HOMES = {
     "Accepts": "providers.attachments",
+    "Answer": "assembly.model",
     "Attachment": "messages",
     "ConfigError": "errors",
     "Conversation": "conversation",
@@ -23,6 +24,7 @@ _HOMES = {
     "KeysUnavailableError": "keys",
     "LlmtermError": "errors",
     "Message": "messages",
+    "Model": "assembly.model",
     "Notice": "events",
     "Options": "messages",
     "Progress": "progress",
@@ -54,10 +56,12 @@ _HOMES = {
     "UsageReport": "messages",
     "clean": "render.sanitize",
     "concat": "streams",
+    "connect": "assembly.library",
     "dequeue": "streams",
     "endless_stream": "streams",
     "enqueue": "streams",
     "gather_stream": "streams",
+    "generate_sync": "assembly.library",
     "merge": "streams",
     "on_key": "keys",
     "open_registry": "assembly.library",

@@ -1,6 +1,7 @@
 """The public names and where they come from, for type checkers and editors. What happens is in `__init__.py`."""
 
-from llmterm.assembly.library import open_registry
+from llmterm.assembly.library import connect, generate_sync, open_registry
+from llmterm.assembly.model import Answer, Model
 from llmterm.config import Settings
 from llmterm.conversation import Conversation
 from llmterm.errors import ConfigError, LlmtermError, ProviderError, TurnStateError, UsageError
@@ -49,6 +50,7 @@ __version__: str
 
 __all__ = [
     "Accepts",
+    "Answer",
     "Attachment",
     "ConfigError",
     "Conversation",
@@ -62,6 +64,7 @@ __all__ = [
     "KeysUnavailableError",
     "LlmtermError",
     "Message",
+    "Model",
     "Notice",
     "Options",
     "Progress",
@@ -94,10 +97,12 @@ __all__ = [
     "__version__",
     "clean",
     "concat",
+    "connect",
     "dequeue",
     "endless_stream",
     "enqueue",
     "gather_stream",
+    "generate_sync",
     "merge",
     "on_key",
     "open_registry",

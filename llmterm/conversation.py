@@ -38,9 +38,11 @@ class Conversation:
     messages: tuple[Message, ...] = ()
 
     def add(self, *messages: Message) -> Conversation:
+        """Return the conversation with these messages behind it."""
         return replace(self, messages=(*self.messages, *messages))
 
     def ask(self, text: str, attachments: tuple[Attachment, ...] = ()) -> Conversation:
+        """Return the conversation with a question behind it, and what is attached to that."""
         return self.add(Message(role="user", text=text, attachments=attachments))
 
     def request(self, *, model: str, options: Options | None = None, note: str = "") -> Request:

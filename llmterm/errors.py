@@ -50,11 +50,13 @@ class LlmtermError(Exception):
 
 
 class UsageError(LlmtermError):
+    """What was asked for cannot be: a name, a value or a file that is none."""
+
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    pass
+    """The configuration file, a setting, or a key that is missing."""
 
 
 class ProviderError(LlmtermError):
@@ -164,4 +166,4 @@ class StoreError(SessionError):
 
 
 class TurnStateError(LlmtermError):
-    pass
+    """A turn cannot do that in the state it is in: a bug of whoever calls it."""

@@ -10,6 +10,11 @@ from llmterm.messages import EndReason
 
 
 class TurnState(StrEnum):
+    """Where a turn is: not asked yet, receiving, or at rest or over in one of four ways.
+
+    A turn that is paused or has failed can be resumed; one that is done or was cancelled is over.
+    """
+
     READY = "ready"
     STREAMING = "streaming"
     PAUSED = "paused"

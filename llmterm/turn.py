@@ -97,6 +97,7 @@ class Turn:
 
     @property
     def state(self) -> TurnState:
+        """Where the turn is now."""
         return self._state
 
     @property
@@ -106,6 +107,7 @@ class Turn:
 
     @property
     def provider(self) -> Provider:
+        """Who answers: after a fallback, or a resume elsewhere, another one than at first."""
         return self._provider
 
     @property
@@ -181,6 +183,7 @@ class Turn:
         self._log.append(notice)
 
     def snapshot(self) -> Snapshot:
+        """Return all that it takes to go on with the answer, here or in another process, as it stands."""
         return Snapshot(request=self.request, reply=self.reply, reason=self.reason, cursor=self._cursor)
 
     async def events(self, after: int = 0) -> AsyncIterator[Entry]:

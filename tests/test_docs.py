@@ -6,6 +6,7 @@ import importlib.util
 import io
 import re
 import shlex
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,24 @@ import typer
 from llmterm.chat.commands.catalogue import catalogue
 from llmterm.cli import command_line, program
 from tests.parts import KEYS
+from tests.wire import Exchange, WireServer
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = ("chat", "ask", "compare", "batch", "models", "sessions", "roles", "stats", "config", "doctor", "completion")
+# What the model says to the programs on the pages.
+PAUSED = "Count to six."
+ANSWERS = {
+    "What is a monad?": ["A monoid in the category", " of endofunctors."],
+    "And shorter?": ["A burrito."],
+    "What is a comonad?": ["The ", "same, ", "turned around."],
+    "one?": ["1"],
+    "two?": ["2"],
+    "three?": ["3"],
+    PAUSED: ["one, ", "two, ", "three,"],
+}
+CONTINUED = [" FOUR, FIVE,", " six."]
+REFUSED = ["a failure?"]
 # What ends a command in a shell.
 ENDS = re.compile(r"\s(?:\||>|#|&&)\s?.*|\)\"?.*")
 
@@ -83,6 +98,33 @@ def test_commands_are_understood_by_the_program(page: Path) -> None:
         assert {word.partition("=")[0] for word in rest if re.match("--?[a-z]", word)} <= options, words
 
 
+async def played(exchange: Exchange) -> None:
+    """Answer as the model of the programs on the pages."""
+    if exchange.question in REFUSED:
+        await exchange.refuse(400, {"error": {"message": "no such thing"}})
+        return
+    going_on = "interrupted" in exchange.question
+    await exchange.start()
+    for text in CONTINUED if going_on else ANSWERS[exchange.question]:
+        await exchange.text(text)
+    if exchange.question == PAUSED:
+        await exchange.hung_up()
+    else:
+        await exchange.end()
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The model of the programs, for a user who has no other and no configuration."""
+    with WireServer(played) as server:
+        for name in ("HOME", "XDG_CONFIG_HOME", "LLMTERM_DATA_DIR"):
+            monkeypatch.setenv(name, str(tmp_path))
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        yield
+
+
+@pytest.mark.usefixtures("model")
 def test_programs_of_a_page_print_what_stands_below_them(page: Path) -> None:
     for source, printed in programs(page.read_text("utf-8")):
         written = io.StringIO()
@@ -94,6 +136,7 @@ def test_programs_of_a_page_print_what_stands_below_them(page: Path) -> None:
 def test_some_programs_are_found_in_the_pages() -> None:
     """Or the test above could not fail."""
     assert len(programs((ROOT / "docs" / "streams.md").read_text("utf-8"))) >= 5
+    assert len(programs((ROOT / "docs" / "library.md").read_text("utf-8"))) >= 4
 
 
 def test_some_commands_are_found_in_the_pages() -> None:

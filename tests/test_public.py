@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import inspect
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from tests.scripted import ScriptedProvider
 PACKAGE = Path(llmterm.__file__).parent
 PUBLIC = {
     "Accepts",
+    "Answer",
     "Attachment",
     "ConfigError",
     "Conversation",
@@ -49,6 +51,7 @@ PUBLIC = {
     "KeysUnavailableError",
     "LlmtermError",
     "Message",
+    "Model",
     "Notice",
     "Options",
     "Progress",
@@ -81,10 +84,12 @@ PUBLIC = {
     "__version__",
     "clean",
     "concat",
+    "connect",
     "dequeue",
     "endless_stream",
     "enqueue",
     "gather_stream",
+    "generate_sync",
     "merge",
     "on_key",
     "open_registry",
@@ -117,6 +122,34 @@ def test_declared_names_are_the_real_ones() -> None:
     assert declared().keys() == PUBLIC - {"__version__"}
     for name, module in declared().items():
         assert getattr(llmterm, name) is getattr(import_module(module), name)
+
+
+def documented(value: object) -> Iterator[tuple[str, bool]]:
+    """Yield what there is of a public value, and whether its docstring is its own, not made by a decorator."""
+    if isinstance(value, type):
+        made = f"{value.__name__}("
+        yield "", not (value.__dict__.get("__doc__") or made).startswith(made)
+        for name, member in vars(value).items():
+            function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+            if not name.startswith("_") and inspect.isfunction(function):
+                yield f".{name}", bool(function.__doc__)
+    elif callable(value):
+        yield "", bool(value.__doc__)
+
+
+def test_every_public_name_is_documented() -> None:
+    """Each on a page of the documentation, with a docstring of its own, and so has each of its methods."""
+    pages = "".join((PACKAGE.parent / "docs" / page).read_text("utf-8") for page in ("library.md", "streams.md"))
+    values = {name: getattr(llmterm, name) for name in PUBLIC}
+
+    assert {name for name in PUBLIC if f"`{name}`" not in pages and f"`{name}(" not in pages} == set()
+    assert [
+        f"{name}{member}" for name, value in values.items() for member, has_one in documented(value) if not has_one
+    ] == []
+
+
+def test_types_are_published() -> None:
+    assert (PACKAGE / "py.typed").exists()
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

@@ -70,6 +70,7 @@ class GlobalKeys:
             _stop(listener)
 
     async def get(self) -> Key:
+        """Wait for the next key."""
         return await self.queue.get()
 
     def _press(self, name: str) -> None:

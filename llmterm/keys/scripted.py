@@ -21,6 +21,7 @@ class ScriptedKeys:
         return None
 
     async def get(self) -> Key:
+        """Wait for the next key."""
         return await self.queue.get()
 
     def press(self, *keys: Key | str) -> None:

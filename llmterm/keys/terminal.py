@@ -116,6 +116,7 @@ class TerminalKeys:
         self._entered.close()
 
     async def get(self) -> Key:
+        """Wait for the next key."""
         return await self.queue.get()
 
     def _read(self) -> None:

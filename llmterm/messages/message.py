@@ -56,18 +56,22 @@ class Message:
 
     @property
     def thoughts(self) -> Rope:
+        """What was thought before the text."""
         return _joined(self.parts, ThinkingPart)
 
     @property
     def text(self) -> str:
+        """The text, of all parts together."""
         return str(self.body)
 
     @property
     def thinking(self) -> str:
+        """The thoughts as one text."""
         return str(self.thoughts)
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
+        """What goes along with the text."""
         return tuple(part for part in self.parts if isinstance(part, Attachment))
 
     @property

@@ -38,7 +38,10 @@ class ThinkingPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """An image or a PDF that goes with a message. What a text file says is part of the message's own text."""
+    """An image or a PDF that goes with a message. What a text file says is part of the message's own text.
+
+    `media_type` is that of MIME ("image/png", "application/pdf"), `data` the file's bytes as they are.
+    """
 
     name: str
     media_type: str

@@ -26,10 +26,12 @@ class Reply:
 
     @property
     def text(self) -> str:
+        """The text so far."""
         return str(self.body)
 
     @property
     def thinking(self) -> str:
+        """What the model has thought so far, as far as it shows that."""
         return str(self.thoughts)
 
     @property

@@ -17,7 +17,8 @@ Continuation: TypeAlias = Literal["prefill", "prefix", "continue_final_message",
 class Options:
     """What may be asked of a model besides the messages; `None` leaves it to the provider.
 
-    `max_tokens` is the limit of an answer, over all its segments. `schema` is a JSON Schema that it is to fit.
+    `temperature` is from 0 to 2, `max_tokens` the limit of an answer, over all its segments. `schema` is a JSON Schema
+    that it is to fit.
     """
 
     temperature: float | None = None

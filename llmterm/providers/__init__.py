@@ -44,7 +44,9 @@ class Provider(Protocol):
     """A source of answers."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name in the configuration, in messages and in the record."""
+        ...
 
     def continuation(self, model: str) -> Continuation:
         """Return how `model` is best asked to go on with an answer."""
@@ -81,4 +83,6 @@ class Provider(Protocol):
         """Return the names of the models there are. Raises ProviderError or ConfigError."""
         ...
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Let go of all connections; what is still being answered breaks off. Idempotent."""
+        ...

@@ -49,6 +49,7 @@ class Accepts:
 
     @property
     def kinds(self) -> frozenset[Kind]:
+        """What that is in a word: "image", "pdf"."""
         return frozenset(kind for each in self.types if (kind := kind_of(each)))
 
     def limit(self, attachment: Attachment) -> int | None:

@@ -46,6 +46,7 @@ class ProviderRegistry:
 
     @property
     def names(self) -> list[str]:
+        """All that can be asked for, with or without a key."""
         return list(self._entries)
 
     def get(self, name: str) -> Provider:
@@ -128,6 +129,7 @@ class ProviderRegistry:
         return [ready(each) for each in given if self.resolve(each) != besides]
 
     def default_model(self, name: str) -> str:
+        """Return the model that is set for a provider, "" where it is the first that it lists. Raises UsageError."""
         return self._entry(name).model
 
     def label(self, name: str, model: str) -> str:
@@ -135,6 +137,7 @@ class ProviderRegistry:
         return f"{name}/{self._entry(name).label(model)}"
 
     async def aclose(self) -> None:
+        """Close the providers that were built. Idempotent; what is asked for later is built anew."""
         while self._built:
             _, provider = self._built.popitem()
             await provider.aclose()
