@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -14,7 +16,9 @@ import pytest
 from llmterm.sessions import SessionStore
 from tests import starter
 from tests.asking import served
+from tests.chatting import until_hung_up
 from tests.terminal import LLMTERM
+from tests.test_streams import patiently, received
 from tests.wire import Exchange, Script, WireServer, say
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
@@ -103,3 +107,21 @@ def test_several_at_once_share_a_store(tmp_path: Path) -> None:
     assert sorted([each.text for each in messages] for messages in kept) == [
         [number, f"seen {number}\n"] for number in numbers
     ]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_answer_that_is_interrupted_lies_beside_its_file(tmp_path: Path, form: list[str]) -> None:
+    """As far as it came, in the form that was wanted; and Ctrl-C has the code that it has in a shell."""
+    file = tmp_path / "answer"
+    with WireServer(until_hung_up("half")) as server:
+        command = [*LLMTERM, "ask", *form, "-o", str(file), "why?"]
+        with subprocess.Popen(command, env=served(tmp_path, server), stdin=subprocess.DEVNULL) as program:
+            for _ in patiently():
+                if received(tmp_path) == "half":
+                    break
+            program.send_signal(signal.SIGINT)
+
+            assert program.wait(60) == 130
+    left = (tmp_path / "answer.partial").read_text("utf-8")
+    assert (json.loads(left)["text"] if form else left.strip()) == "half"
+    assert not file.exists()
