@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmterm.chat.options import Choices
 from llmterm.errors import UsageError
 from llmterm.messages import Message, Options, Request, Snapshot
 from llmterm.messages.reply import Reply
@@ -187,3 +188,11 @@ def test_snapshot_keeps_the_schema_and_one_of_earlier_has_none() -> None:
 
     assert Snapshot.from_json(rest.to_json()) == rest
     assert Snapshot.from_json(json.dumps(value)).request.options == Options()
+
+
+def test_schema_of_an_answer_that_is_gone_on_with_is_not_that_of_the_chat() -> None:
+    choices = Choices(provider="p", model="m", options=Options(seed=1))
+
+    choices.lay_under(Options(seed=2, max_tokens=9, schema=PERSON))
+
+    assert choices.options == Options(seed=1, max_tokens=9)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import stat
 import sys
-from collections.abc import Mapping
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 from llmterm.ask import Answered, Ask, Form
 from llmterm.ask.forms import EventLines, Held, Text
@@ -21,10 +17,10 @@ from llmterm.assembly.attended import attended
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.question import Wanted, question
 from llmterm.assembly.roster import cached, registry, throttled
-from llmterm.assembly.spinner import spinning
+from llmterm.assembly.spinner import spinning, turns
 from llmterm.assembly.streams import Output, let_go
 from llmterm.chat.terminal import Signals
-from llmterm.errors import UsageError
+from llmterm.errors import LlmtermError, UsageError
 from llmterm.files import require_writable
 from llmterm.loading import loading
 from llmterm.messages import Message
@@ -77,8 +73,8 @@ async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> 
         stack.push_async_callback(providers.aclose)
         signals.install(me)
         stack.callback(signals.remove)
-        spins = _spins(wanted, launch.environ)
-        answering = Answering(output, _form(wanted, output, spins=spins), asked_in, spins=spins)
+        spins = turns(wanted, launch.environ)
+        piped = PipedAnswer(output, _form(wanted, output, spins=spins), asked_in, spins=spins)
         try:
             respondent = await _respondent(launch, providers, asked, output)
             if schema is not None:
@@ -89,17 +85,17 @@ async def ask(launch: Launch, wanted: Wanted, session: StoredSession | None) -> 
                 output.notice(line)
             if session is not None:
                 asked_in.open(session)
-            await answering.run(respondent, asked, schema)
+            await piped.run(respondent, asked, schema)
         except asyncio.CancelledError:
             if signals.received is None:
                 raise
-            await answering.leave()
+            await piped.leave()
             return 128 + signals.received
     return 0
 
 
-class Answering:
-    """Answers on the standard streams, which may be closed, full or left early."""
+class PipedAnswer:
+    """An answer on the standard streams, which may be closed, full or left early."""
 
     def __init__(self, output: Output, form: Form, session: CurrentSession, *, spins: bool) -> None:
         """`spins`: a spinner says how far it is."""
@@ -131,7 +127,7 @@ class Answering:
     async def leave(self) -> None:
         """Write what there is of an answer that was cancelled, as far as that takes no time."""
         so_far = self._ask.so_far if self._ask is not None else None
-        with suppress(OSError, TimeoutError):
+        with suppress(OSError, TimeoutError, LlmtermError):
             async with asyncio.timeout(_READER_SECONDS):
                 if so_far is not None:
                     await self._form.finish(so_far)
@@ -156,22 +152,6 @@ async def _respondent(launch: Launch, providers: ProviderRegistry, asked: Messag
         marker=launch.marker,
         fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
     )
-
-
-def _spins(wanted: Wanted, environ: Mapping[str, str]) -> bool:
-    """Tell whether a spinner turns: on a terminal, where nothing of the answer is to be seen there."""
-    if not sys.stderr.isatty() or environ.get("TERM", "dumb") in ("", "dumb"):
-        return False
-    unseen = bool(wanted.output) or (wanted.held if sys.stdout.isatty() else _is_file(sys.stdout))
-    may = wanted.held or not sys.stdout.isatty()
-    return unseen if wanted.progress is None else wanted.progress and may
-
-
-def _is_file(stream: TextIO) -> bool:
-    try:
-        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 def _form(wanted: Wanted, output: Output, *, spins: bool) -> Form:

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
+import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TextIO
 
+from llmterm.assembly.question import Wanted
 from llmterm.assembly.streams import Output
 from llmterm.messages import Reply
 from llmterm.tokens import of_answer
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _SECONDS = 0.1
+
+
+def turns(wanted: Wanted, environ: Mapping[str, str]) -> bool:
+    """Tell whether it turns: on a terminal, where nothing of the answer is to be seen there."""
+    if not sys.stderr.isatty() or environ.get("TERM", "dumb") in ("", "dumb"):
+        return False
+    unseen = bool(wanted.output) or (wanted.held if sys.stdout.isatty() else _is_file(sys.stdout))
+    may = wanted.held or not sys.stdout.isatty()
+    return unseen if wanted.progress is None else wanted.progress and may
+
+
+def _is_file(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 @asynccontextmanager

@@ -142,9 +142,13 @@ class Choices:
         self.theme = theme
 
     def lay_under(self, asked: Options) -> None:
-        """Put the options that an answer was asked for with under those that were given since."""
+        """Put the options that an answer was asked for with under those that were given since.
+
+        Not its schema: that was for this answer, and the next ones are a conversation.
+        """
         chosen = {field.name: getattr(self.options, field.name) for field in fields(Options)}
-        self.options = replace(asked, **{name: value for name, value in chosen.items() if value not in (None, ())})
+        given = {name: value for name, value in chosen.items() if value not in (None, ())}
+        self.options = replace(asked, **{"schema": None, **given})
 
 
 def _temperature(given: str) -> float:
