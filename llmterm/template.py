@@ -1,8 +1,8 @@
 """A text with `{{names}}` in it, which stand for other texts.
 
-A name is a letter or an underscore, then letters, digits, `_` and `-`; white space around it does not matter. Any
-other brace is a text like all else, and so is a name behind a backslash: `\\{{name}}` is `{{name}}`. What is put in is
-put in as it is: a name in it stands for nothing.
+A name has letters, digits and `_`, and between them spaces, points and `-`, as columns of a table are called; spaces
+around it do not matter. Any other brace is a text like all else, and so is a name behind a backslash: `\\{{name}}` is
+`{{name}}`. What is put in is put in as it is: a name in it stands for nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
-_NAMED = re.compile(r"\\(?P<text>\{\{\s*[^\W\d][\w-]*\s*\}\})|\{\{\s*(?P<name>[^\W\d][\w-]*)\s*\}\}")
+_NAME = r"\w(?:[\w .-]*\w)?"
+_NAMED = re.compile(rf"\\(?P<text>\{{\{{\s*{_NAME}\s*\}}\}})|\{{\{{\s*(?P<name>{_NAME})\s*\}}\}}")
 
 
 class Name(NamedTuple):

@@ -142,7 +142,7 @@ def test_text_without_a_name_in_it_is_as_it_was(text: str) -> None:
         assert template.text({}) == text
 
 
-@given(st.dictionaries(st.from_regex(r"[a-z_][a-z0-9_-]*", fullmatch=True), st.text(), max_size=4))
+@given(st.dictionaries(st.from_regex(r"[a-z0-9_]([a-z0-9_ .-]*[a-z0-9_])?", fullmatch=True), st.text(), max_size=4))
 def test_what_is_put_in_stands_there_as_it_is(values: dict[str, str]) -> None:
     """A name in a value stands for nothing, whether all is put in at once or one after the other."""
     values = {name: f"{value}{{{{{name}}}}}" for name, value in values.items()}
@@ -156,10 +156,10 @@ def test_what_is_put_in_stands_there_as_it_is(values: dict[str, str]) -> None:
 
 
 def test_name_behind_a_backslash_is_a_text() -> None:
-    template = Template.of(r"\{{a}} {{b}} {{ }} {{#if}} {{1}} {single}")
+    template = Template.of(r"\{{a}} {{b}} {{ }} {{#if}} {{two words}} {{-}} {single}")
 
-    assert template.names == ("b",)
-    assert template.text({"b": "x"}) == "{{a}} x {{ }} {{#if}} {{1}} {single}"
+    assert template.names == ("b", "two words")
+    assert template.text({"b": "x", "two words": "y"}) == "{{a}} x {{ }} {{#if}} y {{-}} {single}"
 
 
 # In a pipe

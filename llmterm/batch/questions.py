@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 from llmterm.errors import UsageError
 from llmterm.messages import Message, Options
+from llmterm.template import Template
 
 Format: TypeAlias = Literal["jsonl", "csv", "text"]
 
 # The column that is asked where no other is named.
 PROMPT = "prompt"
-_VARIABLE = re.compile(r"\{\{\s*([\w .-]+?)\s*\}\}")
 _SUFFIXES: Mapping[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
 
 
@@ -57,7 +56,7 @@ class Questions:
 
     def __init__(self, *, form: Format, template: str = "", column: str = PROMPT) -> None:
         self._form = form
-        self._template = template
+        self._template = Template.of(template) if template else None
         self._column = column
 
     def read(self, file: BinaryIO, *, delimiter: str = ",") -> Iterator[Question | BadLine]:
@@ -85,7 +84,7 @@ class Questions:
         text = (raw.decode("utf-8-sig" if not number else "utf-8", "replace") for number, raw in enumerate(file))
         rows = csv.DictReader(text, delimiter=delimiter)
         names = rows.fieldnames or []
-        if not self._template and self._column not in names:
+        if self._template is None and self._column not in names:
             raise UsageError(
                 f"there is no column {self._column!r}",
                 hint=f"--column or --template names one of: {', '.join(names) or 'none is there'}",
@@ -115,8 +114,8 @@ class Questions:
             return BadLine(line, key, str(error))
 
     def _messages(self, row: Mapping[str, Any]) -> tuple[Message, ...]:
-        if self._template:
-            return (_asked(filled(self._template, row)),)
+        if self._template is not None:
+            return (_asked(_filled(self._template, row)),)
         if self._form == "jsonl" and "messages" in row:
             return _conversation(row["messages"])
         if self._column not in row:
@@ -134,19 +133,17 @@ def format_of(name: str) -> Format:
     return _SUFFIXES.get(name[name.rfind(".") :].lower() if "." in name else "", "text")
 
 
-def variables(template: str) -> Sequence[str]:
-    """Return the columns that a template names, each once."""
-    return list(dict.fromkeys(_VARIABLE.findall(template)))
-
-
-def filled(template: str, row: Mapping[str, Any]) -> str:
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in row:
-            raise _BadRowError(f"there is no column {match[1]!r} (there are: {', '.join(map(str, row)) or 'none'})")
-        found = row[match[1]]
-        return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
-
-    return _VARIABLE.sub(value, template)
+def _filled(template: Template, row: Mapping[str, Any]) -> str:
+    values = {name: row[name] for name in template.names if name in row}
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in values.items()
+    }
+    try:
+        return template.text(texts)
+    except KeyError as error:
+        there = ", ".join(map(str, row)) or "none"
+        raise _BadRowError(f"there is no column {error.args[0]!r} (there are: {there})") from None
 
 
 def _lines(file: Iterable[bytes]) -> Iterator[tuple[int, str]]:

@@ -61,7 +61,7 @@ def _offered(folder: RoleFolder) -> list[Choice]:
         try:
             role = folder.load(name)
         except LlmtermError as error:
-            found.append((name, str(error).partition("\n")[0]))
+            found.append((name, str(error).partition("\n")[0].removeprefix(f"{folder.folder}/")))
         else:
             first = f" {role.variables[0]}=" if role.variables else ""
             found.append((f"{name}{first}", " ".join(clean(role.about).split())))
