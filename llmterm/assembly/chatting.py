@@ -186,7 +186,7 @@ def _build(
     theme = look.colors(settings, choices, source)
     foot = Foot(composer, messages, ink=look.ink(theme))
     view = look.view(theme, foot, launch.secrets.redact, lambda: source.name)
-    machine = LocalMachine(launch, look, Loan(terminal=terminal, signals=signals, view=view, composer=composer))
+    machine = LocalMachine(launch, look, Loan(terminal=terminal, signals=signals, view=view, composer=composer), source)
     context = Context(
         session=CurrentSession(sessions, system=settings.system, kept=launch.kept),
         registry=providers,

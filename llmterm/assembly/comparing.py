@@ -15,7 +15,7 @@ from llmterm.assembly.look import Look
 from llmterm.assembly.question import Wanted, question
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.secrets import known_secrets
-from llmterm.assembly.stage import Plan, Stage
+from llmterm.assembly.stage import Plan, Stage, own_terminal
 from llmterm.assembly.streams import Output, let_go
 from llmterm.chat.machine import Beside, Others
 from llmterm.chat.terminal import Signals
@@ -28,7 +28,6 @@ from llmterm.errors import ConfigError, LlmtermError, ProviderError, SessionErro
 from llmterm.messages import Message, Options, StreamLimits
 from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
-from llmterm.redaction import Secrets
 from llmterm.respondent import Respondent
 from llmterm.sessions import SessionStore
 from llmterm.sessions.several import SeveralAnswers
@@ -64,8 +63,13 @@ async def compare(settings: Settings, environ: Mapping[str, str], plan: Plan) ->
         for line in said:
             output.notice(line)
         try:
+            look = Look.of(settings, environ)
             stage = Stage(
-                settings=settings, look=Look.of(settings, environ), secrets=secrets, output=output, signals=signals
+                settings=settings,
+                look=look,
+                secrets=secrets,
+                output=output,
+                terminal=partial(own_terminal, look, settings, signals),
             )
             return await _run(stage, plan, candidates, asked, sessions)
         except asyncio.CancelledError:
@@ -115,9 +119,7 @@ async def _run(
     return 0 if comparison.best is not None else _NOBODY
 
 
-async def answered_beside(
-    others: Others, settings: Settings, environ: Mapping[str, str], look: Look, secrets: Secrets, signals: Signals
-) -> Beside:
+async def answered_beside(others: Others, stage: Stage, environ: Mapping[str, str]) -> Beside:
     """Have others answer the last question of a chat; return the session as it goes on. Raises our errors."""
     asked, providers = others.asked, others.registry
 
@@ -134,8 +136,7 @@ async def answered_beside(
         limits=others.limits,
     )
     record = SeveralAnswers(store(environ), session_id=asked.session_id, asked=asked.row, piped=False)
-    output = Output(sys.stdout, sys.stderr, secrets)
-    stage = Stage(settings=settings, look=look, secrets=secrets, output=output, signals=signals)
+    look = stage.look
     try:
         async with stage.shown(Plan(asked=Wanted(), models=others.models)) as (view, keys):
             comparison = Comparison(candidates, record, view, keys, in_turn=look.plain)

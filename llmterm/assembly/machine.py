@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from llmterm.assembly.launch import Launch
 from llmterm.assembly.look import Look, write
+from llmterm.assembly.streams import Output
 from llmterm.chat.composer import Composer
 from llmterm.chat.machine import Beside, Others, Ran
 from llmterm.chat.terminal import Signals, Terminal
 from llmterm.chat.view import View
+from llmterm.keys.terminal import TerminalKeys
 from llmterm.messages import Attachment
 from llmterm.threads import in_thread
+
+if TYPE_CHECKING:
+    from llmterm.assembly.stage import Taken
 
 
 class Loan:
@@ -21,28 +30,39 @@ class Loan:
 
     def __init__(self, *, terminal: Terminal, signals: Signals, view: View, composer: Composer) -> None:
         self._terminal = terminal
-        self.signals = signals
+        self._signals = signals
         self._view = view
         self._composer = composer
 
     def __enter__(self) -> None:
         self._let_go()
-        self.signals.lend()
+        self._signals.lend()
         self._terminal.restore()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._terminal.take()
-        self.signals.take_back()
+        self._signals.take_back()
         self._composer.retake()
+
+    @contextmanager
+    def shared(self) -> Iterator[Callable[[], None]]:
+        """Lend it to another part of this program, in the modes of the chat; give what stops the program meanwhile."""
+        self._let_go()
+        try:
+            yield self._stop
+        finally:
+            self._composer.retake()
 
     def suspend(self) -> None:
         """Stop the program as Ctrl-Z does, and take the terminal again when it is gone on with."""
-        self._let_go()
-        with self.signals.fatal():
+        with self.shared() as stop:
+            stop()
+
+    def _stop(self) -> None:
+        with self._signals.fatal():
             self._terminal.suspend()
-        self._composer.retake()
 
     def _let_go(self) -> None:
         self._view.lend()
@@ -52,12 +72,14 @@ class Loan:
 class LocalMachine:
     """A `Machine`. Whoever gets the terminal gets it by `loan`."""
 
-    def __init__(self, launch: Launch, look: Look, loan: Loan) -> None:
+    def __init__(self, launch: Launch, look: Look, loan: Loan, source: TerminalKeys) -> None:
+        """`source` is where the chat's keys come from."""
         self.folder = Path.cwd()
         self._launch = launch
         self._environ = launch.environ
         self._look = look
         self._loan = loan
+        self._source = source
 
     async def edit(self, text: str) -> str:
         from llmterm.chat.editor import edit
@@ -71,16 +93,26 @@ class LocalMachine:
 
     async def compare(self, others: Others) -> Beside:
         from llmterm.assembly.comparing import answered_beside
+        from llmterm.assembly.stage import Stage
 
-        with self._loan:
-            return await answered_beside(
-                others,
-                self._launch.settings,
-                self._environ,
-                self._look,
-                self._launch.secrets,
-                self._loan.signals,
-            )
+        launch = self._launch
+        stage = Stage(
+            settings=launch.settings,
+            look=self._look,
+            secrets=launch.secrets,
+            output=Output(sys.stdout, sys.stderr, launch.secrets),
+            terminal=self._shared,
+        )
+        return await answered_beside(others, stage, self._environ)
+
+    @asynccontextmanager
+    async def _shared(self) -> AsyncIterator[Taken]:
+        """Give the terminal as it is: whoever has it now is this program, too."""
+        from llmterm.assembly.stage import Taken
+
+        with self._loan.shared() as suspend:
+            async with TerminalKeys(input=self._source.input) as keys:
+                yield Taken(keys, self._source, suspend)
 
     async def copy(self, text: str) -> str:
         from llmterm import clipboard

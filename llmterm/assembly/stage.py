@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,21 +47,22 @@ class Shown(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """The terminal's keys, and what stops the program until it is gone on with."""
+    """A terminal: its keys, what it has said of itself, and what stops the program until it is gone on with."""
 
     keys: TerminalKeys
+    said: TerminalKeys
     suspend: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What there is to show answers on."""
+    """What there is to show answers on; `terminal` takes that."""
 
     settings: Settings
     look: Look
     secrets: Secrets
     output: Output
-    signals: Signals
+    terminal: Callable[[], AbstractAsyncContextManager[Taken]]
 
     @asynccontextmanager
     async def shown(self, plan: Plan) -> AsyncIterator[Shown]:
@@ -71,17 +72,17 @@ class Stage:
         elif not sys.stdout.isatty():
             yield Shown(Text(self.output, interleaved=plan.interleaved, alone=plan.alone), None)
         elif self.look.plain or plan.interleaved:
-            async with self._taken() as (keys, suspend):
-                yield Shown(Text(self.output, interleaved=plan.interleaved, suspend=suspend), keys)
+            async with self.terminal() as taken:
+                yield Shown(Text(self.output, interleaved=plan.interleaved, suspend=taken.suspend), taken.keys)
                 await self.output.drained()
         else:
-            async with self._taken() as taken:
+            async with self.terminal() as taken:
                 yield Shown(self._side_by_side(taken), taken.keys)
 
     def _side_by_side(self, taken: Taken) -> SideBySide:
-        theme = self.look.colors(self.settings, self.settings.chat, taken.keys)
+        theme = self.look.colors(self.settings, self.settings.chat, taken.said)
         return SideBySide(
-            screen=self.look.screen(lambda: taken.keys.name),
+            screen=self.look.screen(lambda: taken.said.name),
             size=size,
             renderer=self.look.renderer(theme),
             ink=self.look.ink(theme),
@@ -89,22 +90,24 @@ class Stage:
             suspend=taken.suspend,
         )
 
-    @asynccontextmanager
-    async def _taken(self) -> AsyncIterator[Taken]:
-        keys, look = TerminalKeys(), self.look
-        background = ASK_BACKGROUND if look.color and self.settings.chat.theme == "auto" else ""
-        with Terminal(
-            sys.stdin.fileno() if sys.stdin.isatty() else sys.stdout.fileno(),
-            write,
-            modes=look.modes,
-            drawing=not look.plain,
-            question=ASK_NAME + background + ASK_ATTRIBUTES if look.asks else "",
-            settle=keys.settle,
-        ) as terminal:
 
-            def suspend() -> None:
-                with self.signals.fatal():
-                    terminal.suspend()
+@asynccontextmanager
+async def own_terminal(look: Look, settings: Settings, signals: Signals) -> AsyncIterator[Taken]:
+    """Take the terminal of this program."""
+    keys = TerminalKeys()
+    background = ASK_BACKGROUND if look.color and settings.chat.theme == "auto" else ""
+    with Terminal(
+        sys.stdin.fileno() if sys.stdin.isatty() else sys.stdout.fileno(),
+        write,
+        modes=look.modes,
+        drawing=not look.plain,
+        question=ASK_NAME + background + ASK_ATTRIBUTES if look.asks else "",
+        settle=keys.settle,
+    ) as terminal:
 
-            async with keys:
-                yield Taken(keys, suspend)
+        def suspend() -> None:
+            with signals.fatal():
+                terminal.suspend()
+
+        async with keys:
+            yield Taken(keys, keys, suspend)

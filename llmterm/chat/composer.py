@@ -18,6 +18,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import is_searching
 from prompt_toolkit.input import Input
+from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.keys import Keys
@@ -256,6 +257,9 @@ class Composer:
         self._bindings.regained()
         self._lent.pop().close()
         self._frames.resting = bool(self._lent)
+        if self._app.is_running and (unread := get_typeahead(self._source)):
+            self._app.key_processor.feed_multiple(unread)
+            self._app.key_processor.process_keys()
         self._app.invalidate()
 
     # What is put into it, and what it may become
