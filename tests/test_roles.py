@@ -19,10 +19,10 @@ from llmterm.config.roles import RoleFolder
 from llmterm.errors import ConfigError, UsageError
 from llmterm.template import Template
 from tests import starter
-from tests.asking import asked, stored
+from tests.asking import asked, served, stored
 from tests.chatting import opened
 from tests.terminal import LLMTERM, environment
-from tests.wire import Exchange, Script, say
+from tests.wire import Exchange, Script, WireServer, say
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
@@ -244,6 +244,21 @@ def test_role_goes_on_with_a_session(tmp_path: Path) -> None:
     ]
 
 
+def test_role_is_for_all_that_are_compared(tmp_path: Path) -> None:
+    role(tmp_path, "pirate", "---\nmax_tokens: 9\n---\nTalk like {{whom}}.")
+    requests: list[Any] = []
+
+    with WireServer(noting(requests)) as server:
+        models = ["-m", "openai/a", "-m", "openai/b"]
+        command = [*LLMTERM, "compare", *models, "--role", "pirate", "-v", "whom=a pirate", "ahoy"]
+        done = starter.run(command, served(tmp_path, server))
+
+    assert done.returncode == 0
+    assert sorted(each["model"] for each in requests) == ["a", "b"]
+    assert [said(each) for each in requests] == [[("system", "Talk like a pirate."), ("user", "ahoy")]] * 2
+    assert {each.get("max_tokens") or each.get("max_completion_tokens") for each in requests} == {9}
+
+
 # In the chat
 
 
@@ -283,6 +298,9 @@ def test_role_of_a_chat_is_taken_changed_and_dropped(tmp_path: Path) -> None:
         done("/role none", "no role")
         done("four", "ok\n")
         done("/temperature", "temperature: 1")
+        done("/role first", "with the next message: note.txt")
+        done("/role none", "no role")
+        done("five", "ok\n")
 
     told = [(said(each)[0][1], each["model"], each.get("temperature"), said(each)[-1][1]) for each in requests]
     assert told == [
@@ -291,6 +309,7 @@ def test_role_of_a_chat_is_taken_changed_and_dropped(tmp_path: Path) -> None:
         ("Mine.", "test", None, "Say: three"),
         ("Mine.", "test", None, "Say: three!"),
         ("Mine.", "test", 1, "four"),
+        ("Mine.", "test", 1, "five"),
     ]
 
 

@@ -170,7 +170,7 @@ def _build(
         theme=settings.chat.theme,
         themes=settings.theme_names,
         search=_search(launch, providers),
-        taken=_taken(launch),
+        taken=_taken(launch, beside),
     )
     window = WindowSize(size, time.monotonic, settles=look.settles)
     composer = Composer(
@@ -239,13 +239,14 @@ async def _beside(launch: Launch) -> Sequence[TextFile | Attachment]:
     return files
 
 
-def _taken(launch: Launch) -> TakenRole | None:
+def _taken(launch: Launch, beside: Sequence[TextFile | Attachment]) -> TakenRole | None:
     """Return the role that the command line names, and what there would be without it."""
     if launch.role is None or launch.without_role is None:
         return None
     who = (launch.provider, launch.model)
     return TakenRole(
         launch.role,
+        beside,
         before=Terms(who, options_of(launch.without_role), launch.without_role.system),
         after=Terms(who, launch.options, launch.settings.system),
     )

@@ -41,9 +41,9 @@ class Attachments:
         self._waiting.append(found)
         return f"{name}: {found.note}" if isinstance(found, TextFile) and found.note else ""
 
-    def add_read(self, files: Sequence[TextFile | Attachment]) -> None:
-        """Have files that were read already go with the next message."""
-        self._waiting += files
+    def exchange(self, before: Sequence[TextFile | Attachment], now: Sequence[TextFile | Attachment]) -> None:
+        """Have the files of a role go with the next message, and those of the one before no more."""
+        self._waiting = [*(each for each in self._waiting if each not in before), *now]
 
     def add_pasted(self, found: Attachment) -> None:
         """Have what came out of the clipboard go with the next message, under a name of its own."""

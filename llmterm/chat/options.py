@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from llmterm.errors import LlmtermError, UsageError
-from llmterm.messages import Continuation, Options
+from llmterm.files import TextFile
+from llmterm.messages import Attachment, Continuation, Options
 from llmterm.providers.registry import ProviderRegistry
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ class Terms(NamedTuple):
 
 
 class TakenRole(NamedTuple):
-    """A role, and what it has changed."""
+    """A role, what goes along with it, and what it has changed."""
 
     role: Role
+    files: Sequence[TextFile | Attachment]
     before: Terms
     after: Terms
 

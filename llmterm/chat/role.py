@@ -35,8 +35,7 @@ async def take(context: Context, given: str) -> str:
         before.system if role.system is None else role.system,
     )
     await _agree(context, after)
-    choices.taken = TakenRole(role, before, after)
-    context.attachments.add_read(files)
+    _go_over(context, TakenRole(role, files, before, after))
     waiting = ", ".join(context.attachments.names)
     with_it = f" - with the next message: {waiting}" if waiting else ""
     return "\n".join(filter(None, [*said, f"role: {role.name} - {context.label}{with_it}"]))
@@ -45,7 +44,12 @@ async def take(context: Context, given: str) -> str:
 async def drop(context: Context) -> None:
     """Be without a role, as before the one that there is. Raises SessionError, and has then changed nothing."""
     await _agree(context, _without(context))
-    context.choices.taken = None
+    _go_over(context, None)
+
+
+def leave(context: Context) -> None:
+    """Leave the role behind for a session that has a system prompt of its own."""
+    _go_over(context, None)
 
 
 async def offered(context: Context) -> Sequence[Choice]:
@@ -86,6 +90,12 @@ async def _who(context: Context, role: Role, before: tuple[str, str]) -> tuple[s
     if role.provider:
         return await context.registry.choose("/".join(filter(None, (role.provider, role.model))))
     return context.registry.locate(role.model, before[0]) if role.model else before
+
+
+def _go_over(context: Context, taken: TakenRole | None) -> None:
+    choices = context.choices
+    context.attachments.exchange(choices.taken.files if choices.taken else (), taken.files if taken else ())
+    choices.taken = taken
 
 
 def _without(context: Context) -> Terms:

@@ -12,6 +12,7 @@ import typer
 from llmterm import config
 from llmterm.assembly.question import Wanted
 from llmterm.assembly.streams import piped
+from llmterm.cli.flags import RoleOption, VarOption, role_of
 from llmterm.cli.output import Json
 from llmterm.errors import UsageError
 from llmterm.loading import loading
@@ -38,6 +39,8 @@ def compare(
         bool, typer.Option("--interleaved", help="Line by line as they come, behind the names of the models.")
     ] = False,
     system: Annotated[str | None, typer.Option("--system", "-s", help="The system prompt.")] = None,
+    role: RoleOption = None,
+    var: VarOption = None,
     plain: Annotated[bool | None, typer.Option("--plain", help="No colour, no cursor movement.")] = None,
     temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer.")] = None,
@@ -55,8 +58,9 @@ def compare(
         raise UsageError("there is no question", hint='llmterm compare "Why?" -m openai -m anthropic')
     if as_json and interleaved:
         raise UsageError("--json and --interleaved do not go together", hint="each is another form of the answers")
+    taken, settings = role_of(role, var or ()), config.load(environ=os.environ)
     settings = config.override(
-        config.load(environ=os.environ),
+        settings if taken is None else taken.over(settings),
         system=system,
         temperature=temperature,
         max_tokens=max_tokens,
@@ -71,6 +75,7 @@ def compare(
             words=words,
             data=b"" if sys.stdin.isatty() else piped(),
             files=tuple(file or ()),
+            role=taken,
         ),
         models=given,
         rounds=rounds,

@@ -6,12 +6,12 @@ Each option is declared once, as a field, and a command that is `answering` has 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property, wraps
 from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
 
 import typer
 
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from llmterm.sessions import StoredSession
 
 
+RoleOption: TypeAlias = Annotated[str | None, typer.Option("--role", help="What it is to be: one of `llmterm roles`.")]
+VarOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--var", "-v", metavar="NAME=VALUE", help="A variable of the role. Several times.")
+]
+
+
 class AnswerFlags:
     """The options as they were given, over the environment and the file.
 
@@ -40,11 +46,8 @@ class AnswerFlags:
         str | None, typer.Option("--model", "-m", help="A model, or PROVIDER/MODEL, or the path of a GGUF file.")
     ] = None
     system: Annotated[str | None, typer.Option("--system", "-s", help="The system prompt.")] = None
-    role: Annotated[str | None, typer.Option("--role", help="What it is to be: one of `llmterm roles`.")] = None
-    var: Annotated[
-        list[str] | None,
-        typer.Option("--var", "-v", metavar="NAME=VALUE", help="A variable of the role. Several times."),
-    ] = None
+    role: RoleOption = None
+    var: VarOption = None
     session: Annotated[str | None, typer.Option("--session", help="Go on with this session.")] = None
     latest: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the newest session.")] = False
     keys: Annotated[str | None, typer.Option("--keys", help="terminal, or global for the hot key too.")] = None
@@ -82,18 +85,7 @@ class AnswerFlags:
     @cached_property
     def taken(self) -> Role | None:
         """The role that is meant, with its values. Raises UsageError and ConfigError."""
-        if self.role is None:
-            if self.var:
-                raise UsageError("--var is for the variables of a role", hint="--role names one")
-            return None
-        from llmterm.config.roles import RoleFolder  # few take one
-
-        pairs = [given.partition("=") for given in self.var or ()]
-        for name, equals, _ in pairs:
-            if not (name and equals):
-                raise UsageError(f"--var {name!r} has no value", hint=f"-v {name or 'name'}=value")
-        role = RoleFolder.of(os.environ).load(self.role)
-        return role.with_values({name: value for name, _, value in pairs}, flag="-v ")
+        return role_of(self.role, self.var or ())
 
     def settings(self) -> config.Settings:
         """Return the settings of the file and the role, with these over them. Raises UsageError and ConfigError."""
@@ -160,6 +152,25 @@ def answering(command: Callable[..., None]) -> Callable[..., None]:
     own = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]  # as typer gives all of them
     run.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]  # where `inspect` looks for it
     return run
+
+
+def role_of(name: str | None, given: Sequence[str]) -> Role | None:
+    """Return the role of that name with the values that are `given`, None where none is named.
+
+    Raises UsageError and ConfigError.
+    """
+    if name is None:
+        if given:
+            raise UsageError("--var is for the variables of a role", hint="--role names one")
+        return None
+    from llmterm.config.roles import RoleFolder  # few take one
+
+    pairs = [each.partition("=") for each in given]
+    for variable, equals, _ in pairs:
+        if not (variable and equals):
+            raise UsageError(f"--var {variable!r} has no value", hint=f"-v {variable or 'name'}=value")
+    role = RoleFolder.of(os.environ).load(name)
+    return role.with_values({variable: value for variable, _, value in pairs}, flag="-v ")
 
 
 def open_session(

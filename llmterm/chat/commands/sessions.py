@@ -109,7 +109,10 @@ async def _load(context: Context, given: str) -> Outcome:
     if not given:
         raise UsageError("which session?", hint="/load ID; /sessions lists them")
     found = await context.session.read(lambda store: _named(store, given))
-    context.choices.taken = None  # that session has a system prompt of its own
+    if context.choices.taken is not None:
+        from llmterm.chat.role import leave
+
+        leave(context)
     return Open(await _loaded(context, found))
 
 
