@@ -19,9 +19,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmterm.assembly.batching import Plan, within
 from llmterm.batch.questions import BadLine, Question, Questions, format_of
 from llmterm.batch.results import Lines, Results
 from llmterm.batch.tally import Tally
+from llmterm.config import Settings
 from llmterm.errors import UsageError
 from tests import starter
 from tests.terminal import LLMTERM, Program, environment
@@ -114,6 +116,24 @@ def test_rows_of_a_table_fill_a_template() -> None:
     assert asked(read("one\n\ntwo\n", "q.txt", template="Say {{prompt}}.")) == [("1", "Say one."), ("3", "Say two.")]
     with pytest.raises(UsageError, match="there is no column 'prompt'"):
         read(table, "t.csv")
+
+
+def test_what_cannot_be_read_is_a_bad_line_and_a_long_value_is_none() -> None:
+    """Nothing is asked that was not in the file."""
+    found = {
+        name: list(Questions(form=format_of(name)).read(BytesIO(data)))
+        for name, data in {
+            "q.jsonl": b'{"prompt": "caf\xe9"}\n{"prompt": "two"}\n',
+            "q.txt": b"caf\xe9\ntwo\n",
+            "q.csv": b"prompt\ncaf\xe9\n" + b"two" * 100_000,
+        }.items()
+    }
+
+    for first, second in found.values():
+        assert isinstance(first, BadLine)
+        assert first.problem == "it is not in UTF-8"
+        assert isinstance(second, Question)
+    assert len(asked(found["q.csv"])[1][1]) == 300_000
 
 
 # What has become of it
@@ -295,8 +315,39 @@ def test_a_key_that_is_refused_is_not_tried_for_every_question(tmp_path: Path) -
     done = run(tmp_path, refusing, "-n", "5")
 
     assert done.returncode == 3
-    assert b"the first 20 all failed alike: --resume goes on" in done.stderr
+    assert b"20 have failed for what goes for all, the last: " in done.stderr
     assert 20 <= len((tmp_path / "a.failed.jsonl").read_text("utf-8").splitlines()) <= 30
+
+
+def test_answer_that_is_as_long_as_it_may_be_says_so(tmp_path: Path) -> None:
+    questions(tmp_path, 1)
+
+    done = run(tmp_path, say("answer to", reason="length"), "--max-tokens", "2")
+
+    assert done.returncode == 0
+    assert [(each["text"], each["end"]) for each in answers(tmp_path)] == [("answer to", "length")]
+
+
+def test_file_that_the_model_does_not_take_is_no_question_about_its_name(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
+    (tmp_path / "config.toml").write_text("[providers.openai]\nattachments = []\n")
+    (tmp_path / "q.jsonl").write_text(json.dumps({"prompt": "what?", "attachments": ["cat.png"]}) + "\n")
+
+    done = run(tmp_path, answering, env={"LLMTERM_CONFIG": str(tmp_path / "config.toml")})
+
+    assert done.returncode == 3
+    assert answers(tmp_path) == []
+    assert "openai/test takes no images: cat.png" in (tmp_path / "a.failed.jsonl").read_text("utf-8")
+
+
+def test_limits_are_those_of_every_provider(tmp_path: Path) -> None:
+    """Also of one that the configuration says nothing about."""
+    plan = Plan(source="q.jsonl", output=tmp_path / "a.jsonl", concurrency=3, requests_per_minute=7)
+
+    remotes = within(Settings(), plan).providers.remotes
+
+    assert {(each.max_concurrent, each.requests_per_minute) for each in remotes.values()} == {(3, 7)}
+    assert {"openai", "groq"} <= remotes.keys()
 
 
 def test_budget_is_not_passed(tmp_path: Path) -> None:
@@ -314,6 +365,11 @@ def test_budget_is_not_passed(tmp_path: Path) -> None:
     assert b"there is a budget" in unpriced.stderr
     assert b"one more answer might pass the budget of 0.1" in done.stderr
     assert 0.08 < sum(each["cost"] for each in answers(tmp_path)) <= 0.1
+    again = run(
+        tmp_path, answering, "--resume", "--budget", "0.1", "--max-tokens", "10", env={"LLMTERM_CONFIG": str(config)}
+    )
+    assert again.returncode == 3
+    assert sum(each["cost"] for each in answers(tmp_path)) <= 0.1  # what is there was paid for, too
 
 
 def test_nothing_is_asked_to_say_what_it_would_take(tmp_path: Path) -> None:
@@ -364,6 +420,34 @@ def test_space_pauses_all_answers_and_resumes_them(tmp_path: Path) -> None:
 
         assert program.exit_code == 0
     assert once(tmp_path, 12)
+
+
+def test_answer_that_is_begun_anew_after_a_pause_is_asked_for_anew(tmp_path: Path) -> None:
+    """What is in the file is neither its first half nor both."""
+    (tmp_path / "q.jsonl").write_text('{"prompt": "tides?"}\n')
+    half = "The tide comes in twice a day, and it goes out twice a day as well. Fishermen have always known"
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text(half)
+        if len(server.exchanges) < 3:
+            await exchange.hung_up()
+            return
+        await exchange.text(" that.")
+        await exchange.end()
+
+    with WireServer(script) as server, Program(command(tmp_path), env_of(tmp_path, server)) as program:
+        server.wait(lambda: len(server.exchanges) == 1)
+        program.wait_for("SPACE pauses")
+        program.send(" ")
+        program.wait_for("paused: SPACE resumes")
+        program.send("x")
+        program.send(" ")
+
+        assert program.exit_code == 0
+    roles = [[each["role"] for each in exchange.body["messages"]] for exchange in server.exchanges]
+    assert roles == [["user"], ["user", "assistant", "user"], ["user"]]
+    assert [each["text"] for each in answers(tmp_path)] == [f"{half} that."]
 
 
 def test_ctrl_c_leaves_what_is_answered_for_the_next_time(tmp_path: Path) -> None:

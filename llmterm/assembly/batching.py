@@ -65,7 +65,7 @@ class Plan:
 
 async def batch(launch: Launch, plan: Plan) -> int:
     """Ask all of it; return the exit code. Raises our errors."""
-    settings = _within(launch.settings, plan)
+    settings = within(launch.settings, plan)
     sessions = store(launch.environ)
     providers = await in_thread(
         registry, settings, launch.environ, wrap=cached(settings, sessions), secrets=launch.secrets
@@ -180,10 +180,11 @@ class _Chooser:
         )
 
 
-def _within(settings: Settings, plan: Plan) -> Settings:
+def within(settings: Settings, plan: Plan) -> Settings:
     """Return the settings with the limits of the plan, for all providers."""
     providers = settings.providers
-    remotes = {name: _limited(remote, plan) for name, remote in providers.remotes.items()}
+    named = ((name, providers.remote(name)) for name in providers.names)  # with those that no file is about
+    remotes = {name: _limited(remote, plan) for name, remote in named if remote is not None}
     retry = replace(
         settings.retry,
         attempts=max(_ATTEMPTS, settings.retry.attempts),

@@ -20,9 +20,10 @@ from llmterm.batch.questions import BadLine, Question
 from llmterm.batch.results import Results
 from llmterm.batch.tally import Tally
 from llmterm.conversation import Conversation
-from llmterm.errors import ConfigError, LlmtermError
+from llmterm.errors import ConfigError, LlmtermError, ProviderError
 from llmterm.files import TextFile, read
 from llmterm.messages import Attachment, EndReason, Message, Options, Usage
+from llmterm.providers.attachments import refused
 from llmterm.respondent import Respondent
 from llmterm.sessions.segments import cost_of
 from llmterm.states import TurnState
@@ -34,9 +35,9 @@ _AT_ONCE = 100
 # How often an answer is asked for anew whose connection broke, and how long that waits, doubled each time.
 _ANEW = 3
 _WAIT_SECONDS = 1.0
-# Where so many have failed in ways that the next one would too, and none was answered, nothing more is asked.
+# Where so many have failed in ways that the next one would too, and none was answered meanwhile, nothing more is asked.
 _HOPELESS = 20
-_FOR_ALL = ("auth", "config", "modelnotfound", "quota")
+_FOR_ALL = ("auth", "config", "connect", "modelnotfound", "quota")
 # Tokens that an answer without a limit is taken to be of, until others were longer.
 _ASSUMED = 1_000
 
@@ -80,6 +81,11 @@ class Batch:
         self._failures: list[dict[str, Any]] = []
         self._more, self._over = asyncio.Event(), False
         self._freed = asyncio.Event()
+
+    @property
+    def _spent(self) -> float:
+        """What all of it has cost, with the answers of earlier runs."""
+        return self._results.cost + (self.tally.cost or 0.0)
 
     @property
     def paused(self) -> bool:
@@ -162,6 +168,9 @@ class Batch:
         respondent = await self._respondent(question.model)
         respondent = replace(respondent, options=_over(question.options, respondent.options))
         messages = await in_thread(self._with_files, question)
+        who = f"{respondent.provider.name}/{respondent.model}"
+        if refusal := refused(messages[-1].attachments, respondent.provider.accepts(respondent.model), who):
+            raise refusal
         conversation = Conversation(
             system=self._system if question.system is None else question.system, messages=messages
         )
@@ -206,6 +215,8 @@ class Batch:
                     case TurnState.PAUSED, EndReason.PAUSE:
                         await self._going.wait()
                         turn.resume()
+                    case TurnState.PAUSED, EndReason.RESTART:
+                        return ProviderError("the model began the answer anew where it should have gone on with it")
                     case TurnState.PAUSED | TurnState.FAILED, _ if isinstance(turn.error, LlmtermError):
                         if turn.state is TurnState.FAILED:
                             raise turn.error
@@ -217,7 +228,7 @@ class Batch:
         finally:
             self._turns.discard(turn)
             reader.leave()
-            if not turn.over:
+            if turn.state is TurnState.STREAMING:
                 await turn.cancel()
         return None
 
@@ -236,6 +247,7 @@ class Batch:
         spent = _usage(turn)
         self._longest = max(self._longest, spent.output_tokens)
         self.tally.answered += 1
+        self._hopeless = 0
         answer: dict[str, Any] = {"id": question.id, "line": question.line, "model": f"{used.provider}/{used.model}"}
         answer |= {"text": reply.text, "end": str(turn.reason)}
         if not reply.thoughts.blank:
@@ -257,8 +269,8 @@ class Batch:
     def _fail(self, question: Question | BadLine, why: str, kind: str) -> None:
         self.tally.failed += 1
         self._hopeless += kind in _FOR_ALL
-        if self._hopeless >= _HOPELESS and not self.tally.answered:
-            self.stop(f"the first {_HOPELESS} all failed alike")
+        if self._hopeless >= _HOPELESS:
+            self.stop(f"{_HOPELESS} have failed for what goes for all, the last: {why}")
         self._failures.append({"id": question.id, "line": question.line, "error": why, "kind": kind})
         self._more.set()
 
@@ -292,7 +304,7 @@ class Batch:
 
     async def _affordable(self, stake: float) -> bool:
         """Wait until the budget has room for an answer beside those that stream; tell whether it ever has."""
-        while self._budget is not None and (self.tally.cost or 0.0) + self._at_stake + stake > self._budget:
+        while self._budget is not None and self._spent + self._at_stake + stake > self._budget:
             if self.stopped or not self.tally.running:
                 self.stop(f"one more answer might pass the budget of {self._budget:g}")
                 return False

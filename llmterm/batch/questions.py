@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
@@ -20,6 +21,10 @@ Format: TypeAlias = Literal["jsonl", "csv", "text"]
 
 # The column that is asked where no other is named.
 PROMPT = "prompt"
+# Characters of one value of a table: what a message may have, and more.
+_MOST_CHARACTERS = 16 * 1024 * 1024
+_UNREADABLE = re.compile("[\udc80-\udcff]")
+_NOT_UTF8 = "it is not in UTF-8"
 _SUFFIXES: Mapping[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
 
 
@@ -73,15 +78,17 @@ class Questions:
         match self._form:
             case "jsonl":
                 for line, text in _lines(file):
-                    yield line, _object(text)
+                    yield line, _NOT_UTF8 if _UNREADABLE.search(text) else _object(text)
             case "text":
                 for line, text in _lines(file):
-                    yield line, {self._column: text, PROMPT: text}
+                    yield line, _NOT_UTF8 if _UNREADABLE.search(text) else {self._column: text, PROMPT: text}
             case "csv":
                 yield from self._table(file, delimiter)
 
     def _table(self, file: BinaryIO, delimiter: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-        text = (raw.decode("utf-8-sig" if not number else "utf-8", "replace") for number, raw in enumerate(file))
+        csv.field_size_limit(_MOST_CHARACTERS)
+        # What is not in UTF-8 is found in its row, and named.
+        text = (raw.decode("utf-8" if number else "utf-8-sig", "surrogateescape") for number, raw in enumerate(file))
         rows = csv.DictReader(text, delimiter=delimiter)
         names = rows.fieldnames or []
         if self._template is None and self._column not in names:
@@ -89,9 +96,18 @@ class Questions:
                 f"there is no column {self._column!r}",
                 hint=f"--column or --template names one of: {', '.join(names) or 'none is there'}",
             )
-        for row in rows:
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield rows.line_num, f"it is no row of a table: {error}"
+                continue
             if None in row:  # where the csv module puts what is too much
                 yield rows.line_num, f"it has more values than the {len(names)} columns of the first line"
+            elif any(_UNREADABLE.search(value) for value in row.values() if value):
+                yield rows.line_num, _NOT_UTF8
             else:
                 yield rows.line_num, {name: value or "" for name, value in row.items()}
 
@@ -148,7 +164,7 @@ def _filled(template: Template, row: Mapping[str, Any]) -> str:
 
 def _lines(file: Iterable[bytes]) -> Iterator[tuple[int, str]]:
     for line, raw in enumerate(file, 1):
-        if text := raw.decode("utf-8-sig" if line == 1 else "utf-8", "replace").strip():
+        if text := raw.decode("utf-8-sig" if line == 1 else "utf-8", "surrogateescape").strip():
             yield line, text
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,40 +20,54 @@ from llmterm.errors import UsageError
 
 # How each line begins.
 _BEGINS = b'{"id": '
+# What a machine that loses its power loses at most, in seconds; a program that is killed loses none of it.
+_SYNC_SECONDS = 1.0
 _LOCKED = "is being written by another batch"
 
 
 class Lines:
     """A file of JSON objects with an `id`, a line each, that is only added to."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, and make it where there is none. Raises UsageError for one that is none of a batch."""
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """Open the file, and make it where there is none. Raises UsageError for one that is none of a batch.
+
+        `cost` is what all answers in it have cost.
+        """
         self.path = path
+        self._clock = clock
+        self._synced = clock()
         try:
             self._file: BinaryIO = path.open("a+b", buffering=0)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from None
         try:
             self._lock()
+            self.cost = 0.0
             self.ids = self._ids()
         except BaseException:
             self._file.close()
             raise
 
     def add(self, values: Iterable[Mapping[str, Any]]) -> None:
-        """Write a line for each. Raises OSError."""
+        """Write a line for each, and at least once a second have the disk keep them. Raises OSError."""
         data = b"".join(json.dumps(each, ensure_ascii=False).encode("utf-8", "replace") + b"\n" for each in values)
         view = memoryview(data)
         while view:  # a disk that is getting full takes a part
             view = view[os.write(self._file.fileno(), view) :]
+        if data and self._clock() - self._synced >= _SYNC_SECONDS:
+            self._sync()
 
     def close(self) -> None:
         """Have all of it on the disk. Raises OSError."""
         try:
-            with suppress(OSError):  # a pipe, or a device
-                os.fsync(self._file.fileno())
+            self._sync()
         finally:
             self._file.close()
+
+    def _sync(self) -> None:
+        with suppress(OSError):  # a pipe, or a device
+            os.fsync(self._file.fileno())
+        self._synced = self._clock()
 
     def _lock(self) -> None:
         if sys.platform == "win32":
@@ -70,14 +85,17 @@ class Lines:
         whole = 0
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                key = _id(line)
+                value = _object(line)
+                key = value.get("id")
                 if not line.endswith(b"\n") and (number > 1 or line.startswith(_BEGINS[: len(line)])):
                     break  # half a line: what it was about is asked again
-                if key is None:
+                if not isinstance(key, str):
                     raise UsageError(
                         f"{self.path}, line {number}: this is no file of a batch", hint="-o names another file"
                     )
                 found.add(key)
+                cost = value.get("cost")
+                self.cost += cost if isinstance(cost, int | float) else 0.0
                 whole += len(line)
         if self.path.is_file() and whole < self.path.stat().st_size:
             os.truncate(self.path, whole)
@@ -102,8 +120,7 @@ class Results:
         except BaseException:
             self._answers.close()
             raise
-        self.answered = len(self._answers.ids)
-        self.failed = len(self._failures.ids - self._answers.ids)
+        self.cost = self._answers.cost
 
     def __enter__(self) -> Self:
         return self
@@ -132,10 +149,10 @@ def failures_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}.failed{path.suffix or '.jsonl'}")
 
 
-def _id(line: bytes) -> str | None:
+def _object(line: bytes) -> dict[str, Any]:
+    """Return the object of a line, an empty one where it is none."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        return None
-    key = value.get("id") if isinstance(value, dict) else None
-    return key if isinstance(key, str) else None
+        return {}
+    return value if isinstance(value, dict) else {}
