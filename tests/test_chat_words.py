@@ -15,12 +15,13 @@ from llmterm.chat.completion import Completion
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Interrupts
 from llmterm.chat.outcome import Outcome, Word
-from llmterm.chat.status import bar, figures, pause_line, queue_lines, streaming_line, tokens
+from llmterm.chat.status import bar, figures, pause_line, queue_lines, streaming_line
 from llmterm.chat.suggestion import Found, Suggestion
 from llmterm.errors import UsageError
 from llmterm.messages import EndReason, Message, Reply, Rope, Segment, TextDelta, Usage
 from llmterm.providers.windows import window
 from llmterm.sessions import SessionStore
+from llmterm.tokens import of_reply
 from tests.parts import Parts
 
 
@@ -93,7 +94,7 @@ def test_tokens_are_the_providers_where_it_counted() -> None:
         provider="p", model="m", mode="fresh", start=0, end=1, end_reason=EndReason.PAUSE, usage=Usage(output_tokens=7)
     )
 
-    assert tokens(Reply(segments=(segment,)).add(TextDelta("x", 3))) == 10
+    assert of_reply(Reply(segments=(segment,)).add(TextDelta("x", 3))) == 10
 
 
 @given(st.text(max_size=20), st.floats(0, 1e6), st.none() | st.floats(0, 1e4), st.booleans())

@@ -12,7 +12,7 @@ from llmterm.messages import EndReason, Message, Reply, Segment
 from llmterm.pulse import Life
 from llmterm.render.cells import cell_len, chop
 from llmterm.sessions.segments import cost_of, together
-from llmterm.tokens import of_answer
+from llmterm.tokens import of_reply
 
 _WHY = {
     EndReason.MARKER: "by the model",
@@ -36,16 +36,6 @@ _QUEUE_ROWS = 4
 BY_ITSELF = frozenset(_WHY)
 
 _FAILURES = (EndReason.NETWORK, EndReason.TIMEOUT, EndReason.ERROR)
-
-
-def tokens(reply: Reply) -> int:
-    """Return the tokens of the answer: as the provider counted them, else about as many as came."""
-    written = sum(segment.usage.output_tokens for segment in reply.segments)
-    if reply.usage and reply.usage.output_tokens:
-        return written + reply.usage.output_tokens
-    start = reply.segments[-1].end if reply.segments else 0
-    thought = 0 if reply.segments else len(reply.thoughts)
-    return written + of_answer(reply.chunks, len(reply.body) - start + thought)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +186,7 @@ def pause_line(reply: Reply, reason: EndReason, elsewhere: str = "", known: Sequ
 
 def _pause_words(reply: Reply, reason: EndReason, elsewhere: str) -> str:
     why = f" {_WHY[reason]}" if reason in _WHY else ""
-    after = f"paused{why} after {count(tokens(reply), 'token')}"
+    after = f"paused{why} after {count(of_reply(reply), 'token')}"
     if reason is EndReason.RESTART:
         return f"{after} - the model started over: SPACE try again - k keep both - n use the new one - Esc stop"
     if reply.thoughts and not reply.body:
@@ -208,6 +198,6 @@ def _pause_words(reply: Reply, reason: EndReason, elsewhere: str) -> str:
 
 def held_line(reply: Reply, waiting: int, *, streaming: bool) -> str:
     """Return the pause line of a screen that is held while the answer goes on: what waits, and what the keys do."""
-    shown = max(0, tokens(reply) - waiting)
+    shown = max(0, of_reply(reply) - waiting)
     more = f"{waiting} more so far" if streaming else f"{waiting} more"
     return f"paused after {count(shown, 'token')}, {more} - SPACE show - type to guide - Esc stop"
