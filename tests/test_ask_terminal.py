@@ -20,11 +20,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-
 
 
 @contextmanager
-def asking(home: Path, script: Script, *arguments: str, stdin: str = "") -> Iterator[tuple[Program, WireServer]]:
-    """Run `llmterm ask` in a terminal, with `stdin` as a shell has it, such as `<file`."""
+def asking(home: Path, script: Script, *arguments: str, shell: str = "") -> Iterator[tuple[Program, WireServer]]:
+    """Run `llmterm ask` in a terminal; as "$@" of a line of the `shell`, if there is one."""
     with WireServer(script) as server:
         words = [*LLMTERM, "ask", "-p", "openai", "-m", "test", *arguments]
-        command: Sequence[str] = ["sh", "-c", f'"$@" {stdin}', "sh", *words] if stdin else words
+        command: Sequence[str] = ["sh", "-c", shell, "sh", *words] if shell else words
         with Program(command, served(home, server)) as program:
             yield program, server
 
@@ -34,7 +34,7 @@ def test_answer_is_drawn_paused_resumed_and_then_it_is_over(tmp_path: Path) -> N
     (tmp_path / "text").write_text("a text", "utf-8")
 
     script = until_hung_up("It is **bold** and", then=" so on.")
-    with asking(tmp_path, script, "why?", stdin=f"<{tmp_path}/text") as (program, server):
+    with asking(tmp_path, script, "why?", shell=f'"$@" <{tmp_path}/text') as (program, server):
         program.wait_for("It is bold and")
         program.send(" ")
         program.wait_for("paused after")
@@ -135,16 +135,17 @@ def test_end_of_an_answer_has_the_code_that_it_has_in_a_pipe(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "stdin", "shown"),
+    ("arguments", "shell", "shown"),
     [
-        ([], "</dev/null", "**ok**"),
+        ([], '"$@" </dev/null', "**ok**"),
+        ([], 'set -m; "$@" & wait', "**ok**"),
         (["--json"], "", '"text": "**ok**"'),
         (["--extract-code"], "", "llmterm: the answer"),
     ],
 )
-def test_what_is_not_drawn_is_text_as_in_a_pipe(tmp_path: Path, arguments: list[str], stdin: str, shown: str) -> None:
-    """Where nobody is meant to be there, as under `xargs`, and in every form that is for programs."""
-    with asking(tmp_path, say("**ok**"), *arguments, "why?", stdin=stdin) as (program, _):
+def test_what_is_not_drawn_is_text_as_in_a_pipe(tmp_path: Path, arguments: list[str], shell: str, shown: str) -> None:
+    """Where nobody is meant to be there, as under `xargs`, in the background, and in every form for programs."""
+    with asking(tmp_path, say("**ok**"), *arguments, "why?", shell=shell) as (program, _):
         program.wait_for_end()
 
         assert shown in program.text
@@ -158,18 +159,18 @@ def test_question_is_needed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "stdin", "spins"),
+    ("arguments", "shell", "spins"),
     [
-        ([], ">{}/out", True),
+        ([], '"$@" >{}/out', True),
         (["-o", "{}/out"], "", True),
-        (["--no-progress"], ">{}/out", False),
-        ([], "| cat >{}/out", False),
-        (["--progress"], "| cat >{}/out", True),
-        (["--progress"], "2>{}/err | cat >{}/out", False),
+        (["--no-progress"], '"$@" >{}/out', False),
+        ([], '"$@" | cat >{}/out', False),
+        (["--progress"], '"$@" | cat >{}/out', True),
+        (["--progress"], '"$@" 2>{}/err | cat >{}/out', False),
     ],
 )
 def test_spinner_turns_where_nothing_of_the_answer_is_to_be_seen(
-    tmp_path: Path, arguments: list[str], stdin: str, spins: bool
+    tmp_path: Path, arguments: list[str], shell: str, spins: bool
 ) -> None:
     """On standard error, with what has come so far; it leaves nothing behind."""
     gate = Gate()
@@ -184,13 +185,13 @@ def test_spinner_turns_where_nothing_of_the_answer_is_to_be_seen(
         await exchange.close()
 
     given = [each.format(tmp_path) for each in arguments]
-    with asking(tmp_path, script, *given, "why?", stdin=stdin.format(tmp_path, tmp_path)) as (program, server):
+    with asking(tmp_path, script, *given, "why?", shell=shell.format(tmp_path, tmp_path)) as (program, server):
         if spins:
             program.wait_for(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] thinking - 1 tokens? - ")
             server.run(_open(gate))
 
         assert program.exit_code == 0
-        assert program.text.strip() == ("" if spins or "2>" in stdin else "Hm.")
+        assert program.text.strip() == ("" if spins or "2>" in shell else "Hm.")
         assert (b"\r\x1b[K" in program.written) is spins
     assert (tmp_path / "out").read_text("utf-8") == "an answer\n"
 
