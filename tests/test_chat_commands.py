@@ -149,8 +149,8 @@ def test_help_lists_every_command_that_is_completed(open_chat: Open) -> None:
 
         words = """
             ? again attach back both branch clear compare continue copy discard doctor edit exit export help info keys
-            load model new newer on pager paste pause-mode provider quit resume-mode retry save seams search sessions
-            steer system temperature theme thinking title tokens undo versions
+            load model new newer on pager paste pause-mode provider quit resume-mode retry role save seams search
+            sessions steer system temperature theme thinking title tokens undo versions
         """
         assert set(listed) == set(words.split())
         assert all(listed.values())

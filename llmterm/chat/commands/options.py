@@ -33,7 +33,7 @@ def commands() -> list[Command]:
         ),
         Command(
             name="role",
-            argument="[NAME [VARIABLE=VALUE …]|none]",
+            argument="[NAME VAR=…|none]",
             summary="show or take a role: a system prompt with a name",
             run=_take_role,
             values=_roles,
