@@ -229,7 +229,7 @@ KEYS = st.sampled_from(["space", "1", "2", "3", "4", "x", "enter", "escape", "ba
 STEPS = st.lists(st.tuples(KEYS | st.none(), st.sampled_from(["text", "end", "fail", ""])), max_size=12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(STEPS, st.booleans())
 def test_whatever_is_pressed_every_answer_has_its_end(steps: list[tuple[str | None, str]], in_turn: bool) -> None:
     """What was shown is what is on the record, and no connection is left open."""

@@ -48,8 +48,12 @@ class Candidate:
 
     async def prepare(self, asked: Conversation) -> None:
         """Get ready to answer the last message of a conversation."""
-        if self._respondent is not None:
+        if self._respondent is None:
+            return
+        try:
             self._turn = await self._respondent.turn(asked)
+        except LlmtermError as error:
+            self.failure = error
 
     async def begin(self, question: Message, record: Session, stack: AsyncExitStack) -> None:
         """Ask; the answer is open, and recorded, until the `stack` is left."""
