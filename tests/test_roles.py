@@ -21,8 +21,8 @@ from llmterm.template import Template
 from tests import starter
 from tests.asking import asked, served, stored
 from tests.chatting import opened
-from tests.terminal import LLMTERM, environment
-from tests.wire import Exchange, Script, WireServer, say
+from tests.terminal import LLMTERM, Program, environment
+from tests.wire import Exchange, Gate, Script, WireServer, say
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
@@ -227,6 +227,35 @@ def test_role_that_cannot_be_taken_says_why_before_anything_is_asked(
 
     assert (done.stdout, done.returncode, requests) == (b"", 2, [])
     assert words in done.stderr.decode()
+
+
+def test_role_is_taken_at_a_terminal_too(tmp_path: Path) -> None:
+    """What is asked while the answer streams is put into the role as well; its files go along once."""
+    role(tmp_path, "shout", "---\nattachments: [note.txt]\n---\nSay: {{input}}")
+    (folder(tmp_path) / "note.txt").write_text("noted", "utf-8")
+    requests: list[Any] = []
+    gate = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        requests.append(exchange.body)
+        await exchange.start()
+        await exchange.text("words")
+        await gate.wait()
+        await exchange.end()
+
+    with WireServer(script) as server:
+        command = [*LLMTERM, "ask", "--role", "shout", "one"]
+        with Program(command, served(tmp_path, server)) as program:
+            program.wait_for("words")
+            program.send("two\r")
+            program.wait_for("queued 1: two")
+            gate.open()
+            assert program.exit_code == 0
+
+    assert [said(each)[-1][1] for each in requests] == [
+        "Say: one\n\nFile note.txt:\n```txt\nnoted\n```",
+        "Say: two",
+    ]
 
 
 def test_role_goes_on_with_a_session(tmp_path: Path) -> None:
