@@ -8,6 +8,7 @@ from collections.abc import Callable
 from benchmarks import (
     ask,
     cancel,
+    concurrency,
     day,
     fidelity,
     frames,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "growth": (growth.run, "CPU of ten times the text, against that of the text"),
     "providers": (providers.run, "CPU of a whole answer from each provider, against the bare loop for its wire"),
     "cancel": (cancel.run, "from the cancellation of an answer to the closed socket, for each provider"),
+    "concurrency": (concurrency.run, "a thousand answers at once, and what each of four thousand streams takes"),
     "pause": (pause.run, "from the key to the closed socket and to the word on the screen"),
     "together": (together.run, "from the key that pauses six answers at once to the last closed socket"),
     "frames": (frames.run, "what a minute at 200 chunks a second writes to the terminal, against the final rendering"),

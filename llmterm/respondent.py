@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from llmterm.conversation import Conversation
 from llmterm.fallback import Fallback
 from llmterm.marker import marker_for
-from llmterm.messages import Options, StreamLimits
+from llmterm.messages import Options, StreamLimits, are_long
 from llmterm.providers import Provider
 from llmterm.sessions import OpenAnswer
-from llmterm.threads import in_thread
+from llmterm.threads import in_thread_if
 from llmterm.turn import Turn
 
 
@@ -33,7 +33,9 @@ class Respondent:
         """Return the turn that answers `asked`, or that goes on with `rest`, an answer of it that is open."""
         marker, note = marker_for(self.marker, asked.messages[-1].text if asked.messages else "")
         # In a thread: a long conversation is gone through as a whole.
-        request = await in_thread(asked.request, model=self.model, options=self.options, note=note)
+        request = await in_thread_if(
+            are_long(asked.messages), asked.request, model=self.model, options=self.options, note=note
+        )
         return Turn(
             self.provider,
             request if rest is None else rest.snapshot(request),

@@ -57,6 +57,12 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     return await outcome
 
 
+async def in_thread_if(takes_time: bool, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what `function` returns: at once, or, where that takes its time, by a thread. One of those costs more than
+    to go through a few messages."""
+    return await in_thread(function, *args, **kwargs) if takes_time else function(*args, **kwargs)
+
+
 def _unless_done(outcome: asyncio.Future[T], settle: Callable[[], None]) -> None:
     if not outcome.done():
         settle()

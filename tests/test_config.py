@@ -362,7 +362,7 @@ def test_a_mistake_is_named_with_its_line(written: Written, text: str, expected:
             "providers.anthropic.thinking = 5",
             "1: thinking in [providers.anthropic] must be 0, or from 1,024 to 1,000,000",
         ),
-        ("providers.groq.max_concurrent = 0", "1: max_concurrent in [providers.groq] must be from 1 to 1,000"),
+        ("providers.groq.max_concurrent = 0", "1: max_concurrent in [providers.groq] must be from 1 to 10,000"),
         ("providers.groq.keys = ['A B']", "1: keys in [providers.groq] must be names of environment variables"),
         ("providers.groq.models = ['']", "1: models in [providers.groq] must not have empty texts in it"),
         (

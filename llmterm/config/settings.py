@@ -182,7 +182,7 @@ class RemoteSettings:
     thinking: int | None = field(default=None, metadata={KIND: "anthropic", **checked(thinking_check)})
     requests_per_minute: int = field(default=0, metadata=within(0, 1_000_000))
     tokens_per_minute: int = field(default=0, metadata=within(0, 1_000_000_000))
-    max_concurrent: int = field(default=10, metadata=within(1, 1000))
+    max_concurrent: int = field(default=10, metadata=within(1, 10_000))
     allow_http: bool = False
     prices: Mapping[str, Price] = field(default_factory=dict, hash=False)
 

@@ -6,7 +6,7 @@ in characters (code points), time in milliseconds where a name ends in `_ms` and
 
 from llmterm.messages.cutoff import cut_off
 from llmterm.messages.limits import StreamLimits
-from llmterm.messages.message import Message, Role, Status
+from llmterm.messages.message import Message, Role, Status, are_long
 from llmterm.messages.parts import (
     Attachment,
     Opaque,
@@ -55,6 +55,7 @@ __all__ = [
     "ToolResult",
     "Usage",
     "UsageReport",
+    "are_long",
     "blocks",
     "cut_off",
     "parts_of",

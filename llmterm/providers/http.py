@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from llmterm import tokens
 from llmterm.address import basic, joined
 from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError, RequestRefusedError, SummaryRefusedError
-from llmterm.messages import Continuation, Request, StreamLimits, Usage
+from llmterm.messages import Continuation, Request, StreamLimits, Usage, are_long
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
 from llmterm.providers.capabilities import accepted
@@ -19,7 +19,7 @@ from llmterm.providers.stream import WireStream
 from llmterm.providers.structured import in_words
 from llmterm.providers.wire import Wire
 from llmterm.redaction import redact
-from llmterm.threads import in_thread
+from llmterm.threads import in_thread_if
 from llmterm.transport import Call, Endpoint, FrameStream, Transport
 
 # What asking for the list of models may take, in seconds.
@@ -123,7 +123,8 @@ class HttpProvider:
             progress.watch(frames.pulse)
             return WireStream(frames, self._wire)
 
-        return RetryingStream(self._endpoint, ask, tokens=await in_thread(about, request), progress=progress)
+        asked = await in_thread_if(are_long(request.messages), about, request)
+        return RetryingStream(self._endpoint, ask, tokens=asked, progress=progress)
 
     async def models(self) -> Sequence[str]:
         self._require_key()
@@ -148,7 +149,8 @@ class HttpProvider:
     async def _opened(self, request: Request, key: str, wire: Wire, limits: StreamLimits) -> FrameStream:
         try:
             # In a thread, as about the tokens: a long conversation is gone through as a whole.
-            return await self._transport.open(await in_thread(self._call, request, key, wire), limits)
+            call = await in_thread_if(are_long(request.messages), self._call, request, key, wire)
+            return await self._transport.open(call, limits)
         except ModelNotFoundError as error:
             error.hint = await self._nearest(request.model, key) or error.hint
             raise

@@ -28,7 +28,7 @@ from llmterm.transport.call import Call
 from llmterm.transport.excerpt import beginning, explanation
 from llmterm.transport.failures import no_token, refusal, request_id, silence, too_silent, too_slow, translated
 from llmterm.transport.proxies import Proxies
-from llmterm.transport.reuse import again_if_stale, sent
+from llmterm.transport.reuse import CONNECTING, again_if_stale, sent
 from llmterm.transport.routes import Routes
 from llmterm.untrusted import parsed
 
@@ -211,6 +211,8 @@ class Transport:
         self._proxies = Proxies() if socket else proxies
         self._routes: Routes | None = None
         self._client: httpx2.AsyncClient | None = None
+        self.connecting = asyncio.Semaphore(CONNECTING)
+        """Taken while a connection is made."""
 
     async def open(self, call: Call, limits: StreamLimits) -> FrameStream:
         """Send `call` once and return its frames when the server has accepted it. Raises our errors only."""
@@ -294,10 +296,10 @@ class Transport:
                 connect=limits.connect_timeout,
                 read=None,  # silence is measured here, by what has come of the answer
                 write=limits.chunk_timeout,
-                pool=limits.connect_timeout,
+                pool=None,  # no pool is ever full
             ),
         )
-        response = await sent(client, request, call)
+        response = await sent(client, request, call, self.connecting)
         log.event(
             "response",
             provider=call.who,

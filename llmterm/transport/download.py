@@ -223,7 +223,8 @@ class _Fetch:
         for _ in range(_MAX_REDIRECTS + 1):
             self._check(request)
             with translated(self._hop(request), limits):
-                response = await again_if_stale(partial(sent, self._transport.client(), request, self._hop(request)))
+                hop, transport = self._hop(request), self._transport
+                response = await again_if_stale(partial(sent, transport.client(), request, hop, transport.connecting))
                 request = response.next_request
                 if request is None:
                     return response

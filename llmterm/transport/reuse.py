@@ -2,10 +2,14 @@
 
 A server may close an idle connection at any moment, also in the one in which the next request goes out on it: that
 request was sent for nothing. Only the request's own connection can tell; what others are open says nothing of it.
+
+Connections are made a few at a time: a server's queue of those that it has not accepted yet is short, and who finds it
+full is not heard again for a second. Whoever waits for his turn here is not on the clock of the connection yet.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -16,31 +20,48 @@ from llmterm.transport.call import Call
 
 T = TypeVar("T")
 
+# So many connections are made at a time; a server's queue is for 100 at least, in all that are in use.
+CONNECTING = 64
 _CONNECTED = (".connect_tcp.started", ".connect_unix_socket.started")
+_OVER = (
+    ".connect_tcp.complete",
+    ".connect_tcp.failed",
+    ".connect_unix_socket.complete",
+    ".connect_unix_socket.failed",
+)
 
 
 class _Trace:
-    """What the HTTP library tells of one request (https://www.encode.io/httpcore/extensions/#trace)."""
+    """What the HTTP library tells of one request (https://www.encode.io/httpcore/extensions/#trace).
 
-    def __init__(self) -> None:
+    It goes on when this returns: the clock of a connection that is being made runs from then.
+    """
+
+    def __init__(self, connecting: asyncio.Semaphore) -> None:
         self.reused = True
         self.garbled = False
+        self._connecting = connecting
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith(_CONNECTED):
+            await self._connecting.acquire()
             self.reused = False
+        elif event.endswith(_OVER):
+            self._connecting.release()
         elif event == "http11.receive_response_headers.failed":
             # The parser has found something to fail at; where there is nothing, nothing is the cause.
             self.garbled = info["exception"].__cause__ is not None
 
 
-async def sent(client: httpx2.AsyncClient, request: httpx2.Request, call: Call) -> httpx2.Response:
+async def sent(
+    client: httpx2.AsyncClient, request: httpx2.Request, call: Call, connecting: asyncio.Semaphore
+) -> httpx2.Response:
     """Send `request` once and return the response, whose body is still to be read; redirects are not followed.
 
     Raises StaleConnectionError where the connection had served before, and ended with no answer on it; otherwise what
     the client raises. What has come of a head that breaks off is not told by the library, and counts as no answer.
     """
-    trace = request.extensions["trace"] = _Trace()
+    trace = request.extensions["trace"] = _Trace(connecting)
     try:
         return await client.send(request, stream=True, follow_redirects=False)
     except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:

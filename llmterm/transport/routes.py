@@ -1,19 +1,27 @@
-"""Where requests go out: directly, through a proxy, or to a unix socket; a pool of connections for each way.
+"""Where requests go out: directly, through a proxy, or to a unix socket; pools of connections for each way.
 
-A way is made when a request first takes it, so that what is wrong with one is no hindrance on the others.
+A way is made when a request first takes it, so that what is wrong with one is no hindrance on the others. It begins
+with one pool, and gets another one when all it has are busy: a pool goes through all its connections for each request,
+so that the thousandth stream in one pool costs a hundred times what the tenth does. How many streams there may be is a
+matter of who asks.
 """
 
 from __future__ import annotations
 
 import ssl
+from collections import deque
+from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import httpx2
 
 from llmterm.errors import ConfigError
 from llmterm.transport.proxies import Proxies, Proxy
 
-_POOL = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
+# So many connections are in a pool before there is another.
+_IN_A_POOL = 64
+_POOL = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
 
 
 class Routes(httpx2.AsyncBaseTransport):
@@ -22,25 +30,34 @@ class Routes(httpx2.AsyncBaseTransport):
     def __init__(self, proxies: Proxies, *, socket: str | None = None) -> None:
         self._proxies = proxies
         self._socket = socket
-        self._ways: dict[tuple[Proxy | None, bool], httpx2.AsyncHTTPTransport] = {}
+        # The pools of each way, the one that was used last at the end.
+        self._ways: dict[tuple[Proxy | None, bool], deque[httpx2.AsyncHTTPTransport]] = {}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         way = self._proxies.proxy(str(request.url)), request.url.scheme == "https"
-        if way not in self._ways:
-            self._ways[way] = self._way(*way)
-        return await self._ways[way].handle_async_request(request)
+        return await self._pool(way).handle_async_request(request)
 
     async def aclose(self) -> None:
-        for way in self._ways.values():
-            await way.aclose()
+        for pools in self._ways.values():
+            for pool in pools:
+                await pool.aclose()
 
     @property
     def connections(self) -> int:
         """Connections that are open now, idle ones included."""
-        pools = [getattr(way, "_pool", None) for way in self._ways.values()]
-        return sum(len(pool.connections) for pool in pools if pool is not None)
+        return sum(len(_connections(pool)) for pools in self._ways.values() for pool in pools)
 
-    def _way(self, proxy: Proxy | None, encrypted: bool) -> httpx2.AsyncHTTPTransport:
+    def _pool(self, way: tuple[Proxy | None, bool]) -> httpx2.AsyncHTTPTransport:
+        """Return a pool of that way that has room; the one that was used last, if that has."""
+        pools = self._ways.setdefault(way, deque())
+        for _ in range(len(pools)):
+            if sum(not each.is_idle() for each in _connections(pools[-1])) < _IN_A_POOL:
+                return pools[-1]
+            pools.rotate()
+        pools.append(self._made(*way))
+        return pools[-1]
+
+    def _made(self, proxy: Proxy | None, encrypted: bool) -> httpx2.AsyncHTTPTransport:
         # Where nothing is encrypted, no certificates are loaded, and those that cannot be are no hindrance.
         verify = self._certificates if encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if proxy is None:
@@ -59,3 +76,8 @@ class Routes(httpx2.AsyncBaseTransport):
         except OSError as error:
             hint = "check SSL_CERT_FILE and SSL_CERT_DIR"
             raise ConfigError(f"the certificates cannot be read: {error.strerror or error}", hint=hint) from None
+
+
+def _connections(pool: httpx2.AsyncHTTPTransport) -> Sequence[Any]:
+    """Return the connections of a pool, which the library tells nobody of."""
+    return getattr(getattr(pool, "_pool", None), "connections", ())
