@@ -65,6 +65,11 @@ class Schema:
         worst = best_match(self._validator().iter_errors(value))
         return "" if worst is None else f"{worst.json_path}: {worst.message}"[:_LONGEST]
 
+    def complaint(self, misfit: str) -> str:
+        """Return what a model is told whose answer does not fit, so that it answers again."""
+        wanted = json.dumps(self.value, ensure_ascii=False)
+        return f"That does not fit: {misfit}\nAnswer again, with JSON alone that fits this JSON Schema:\n{wanted}"
+
     def _require_valid(self) -> None:
         from jsonschema.exceptions import SchemaError
         from referencing import Registry

@@ -6,7 +6,6 @@ One that cannot be kept is a notice and no failure, which would only have a scri
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -80,7 +79,7 @@ class Ask:
         try:
             turn = await self._answer(question)
             if schema is not None and (misfit := _misfit(turn, schema)) and turn.state is TurnState.DONE:
-                turn = await self._answer(_again(schema, misfit))
+                turn = await self._answer(Message(role="user", text=schema.complaint(misfit)))
                 misfit = _misfit(turn, schema)
         finally:
             await self._keep()
@@ -128,14 +127,6 @@ class Ask:
 def _misfit(turn: Turn, schema: Schema) -> str:
     """Return why an answer does not fit, "" where it does, or where there is none that could."""
     return "" if turn.reply.blank else schema.misfit(turn.reply.text)
-
-
-def _again(schema: Schema, misfit: str) -> Message:
-    wanted = json.dumps(schema.value, ensure_ascii=False)
-    return Message(
-        role="user",
-        text=f"That does not fit: {misfit}\nAnswer again, with JSON alone that fits this JSON Schema:\n{wanted}",
-    )
 
 
 def judged(turn: Turn, session: str | None) -> Answered:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from llmterm.assembly.attended import has_keys
 from llmterm.assembly.batchprogress import shown
@@ -30,9 +30,14 @@ from llmterm.errors import UsageError
 from llmterm.keys import Key
 from llmterm.keys.autorepeat import Autorepeat
 from llmterm.keys.terminal import TerminalKeys
+from llmterm.messages import Message, Options
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.respondent import Respondent
+from llmterm.schema import Schema
 from llmterm.threads import in_thread, take_turns
+
+if TYPE_CHECKING:
+    from llmterm.config.roles import Role  # few have one
 
 _FAILED, _INTERRUPTED = 3, 130
 # A batch has time: it tries more often, and waits longer for a limit to pass, in seconds.
@@ -42,7 +47,10 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is asked, where the results go, and within which limits. `source` is a file, "-" for standard input."""
+    """What is asked, where the results go, and within which limits. `source` is a file, "-" for standard input.
+
+    `schema` is what `Schema.of` reads, "" for none.
+    """
 
     source: str
     output: Path
@@ -56,6 +64,8 @@ class Plan:
     concurrency: int | None = None
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    schema: str = ""
+    role: Role | None = None
 
     @property
     def folder(self) -> Path:
@@ -79,7 +89,8 @@ async def batch(launch: Launch, plan: Plan) -> int:
         stack.push_async_callback(providers.aclose)
         source = stack.enter_context(await in_thread(_opened, plan.source))
         launch = await with_model(replace(launch, settings=settings), providers)
-        chooser = _Chooser(launch, providers)
+        schema = await in_thread(Schema.of, plan.schema) if plan.schema else None
+        chooser = _Chooser(launch, providers, replace(launch.options, schema=schema.value if schema else None))
         if plan.strict:
             await in_thread(_require_good, source, plan)
         if plan.dry_run:
@@ -95,7 +106,7 @@ async def batch(launch: Launch, plan: Plan) -> int:
             system=settings.system,
             concurrency=_concurrency(launch, plan),
             budget=plan.budget,
-            folder=plan.folder,
+            schema=schema,
         )
         signals.install(me)
         stack.callback(signals.remove)
@@ -158,8 +169,9 @@ def _say_left(running: Batch, plan: Plan) -> None:
 class _Chooser:
     """Gives who answers for the model of a line."""
 
-    def __init__(self, launch: Launch, providers: ProviderRegistry) -> None:
+    def __init__(self, launch: Launch, providers: ProviderRegistry, options: Options) -> None:
         self._launch = launch
+        self._options = options
         self._providers = providers
 
     async def choose(self, given: str) -> Respondent:
@@ -174,7 +186,7 @@ class _Chooser:
         return Respondent(
             provider=provider,
             model=model,
-            options=launch.options,
+            options=self._options,
             limits=launch.settings.stream.limits(),
             fallbacks=fallbacks,
         )
@@ -225,7 +237,19 @@ def _opened(source: str) -> BinaryIO:
 def _questions(source: BinaryIO, plan: Plan) -> Iterator[Question | BadLine]:
     form = format_of(plan.source) if plan.source != "-" else "jsonl"
     questions = Questions(form=form, template=plan.template, column=plan.column)
-    return questions.read(source, delimiter="\t" if plan.source.lower().endswith(".tsv") else ",")
+    found = questions.read(source, delimiter="\t" if plan.source.lower().endswith(".tsv") else ",")
+    return (each if isinstance(each, BadLine) else _placed(each, plan) for each in found)
+
+
+def _placed(question: Question, plan: Plan) -> Question:
+    """Return the question as it is asked in the role, if there is one, with its files where they are."""
+    files = [str(plan.folder / Path(name).expanduser()) for name in question.files]
+    if plan.role is None:
+        return replace(question, files=tuple(files))
+    *before, last = question.messages
+    asked = Message(role="user", text=plan.role.question(last.text))
+    beside = [str(plan.role.path.parent / Path(name).expanduser()) for name in plan.role.attachments]
+    return replace(question, messages=(*before, asked), files=(*beside, *files))
 
 
 def _seen_twice(source: BinaryIO) -> bool:

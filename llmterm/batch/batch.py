@@ -8,6 +8,7 @@ answers that were streaming, and nothing else.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from llmterm.files import TextFile, read
 from llmterm.messages import Attachment, EndReason, Message, Options, Usage
 from llmterm.providers.attachments import refused
 from llmterm.respondent import Respondent
+from llmterm.schema import Schema, json_in
 from llmterm.sessions.segments import cost_of
 from llmterm.states import TurnState
 from llmterm.threads import in_thread
@@ -54,10 +56,10 @@ class Batch:
         system: str = "",
         concurrency: int = 10,
         budget: float | None = None,
-        folder: Path = Path(),
+        schema: Schema | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`choose` gives who answers for "provider/model", or for ""; `files` of questions are below `folder`."""
+        """`choose` gives who answers for "provider/model", or for "". All answers are to fit the `schema`."""
         self.tally = Tally(began=clock())
         self.stopped = ""
         self._questions = questions
@@ -66,7 +68,7 @@ class Batch:
         self._system = system
         self._concurrency = concurrency
         self._budget = budget
-        self._folder = folder
+        self._schema = schema
         self._clock = clock
         self._going = asyncio.Event()
         self._going.set()
@@ -167,7 +169,7 @@ class Batch:
     async def _answer(self, question: Question) -> None:
         respondent = await self._respondent(question.model)
         respondent = replace(respondent, options=_over(question.options, respondent.options))
-        messages = await in_thread(self._with_files, question)
+        messages = await in_thread(_with_files, question)
         who = f"{respondent.provider.name}/{respondent.model}"
         if refusal := refused(messages[-1].attachments, respondent.provider.accepts(respondent.model), who):
             raise refusal
@@ -181,12 +183,24 @@ class Batch:
         self.tally.running += 1
         began = self._clock()
         try:
-            turn = await self._whole(respondent, conversation)
+            turn = await self._fitting(respondent, conversation)
             self._take(question, turn, self._clock() - began)
         finally:
             self.tally.running -= 1
             self._at_stake -= stake
             self._freed.set()
+
+    async def _fitting(self, respondent: Respondent, conversation: Conversation) -> Turn:
+        """Return a turn that has come to its end; one that does not fit is told so, once. Raises our errors."""
+        turn = await self._whole(respondent, conversation)
+        if self._schema is None or turn.state is not TurnState.DONE or turn.reply.blank:
+            return turn
+        misfit = await in_thread(self._schema.misfit, turn.reply.text)
+        if not misfit:
+            return turn
+        self._count(turn)
+        complaint = Message(role="user", text=self._schema.complaint(misfit))
+        return await self._whole(respondent, conversation.add(turn.reply.message("complete"), complaint))
 
     async def _whole(self, respondent: Respondent, conversation: Conversation) -> Turn:
         """Return a turn that has come to its end. Raises our errors."""
@@ -243,6 +257,9 @@ class Batch:
             )
             self._fail(question, why + said, "refusal" if turn.reason is EndReason.REFUSAL else "empty")
             return
+        if self._schema is not None and (misfit := self._schema.misfit(reply.text)):
+            self._fail(question, f"the answer does not fit the schema: {misfit}", "schema")
+            return
         used = reply.segments[-1]
         spent = _usage(turn)
         self._longest = max(self._longest, spent.output_tokens)
@@ -250,6 +267,8 @@ class Batch:
         self._hopeless = 0
         answer: dict[str, Any] = {"id": question.id, "line": question.line, "model": f"{used.provider}/{used.model}"}
         answer |= {"text": reply.text, "end": str(turn.reason)}
+        if self._schema is not None:
+            answer["data"] = json.loads(json_in(reply.text))
         if not reply.thoughts.blank:
             answer["thinking"] = str(reply.thoughts)
         answer["usage"] = {"input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens}
@@ -279,15 +298,6 @@ class Batch:
         if model not in self._respondents:
             self._respondents[model] = asyncio.create_task(_chosen(self._choose, model))
         return await asyncio.shield(self._respondents[model])
-
-    def _with_files(self, question: Question) -> tuple[Message, ...]:
-        files = [read(self._folder, name) for name in question.files]
-        *before, last = question.messages
-        blocks = [each.block() for each in files if isinstance(each, TextFile)]
-        attached = tuple(each for each in files if isinstance(each, Attachment))
-        if not files:
-            return question.messages
-        return (*before, Message(role="user", text="\n\n".join([last.text, *blocks]), attachments=attached))
 
     def _stake(self, respondent: Respondent, conversation: Conversation) -> float:
         """Return what an answer may cost. Raises ConfigError where there is a budget, and no price."""
@@ -322,6 +332,16 @@ class Batch:
             failures, self._failures = self._failures, []
             if answers or failures:
                 await in_thread(self._results.add, answers, failures)
+
+
+def _with_files(question: Question) -> tuple[Message, ...]:
+    files = [read(Path(), name) for name in question.files]
+    *before, last = question.messages
+    blocks = [each.block() for each in files if isinstance(each, TextFile)]
+    attached = tuple(each for each in files if isinstance(each, Attachment))
+    if not files:
+        return question.messages
+    return (*before, Message(role="user", text="\n\n".join([last.text, *blocks]), attachments=attached))
 
 
 async def _chosen(choose: Callable[[str], Awaitable[Respondent]], model: str) -> Respondent:

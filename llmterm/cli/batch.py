@@ -11,6 +11,7 @@ import typer
 
 from llmterm import config
 from llmterm.assembly.launch import launch, require_key
+from llmterm.cli.flags import RoleOption, VarOption, role_of
 from llmterm.errors import UsageError
 from llmterm.loading import loading
 
@@ -34,6 +35,12 @@ def batch(
         str | None, typer.Option("--model", "-m", help="A model, or PROVIDER/MODEL, where a line names none.")
     ] = None,
     system: Annotated[str | None, typer.Option("--system", "-s", help="The system prompt.")] = None,
+    role: RoleOption = None,
+    var: VarOption = None,
+    schema: Annotated[
+        str | None,
+        typer.Option("--schema", help='What the JSON is to be: a JSON Schema, its file, or "name, age int, tags[]".'),
+    ] = None,
     concurrency: Annotated[
         int | None, typer.Option("--concurrency", "-n", min=1, max=_MOST, help="So many answers at once.")
     ] = None,
@@ -55,8 +62,11 @@ def batch(
     cache: Annotated[bool, typer.Option("--cache", help="The same question has the same answer, at once.")] = False,
 ) -> None:
     """Ask many questions at once, as limits allow; their answers are written as they come. SPACE pauses all."""
+    taken, settings = role_of(role, var or ()), config.load(environ=os.environ)
+    if taken is not None and provider is None and model is None:
+        provider, model = taken.provider or None, taken.model or None
     settings = config.override(
-        config.load(environ=os.environ),
+        settings if taken is None else taken.over(settings),
         system=system,
         temperature=temperature,
         max_tokens=max_tokens,
@@ -81,6 +91,8 @@ def batch(
         concurrency=concurrency,
         requests_per_minute=rpm,
         tokens_per_minute=tpm,
+        schema=" " if schema == "" else schema or "",
+        role=taken,
     )
     raise typer.Exit(asyncio.run(batch(launched, plan)))
 
