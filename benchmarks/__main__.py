@@ -15,6 +15,7 @@ from benchmarks import (
     growth,
     journal,
     loop,
+    many,
     memory,
     mentions,
     pause,
@@ -41,6 +42,10 @@ BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "loop": (
         loop.run,
         "how long a key would wait, at the longest, where a disk, a lock, a reader or a long text takes its time",
+    ),
+    "many": (
+        many.run,
+        "a batch of 10,000 questions, killed twenty times, with faults: each answered once, in flat memory",
     ),
     "memory": (memory.run, "growth of resident memory, against the bytes of the text"),
     "readers": (readers.run, "what a thousand more readers of one answer cost, against the first"),
