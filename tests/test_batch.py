@@ -303,6 +303,8 @@ def test_what_fails_is_told_beside_the_answers_and_asked_again_when_that_is_want
     assert {each["id"]: each["line"] for each in failures} == {"q1": 2, "4": 4}
     assert "no such thing" in next(each["error"] for each in failures if each["id"] == "q1")
     assert b"1 failed" in last.stderr
+    assert b"line 4: it is no JSON" in first.stderr
+    assert b"line 4" not in again.stderr
     assert once(tmp_path, 3)
 
 

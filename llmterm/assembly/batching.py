@@ -154,6 +154,8 @@ async def _run(running: Batch, plan: Plan, source: BinaryIO) -> int:
 def _said(running: Batch, plan: Plan) -> int:
     """Say what has become of it, and return the exit code."""
     tally = running.tally
+    for bad in running.bad:
+        notice(f"line {bad.line}: {bad.problem}")
     notice(tally.words(time.monotonic()))
     if running.stopped:
         notice(f"{running.stopped}: --resume goes on")

@@ -40,6 +40,8 @@ _WAIT_SECONDS = 1.0
 # Where so many have failed in ways that the next one would too, and none was answered meanwhile, nothing more is asked.
 _HOPELESS = 20
 _FOR_ALL = ("auth", "config", "connect", "modelnotfound", "quota")
+# Bad lines that are remembered to be named.
+_NAMED = 10
 # Tokens that an answer without a limit is taken to be of, until others were longer.
 _ASSUMED = 1_000
 
@@ -62,6 +64,8 @@ class Batch:
         """`choose` gives who answers for "provider/model", or for "". All answers are to fit the `schema`."""
         self.tally = Tally(began=clock())
         self.stopped = ""
+        self.bad: list[BadLine] = []
+        """The first of the lines that could not be asked; the file of failures has all."""
         self._questions = questions
         self._results = results
         self._choose = choose
@@ -156,6 +160,8 @@ class Batch:
                 if self._results.has(each.id):
                     self.tally.skipped += 1
                 elif isinstance(each, BadLine):
+                    if len(self.bad) < _NAMED:
+                        self.bad.append(each)
                     self._fail(each, each.problem, "line")
                 else:
                     yield each
