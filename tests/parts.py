@@ -86,6 +86,9 @@ class FakeView:
     def pause(self) -> None:
         self.paused.set()
 
+    def dismiss(self) -> bool:
+        return False
+
     def settle(self) -> None:
         pass
 

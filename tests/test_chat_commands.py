@@ -749,7 +749,7 @@ def test_paused_answer_of_another_session(open_chat: Open) -> None:
 
     with open_chat(say("three.")) as chat:
         newer, older = (info.id for info in chat.sessions())
-        chat.program.wait_for(rf"“count” has an answer that is not over\n/continue {newer} goes on with it")
+        chat.program.wait_for("“count” has an answer that is not over\n/continue opens it")
         expect(chat, (f"/discard {newer}", r"^dropped\n"))
         chat.program.send("/continue\r")
         chat.program.wait_for("paused after")

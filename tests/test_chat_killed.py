@@ -135,7 +135,7 @@ def test_killed_answer_is_gone_on_with(tmp_path: Path) -> None:
     with WireServer(say("and the rest.")) as server:
         env = environment(tmp_path, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="k")
         with Program([*LLMTERM, "chat"], env) as program:
-            program.wait_for("“go” has an answer that is not over\n/continue .{8} goes on with it")
+            program.wait_for("“go” has an answer that is not over\n/continue opens it")
             program.send("/continue\r")
             program.wait_for("paused by the end of llmterm after")
             program.send(" ")
@@ -162,7 +162,7 @@ def test_killed_answer_can_be_dropped(tmp_path: Path) -> None:
             os.kill(program.pid, signal.SIGKILL)
             program.wait_for_end()
         with Program([*LLMTERM, "chat"], env) as program:
-            program.wait_for("/discard .{8} drops it")
+            program.wait_for("/discard drops it")
             program.send("/discard\r")
             program.wait_for(r"dropped\n>(\n(?!.*SPACE pause).*)?$")
 

@@ -23,7 +23,7 @@ STOPPING = [
     ("streaming", "\x1b ", " ?"),
     ("paused", "\x1b\x1b", ""),
     ("streaming", "\x1b \x1b", " ?"),
-    ("paused", "?\x1b?", r"\?"),
+    ("paused", "?\x1b\x1b?", r"\?"),
     ("streaming", "\x1b\x03?", r"\?"),
 ]
 

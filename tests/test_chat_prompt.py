@@ -460,9 +460,9 @@ def test_command_that_is_typed_in_the_place_of_a_message_leaves_it(open_chat: Op
         chat.ask("go")
         chat.program.wait_for("half an answer")
         chat.program.send("guide it\x00")
-        chat.program.wait_for(r"\n> guide it\npaused after ")
+        chat.program.wait_for(r"\n> guide it\npaused - ")
         chat.program.send(instead.format("/theme "))
-        chat.program.wait_for(r"auto\n(?s:.*)\n> guide it\npaused after ")
+        chat.program.wait_for(r"auto\n(?s:.*)\n> guide it\npaused - ")
 
 
 @pytest.mark.parametrize(
@@ -708,7 +708,7 @@ def test_ctrl_space_pauses_while_something_is_typed(open_chat: Open) -> None:
         chat.program.send("a wish ")
         chat.program.wait_for(r"> a wish ?\n.* - Enter queue - Ctrl-SPACE pause")
         chat.program.send("\x00")
-        chat.program.wait_for(r"\n> a wish\npaused after ")
+        chat.program.wait_for(r"\n> a wish\npaused - ")
 
 
 def test_queue_is_seen_at_a_pause(open_chat: Open) -> None:

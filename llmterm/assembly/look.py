@@ -91,7 +91,10 @@ class Look(NamedTuple):
         return self.reflows and not name.startswith(_NAMED_CUTTING)
 
     def theme(self, wanted: str, background: tuple[float, float, float] | None) -> str:
-        """Return the theme's name: the one that is wanted, else what fits the background, as far as that is known."""
+        """Return the theme's name: the one that is wanted, else what fits the background, as far as that is known.
+
+        A multiplexer that does not tell it may stand in any terminal: there that one's own colours are sure to fit.
+        """
         from llmterm.render.theme import of_background, of_colorfgbg
 
         if wanted != AUTO:
@@ -99,7 +102,7 @@ class Look(NamedTuple):
         if background is not None:
             red, green, blue = (round(share * _BYTE) for share in background)
             return of_background(red, green, blue)
-        return of_colorfgbg(self.hint) or "dark"
+        return of_colorfgbg(self.hint) or ("high-contrast" if self.settles == _LATE else "dark")
 
     def colors(self, settings: Settings, choices: Themed, keys: TerminalKeys) -> Callable[[], Theme]:
         """Return what gives the theme as it is now: it may be chosen, and `keys` hear of the terminal's background when

@@ -108,17 +108,22 @@ class Foot:
             return [f"{ink.strong}{row}{ink.plain}" for row in broken]
         vi = _VI if self._composer.vi_commands and self._composer.phase is not Phase.BUSY else ""
         moving = f"{mark} " if (mark := self._moving()) else ""
-        return [f"{ink.faint}{chop(moving + vi + status, max(1, columns - 1))[0]}{ink.plain}"]
+        return [f"{ink.faint}{_shortened(moving + vi + status, max(1, columns - 1))}{ink.plain}"]
 
     @staticmethod
     def _item(item: Item, columns: int, ink: Ink) -> str:
         mark = "> " if item.chosen and not ink.chosen else "  "
         text = chop(f"{mark}{item.text}", max(1, columns - 1))[0]
         left = columns - 3 - usual_len(text)
-        about = f"  {chop(item.about, left - 2)[0]}" if item.about and left > 8 else ""
+        about = f"  {_shortened(item.about, left - 2)}" if item.about and left > 8 else ""
         if item.chosen:
             return f"{ink.chosen}{text}{ink.plain}{ink.faint}{about}{ink.plain}"
         return f"{text}{ink.faint}{about}{ink.plain}"
+
+
+def _shortened(text: str, columns: int) -> str:
+    """Return what fits of a text, with a mark where the rest is missing."""
+    return text if usual_len(text) <= columns else f"{chop(text, max(1, columns - 1))[0]}…"
 
 
 def _between_parts(status: str, columns: int) -> list[str]:

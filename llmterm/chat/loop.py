@@ -35,7 +35,7 @@ from llmterm.chat.outcome import (
     Write,
     with_answer,
 )
-from llmterm.chat.status import BY_ITSELF, count, ending, figures, held_line, pause_line
+from llmterm.chat.status import BY_ITSELF, GUIDING, count, ending, figures, held_line, pause_line
 from llmterm.errors import LlmtermError, UsageError
 from llmterm.messages import EndReason, TextDelta, cut_off
 from llmterm.turn import TurnState
@@ -162,8 +162,12 @@ class AnswerLoop:
             self._view.say(str(turn.error), error=True)
         with self._context.resting(self._answer):
             said = self._pause_line()
-            decision = await self._line.decide(lambda: said, shortcuts(self._context))
+            decision = await self._line.decide(
+                lambda: GUIDING if self._line.text.strip() else said, shortcuts(self._context)
+            )
             match decision:
+                case Gesture.STOP if self._view.dismiss():
+                    return Word.DONE  # what was closed so is the help
                 case Send(text) if Commands.is_command(text):
                     return await self._command(text)
                 case Send(text) if Commands.of_shell(text):

@@ -308,8 +308,10 @@ class Performance:
         now = self._clock()
         if self._first_token is not None and now >= self._rated + _RATE_SECONDS:
             chunks = self._turn.reply.chunks
-            self._rate = chunks / max(now - self._first_token, 0.001) if chunks > 1 else 0.0
-            self._rated = now if chunks > 1 else self._rated
+            # What comes in a burst says nothing of how fast it was written.
+            measured = chunks > 1 and now - self._first_token >= _RATE_SECONDS
+            self._rate = chunks / (now - self._first_token) if measured else 0.0
+            self._rated = now if measured else self._rated
         life, quiet = self._turn.progress.life
         return streaming_line(
             model=self._label,

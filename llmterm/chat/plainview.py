@@ -91,6 +91,9 @@ class PlainView:
         self._put("".join(self._renderer.advance()))
         self._end_line()
 
+    def dismiss(self) -> bool:
+        return False
+
     def settle(self) -> None:
         self.pause()
 

@@ -25,6 +25,7 @@ _WHY = {
     EndReason.CRASH: "by the end of llmterm",
 }
 
+GUIDING = "paused - Enter guides - Ctrl-SPACE resumes - Esc stops"
 EDITING = "edits the last question, Esc leaves it"
 
 # In the place of a message that is being edited.
@@ -127,7 +128,7 @@ def streaming_line(
     elif life == "dead":
         progress = f"no sign of life for {quiet:.0f} s"
     else:
-        progress = f"{rate:.0f} tokens/s"
+        progress = f"{rate:,.0f} tokens/s"
     # Where nothing has come, the silence has lasted as long as the answer.
     took = "" if life == "silent" and rate is None else f"{elapsed:.0f} s"
     parts = [*filter(None, (model, took, progress)), "Enter queue - Ctrl-SPACE pause" if typed else "SPACE pause"]

@@ -92,6 +92,10 @@ class View(Protocol):
         """Show all there is, as it stands."""
         ...
 
+    def dismiss(self) -> bool:
+        """Take away what was said of an answer at rest; return whether there was anything but failures."""
+        ...
+
     def settle(self) -> None:
         """Show all there is, for good: what is said next stands below it."""
         ...
@@ -231,6 +235,12 @@ class MarkdownView:
             self._live = self._renderer.live()
         self._paint(self._set(permanent))
 
+    def dismiss(self) -> bool:
+        said = any(not error for _, error in self._said)
+        self._said = [(line, error) for line, error in self._said if error]
+        self._paint([])
+        return said
+
     def settle(self) -> None:
         self._fit()
         permanent = [*self._advance(), *self._renderer.live()]
@@ -282,6 +292,8 @@ class MarkdownView:
 
     def say(self, line: str, *, error: bool = False) -> None:
         rows = self._lines(line, error=error)
+        if self._still and (line, error) in self._said:
+            return  # it stands there
         if self._still and len(rows) + len(self._notes()) <= self._size()[1] // 2:
             self._said.append((line, error))
             self.pause()

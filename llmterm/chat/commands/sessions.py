@@ -81,10 +81,7 @@ async def offer(context: Context) -> Outcome:
         return Say(str(error))
     if opened is None:
         return Word.DONE
-    return Say(
-        f"“{opened.title}” has an answer that is not over\n"
-        f"/continue {opened.id} goes on with it - /discard {opened.id} drops it\n\n"
-    )
+    return Say(f"“{opened.title}” has an answer that is not over\n/continue opens it - /discard drops it\n\n")
 
 
 async def _list(context: Context, _argument: str) -> Outcome:
