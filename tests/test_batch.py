@@ -485,6 +485,28 @@ def test_answer_that_is_begun_anew_after_a_pause_is_asked_for_anew(tmp_path: Pat
     assert [each["text"] for each in answers(tmp_path)] == [f"{half} that."]
 
 
+def test_ctrl_z_stops_with_no_answer_streaming(tmp_path: Path) -> None:
+    """Gone on with, it goes on with them."""
+    questions(tmp_path, 3)
+    stopped = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        if not stopped.is_set():
+            await exchange.hung_up()
+            return
+        await answering(exchange)
+
+    with WireServer(script) as server, Program(command(tmp_path, "-n", "3"), env_of(tmp_path, server)) as program:
+        server.wait(lambda: len(server.exchanges) == 3)
+        program.wait_for("SPACE pauses")
+        stopped.set()
+        program.send("\x1a")
+        server.wait(lambda: len(server.exchanges) == 6)  # nobody stops a program that no shell would go on with
+
+        assert program.exit_code == 0
+    assert once(tmp_path, 3)
+
+
 def test_ctrl_c_leaves_what_is_answered_for_the_next_time(tmp_path: Path) -> None:
     questions(tmp_path, 5)
 

@@ -7,11 +7,11 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from llmterm.assembly.attended import has_keys
 from llmterm.assembly.batchprogress import shown
@@ -111,7 +111,7 @@ async def batch(launch: Launch, plan: Plan) -> int:
         signals.install(me)
         stack.callback(signals.remove)
         try:
-            return await _run(running, plan, source)
+            return await _run(running, plan, source, signals)
         except asyncio.CancelledError:
             if signals.received is None:
                 raise
@@ -123,11 +123,11 @@ async def batch(launch: Launch, plan: Plan) -> int:
             ) from None
 
 
-async def _run(running: Batch, plan: Plan, source: BinaryIO) -> int:
-    async with _keys() as keys, shown(running, time.monotonic, notice=notice, keys=keys is not None):
+async def _run(running: Batch, plan: Plan, source: BinaryIO, signals: Signals) -> int:
+    async with _keys(signals) as taken, shown(running, time.monotonic, notice=notice, keys=taken is not None):
         asking = asyncio.create_task(running.run())
         counting = asyncio.create_task(in_thread(_count, plan, source.name)) if _seen_twice(source) else None
-        pressing = asyncio.create_task(_press(keys, running)) if keys is not None else None
+        pressing = asyncio.create_task(_press(*taken, running)) if taken is not None else None
         try:
             beside = {task for task in (counting, pressing) if task is not None}
             while not asking.done():
@@ -285,19 +285,31 @@ async def _try(plan: Plan, source: BinaryIO, chooser: _Chooser, settings: Settin
     sys.stdout.write("\n".join([*trial.lines(), ""]))
 
 
+class _Hands(NamedTuple):
+    """The terminal's keys, and what stops the program until it is gone on with."""
+
+    keys: TerminalKeys
+    suspend: Callable[[], None]
+
+
 @asynccontextmanager
-async def _keys() -> AsyncIterator[TerminalKeys | None]:
+async def _keys(signals: Signals) -> AsyncIterator[_Hands | None]:
     """Take the terminal for its keys, where there is one that somebody sits at."""
     if not has_keys():
         yield None
         return
     keys = TerminalKeys()
-    with Terminal(sys.stdin.fileno(), write, modes=(), drawing=False):
+    with Terminal(sys.stdin.fileno(), write, modes=(), drawing=False) as terminal:
+
+        def suspend() -> None:
+            with signals.fatal():
+                terminal.suspend()
+
         async with keys:
-            yield keys
+            yield _Hands(keys, suspend)
 
 
-async def _press(keys: TerminalKeys, running: Batch) -> None:
+async def _press(keys: TerminalKeys, suspend: Callable[[], None], running: Batch) -> None:
     """Do what keys stand for, until one of them leaves."""
     autorepeat = Autorepeat(time.monotonic)
     while True:
@@ -314,6 +326,17 @@ async def _press(keys: TerminalKeys, running: Batch) -> None:
                 case "space":
                     autorepeat.count(key.name)
                     await running.pause()
+                case "c-z":
+                    await _stop_program(suspend, running)
                 case _:
                     pass
             key = following
+
+
+async def _stop_program(suspend: Callable[[], None], running: Batch) -> None:
+    """Stop the program until it is gone on with; no answer streams meanwhile, as nobody would read it."""
+    streamed = not running.paused
+    await running.pause()
+    suspend()
+    if streamed:
+        running.resume()
