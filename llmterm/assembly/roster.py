@@ -113,7 +113,7 @@ def _remote(
         _refuse_clear_text(name, "key" if keys else "password", base_url)
     secrets.add(*keys)
     needs_key = config.key_hint(name, settings, environ)
-    endpoint = _endpoint(name, remote, settings, keys)
+    endpoint = _endpoint(name, remote, settings, keys, lambda: _origin(name, settings, environ))
     transport = Transport(proxies=Proxies.of(environ))
     learned = Learned(config.data_dir(environ))
     official = name == "openai" and base_url.rstrip("/") == config.BUILT_IN[name].base_url
@@ -185,7 +185,22 @@ def _wire(name: str, remote: RemoteSettings, *, official: bool) -> Wire:
     return replace(wire, continuation=lambda _: mode) if mode else wire
 
 
-def _endpoint(name: str, remote: RemoteSettings, settings: Settings, keys: list[str]) -> Endpoint:
+def _origin(name: str, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return where a provider's key is found, in words."""
+    origin = config.key_origin(name, settings, environ)
+    kind, _, variables = origin.partition(" ")
+    return (
+        variables
+        if kind == "environment"
+        else f"the {'configuration ' if kind == 'file' else ''}{kind}"
+        if kind
+        else ""
+    )
+
+
+def _endpoint(
+    name: str, remote: RemoteSettings, settings: Settings, keys: list[str], origin: Callable[[], str]
+) -> Endpoint:
     from llmterm.transport import Breaker, Endpoint, KeyRing, RateLimits, RetryPolicy
 
     retry = settings.retry
@@ -198,6 +213,7 @@ def _endpoint(name: str, remote: RemoteSettings, settings: Settings, keys: list[
         # The only one is asked whenever somebody wants: who has just started his server again does not wait.
         Breaker() if settings.fallback else Breaker(threshold=math.inf),
         RetryPolicy(retry.attempts, max_wait),
+        origin=origin,
     )
 
 

@@ -22,8 +22,19 @@ T = TypeVar("T")
 class Endpoint:
     """Shared by all requests to one provider; `limits.learn` is for the headers of whatever it answers."""
 
-    def __init__(self, name: str, keys: KeyRing, limits: RateLimits, breaker: Breaker, retry: RetryPolicy) -> None:
+    def __init__(
+        self,
+        name: str,
+        keys: KeyRing,
+        limits: RateLimits,
+        breaker: Breaker,
+        retry: RetryPolicy,
+        *,
+        origin: Callable[[], str] = str,
+    ) -> None:
+        """`origin` says in a few words where the keys come from, for who has to look at them."""
         self.name = name
+        self._origin = origin
         self.limits = limits
         self._keys = keys
         self._breaker = breaker
@@ -78,6 +89,8 @@ class Endpoint:
             except (AuthError, RateLimitError) as error:
                 self._keys.rest(key, error)
                 failures.append(error)
+                if isinstance(error, AuthError) and (origin := self._origin()):
+                    error.hint = f"{error.hint or 'check the key'}: {origin}"
             if not self._keys.awake or len(failures) >= len(self._keys):
                 # A limit passes, a key that is no good does not: what tells is the one that can go on the soonest.
                 raise min(filter(retriable, failures), key=lambda each: each.retry_after or 0.0, default=failures[-1])
