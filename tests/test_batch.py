@@ -379,6 +379,20 @@ def test_limits_are_those_of_every_provider(tmp_path: Path) -> None:
     assert {"openai", "groq"} <= remotes.keys()
 
 
+def test_more_answers_at_once_than_open_files_are_allowed_are_refused(tmp_path: Path) -> None:
+    """Before anything is asked; up to what the system allows, files are asked for."""
+    questions(tmp_path, 2)
+    with WireServer(answering) as server:
+        env = env_of(tmp_path, server)
+        shell = ["sh", "-c", 'ulimit -Sn 64; ulimit -Hn 512; exec "$@"', "sh"]
+        refused = starter.run([*shell, *command(tmp_path, "-n", "1000")], env)
+        done = starter.run([*shell, *command(tmp_path, "-n", "300")], env)
+
+    assert (refused.returncode, done.returncode) == (2, 0)
+    assert b"1,000 answers at once take 1,128 open files, and the system allows 512" in refused.stderr
+    assert once(tmp_path, 2)
+
+
 def test_budget_is_not_passed(tmp_path: Path) -> None:
     """Also by the answers that stream at the same time; without a price nothing is asked."""
     questions(tmp_path, 50)

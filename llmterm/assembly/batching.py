@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
+from llmterm.assembly import descriptors
 from llmterm.assembly.attended import has_keys
 from llmterm.assembly.batchprogress import shown
 from llmterm.assembly.launch import Launch, store, with_model
@@ -96,6 +97,7 @@ async def batch(launch: Launch, plan: Plan) -> int:
         if plan.dry_run:
             await _try(plan, source, chooser, settings)
             return 0
+        descriptors.require(_concurrency(launch, plan))
         results = stack.enter_context(
             await in_thread(Results, plan.output, resume=plan.resume, retry_failed=plan.retry_failed)
         )
