@@ -79,6 +79,7 @@ async def _rows(subjects: Programs) -> list[Row]:
         await _answers(provider, 1, _SECOND)
         alone_seconds, _ = await _timed(lambda: _answers(provider, 1, _SECOND))
         at_once, failed = await _timed(lambda: _answers(provider, AT_ONCE, _SECOND))
+        bare_at_once, _ = await _timed(lambda: _bare(subjects, AT_ONCE, _SECOND))
         ours = await _cpu(lambda: _answers(provider, 200, _MANY))
         bare = await _cpu(lambda: _bare(subjects, 200, _MANY))
         kilobytes, held_failures = await _held(provider)
@@ -89,6 +90,8 @@ async def _rows(subjects: Programs) -> list[Row]:
         Row(
             what=f"{AT_ONCE:,} answers at once, as often as fast as one after another",
             ours=f"{sooner:.0f}",
+            baseline=f"{AT_ONCE * alone_seconds / bare_at_once:.0f}",
+            ratio=f"{bare_at_once / at_once:.2f}",
             goal=f">= {SOONER}",
             met="met" if sooner >= SOONER and not failed else "MISSED",
         ),
@@ -121,7 +124,7 @@ async def _answer(provider: Provider, recipe: Recipe) -> bool:
     return turn.state is TurnState.DONE
 
 
-async def _bare(subjects: Programs, number: int, recipe: Recipe) -> None:
+async def _bare(subjects: Programs, number: int, recipe: Recipe) -> int:
     url = f"http://127.0.0.1:{subjects.port}/v1/chat/completions"
     body = {"model": "test", "stream": True, "messages": [{"role": "user", "content": recipe.question()}]}
     none = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
@@ -134,6 +137,7 @@ async def _bare(subjects: Programs, number: int, recipe: Recipe) -> None:
 
     async with httpx2.AsyncClient(limits=none, trust_env=False) as client:
         await asyncio.gather(*(one(client) for _ in range(number)))
+    return 0
 
 
 async def _held(provider: Provider) -> tuple[float, int]:
