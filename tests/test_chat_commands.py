@@ -282,7 +282,7 @@ def test_last_question_is_asked_again_taken_back_and_edited(open_chat: Open) -> 
         for number, question in enumerate(("one", "two"), 1):
             chat.ask(question)
             chat.program.wait_for(rf"answer {number}\.\n\n" + at_prompt())
-        expect(chat, ("/retry", r"^> two\n\nanswer 3\."))
+        expect(chat, ("/retry", r"^\n> two\n\nanswer 3\."))
         assert [each["text"] for each in chat.messages()] == ["one", "answer 1.", "two", "answer 3."]
 
         expect(chat, ("/undo", r"^taken back: two\n"))

@@ -451,7 +451,7 @@ def test_command_that_is_typed_in_the_place_of_a_message_leaves_it(open_chat: Op
         program.send(f"{refused}\r")
         program.wait_for(r"(?s)in the line again.*" + at_prompt(refused))
         program.send(instead.format("/load first"))
-        program.wait_for(r"> /load first\n> first\n\nfine\.\n\n" + at_prompt(refused))
+        program.wait_for(r"> /load first\n\n> first\n\nfine\.\n\n" + at_prompt(refused))
         program.send("\x15/edit\r")
         program.wait_for(at_prompt("first"))
         program.send(instead.format("/undo"))

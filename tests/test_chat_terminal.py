@@ -366,7 +366,7 @@ def test_failure_gives_the_question_back(open_chat: Open) -> None:
     with open_chat(script) as chat:
         chat.ask("a long question")
         chat.program.wait_for(
-            r"Incorrect API key provided: \*\*\* \(HTTP 401, model test\) \(check the key: OPENAI_API_KEY\)"
+            r"Incorrect API key provided: \*\*\* \(HTTP 401, model test\) \(check the key:\sOPENAI_API_KEY\)"
         )
         chat.program.wait_for(r"\n> a long question(\n.*)?$")
 

@@ -14,7 +14,7 @@ import pytest
 
 from llmterm.sessions import SessionStore, StoredSession, Version
 from tests import starter
-from tests.terminal import LLMTERM, Program, environment
+from tests.terminal import LLMTERM, READY, Program, environment
 from tests.wire import Exchange, Gate, WireServer
 
 LETTERS = "abcdef"
@@ -193,7 +193,7 @@ def test_chat_has_others_answer_and_keeps_one(tmp_path: Path) -> None:
     for model in (a, b, c):
         model.gate.open()
     with serving(tmp_path, a, b, c) as env, Program([*LLMTERM, "chat", "-p", "a"], env, columns=100) as program:
-        program.wait_for(r"(?m)^>")
+        program.wait_for(READY)
         program.send("why?\r")
         program.wait_for("and a ends.")
         program.send("/compare\r")

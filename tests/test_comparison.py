@@ -429,6 +429,20 @@ def test_pane_shows_what_was_told_at_any_width(text: str, at: int, widths: list[
     assert pane.last(1000) == [*straight.advance(), *straight.live()]
 
 
+def test_pane_of_an_answer_that_has_ended_waits_for_all_of_it() -> None:
+    """It may have ended before anything of it was told; where nobody tells the rest it is there all the same."""
+    pane = Pane(Saying(1, "one two", ended=True), lambda width: MarkdownRenderer(width=width, color=False), str)
+    pane.lay_out(30)
+
+    pane.advance(Ink())
+    early = pane.whole
+    pane.event(TextDelta("one "))
+    pane.catch_up()
+    pane.advance(Ink())
+
+    assert (early, pane.whole, pane.lines) == (False, True, ["one two"])
+
+
 SIZES = st.tuples(st.integers(1, 120), st.integers(1, 30))
 MARKUP = st.text(alphabet="a\n *-#`", max_size=20)
 

@@ -87,6 +87,8 @@ class Chat:
                 outcome = await sessions.offer(self._context)
             while not isinstance(outcome, Leave):
                 outcome = await self._next(outcome)
+            if waiting := self._line.queue.waiting:
+                self._view.say(f"{count(len(waiting), 'message')} not sent: Up has them in the next chat")
             if self._session.id is not None:
                 self._view.say(_LEFT)
             return 130 if outcome.interrupted else 0

@@ -161,6 +161,8 @@ class MarkdownView:
         # Nothing of the answer comes: what is said then stands below it, and goes when the answer goes on.
         self._still = False
         self._said: list[tuple[str, bool]] = []
+        # Whether the last row above is none of the blank ones between blocks.
+        self._written = False
 
     def warm(self) -> None:
         for name in _DRAWING:
@@ -277,12 +279,13 @@ class MarkdownView:
             self.say(line, error=True)
 
     def blank(self) -> None:
+        self._written = False
         self._screen.blank()
         self._paint([])
 
     def echo(self, text: str, *, asks: bool = True) -> None:
         if asks:
-            self._paint(self._question(text))
+            self._paint([*([""] if self._written else []), *self._question(text)])
             return
         if self._still:
             self.say("\n".join(quoted(text)))
@@ -304,7 +307,7 @@ class MarkdownView:
         ink = self._ink()
         style = ink.error if error else ink.faint
         rows = [row for part in self._redact(clean(line)).splitlines() for row in _hanging(part, self.columns)]
-        return [f"{style}{row}{ink.plain}" for row in rows]
+        return [f"{style}{row}{ink.plain}" if row else "" for row in rows]
 
     def _notes(self) -> list[str]:
         return [row for line, error in self._said for row in self._lines(line, error=error)]
@@ -339,6 +342,8 @@ class MarkdownView:
     def _paint(self, permanent: Sequence[str]) -> None:
         below = self._below(apart=bool(self._live) or (self._open and self._rows > 0))
         self._screen.paint(permanent, self._set(self._live), below.rows, below.cursor)
+        if permanent:
+            self._written = bool(permanent[-1])
 
     def _below(self, *, apart: bool) -> Below:
         notes = ["", *self._notes()] if self._said else []

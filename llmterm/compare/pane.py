@@ -54,18 +54,31 @@ class Pane:
             self._width = width
             self._begin()
 
+    def catch_up(self) -> None:
+        """Take in what was not told: nobody reads on."""
+        if not self._told:
+            reply = self.candidate.reply
+            self._text, self._thinking = len(reply.body), len(reply.thoughts)
+            self._begin()
+
     def advance(self, ink: Ink) -> None:
         """Take in what has come, as far as there is time for in a frame; at its end, all of it."""
         if self._closed:
             return
         self.lines += self._renderer.advance(briefly=True)
         self.live = self._renderer.live()
-        if self.candidate.ended and not self._renderer.behind:
+        if self.candidate.ended and self._told and not self._renderer.behind:
             self.lines += self._renderer.close()
             self.live, self._closed = [], True
             if error := self.candidate.error:
                 rows = wrap(" ".join(self._redact(clean(error)).split()), self._width)
                 self.lines += [f"{ink.error}{row}{ink.plain}" for row in rows]
+
+    @property
+    def _told(self) -> bool:
+        """Whether all of the answer was told here: it may have ended before anything of it was."""
+        reply = self.candidate.reply
+        return self._text >= len(reply.body) and self._thinking >= len(reply.thoughts)
 
     @property
     def whole(self) -> bool:

@@ -85,6 +85,8 @@ class SideBySide:
     def close(self, controls: Controls) -> None:
         """Show all there is, for good."""
         ink = self._ink()
+        for pane in self._panes:
+            pane.catch_up()
         while not all(pane.whole for pane in self._panes):
             self.frame(controls)  # in portions, as what has come since the last may be long
         if self._width:
