@@ -5,54 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from llmterm.messages import Continuation, Opaque, Request, StreamEvent, StreamLimits, TextDelta, Usage, UsageReport
+from llmterm.messages import Opaque, Request, StreamEvent, StreamLimits, TextDelta, UsageReport
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
-from llmterm.providers.attachments import Accepts
+from llmterm.providers.around import ProviderAround
 
 
-class Watched:
+class Watched(ProviderAround):
     """`raw` is the text of the last stream as it came, `ends` where each of its chunks ended in the answer.
 
     With `until`, the length of an answer, nothing beyond it passes; `reached` is set when all before it was taken.
     """
 
     def __init__(self, provider: Provider) -> None:
-        self.name = provider.name
+        super().__init__(provider)
         self.until: int | None = None
         self.reached = asyncio.Event()
         self.raw = ""
         self.ends: list[int] = []
-        self._provider = provider
-
-    def continuation(self, model: str) -> Continuation:
-        return self._provider.continuation(model)
-
-    def says_stop(self, model: str) -> bool:
-        return self._provider.says_stop(model)
-
-    def accepts(self, model: str) -> Accepts:
-        return self._provider.accepts(model)
-
-    def cannot_prefill(self, model: str) -> None:
-        self._provider.cannot_prefill(model)
-
-    def preparation(self, model: str) -> str:
-        return self._provider.preparation(model)
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
         self.raw, self.ends = "", []
         part = request.messages[-1] if request.messages[-1].role == "assistant" else None
         return _WatchedStream(self, await self._provider.open(request, limits, progress), len(part.text) if part else 0)
-
-    def cost(self, model: str, usage: Usage) -> float | None:
-        return self._provider.cost(model, usage)
-
-    async def models(self) -> Sequence[str]:
-        return await self._provider.models()
-
-    async def aclose(self) -> None:
-        await self._provider.aclose()
 
 
 class _WatchedStream:

@@ -238,7 +238,7 @@ def test_change_at_a_pause_can_be_taken_back(open_chat: Open, tmp_path: Path) ->
     ],
 )
 def test_refused_command_leaves_the_hold_as_it_is(open_chat: Open, command: str, refusal: str) -> None:
-    """Nothing of what came meanwhile is dropped for a command that could not do anything."""
+    """Nothing of what came meanwhile is dropped for a command that could not do anything, or for the help."""
     gate = Gate()
 
     async def script(exchange: Exchange) -> None:
@@ -255,6 +255,10 @@ def test_refused_command_leaves_the_hold_as_it_is(open_chat: Open, command: str,
         chat.program.wait_for("paused after")
         gate.open()
         chat.program.wait_for("1 more - SPACE show")
+        chat.program.send("?")
+        chat.program.wait_for(r"guides the rest(?s:.*)1 more - SPACE show")
+        chat.program.send("\x1b")
+        chat.program.wait_for(lambda: "guides the rest" not in chat.program.text)
         chat.program.send(f"{command}\r")
         chat.program.wait_for(rf"{refusal}(?s:.*)1 more - SPACE show")
         chat.program.send(" ")

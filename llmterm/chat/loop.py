@@ -235,6 +235,8 @@ class AnswerLoop:
                 return await self._live.run_shell(text) or Word.DONE
             case Send(text):
                 return await self._guided(text)
+            case Gesture.STOP if self._view.dismiss():
+                return Word.DONE
             case Resume() | Gesture():
                 if isinstance(decision, Gesture):
                     await self._turn.cancel()

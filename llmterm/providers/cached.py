@@ -21,7 +21,6 @@ from llmterm.errors import SessionError
 from llmterm.messages import (
     Attachment,
     Cited,
-    Continuation,
     EndReason,
     Finished,
     Opaque,
@@ -42,7 +41,7 @@ from llmterm.messages import (
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
-from llmterm.providers.attachments import Accepts
+from llmterm.providers.around import ProviderAround
 from llmterm.sessions import SessionStore
 from llmterm.sessions.cache import AnswerCache, CachedAnswer
 from llmterm.threads import in_thread
@@ -81,31 +80,12 @@ def _beside(part: Part) -> list[str]:
             assert_never(part)
 
 
-class CachedProvider:
+class CachedProvider(ProviderAround):
     """Asks `provider` only what the cache of `store` does not know."""
 
     def __init__(self, provider: Provider, store: SessionStore) -> None:
-        self._provider = provider
+        super().__init__(provider)
         self._store = store
-
-    @property
-    def name(self) -> str:
-        return self._provider.name
-
-    def continuation(self, model: str) -> Continuation:
-        return self._provider.continuation(model)
-
-    def says_stop(self, model: str) -> bool:
-        return self._provider.says_stop(model)
-
-    def accepts(self, model: str) -> Accepts:
-        return self._provider.accepts(model)
-
-    def cannot_prefill(self, model: str) -> None:
-        self._provider.cannot_prefill(model)
-
-    def preparation(self, model: str) -> str:
-        return self._provider.preparation(model)
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
         if request.continuation is not None:
@@ -130,15 +110,6 @@ class CachedProvider:
             await in_thread(self._use, lambda cache: cache.put(key, answer))
         except SessionError as error:
             log.event("cache failure", error=str(error))
-
-    def cost(self, model: str, usage: Usage) -> float | None:
-        return self._provider.cost(model, usage)
-
-    async def models(self) -> Sequence[str]:
-        return await self._provider.models()
-
-    async def aclose(self) -> None:
-        await self._provider.aclose()
 
 
 class PlayedStream:

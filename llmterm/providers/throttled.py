@@ -6,59 +6,29 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 
 from llmterm.messages import (
-    Continuation,
     Opaque,
     Request,
     StreamEvent,
     StreamLimits,
     TextDelta,
     ThinkingDelta,
-    Usage,
 )
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
-from llmterm.providers.attachments import Accepts
+from llmterm.providers.around import ProviderAround
 from llmterm.streams import throttle
 from llmterm.tokens import of_answer
 
 
-class ThrottledProvider:
+class ThrottledProvider(ProviderAround):
     """Answers as `provider` does, but no faster than `per_second` tokens."""
 
     def __init__(self, provider: Provider, per_second: float) -> None:
-        self._provider = provider
+        super().__init__(provider)
         self._per_second = per_second
-
-    @property
-    def name(self) -> str:
-        return self._provider.name
-
-    def continuation(self, model: str) -> Continuation:
-        return self._provider.continuation(model)
-
-    def says_stop(self, model: str) -> bool:
-        return self._provider.says_stop(model)
-
-    def accepts(self, model: str) -> Accepts:
-        return self._provider.accepts(model)
-
-    def cannot_prefill(self, model: str) -> None:
-        self._provider.cannot_prefill(model)
-
-    def preparation(self, model: str) -> str:
-        return self._provider.preparation(model)
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
         return ThrottledStream(await self._provider.open(request, limits, progress), self._per_second)
-
-    def cost(self, model: str, usage: Usage) -> float | None:
-        return self._provider.cost(model, usage)
-
-    async def models(self) -> Sequence[str]:
-        return await self._provider.models()
-
-    async def aclose(self) -> None:
-        await self._provider.aclose()
 
 
 class ThrottledStream:

@@ -13,14 +13,19 @@ from llmterm.sessions.titles import title_of
 _BEGINNING = 200
 
 
-def read_infos(tx: Transaction, limit: int | None, *, opened: bool) -> list[SessionInfo]:
-    """Return all sessions or that many, only those with an open answer if `opened`, the one changed last first."""
+def read_infos(tx: Transaction, limit: int | None, *, opened: bool, begins: bool = False) -> list[SessionInfo]:
+    """Return all sessions or that many, only those with an open answer if `opened`, the one changed last first.
+
+    How each `begins` takes as long again as all the rest.
+    """
+    first = (
+        f"(SELECT substr(text, 1, {_BEGINNING}) FROM messages WHERE session_id = sessions.id AND parent_id IS NULL"
+        " ORDER BY id DESC LIMIT 1)"
+    )
     among = "open_answers CROSS JOIN sessions ON message_id = head_id" if opened else "sessions"
     rows = tx.rows(
         "SELECT sessions.id, title, sessions.created_at, updated_at, coalesce(depth, 0),"
-        " state, owner_pid, owner_host, owner_born, piped,"
-        f" (SELECT substr(text, 1, {_BEGINNING}) FROM messages WHERE session_id = sessions.id AND parent_id IS NULL"
-        "  ORDER BY id DESC LIMIT 1)"
+        f" state, owner_pid, owner_host, owner_born, piped, {first if begins else 'NULL'}"
         f" FROM (SELECT sessions.* FROM {among}"
         " ORDER BY change DESC LIMIT ?) AS sessions"
         " LEFT JOIN messages ON messages.id = head_id"
@@ -37,7 +42,7 @@ def read_infos(tx: Transaction, limit: int | None, *, opened: bool) -> list[Sess
             messages=count,
             state=state_of(state, Owner(pid=pid, host=host, born=born)) if state else "complete",
             piped=bool(piped),
-            begins=title_of(begins or ""),
+            begins=title_of(said or ""),
         )
-        for session_id, title, created_at, updated_at, count, state, pid, host, born, piped, begins in rows
+        for session_id, title, created_at, updated_at, count, state, pid, host, born, piped, said in rows
     ]

@@ -23,7 +23,7 @@ class SessionInfo(NamedTuple):
     """A session as a line of a list. `messages` counts an open answer, and no system prompt.
 
     `piped`: its open answer was asked for through a pipe, by someone who was told there how to go on with it.
-    `begins` is the first line of its first question, as a title would be of it.
+    `begins` is the first line of its first question, as a title would be of it, where that was asked for.
     """
 
     id: str

@@ -311,10 +311,13 @@ class SessionStore:
             row = tx.row("SELECT id FROM sessions ORDER BY change DESC LIMIT 1")
         return row[0] if row else None
 
-    def infos(self, limit: int | None = None, *, opened: bool = False) -> list[SessionInfo]:
-        """Return all sessions or that many, only those with an open answer if `opened`, the one changed last first."""
+    def infos(self, limit: int | None = None, *, opened: bool = False, begins: bool = False) -> list[SessionInfo]:
+        """Return all sessions or that many, only those with an open answer if `opened`, the one changed last first.
+
+        They tell how each of them `begins` only where that is wanted.
+        """
         with self._database.reading() as tx:
-            return read_infos(tx, limit, opened=opened)
+            return read_infos(tx, limit, opened=opened, begins=begins)
 
     def search(self, words: str, *, limit: int = 20) -> list[Hit]:
         """Return the sessions whose title and messages have all the words, upper or lower case, the newest first."""

@@ -194,13 +194,13 @@ def _opened(context: Context, store: SessionStore) -> list[SessionInfo]:
     """Return the sessions whose answer is not over, but for this one and those of pipes."""
     return [
         info
-        for info in store.infos(opened=True)
+        for info in store.infos(opened=True, begins=True)
         if info.state in ("cut", "paused") and info.id != context.session.id and not info.piped
     ]
 
 
 async def _sessions(context: Context, _typed: str) -> Sequence[Choice]:
-    infos = await context.session.read(lambda store: store.infos(limit=_PICKED))
+    infos = await context.session.read(lambda store: store.infos(limit=_PICKED, begins=True))
     infos.sort(key=lambda info: info.id == context.session.id)  # who opens one means another
     return [(info.id, f"{_about(info)}{_here(context, info)}") for info in infos]
 
