@@ -106,6 +106,16 @@ def test_status_line_never_says_paused(preparation: str, elapsed: float, rate: f
     assert "SPACE pause" in line
 
 
+@pytest.mark.parametrize(
+    ("columns", "said"), [(200, "Enter asks now, Esc gives up) - SPACE pause"), (30, "acme: cannot reach http://acm…")]
+)
+def test_what_keeps_a_question_waiting_is_said_in_a_narrow_window_too(columns: int, said: str) -> None:
+    """More than the key that pauses."""
+    waiting = "acme: cannot reach http://acme.example/v1/chat/completions, trying again in 2 s"
+
+    assert streaming_line(model="acme/m", elapsed=1, rate=None, waiting=waiting, columns=columns).endswith(said)
+
+
 def test_queue_is_listed() -> None:
     """Each message that waits has a line, in its order; of many the last are shown."""
     assert queue_lines(["one", "two\nlines"], 80) == ["queued 1: one", "queued 2: two lines"]

@@ -10,7 +10,7 @@ from llmterm.chat.composer import Composer, Item
 from llmterm.chat.decision import Phase
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import queue_lines
-from llmterm.render.cells import chop, usual_len, wrap
+from llmterm.render.cells import chop, shortened, usual_len, wrap
 from llmterm.render.ink import Ink
 from llmterm.render.sanitize import clean
 
@@ -108,22 +108,17 @@ class Foot:
             return [f"{ink.strong}{row}{ink.plain}" for row in broken]
         vi = _VI if self._composer.vi_commands and self._composer.phase is not Phase.BUSY else ""
         moving = f"{mark} " if (mark := self._moving()) else ""
-        return [f"{ink.faint}{_shortened(moving + vi + status, max(1, columns - 1))}{ink.plain}"]
+        return [f"{ink.faint}{shortened(moving + vi + status, max(1, columns - 1))}{ink.plain}"]
 
     @staticmethod
     def _item(item: Item, columns: int, ink: Ink) -> str:
         mark = "> " if item.chosen and not ink.chosen else "  "
         text = chop(f"{mark}{item.text}", max(1, columns - 1))[0]
         left = columns - 3 - usual_len(text)
-        about = f"  {_shortened(item.about, left - 2)}" if item.about and left > 8 else ""
+        about = f"  {shortened(item.about, left - 2)}" if item.about and left > 8 else ""
         if item.chosen:
             return f"{ink.chosen}{text}{ink.plain}{ink.faint}{about}{ink.plain}"
         return f"{text}{ink.faint}{about}{ink.plain}"
-
-
-def _shortened(text: str, columns: int) -> str:
-    """Return what fits of a text, with a mark where the rest is missing."""
-    return text if usual_len(text) <= columns else f"{chop(text, max(1, columns - 1))[0]}…"
 
 
 def _between_parts(status: str, columns: int) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from llmterm.messages import EndReason, Message, Reply, Segment
 from llmterm.pulse import Life
-from llmterm.render.cells import cell_len, chop
+from llmterm.render.cells import cell_len, shortened
 from llmterm.sessions.segments import cost_of, together
 from llmterm.tokens import of_reply
 
@@ -135,6 +135,8 @@ def streaming_line(
     for least in filter(None, (took, model, progress)):
         if cell_len(" - ".join(parts)) <= columns:
             break
+        if least == progress and waiting:
+            return shortened(progress, columns)  # what is wrong says more than a key
         parts.remove(least)
     return " - ".join(parts)
 
@@ -162,7 +164,7 @@ def queue_lines(waiting: Sequence[str], columns: int, place: int | None = None) 
     # Of a long one the beginning: more than a row of it is not shown.
     starts = [text.lstrip()[: 4 * columns] for text in queue[first:]]
     lines += [f"queued {number}: {' '.join(text.split())}" for number, text in enumerate(starts, first + 1)]
-    return [line if cell_len(line) <= columns else f"{chop(line, max(1, columns - 1))[0]}…" for line in lines]
+    return [shortened(line, columns) for line in lines]
 
 
 def figures(reply: Reply, label: str, window: int | None) -> list[str]:

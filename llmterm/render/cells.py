@@ -84,6 +84,11 @@ def clusters(text: str) -> list[str]:
     return pieces
 
 
+def shortened(text: str, columns: int) -> str:
+    """Return what fits of a text, with a mark where the rest is missing."""
+    return text if cell_len(text) <= columns else f"{chop(text, max(1, columns - 1))[0]}…"
+
+
 def chop(text: str, width: int) -> list[str]:
     """Cut `text` anywhere, into at least one piece, of at most `width` cells each if its characters fit at all.
 
