@@ -77,6 +77,9 @@ class FakeView:
     def refresh(self) -> None:
         pass
 
+    def displaced(self) -> None:
+        pass
+
     def hurry(self) -> None:
         pass
 

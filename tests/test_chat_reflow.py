@@ -55,6 +55,7 @@ def test_pause_stands_once_whatever_the_size(sizes: list[tuple[int, int]]) -> No
     """The pause line and what is typed below it are laid out anew; what stands above stays as it is."""
     with paused() as window:
         window.send("guide it with this text")
+        window.wait_for("this text")  # a frame that tmux reads only after it has another size lands elsewhere
         for columns, rows in sizes:
             window.resize(columns, rows)
         window.send(" please")
@@ -67,10 +68,13 @@ def test_pause_stands_once_whatever_the_size(sizes: list[tuple[int, int]]) -> No
 
 def test_window_that_is_dragged_while_an_answer_streams_loses_nothing() -> None:
     """Changes of size that come faster than the program is told of them leave each word where it belongs, once."""
-    dice = random.Random(7)
+    dice, gate = random.Random(7), Gate()
 
     async def script(exchange: Exchange) -> None:
         await exchange.start()
+        await exchange.text("First.")
+        await gate.wait()
+        await exchange.text("\n\n")
         for first in range(0, 400, 20):
             for number in range(first, first + 20):
                 await exchange.text(f"word{number} ")
@@ -80,8 +84,10 @@ def test_window_that_is_dragged_while_an_answer_streams_loses_nothing() -> None:
         await exchange.end()
 
     with asked(script) as window:
-        window.wait_for("word40")
-        columns = 120
+        window.wait_for(r"First\.")
+        window.resize(110, 30)  # while nothing is drawn: a frame that tmux reads only after it lands elsewhere
+        gate.open()
+        columns = 110
         for _ in range(60):
             columns = min(160, max(20, columns + dice.randint(-20, 20)))
             window.resize(columns, dice.choice([30, 25, 20]))
@@ -199,6 +205,7 @@ def test_draft_stands_once_whatever_the_size() -> None:
         window.press("Escape")
         window.wait_for("/continue goes on")
         window.send(draft)
+        window.wait_for("draft19")  # a frame that tmux reads only after it has another size lands elsewhere
         for columns, rows in SIZES:
             window.resize(columns, rows)
         window.send(" more")

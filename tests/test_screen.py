@@ -14,7 +14,7 @@ from wcwidth import wcwidth
 from llmterm.render.cells import cell_len
 from llmterm.render.drawn import bare, clip, patch
 from llmterm.render.link import linked
-from llmterm.render.screen import Screen
+from llmterm.render.screen import CLEAR_DOWN, Screen
 
 
 class Emulated(pyte.HistoryScreen):
@@ -380,6 +380,20 @@ def test_a_clipped_style_does_not_leak() -> None:
     screen.paint([], ["\x1b[31mred text\x1b[0m"], ["f"])
 
     assert "\x1b[31mred\x1b[0m\r\n" in written[0]
+
+
+def test_area_whose_terminal_had_another_size_in_between_is_drawn_as_a_whole() -> None:
+    """It is the same size again, but something may stand elsewhere by now."""
+    written: list[str] = []
+    screen = Screen(write=written.append, size=lambda: (20, 10), cell_len=cell_len)
+    screen.paint([], ["live"], ["> typed", "status"], (0, 7))
+
+    screen.displaced()
+    screen.paint([], ["live"], ["> typed", "status"], (0, 7))
+    screen.paint([], ["live"], ["> typed", "status"], (0, 7))
+
+    assert len(written) == 2
+    assert f"\r\x1b[1A{CLEAR_DOWN}live\r\n> typed\r\nstatus" in written[1]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (0, 0), (1, 3), (2, 2)])

@@ -35,7 +35,7 @@ _NAMED_CUTTING = ("XTerm",)
 # A multiplexer tells of a new size as late as this, in seconds (tmux: server_client_check_pane_resize); any other
 # terminal tells of it at once.
 _MULTIPLEXERS = ("tmux", "screen")
-_LATE, _AT_ONCE = 0.3, 0.05
+_LATE, _AT_ONCE = 0.4, 0.05
 # Terminals that show what they do not understand: Linux's own console, and what knows no colours either.
 _NOT_ASKED = ("linux", "vt100", "vt102", "vt220", "ansi")
 _BYTE = 255

@@ -95,14 +95,19 @@ class Composer:
         self._app.ttimeoutlen = _ESCAPE_BYTES
 
     async def run(
-        self, draw: Callable[[], None], say: Callable[[str], None], find: Find, chords: Chords | None = None
+        self,
+        draw: Callable[[], None],
+        say: Callable[[str], None],
+        find: Find,
+        chords: Chords | None = None,
+        displaced: Callable[[], None] = lambda: None,
     ) -> None:
         """Let the user type until `close`, or until no more keys can come.
 
         `draw` is called when the line has changed, `say` with words for the user, `find` for what the text before the
-        cursor may become. `chords` hears the global hot key.
+        cursor may become, `displaced` when the window has had another size. `chords` hears the global hot key.
         """
-        self._frames.draw, self._say, self._find = draw, say, find
+        self._frames.draw, self._frames.displaced, self._say, self._find = draw, displaced, say, find
         if not self._plain:
             self._menu.bind(find, self._wait_for_keys, lambda error: self._app.exit(exception=error))
         listening = asyncio.create_task(self._hear(chords)) if chords is not None else None
@@ -353,6 +358,7 @@ class _Frames(Renderer):
     def __init__(self, app: Application[Any], window: WindowSize) -> None:
         super().__init__(app.renderer.style, app.output)
         self.draw: Callable[[], None] = lambda: None
+        self.displaced: Callable[[], None] = lambda: None
         self.resting = False
         self._app = app
         self._window = window
@@ -375,7 +381,7 @@ class _Frames(Renderer):
             app.exit(exception=error)
 
     def erase(self, leave_alternate_screen: bool = True) -> None:
-        pass  # a change of size is noticed when it is drawn
+        self.displaced()  # the window has changed its size, for a moment at least
 
     def request_absolute_cursor_position(self) -> None:
         pass

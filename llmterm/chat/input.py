@@ -77,7 +77,8 @@ class InputLine:
         """Begin to listen."""
         await self._composer.ready()
         self._task = asyncio.create_task(
-            self._composer.run(self._view.refresh, self._view.say, self._find, self._chords), name="llmterm-line"
+            self._composer.run(self._view.refresh, self._view.say, self._find, self._chords, self._view.displaced),
+            name="llmterm-line",
         )
         await asyncio.sleep(0)
 

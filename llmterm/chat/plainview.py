@@ -81,6 +81,9 @@ class PlainView:
             self._echo(f"> {text}")
         self._echoed = text
 
+    def displaced(self) -> None:
+        pass
+
     def hurry(self) -> None:
         pass
 

@@ -80,6 +80,10 @@ class View(Protocol):
         """Draw what stands below the answer anew: the user has typed, or the window has another size."""
         ...
 
+    def displaced(self) -> None:
+        """The window has had another size meanwhile: what is drawn next is drawn as a whole."""
+        ...
+
     def hurry(self) -> None:
         """Show what was left to later frames at once, as plainly as that takes."""
         ...
@@ -214,6 +218,9 @@ class MarkdownView:
         if self._fit():
             self._live = self._renderer.live()
         self._paint([])
+
+    def displaced(self) -> None:
+        self._screen.displaced()
 
     def hurry(self) -> None:
         lines = self._renderer.hurry()

@@ -56,6 +56,7 @@ class Screen:
         self._rows_above: int | None = None
         self._hidden = False
         self._drawn_at = (0, 0)
+        self._displaced = False
 
     def paint(
         self,
@@ -88,6 +89,10 @@ class Screen:
         self.clear()
         self._write("\x1b[H\x1b[2J")
 
+    def displaced(self) -> None:
+        """Take note that the terminal has had another size, if only for a moment: its rows may stand elsewhere."""
+        self._displaced = True
+
     def resized(self) -> int:
         """Take note that the terminal has a new size; a frame notices it by itself.
 
@@ -110,8 +115,9 @@ class Screen:
         return min(gone, self._whole)
 
     def _draw(self, permanent: Sequence[str], area: list[str], at: tuple[int, int] | None, foot: int) -> None:
-        if self._dimensions() != self._drawn_at:
+        if self._displaced or self._dimensions() != self._drawn_at:
             self.resized()
+            self._displaced = False
         known = self._rows_above is None
         to = at if at is not None else (max(0, len(area) - 1), 0)
         if known and not permanent and area == self._area and self._hidden == (at is None and bool(area)):
