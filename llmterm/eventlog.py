@@ -53,16 +53,16 @@ class _Place:
 class EventLog:
     """Append-only. `reply` is what all of it makes together, `seq` how far it reaches."""
 
-    def __init__(self, reply: Reply | None = None) -> None:
-        """Begin with `reply` as text that is there already."""
+    def __init__(self, reply: Reply | None = None, *, first: int = 0) -> None:
+        """Begin with `reply` as text that is there already, and count from `first`."""
         self.reply = Reply()
         self.state = TurnState.READY
-        self.seq = 0
+        self.first = self.seq = first
         self.chunks = 0
         """Chunks of the wire, in all."""
         self._text = 0
         self._thinking = 0
-        self._marks = [_Mark(0, 0, 0)]
+        self._marks = [_Mark(first, 0, 0)]
         self._usage: UsageReport | None = None  # the last of this segment
         # Never changed in place: a reader may be forgotten, and leave, while they are gone through.
         self._readers: frozenset[ref[Reader]] = frozenset()
@@ -109,11 +109,11 @@ class EventLog:
     def reader(self, after: int = 0, *, bound: int | None = None) -> Reader:
         """Return a reader of what comes after `after`. One with a `bound` is waited for, see `room`.
 
-        Raises ValueError for a place that the log has not reached.
+        0 is before all of it. Raises ValueError for a place that the log does not reach to.
         """
-        if not 0 <= after <= self.seq:
-            raise ValueError(f"the log reaches from 0 to {self.seq}, not to {after}")
-        reader = Reader(self, self._place(after), bound)
+        if not self.first <= (after or self.first) <= self.seq:
+            raise ValueError(f"the log reaches from {self.first} to {self.seq}, not to {after}")
+        reader = Reader(self, self._place(after or self.first), bound)
         self._readers |= {ref(reader, self._forget)}
         if bound is not None:
             self._waited_for |= {ref(reader, self._forget)}
@@ -254,7 +254,7 @@ class Reader:
         self.held = False
         self._most: int | None = None
         self._left = False
-        self._taken = log.chunks if place.seq else 0
+        self._taken = log.chunks if place.seq > log.first else 0
         self._arrival = asyncio.Event()
 
     @property
@@ -264,6 +264,11 @@ class Reader:
     @property
     def text(self) -> int:
         return self._place.text
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it is told nothing more."""
+        return self._left
 
     @property
     def at_end(self) -> bool:

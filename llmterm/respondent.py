@@ -29,8 +29,11 @@ class Respondent:
     marker: str | None = None
     fallbacks: Sequence[Fallback] = ()
 
-    async def turn(self, asked: Conversation, rest: OpenAnswer | None = None) -> Turn:
-        """Return the turn that answers `asked`, or that goes on with `rest`, an answer of it that is open."""
+    async def turn(self, asked: Conversation, rest: OpenAnswer | None = None, *, first: int = 0) -> Turn:
+        """Return the turn that answers `asked`, or that goes on with `rest`, an answer of it that is open.
+
+        Its log is counted from `first`, for readers that may know an earlier one of the same answer.
+        """
         marker, note = marker_for(self.marker, asked.messages[-1].text if asked.messages else "")
         # In a thread: a long conversation is gone through as a whole.
         request = await in_thread_if(
@@ -42,4 +45,5 @@ class Respondent:
             marker,
             limits=self.limits,
             fallbacks=self.fallbacks,
+            first=first,
         )

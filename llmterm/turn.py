@@ -63,12 +63,13 @@ class Turn:
         clock: Callable[[], float] = time.monotonic,
         fallbacks: Sequence[Fallback] = (),
         seam_seconds: float = 1.0,
+        first: int = 0,
     ) -> None:
         """Make a turn that is ready, or, of a snapshot, one that is paused as that says.
 
         With a `marker` the model can pause itself by writing it. Where a provider cannot begin an answer, the first
         of the `fallbacks` that can does. For at most `seam_seconds` the beginning of a continuation is held back, to
-        see how it joins what was there.
+        see how it joins what was there. The places of its log are counted from `first`.
         """
         rest = asked if isinstance(asked, Snapshot) else None
         self.request = asked if isinstance(asked, Request) else asked.request
@@ -87,7 +88,7 @@ class Turn:
         self._stopping: EndReason | None = None
         self._segment: OpenSegment | None = None
         self._citations = Citations()
-        self._log = EventLog(None if rest is None else rest.reply)
+        self._log = EventLog(None if rest is None else rest.reply, first=first)
         self._seam_seconds = seam_seconds
         self._fallbacks = Fallbacks(fallbacks)
         self.progress = Progress(self._log)
@@ -185,6 +186,11 @@ class Turn:
     def snapshot(self) -> Snapshot:
         """Return all that it takes to go on with the answer, here or in another process, as it stands."""
         return Snapshot(request=self.request, reply=self.reply, reason=self.reason, cursor=self._cursor)
+
+    @property
+    def places(self) -> range:
+        """Those that a reader can go on from: from where its log begins up to where that is now."""
+        return range(self._log.first, self._log.seq + 1)
 
     async def events(self, after: int = 0) -> AsyncIterator[Entry]:
         """Yield all that the turn has told after `after`, and go on live, over its pauses, until it is over.

@@ -50,7 +50,7 @@ LAYERS = [
     {"providers"},
     {"fallback", "turn"},
     {"recorded", "respondent"},
-    {"ask", "batch", "chat", "compare", "stats"},
+    {"ask", "batch", "chat", "compare", "serve", "stats"},
     {"assembly"},
     {"cli"},
     {"__main__"},

@@ -33,6 +33,7 @@ _COMMANDS = (
     "ask",
     "compare",
     "batch",
+    "serve",
     "models",
     "sessions",
     "roles",

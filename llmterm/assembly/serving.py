@@ -1,0 +1,164 @@
+"""Builds the service, and runs it until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from typing import NamedTuple
+
+from llmterm import config, files
+from llmterm.address import is_loopback
+from llmterm.assembly.launch import launch, options_of, store
+from llmterm.assembly.roster import cached, registry
+from llmterm.assembly.secrets import known_secrets
+from llmterm.assembly.streams import notice
+from llmterm.config import Settings
+from llmterm.errors import ConfigError, UsageError
+from llmterm.serve.app import application
+from llmterm.serve.server import Server
+from llmterm.serve.service import Service
+from llmterm.serve.turns import Terms, Turns
+from llmterm.threads import in_thread, take_turns
+
+TOKEN_FILE = "serve-token"
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+# Seconds that readers have to hear that the service ends; then it does.
+_GRACE = 5
+_BACKLOG = 4096
+
+
+class Place(NamedTuple):
+    """Where it listens, and who may come."""
+
+    host: str
+    port: int
+    token: str
+    origins: Sequence[str] = ()
+
+
+async def serve(settings: Settings, environ: Mapping[str, str], place: Place) -> int:
+    """Serve until a signal ends it; return the exit code. Raises our errors."""
+    take_turns()
+    with _signals() as ended:
+        async with running(settings, environ, place) as link:
+            notice(f"serving at {link}")
+            await ended.wait()
+    return 0
+
+
+@asynccontextmanager
+async def running(settings: Settings, environ: Mapping[str, str], place: Place) -> AsyncIterator[str]:
+    """Serve as long as the `async with` lasts, and give the link that opens the page. Raises our errors.
+
+    At the end turns are paused and on the record before the last reader is let go.
+    """
+    token = place.token or await in_thread(own_token, environ)
+    known = known_secrets(settings, environ)
+    known.add(token)
+    async with AsyncExitStack() as stack:
+        listening = _listen(place)
+        stack.callback(listening.close)
+        sessions = store(environ)
+        stack.callback(sessions.close)
+        providers = await in_thread(
+            registry,
+            settings,
+            environ,
+            wrap=cached(settings, sessions),
+            default=partial(_usual, settings, environ),
+            secrets=known,
+        )
+        stack.push_async_callback(providers.aclose)
+        service = Service(turns=Turns(sessions, providers, _terms(settings)), store=sessions, secrets=known)
+        app = application(
+            service,
+            token=token,
+            hosts=_LOCAL if is_loopback(place.host) else (),
+            origins=place.origins,
+            report=lambda line: notice(known.redact(line)),
+        )
+        server = Server(app, grace=_GRACE)
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="llmterm-serve")
+        try:
+            yield _link(place, listening, token)
+        finally:
+            await service.turns.drain()
+            service.ending = True
+            service.turns.farewell()
+            server.should_exit = True
+            await serving
+
+
+def _terms(settings: Settings) -> Terms:
+    return Terms(
+        system=settings.system,
+        options=options_of(settings),
+        limits=settings.stream.limits(),
+        fallback=tuple(settings.fallback),
+        marker=settings.marker.text if settings.marker.enabled else None,
+    )
+
+
+def _usual(settings: Settings, environ: Mapping[str, str]) -> str:
+    start = launch(settings, environ)
+    return f"{start.provider}/{start.model}"
+
+
+def own_token(environ: Mapping[str, str]) -> str:
+    """Return the token of this user: made once, and kept where nobody else can read it. Raises ConfigError."""
+    path = config.data_dir(environ) / TOKEN_FILE
+    try:
+        if path.is_file() and (kept := path.read_text("ascii").strip()):
+            return kept
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        token = secrets.token_urlsafe(32)
+        files.write(path, f"{token}\n", private=True)
+    except (OSError, UnicodeDecodeError) as error:
+        hint = "llmterm serve --token TEXT, or LLMTERM_TOKEN, takes one"
+        raise ConfigError(
+            f"the token cannot be kept: {getattr(error, 'strerror', 'its file is damaged')}", hint=hint
+        ) from None
+    return token
+
+
+def _listen(place: Place) -> socket.socket:
+    """Return the socket that it listens on. Raises UsageError where that cannot be."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)  # who comes before it serves waits
+    except (OSError, UnicodeError) as error:
+        hint = "--port takes another, 0 any that is free" if getattr(error, "errno", 0) == errno.EADDRINUSE else ""
+        words = getattr(error, "strerror", None) or "that is no name of a host"
+        raise UsageError(f"nothing can listen at {place.host} port {place.port}: {words}", hint=hint) from None
+    return listening
+
+
+def _link(place: Place, listening: socket.socket, token: str) -> str:
+    """Return the link that opens the page."""
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return f"http://{host}:{listening.getsockname()[1]}/?token={token}"
+
+
+@contextmanager
+def _signals() -> Iterator[asyncio.Event]:
+    """Give what is set by the signals that ask the service to end."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, ended.set)
+    try:
+        yield ended
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

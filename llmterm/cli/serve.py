@@ -1,0 +1,50 @@
+"""`llmterm serve`: answers over HTTP, and in a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from llmterm import config
+from llmterm.address import is_loopback
+from llmterm.errors import UsageError
+from llmterm.loading import loading
+
+PORT = 8484
+TOKEN = "LLMTERM_TOKEN"
+# What it is made with, beside what the chat is.
+_NEEDED = ("starlette", "uvicorn", "httptools")
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option("--host", help="The address to listen at; this machine's own alone.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes one that is free.")] = PORT,
+    token: Annotated[
+        str | None, typer.Option("--token", help=f"What whoever comes has to know; {TOKEN} has it, too.")
+    ] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option("--origin", help="Another page that may use it: https://host. Several times.")
+    ] = None,
+) -> None:
+    """Serve a page, an interface that OpenAI's clients know, and answers that can be paused from anywhere."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise UsageError(f"llmterm serve needs {', '.join(missing)}", hint="pip install 'llmterm[serve]'")
+    given = token if token is not None else os.environ.get(TOKEN, "")
+    if token is not None and not token.strip():
+        raise UsageError("--token is empty", hint="without it one is made, and kept")
+    if not is_loopback(host) and not given:
+        raise UsageError(
+            f"{host} can be reached from other machines, and there is no token",
+            hint=f"--token TEXT, or {TOKEN}; without TLS before it everybody on the way can read it",
+        )
+    settings = config.load(environ=os.environ)
+    with loading():
+        from llmterm.assembly.serving import Place
+        from llmterm.assembly.serving import serve as served
+    raise typer.Exit(asyncio.run(served(settings, os.environ, Place(host, port, given.strip(), tuple(origin or ())))))

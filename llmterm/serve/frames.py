@@ -1,0 +1,81 @@
+"""What is told over HTTP: server-sent events, written by hand.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+from llmterm.eventlog import Reader
+from llmterm.events import Entry, Retraction, encoded
+from llmterm.serve.served import Told
+from llmterm.states import TurnState
+
+# A proxy between may take a connection on which nothing comes for a dead one, usually after a minute.
+_ALIVE_SECONDS = 15.0
+ALIVE = b": alive\n\n"
+# Seconds between two writes to one reader: what comes faster goes out together. The first goes out at once.
+_TOGETHER_SECONDS = 0.04
+_OVER = (TurnState.DONE, TurnState.CANCELLED)
+
+
+def frame(data: object, *, event: str = "", number: int | None = None) -> bytes:
+    """Return one event; `data` is anything that JSON has, which is never more than one line."""
+    head = (f"id: {number}\n" if number is not None else "") + (f"event: {event}\n" if event else "")
+    return f"{head}data: {dumped(data)}\n\n".encode()
+
+
+def dumped(data: object) -> str:
+    """Return JSON that can be sent as UTF-8: half a character of two, which a model may say, is escaped."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(data, separators=(",", ":"))
+    return text
+
+
+def told(entry: Entry) -> bytes:
+    """Return what a turn has told: its place is the number of the event, and its kind the name."""
+    value = encoded(entry)
+    return frame(value, event=value["event"], number=entry.seq)
+
+
+async def events(turn: Told, after: int, ending: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """Yield all that a turn tells after that place, live, until it is over or the service is `ending`.
+
+    A place that is none of its log's is of an earlier one, or of nobody's: what is known of it is taken back, and all
+    is told anew.
+    """
+    if after and after not in turn.places:
+        yield told(Entry(turn.places.start, Retraction(0, 0, ())))
+        after = 0
+    reader = turn.reader(after)
+    try:
+        while True:
+            if entries := list(reader.pending()):
+                yield b"".join(map(told, entries))
+                # What comes meanwhile goes out together.
+                await asyncio.sleep(_TOGETHER_SECONDS)
+            elif turn.state in _OVER:
+                return
+            elif ending():
+                yield b"retry: 1000\n\n"
+                return
+            elif not await _arrived(reader):
+                yield ALIVE
+    finally:
+        reader.leave()
+
+
+async def _arrived(reader: Reader) -> bool:
+    """Wait until something has come; not for ever, and tell whether it has."""
+    try:
+        async with asyncio.timeout(_ALIVE_SECONDS):
+            await reader.arrived()
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,116 @@
+"""Turns: asked for, read from any place on, paused, guided, gone on with, edited and ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from llmterm.messages import Message
+from llmterm.messages.plain import plain
+from llmterm.serve.attached import attachments_of
+from llmterm.serve.fields import options_of
+from llmterm.serve.frames import events
+from llmterm.serve.served import ServedTurn, Told
+from llmterm.serve.service import answered, fields_of, service_of
+from llmterm.serve.turns import Wanted
+from llmterm.sessions.export import segment_values
+
+# Nobody between may keep what comes, or wait for more of it (nginx: proxy_buffering).
+STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+def routes() -> list[BaseRoute]:
+    one = "/v1/turns/{turn}"
+    return [
+        Route("/v1/turns", answered(_ask), methods=["POST"]),
+        Route(one, answered(_show), methods=["GET"]),
+        Route(f"{one}/events", answered(_events), methods=["GET"]),
+        Route(f"{one}/pause", answered(_pause), methods=["POST"]),
+        Route(f"{one}/resume", answered(_resume), methods=["POST"]),
+        Route(f"{one}/cancel", answered(_cancel), methods=["POST"]),
+        Route(f"{one}/edit", answered(_edit), methods=["POST"]),
+    ]
+
+
+async def _ask(request: Request) -> Response:
+    fields, service = await fields_of(request), service_of(request)
+    again = fields.flag("again")
+    wanted = Wanted(
+        question=Message(
+            role="user",
+            text=fields.text("question", "" if again else None),
+            attachments=attachments_of(fields.each("attachments")),
+        ),
+        model=fields.text("model", ""),
+        session=fields.text("session", ""),
+        system=fields.maybe("system"),
+        options=options_of(fields.inner("options")),
+        again=again,
+        replaces=fields.flag("replaces"),
+    )
+    return JSONResponse(values(await service.turns.ask(wanted)), status_code=201)
+
+
+async def _show(request: Request) -> Response:
+    return JSONResponse(values(await service_of(request).turns.find(request.path_params["turn"])))
+
+
+async def _events(request: Request) -> Response:
+    service = service_of(request)
+    turn = await service.turns.find(request.path_params["turn"])
+    given = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    stream = events(turn, place(given), lambda: service.ending)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM_HEADERS)
+
+
+async def _pause(request: Request) -> Response:
+    fields, turn = await fields_of(request), await _living(request)
+    await turn.pause(fields.text("by", ""))
+    return JSONResponse(values(turn))
+
+
+async def _resume(request: Request) -> Response:
+    fields, turn = await fields_of(request), await _living(request)
+    guidance, model, by = (fields.text(name, "") for name in ("guidance", "model", "by"))
+    await service_of(request).turns.resume(turn, guidance=guidance, model=model, by=by)
+    return JSONResponse(values(turn))
+
+
+async def _cancel(request: Request) -> Response:
+    fields, turn = await fields_of(request), await _living(request)
+    await turn.cancel(fields.text("by", ""))
+    return JSONResponse(values(turn))
+
+
+async def _edit(request: Request) -> Response:
+    fields, turn = await fields_of(request), await _living(request)
+    await turn.edit(fields.text("text", ""), fields.text("by", ""))
+    return JSONResponse(values(turn))
+
+
+async def _living(request: Request) -> ServedTurn:
+    return await service_of(request).turns.living(request.path_params["turn"])
+
+
+def place(given: str) -> int:
+    """Return the place that a reader says it has come to: 0, the beginning, for what is none."""
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
+
+
+def values(turn: Told) -> dict[str, Any]:
+    """Return what there is of a turn as JSON has it. `seq` is the place that a reader of what comes goes on from."""
+    reply = turn.reply
+    return {
+        "id": turn.id,
+        "session": turn.session_id,
+        "state": plain(turn.state),
+        "reason": plain(turn.reason),
+        "words": turn.words,
+        "seq": turn.places.stop - 1,
+        "text": reply.text,
+        "thinking": reply.thinking,
+        "segments": [segment_values(each) for each in reply.segments],
+    }

@@ -1,0 +1,246 @@
+"""A turn that lives in the service: it goes on whoever reads it or leaves, and is on the record all the time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import Protocol
+from weakref import WeakSet
+
+from llmterm import log
+from llmterm.errors import LlmtermError, SessionError
+from llmterm.eventlog import EventLog, Reader
+from llmterm.events import Notice, StateChanged
+from llmterm.messages import EndReason, Message, Reply
+from llmterm.providers import Provider
+from llmterm.recorded import RecordedTurn
+from llmterm.sessions.current import CurrentSession
+from llmterm.states import AT_REST, TurnState
+
+# Seconds that the end of an answer waits for a store that somebody else keeps locked.
+_PATIENCE = 5.0
+
+
+class Told(Protocol):
+    """An answer as its readers see it, whether or not anything can still come."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def session_id(self) -> str | None: ...
+    @property
+    def state(self) -> TurnState: ...
+    @property
+    def reason(self) -> EndReason | None: ...
+    @property
+    def words(self) -> str:
+        """Why it failed, or what the provider said of its end."""
+        ...
+
+    @property
+    def reply(self) -> Reply: ...
+    @property
+    def places(self) -> range:
+        """What a reader can go on from."""
+        ...
+
+    def reader(self, after: int = 0) -> Reader: ...
+
+
+class ServedTurn:
+    """A turn that somebody has asked for. Any number of tasks may read it, and do with it what can be done."""
+
+    def __init__(self, recorded: RecordedTurn, session: CurrentSession, *, unkept: str) -> None:
+        """`unkept` is its id where it is on no record."""
+        self._recorded = recorded
+        self._session = session
+        self.id = unkept
+        self._task: asyncio.Task[None] | None = None
+        self._readers: WeakSet[Reader] = WeakSet()
+        self.used_at = asyncio.get_running_loop().time()
+        """When somebody had to do with it last, in the loop's time."""
+
+    @property
+    def session_id(self) -> str | None:
+        return self._session.id
+
+    @property
+    def state(self) -> TurnState:
+        return self._recorded.turn.state
+
+    @property
+    def reason(self) -> EndReason | None:
+        return self._recorded.turn.reason if self.state is not TurnState.STREAMING else None
+
+    @property
+    def words(self) -> str:
+        turn = self._recorded.turn
+        return turn.end_words if turn.error is None else str(turn.error)
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._recorded.turn.error
+
+    @property
+    def reply(self) -> Reply:
+        return self._recorded.turn.reply
+
+    @property
+    def places(self) -> range:
+        return self._recorded.turn.places
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """The provider and the model that answer."""
+        turn = self._recorded.turn
+        return turn.provider.name, turn.request.model
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can come, and nothing can be done with it."""
+        return self._recorded.turn.over or self._task is None or self._task.done()
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Whether it has failed before anything came: then its question is off the record once it is closed."""
+        return self.state is TurnState.FAILED and not self._recorded.rested
+
+    def reader(self, after: int = 0) -> Reader:
+        reader = self._recorded.turn.reader(after)
+        self._readers.add(reader)
+        return reader
+
+    @property
+    def read(self) -> bool:
+        """Whether anybody reads it."""
+        return any(not each.has_left for each in self._readers)
+
+    def used(self) -> None:
+        """Somebody has had to do with it."""
+        self.used_at = asyncio.get_running_loop().time()
+
+    async def begin(self) -> None:
+        """Put it on the record, and have it live. Raises SessionError where it is refused there."""
+        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._live(begun), name="llmterm-served")
+        await begun
+
+    async def pause(self, by: str = "") -> None:
+        """Pause it; all readers hear `by` whom. One that is not streaming stays as it is."""
+        if self.state is TurnState.STREAMING:
+            self._say("paused", by)
+            await self._recorded.turn.pause()
+            await self._recorded.kept()
+
+    async def resume(self, *, guidance: str, provider: Provider | None, model: str | None, by: str = "") -> None:
+        """Have it go on. Raises TurnStateError unless it is at rest."""
+        if self.state in AT_REST:
+            self._say("resumed", by)
+        self._recorded.turn.resume(guidance=guidance, provider=provider, model=model)
+
+    async def cancel(self, by: str = "") -> None:
+        """End it; what came is kept."""
+        if not self.over:
+            self._say("stopped", by)
+        await self._recorded.turn.cancel()
+        await self.settled()
+
+    async def edit(self, text: str, by: str = "") -> None:
+        """Put a text in the place of what came. Raises TurnStateError unless it is at rest."""
+        turn = self._recorded.turn
+        turn.rewrite(turn.reply.rewrite(text))
+        self._say("edited", by)
+        await self._recorded.kept()
+
+    def farewell(self) -> None:
+        """Tell all readers that they will hear no more of it here."""
+        self._recorded.turn.note(Notice("the service is ending", passing=True))
+
+    async def close(self) -> None:
+        """Have it live here no more: one that streams is paused, as by a crash, and can be gone on with anywhere."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def settled(self) -> None:
+        """Wait until the record of an answer that is over is closed."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    def _say(self, what: str, by: str) -> None:
+        if by:
+            self._recorded.turn.note(Notice(f"{what} by {by}", passing=True))
+
+    async def _live(self, begun: asyncio.Future[None]) -> None:
+        try:
+            async with self._recorded:
+                await self._recorded.kept()
+                if self._session.id is not None and self._session.head:
+                    self.id = turn_id(self._session.id, self._session.head)
+                begun.set_result(None)
+                await self._until_over()
+        except LlmtermError as error:
+            if not begun.done():
+                begun.set_exception(error)
+        except BaseException as error:
+            if not begun.done():
+                begun.set_exception(error)
+                return
+            raise
+        finally:
+            with suppress(SessionError):  # it was told, as an event of the turn
+                await self._session.keeper.last_chance(_PATIENCE)
+
+    async def _until_over(self) -> None:
+        turn = self._recorded.turn
+        reader = turn.reader()
+        try:
+            while not turn.over:
+                reader.skip()
+                await reader.arrived()
+        finally:
+            reader.leave()
+
+
+class PastTurn:
+    """An answer of the record that is over."""
+
+    def __init__(self, session_id: str, row: int, message: Message) -> None:
+        stopped = message.status == "interrupted"
+        self.id = turn_id(session_id, row)
+        self.session_id: str | None = session_id
+        self.state = TurnState.CANCELLED if stopped else TurnState.DONE
+        last = message.segments[-1].end_reason if message.segments else EndReason.STOP
+        self.reason: EndReason | None = EndReason.CANCEL if stopped else last
+        self.words = ""
+        # Its places are none that a reader of earlier can know: it gets all of it anew.
+        self._log = EventLog(Reply.of(message))
+        self._log.append(StateChanged(self.state, self.reason))
+        self.reply = self._log.reply
+
+    @property
+    def places(self) -> range:
+        return range(self._log.seq + 1)
+
+    def reader(self, after: int = 0) -> Reader:
+        return self._log.reader(after)
+
+
+def turn_id(session_id: str, row: int) -> str:
+    """Return the id of the answer in that row of the record: it is the same after a restart, and elsewhere."""
+    return f"{session_id}.{row}"
+
+
+def place_of(given: str) -> tuple[str, int] | None:
+    """Return the session and the row of a turn's id, None for one that is none."""
+    session_id, _, row = given.rpartition(".")
+    return (session_id, int(row)) if session_id and row.isascii() and row.isdigit() and len(row) < 19 else None
+
+
+async def closed(turns: list[ServedTurn]) -> None:
+    """Close them all at once."""
+    closing: list[Awaitable[None]] = [each.close() for each in turns]
+    for outcome in await asyncio.gather(*closing, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            log.event("turn not closed", error=repr(outcome))

@@ -1,0 +1,32 @@
+"""The HTTP server under the application: uvicorn, on a loop and with signals that are somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class Server(uvicorn.Server):
+    """Ends by `should_exit`; requests that are being answered then have `grace` seconds."""
+
+    def __init__(self, app: ASGIApp, *, grace: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="asyncio",
+                http="httptools",
+                ws="websockets-sansio",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=grace,
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to whoever runs it: turns are paused and kept before it ends."""
+        yield

@@ -1,0 +1,316 @@
+"""All turns of a service: asked for, found again by their ids, and left to the record once nobody wants them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from llmterm.errors import SessionError, UsageError
+from llmterm.messages import Message, Options, StreamLimits
+from llmterm.providers import Provider
+from llmterm.providers.attachments import refused
+from llmterm.providers.registry import ProviderRegistry
+from llmterm.recorded import RecordedTurn
+from llmterm.respondent import Respondent
+from llmterm.serve.served import PastTurn, ServedTurn, closed, place_of, turn_id
+from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
+from llmterm.sessions.current import CurrentSession
+from llmterm.sessions.record import LAST
+from llmterm.states import TurnState
+from llmterm.threads import in_thread
+
+# For how many seconds an answer that is over, or rests, and that nobody reads, is kept in memory: then its record is
+# what there is of it.
+_LINGERS = 300.0
+_LOOKS_EVERY = 15.0
+
+
+class NoSuchTurnError(UsageError):
+    """There is no turn of that id, or no session."""
+
+
+class ConflictError(UsageError):
+    """Something else is being done there."""
+
+
+class DrainingError(UsageError):
+    """The service is ending, and begins nothing."""
+
+
+class FullError(UsageError):
+    """There are as many turns as the service may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms is answered what says nothing of it; `most` is how many turns may stream at once."""
+
+    system: str
+    options: Options
+    limits: StreamLimits
+    fallback: tuple[str, ...] = ()
+    marker: str | None = None
+    most: int = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A question, and who is to answer it: "provider/model", "" for the usual one. It goes on with a `session`.
+
+    `before` is what was said before where there is no session. Where it is not `kept`, nothing of it is on any record.
+    The last question of a session is asked `again`, or the question `replaces` it: what was said stays beside it.
+    """
+
+    question: Message
+    model: str = ""
+    session: str = ""
+    system: str | None = None
+    options: Options = field(default_factory=Options)
+    before: tuple[Message, ...] = ()
+    kept: bool = True
+    again: bool = False
+    replaces: bool = False
+
+
+class Turns:
+    """Those that live here. `clock` gives microseconds, ever more, also over a restart."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        providers: ProviderRegistry,
+        terms: Terms,
+        *,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
+    ) -> None:
+        self.store = store
+        self.providers = providers
+        self._terms = terms
+        self._clock = clock
+        self._turns: dict[str, ServedTurn] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
+        self._beginning = 0
+        self.draining = False
+
+    @property
+    def streaming(self) -> int:
+        """How many are streaming."""
+        return self._beginning + sum(each.state is TurnState.STREAMING for each in self._turns.values())
+
+    async def ask(self, wanted: Wanted) -> ServedTurn:
+        """Begin a turn.
+
+        Raises UsageError for what cannot be, ConflictError where the session has an answer that is not over,
+        DrainingError, FullError, SessionError, and ProviderError where there is no model.
+        """
+        if self.draining:
+            raise DrainingError("the service is ending", hint="try again in a moment")
+        if self.streaming >= self._terms.most:
+            raise FullError("too many answers are being made", hint="try again in a moment")
+        self._beginning += 1
+        try:
+            return await self._ask(wanted)
+        finally:
+            self._beginning -= 1
+
+    async def _ask(self, wanted: Wanted) -> ServedTurn:
+        respondent = await self._respondent(wanted.model, wanted.options, wanted.question)
+        system = self._terms.system if wanted.system is None else wanted.system
+        session = CurrentSession(self.store, system=system, kept=wanted.kept)
+        if wanted.before:
+            session.say(*wanted.before)
+        if not wanted.session:
+            if wanted.again or wanted.replaces:
+                raise UsageError("only a question of a session can be asked again")
+            return await self._begin(respondent, session, wanted.question)
+        async with self._asking.setdefault(wanted.session, asyncio.Lock()):
+            await self._make_room(wanted.session)
+            stored = await in_thread(self._loaded, wanted.session)
+            if stored.answer is not None:
+                raise ConflictError(
+                    f"session {stored.id} has an answer that is not over",
+                    hint=f"go on with it, or end it: {turn_id(stored.id, stored.answer.message_id)}",
+                )
+            if wanted.system is not None:
+                stored = replace(stored, conversation=replace(stored.conversation, system=wanted.system))
+            session.open(stored)
+            await session.ready()
+            last = session.edit() if wanted.again or wanted.replaces else wanted.question
+            return await self._begin(respondent, session, last if wanted.again else wanted.question)
+
+    async def find(self, given: str) -> ServedTurn | PastTurn:
+        """Return the turn of that id: one that lives here, or is on the record. Raises NoSuchTurnError."""
+        if (turn := self._turns.get(given)) is not None:
+            turn.used()
+            return turn
+        place = place_of(given)
+        if place is None:
+            raise NoSuchTurnError(f"there is no turn {given[:80]!r}")
+        session_id, row = place
+        async with self._asking.setdefault(session_id, asyncio.Lock()):
+            if (turn := self._turns.get(given)) is not None:
+                return turn
+            try:
+                stored = await in_thread(self._peeked, session_id)
+            except SessionError:
+                raise NoSuchTurnError(f"there is no turn {given[:80]!r}") from None
+            if stored.id != session_id:
+                raise NoSuchTurnError(f"there is no turn {given[:80]!r}")
+            if stored.answer is not None and stored.answer.message_id == row:
+                return await self._reopened(await in_thread(self._loaded, session_id))
+            for at, message in zip(stored.rows, stored.conversation.messages, strict=True):
+                if at == row and message.role == "assistant":
+                    return PastTurn(session_id, row, message)
+            raise NoSuchTurnError(f"there is no turn {given[:80]!r}")
+
+    async def living(self, given: str) -> ServedTurn:
+        """Return the turn of that id that something can be done with. Raises NoSuchTurnError, ConflictError."""
+        turn = await self.find(given)
+        if isinstance(turn, PastTurn):
+            raise ConflictError("that answer is over")
+        return turn
+
+    def of_session(self, session_id: str) -> ServedTurn | None:
+        """Return the turn of a session that lives here and is not over."""
+        return next((each for each in self._turns.values() if each.session_id == session_id and not each.over), None)
+
+    async def resume(self, turn: ServedTurn, *, guidance: str, model: str, by: str) -> None:
+        """Have a turn go on, with another "provider/model" if one is named. Raises as `ask`, and TurnStateError."""
+        if self.draining:
+            raise DrainingError("the service is ending", hint="try again in a moment")
+        provider: Provider | None = None
+        name: str | None = None
+        if model:
+            provider, name = await self._chosen(model)
+        await turn.resume(guidance=guidance, provider=provider, model=name, by=by)
+
+    async def release(self, session_id: str) -> None:
+        """Let go of a session: what lives of it is paused, and on the record."""
+        if (turn := self.of_session(session_id)) is not None:
+            self._turns.pop(turn.id, None)
+            await turn.close()
+
+    async def drain(self) -> None:
+        """Begin nothing more, pause what streams, and have all of it on the record."""
+        self.draining = True
+        await closed(list(self._turns.values()))
+
+    def farewell(self) -> None:
+        """Tell all readers that they will hear no more of it here."""
+        for each in self._turns.values():
+            each.farewell()
+
+    async def sweep(self) -> None:
+        """Let go, again and again, of what nobody wants any more. Ends by being cancelled."""
+        while True:
+            await asyncio.sleep(_LOOKS_EVERY)
+            now = asyncio.get_running_loop().time()
+            old = [each for each in self._turns.values() if _is_left(each, now)]
+            for each in old:
+                self._turns.pop(each.id, None)
+            await closed(old)
+            for session_id in [name for name, lock in self._asking.items() if not lock.locked()]:
+                del self._asking[session_id]
+
+    async def _make_room(self, session_id: str) -> None:
+        """Let go of what has come to nothing in a session. Raises ConflictError where something else lives there."""
+        for each in [each for each in self._turns.values() if each.session_id == session_id and each.over]:
+            await each.settled()  # its readers hear of its end before the record has it
+        turn = self.of_session(session_id)
+        if turn is None:
+            return
+        if not turn.came_to_nothing:
+            raise ConflictError(
+                f"session {session_id} has an answer that is not over", hint=f"go on with it, or end it: {turn.id}"
+            )
+        self._turns.pop(turn.id, None)
+        await turn.close()
+
+    async def _reopened(self, stored: StoredSession) -> ServedTurn:
+        answer = stored.answer
+        assert answer is not None
+        session = CurrentSession(self.store, system=stored.conversation.system)
+        session.open(stored)
+        respondent = replace(self._terms_of(await self._provider(answer), answer.model), options=answer.options)
+        await session.whole()
+        turn = await respondent.turn(await session.conversation(), answer, first=self._clock())
+        return await self._lives(ServedTurn(RecordedTurn(turn, session, answer), session, unkept=_unkept()))
+
+    async def _begin(self, respondent: Respondent, session: CurrentSession, question: Message) -> ServedTurn:
+        await session.ready()
+        turn = await respondent.turn(await session.conversation(question))
+        return await self._lives(ServedTurn(RecordedTurn(turn, session, question), session, unkept=_unkept()))
+
+    async def _lives(self, turn: ServedTurn) -> ServedTurn:
+        await turn.begin()
+        self._turns[turn.id] = turn
+        return turn
+
+    async def _respondent(self, model: str, options: Options, question: Message) -> Respondent:
+        provider, name = await self._chosen(model)
+        who = self.providers.label(provider.name, name)
+        if refusal := refused(question.attachments, provider.accepts(name), who):
+            raise refusal
+        return replace(self._terms_of(provider, name), options=_over(options, self._terms.options))
+
+    def _terms_of(self, provider: Provider, model: str) -> Respondent:
+        terms = self._terms
+        return Respondent(
+            provider=provider,
+            model=model,
+            options=terms.options,
+            limits=terms.limits,
+            marker=terms.marker,
+            fallbacks=self.providers.fallbacks(terms.fallback, besides=(provider.name, model)),
+        )
+
+    async def _chosen(self, given: str) -> tuple[Provider, str]:
+        """Return who is meant by "provider/model". Raises UsageError, ConfigError and ProviderError."""
+        name, model = await self.providers.choose(given)
+        self.providers.require(name)
+        provider = await in_thread(self.providers.get, name)
+        return provider, model
+
+    async def _provider(self, answer: OpenAnswer) -> Provider:
+        """Return who has begun an answer; where that is nobody known any more, the usual one, to be told otherwise."""
+        with suppress(UsageError):
+            return await in_thread(self.providers.get, answer.provider)
+        provider, _ = await self._chosen("")
+        return provider
+
+    def _loaded(self, session_id: str) -> StoredSession:
+        store = self.store.another()
+        try:
+            return store.load(session_id, last=LAST)
+        finally:
+            store.close()
+
+    def _peeked(self, session_id: str) -> StoredSession:
+        store = self.store.another()
+        try:
+            return store.load(session_id, peek=True)
+        finally:
+            store.close()
+
+
+def _is_left(turn: ServedTurn, now: float) -> bool:
+    return not turn.read and turn.state is not TurnState.STREAMING and now - turn.used_at > _LINGERS
+
+
+def _over(options: Options, usual: Options) -> Options:
+    """Return the options, with the usual ones where they say nothing."""
+    return Options(
+        temperature=usual.temperature if options.temperature is None else options.temperature,
+        max_tokens=options.max_tokens or usual.max_tokens,
+        seed=usual.seed if options.seed is None else options.seed,
+        stop=options.stop or usual.stop,
+        schema=options.schema,
+    )
+
+
+def _unkept() -> str:
+    return f"unkept-{secrets.token_hex(8)}"

@@ -1,0 +1,86 @@
+"""The service in this process, at a port of its own, with a scripted server behind it: real HTTP on both sides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from llmterm import config
+from llmterm.assembly.serving import Place, running
+from llmterm.events import Entry, decoded, reduced
+from llmterm.messages import Reply
+from tests.terminal import environment
+from tests.wire import Script, WireServer
+
+TOKEN = "a-token-of-the-tests"
+
+
+class Client:
+    """Somebody who has the token; `url` is where the service is, `upstream` the model's side."""
+
+    def __init__(self, url: str, upstream: WireServer, http: httpx2.AsyncClient) -> None:
+        self.url = url
+        self.upstream = upstream
+        self.http = http
+
+    async def get(self, path: str, status: int = 200, **query: Any) -> Any:
+        return _checked(await self.http.get(path, params=query), status)
+
+    async def post(self, path: str, body: Any = None, status: int = 200) -> Any:
+        return _checked(await self.http.post(path, json={} if body is None else body), status)
+
+    async def ask(self, question: str = "Why?", **more: Any) -> Any:
+        return await self.post("/v1/turns", {"question": question, "model": "openai/test", **more}, 201)
+
+    @asynccontextmanager
+    async def told(self, turn: str, after: int | None = None) -> AsyncIterator[AsyncIterator[Entry]]:
+        """Give what a turn tells, as its reader gets it; `after` is sent as a browser sends it."""
+        headers = {} if after is None else {"last-event-id": str(after)}
+        async with self.http.stream("GET", f"/v1/turns/{turn}/events", headers=headers) as response:
+            assert response.status_code == 200
+            yield entries(response)
+
+
+def _checked(response: httpx2.Response, status: int) -> Any:
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+async def entries(response: httpx2.Response) -> AsyncIterator[Entry]:
+    """Yield the events of a stream, each looked at: its number and its name are those that its data has."""
+    number, name = "", ""
+    async for line in response.aiter_lines():
+        kind, _, value = line.partition(": ")
+        if kind == "id":
+            number = value
+        elif kind == "event":
+            name = value
+        elif kind == "data":
+            data = json.loads(value)
+            assert (str(data["seq"]), data["event"]) == (number, name)
+            yield decoded(data)
+
+
+async def reply_of(told: AsyncIterator[Entry], reply: Reply | None = None) -> Reply:
+    """Return what all that comes makes together."""
+    reply = reply or Reply()
+    async for entry in told:
+        reply = reduced(reply, entry.event)
+    return reply
+
+
+@asynccontextmanager
+async def serving(folder: Path, script: Script, *, origins: Sequence[str] = (), **more: str) -> AsyncIterator[Client]:
+    """Serve with a store in `folder`; `more` is of the environment."""
+    with WireServer(script) as upstream:
+        env = environment(folder, OPENAI_BASE_URL=upstream.base_url, OPENAI_API_KEY="sk-test", **more)
+        async with running(config.load(environ=env), env, Place("127.0.0.1", 0, TOKEN, origins)) as link:
+            url = link.partition("/?")[0]
+            headers = {"authorization": f"Bearer {TOKEN}"}
+            async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60.0) as http:
+                yield Client(url, upstream, http)
