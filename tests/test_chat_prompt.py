@@ -341,7 +341,10 @@ def test_pager_that_cannot_be_used_is_named(open_chat: Open) -> None:
 
 
 def test_queue_is_listed_edited_and_sent_in_order(open_chat: Open) -> None:
-    """Three messages are typed ahead, the second is changed, and each is sent after the answer before it."""
+    """Three messages are typed ahead, the second is changed, and each is sent after the answer before it.
+
+    What Ctrl-C gives up is the change of one, and not the message.
+    """
     gate = Gate()
     with open_chat(held(gate)) as chat:
         program = chat.program
@@ -353,6 +356,10 @@ def test_queue_is_listed_edited_and_sent_in_order(open_chat: Open) -> None:
         program.wait_for(r"queued 1: two\nqueued 2: \(in the line[^\n]*\nqueued 3: four\n> three and a half\n")
         program.send("\r")
         program.wait_for(r"queued 1: two\nqueued 2: three and a half\nqueued 3: four\n")
+        program.send("\x1b[A\x1b[A\x1b[A\x1b\x1b[B, no")
+        program.wait_for(r"queued 2: \(in the line[^\n]*\nqueued 3: four\n> two, no\n")
+        program.send("\x03")
+        program.wait_for(r"queued 1: two\nqueued 2: three and a half\nqueued 3: four\n>\n")
         gate.open()
         program.wait_for(r"answer 4\.\n\n" + at_prompt())
 

@@ -26,6 +26,10 @@ class Line:
                 case "enter":
                     text, self.text = self.text, ""
                     self.queue.add(text)
+                case "ctrl-c":
+                    if self.queue.edited:
+                        self.text = ""
+                        self.queue.put_back()
                 case _:
                     self.text += key
 
@@ -78,6 +82,37 @@ def test_messages_are_sent_in_their_order(count: int, steps: list[str]) -> None:
             line.text = ""
 
     assert [*sent, *line.given_back()] == [str(number) for number in range(count)]
+
+
+@given(
+    st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=5),
+    st.integers(1, 5),
+    st.lists(st.sampled_from([" more", "emptied", -1, 1])),
+)
+def test_what_was_made_of_a_message_can_be_given_up(messages: list[str], ups: int, steps: list[str | int]) -> None:
+    """Whichever it is, and whatever was done to it: it waits as it was, where it was."""
+    line = Line(*messages)
+    line.press(*["up"] * ups)
+
+    for step in steps:
+        if isinstance(step, int):
+            line.queue.shift(step)
+        else:
+            line.text = "" if step == "emptied" else line.text + step
+    line.press("ctrl-c")
+
+    assert (line.queue.waiting, line.text, line.queue.edited) == (messages, "", False)
+
+
+def test_message_that_is_given_up_waits_behind_those_before_it() -> None:
+    """The answer ends while the third is changed: the first goes."""
+    line = Line("one", "two", "three", "four")
+    line.press("up", "up", " more")
+
+    assert line.next() == "one"
+    line.press("ctrl-c")
+
+    assert line.queue.waiting == ["two", "three", "four"]
 
 
 def test_edited_message_keeps_its_place() -> None:

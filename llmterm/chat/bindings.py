@@ -260,7 +260,12 @@ class Bindings:
             text = event.current_buffer.text
             # A message that was given back is not what the user types: right after the Ctrl-C that stopped the answer,
             # the second one leaves all the same.
-            if text.strip() and not (text == self._given and self._interrupts.armed):
+            if self._queue.edited:
+                self.menu.reset()
+                event.current_buffer.reset()
+                self._queue.put_back()
+                self._interrupts.disarm()
+            elif text.strip() and not (text == self._given and self._interrupts.armed):
                 self.menu.reset()
                 event.current_buffer.reset()
                 self._emptied = True

@@ -1,13 +1,22 @@
 """The messages that wait to be sent. Pure.
 
 What is sent while an answer streams waits for its end. Up takes the last of the queue back into the line, once more the
-one before it; an edited one goes back to its own place, or to another one, or nowhere where nothing is left of it.
+one before it; an edited one goes back to its own place, or to another one, or nowhere where nothing is left of it, or
+as it was where what was made of it is given up.
 After a stop, or a failure, what waits is held: it is sent one by one, by the user.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
+
+
+class _Taken(NamedTuple):
+    """A message as it waited before it was taken into the line."""
+
+    place: int
+    text: str
 
 
 class MessageQueue:
@@ -17,6 +26,7 @@ class MessageQueue:
         self.waiting: list[str] = []
         # Where the message that is in the line belongs; None where that is a new one, which comes last.
         self._place: int | None = None
+        self._taken = _Taken(0, "")
         self._held = self._offered = False
 
     def add(self, text: str) -> None:
@@ -45,8 +55,13 @@ class MessageQueue:
             target = max(0, target)
         if not 0 <= target < len(self.waiting):
             return ""
-        self._place = target
-        return self.waiting.pop(target)
+        self._place, self._taken = target, _Taken(target, self.waiting.pop(target))
+        return self._taken.text
+
+    def put_back(self) -> None:
+        """Have the message that is in the line wait where it was, as it was: what was made of it is given up."""
+        self._place = min(self._taken.place, len(self.waiting))
+        self.add(self._taken.text)
 
     @property
     def place(self) -> int | None:
@@ -110,4 +125,5 @@ class MessageQueue:
             return None
         if self._place is not None:
             self._place = self._place - 1 if self._place else None
+            self._taken = self._taken._replace(place=max(0, self._taken.place - 1))
         return self.waiting.pop(0) if self.waiting else None
