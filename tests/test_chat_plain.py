@@ -15,7 +15,7 @@ class FakeFoot(Foot):
 
     open = resting = True
     status = "paused"
-    text = ""
+    text = warning = ""
 
     def __init__(self) -> None:
         pass

@@ -632,6 +632,29 @@ def test_closed_streams_are_said(tmp_path: Path, redirection: str) -> None:
         assert re.search(r"a chat needs a terminal to write to|no question on standard input", it.words)
 
 
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_ctrl_c_that_stops_an_answer_says_that_the_next_one_leaves(open_chat: Open, plain: list[str]) -> None:
+    """At a pause as while it streams."""
+    with open_chat(half, *plain) as chat:
+        program = chat.program
+        chat.ask("one")
+        program.wait_for("half an answer")
+        program.send(" ")
+        program.wait_for("paused")
+        program.send("\x03")
+        program.wait_for(r"stopped(?s:.*)Ctrl-C again to leave")
+        program.send("x\x7f")
+        if not plain:
+            program.wait_for(at_prompt())
+        chat.ask("two")
+        program.wait_for(r"(?s)> two\n.*half an answer")
+        program.send("\x03")
+        program.wait_for(r"(?s)> two.*stopped.*Ctrl-C again to leave")
+        program.send("\x03")
+
+        assert program.exit_code == 130
+
+
 def test_plain_chat_says_everything_in_words(open_chat: Open) -> None:
     """`--plain`: what is queued, paused and gone on with is said; the cursor never moves."""
     gate = Gate()

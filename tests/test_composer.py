@@ -203,10 +203,11 @@ async def test_ctrl_c_empties_a_line_and_a_second_on_an_empty_one_leaves(tmp_pat
 @instant
 async def test_first_ctrl_c_says_what_the_second_does(tmp_path: Path) -> None:
     async with composing(tmp_path, clock=lambda: 0.0) as (composer, source):
-        composer.begin(Phase.ASKING)
-        for keys, leaving in (("\x03", True), ("x", False), ("\x03", False)):
-            source.send_text(keys)
-            await composer.seen(lambda: composer.leaving == leaving)  # noqa: B023 - waited for at once
+        for phase in (Phase.ASKING, Phase.BUSY, Phase.RESTING):
+            composer.begin(phase)
+            for keys, leaving in (("\x03", True), ("x", False), ("\x03", False)):
+                source.send_text(keys)
+                await composer.seen(lambda: composer.leaving == leaving)  # noqa: B023 - waited for at once
 
 
 @instant

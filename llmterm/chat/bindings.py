@@ -81,7 +81,7 @@ class Bindings:
         self._emptied = False
         # The answer is being paused: the same key means to go on.
         self._pausing = False
-        # The key that is being pressed is Ctrl-C; and one was, where it did nothing but say that the next one leaves.
+        # The key that is being pressed is Ctrl-C; and one was, after which the next one leaves.
         self._interrupting = self._warns = False
         # What was typed while somebody else had the terminal: an Enter of then comes as a line feed.
         self._early = True
@@ -272,11 +272,11 @@ class Bindings:
                 self._interrupts.disarm()
             elif self._interrupts.press():
                 self.decide(Leave(interrupted=True))
-            elif self.phase in (Phase.BUSY, Phase.RESTING):
-                self.decide(Gesture.STOP)
             else:
                 self._warns = True
                 asyncio.get_running_loop().call_later(TWICE, event.app.invalidate)
+                if self.phase in (Phase.BUSY, Phase.RESTING):
+                    self.decide(Gesture.STOP)
 
         @keys.add("c-d", filter=~written)
         def _(event: KeyPressEvent) -> None:

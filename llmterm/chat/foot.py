@@ -72,6 +72,11 @@ class Foot:
         return self._composer.phase is Phase.RESTING
 
     @property
+    def warning(self) -> str:
+        """What the key that was just pressed has made the next one mean, "" where that is nothing."""
+        return _LEAVING if self._composer.leaving else ""
+
+    @property
     def text(self) -> str:
         """What is typed."""
         return self._composer.text
@@ -100,7 +105,7 @@ class Foot:
         return queue_lines(self._queue.waiting, columns, place)[: rows // 4]
 
     def _status_rows(self, columns: int, ink: Ink) -> list[str]:
-        status = _LEAVING if self._composer.leaving else clean(self._status()).translate(_ONE_LINE)
+        status = self.warning or clean(self._status()).translate(_ONE_LINE)
         if not status:
             return []
         if self.resting:

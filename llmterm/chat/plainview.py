@@ -25,6 +25,7 @@ class PlainView:
         self._foot = foot
         # What stands in the line, as it was echoed; None while no line is begun.
         self._echoed: str | None = None
+        self._warned = ""
         self._redact = redact
         self._renderer = PlainRenderer()
         self._fresh_line = True
@@ -64,8 +65,15 @@ class PlainView:
         return True
 
     def refresh(self) -> None:
+        if not self._foot.open:
+            self._warned = ""
+            return
+        warned, self._warned = self._warned, self._foot.warning
+        if self._warned not in ("", warned):
+            self._end_line()
+            self._line(self._warned)
         text, echoed = self._foot.text, self._echoed
-        if not self._foot.open or text == echoed:
+        if text == echoed:
             return
         if echoed is None:
             self._end_line()
