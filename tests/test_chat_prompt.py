@@ -445,6 +445,34 @@ def test_line_that_was_emptied_stays_empty(open_chat: Open, plain: list[str], em
         assert questions(chat) == ["one", "four"]
 
 
+def test_draft_that_was_emptied_does_not_come_back_with_a_command(open_chat: Open) -> None:
+    """Whether that was typed or is a key's own, and wherever; one that was not emptied stays, once."""
+    with open_chat(half, columns=100, PAGER="cat", PATH="/usr/bin:/bin") as chat:
+        program = chat.program
+        chat.ask("one")
+        program.wait_for("half an answer")
+        program.send("a draft\0")
+        program.wait_for(r"> a draft\npaused")
+        program.send("\x03?")
+        program.wait_for(r"SPACE   goes on(?s:.*)\n>\n(?s:.*)paused")
+        program.send("\x1b\x1b")
+        program.wait_for(r"stopped\n\n>\n")
+        program.send("/retry\r")
+        program.wait_for("> one\n(?s:.*)> one\n(?s:.*)half an answer\n")
+        program.send("a draft")
+        program.wait_for(r"> a draft\n")
+        program.send("\x1b")
+        program.wait_for(at_prompt("a draft"))
+        program.send("\x16")
+        program.wait_for(r"(?s)half an answer.*half an answer.*clipboard.*\n> a draft\n[^\n]*\Z")
+        assert "queued" not in program.text
+        program.send("\x03")
+        program.wait_for(at_prompt())
+        program.send("\x1b[1;3D")
+        program.wait_for(r"(?s)version 1 of 2.*\n>\n[^\n]*\Z")
+        assert "> a draft" not in program.text
+
+
 def test_command_that_is_typed_in_the_place_of_a_message_leaves_it(open_chat: Open, tmp_path: Path) -> None:
     """One that opens another session, too, and at a pause; but not one that ends an edit."""
     (tmp_path / "bad.bin").write_bytes(b"\x00\x01")

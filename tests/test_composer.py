@@ -136,6 +136,19 @@ async def test_line_that_was_emptied_is_told_from_one_that_was_written_over(tmp_
             source.send_text(keys)
 
             assert await composer.decision() == Send("/title x", emptied=emptied)
+        for keys, text, shortcut in (("\x15/title x\x13", "/title x", False), ("\x15\x1b[5~", "/pager", True)):
+            composer.put("given")
+            composer.begin(Phase.ASKING, SHORTCUTS)
+            source.send_text(keys)
+
+            assert await composer.decision() == Send(text, emptied=True, shortcut=shortcut)
+        composer.put("given")
+        composer.begin(Phase.ASKING)
+        source.send_text("\x03\x1a")
+        assert await composer.decision() is Gesture.SUSPEND
+        composer.begin(Phase.ASKING, again=True)
+        source.send_text("/title x\r")
+        assert await composer.decision() == Send("/title x", emptied=True)
 
 
 async def test_what_was_sent_can_be_called_back(tmp_path: Path) -> None:

@@ -86,11 +86,14 @@ class Bindings:
         # What was typed while somebody else had the terminal: an Enter of then comes as a line feed.
         self._early = True
 
-    def begin(self, phase: Phase, given: str = "", shortcuts: Mapping[str, str] | None = None) -> None:
-        """The line is for something else now, with `given` in it."""
+    def begin(
+        self, phase: Phase, given: str = "", shortcuts: Mapping[str, str] | None = None, *, again: bool = False
+    ) -> None:
+        """The line is for something else now, with `given` in it, or `again` for what it was for."""
         if phase is not Phase.RESTING:
             self.settle()  # a key that goes on with an answer may have come before that was at rest
-        self.phase, self._given, self._emptied, self._pausing = phase, given, False, False
+        self.phase, self._given, self._pausing = phase, given, False
+        self._emptied = again and self._emptied
         self._shortcuts = shortcuts or {}
 
     def pressed(self) -> None:
@@ -120,9 +123,7 @@ class Bindings:
 
     def decide(self, decision: Decision) -> None:
         """Let whoever waits know; from then on the line is for what comes, until somebody asks again."""
-        emptied = self._emptied
-        self.begin(Phase.BUSY)
-        self._emptied = emptied
+        self.begin(Phase.BUSY, again=True)
         self.decisions.put_nowait(decision)
 
     def chord(self, pressed: bool) -> None:
@@ -142,6 +143,7 @@ class Bindings:
         keys = KeyBindings()
         bind_typing(keys)
         self._add_sending(keys)
+        self._add_queue(keys)
         self._add_pausing(keys)
         self._add_leaving(keys)
         self._add_alt(keys)
@@ -208,13 +210,10 @@ class Bindings:
 
         @keys.add("c-s", filter=written)
         def _(event: KeyPressEvent) -> None:
-            self.decide(Steer(self._taken(event)) if self.phase is Phase.BUSY else Send(self._taken(event)))
-
-        for name, step in {"up": -1, "down": 1}.items():
-            keys.add(name, filter=self._in(Phase.BUSY) & self._movable())(self._move(step))
-            edited = Condition(lambda: self._queue.edited)
-            keys.add("escape", name, filter=edited)(self._shift(step))
-            keys.add(f"c-{name}", filter=edited)(self._shift(step))
+            if self.phase is Phase.BUSY:
+                self.decide(Steer(self._taken(event)))
+            else:
+                self._send(event)
 
         @keys.add("c-x", "c-e")
         @keys.add("v", filter=vi_navigation_mode)
@@ -223,7 +222,14 @@ class Bindings:
 
         @keys.add("c-v", filter=vi_insert_mode | emacs_insert_mode)
         def _(event: KeyPressEvent) -> None:
-            self.decide(Send("/paste", shortcut=True))
+            self._send_shortcut("/paste")
+
+    def _add_queue(self, keys: KeyBindings) -> None:
+        edited = Condition(lambda: self._queue.edited)
+        for name, step in {"up": -1, "down": 1}.items():
+            keys.add(name, filter=self._in(Phase.BUSY) & self._movable())(self._move(step))
+            keys.add("escape", name, filter=edited)(self._shift(step))
+            keys.add(f"c-{name}", filter=edited)(self._shift(step))
 
     def _add_pausing(self, keys: KeyBindings) -> None:
         busy, resting = self._in(Phase.BUSY), self._in(Phase.RESTING)
@@ -304,15 +310,17 @@ class Bindings:
             self._once(name, event, lambda: self.decide(Resume()))
 
     def _enter(self, event: KeyPressEvent) -> None:
-        def send() -> None:
-            emptied, remember = self._emptied, self.phase is not Phase.CONFIRMING
-            self.decide(Send(self._taken(event, remember=remember), emptied))
-
         if event.current_buffer.text == self._given:
-            self._once("enter", event, send)  # held down, it would send for ever what is refused
+            self._once("enter", event, lambda: self._send(event))  # held down, it would send for ever what is refused
         else:
             self._autorepeat.count("enter")
-            send()
+            self._send(event)
+
+    def _send(self, event: KeyPressEvent) -> None:
+        self.decide(Send(self._taken(event, remember=self.phase is not Phase.CONFIRMING), self._emptied))
+
+    def _send_shortcut(self, text: str) -> None:
+        self.decide(Send(text, self._emptied, shortcut=True))
 
     def _token(self) -> int | None:
         document = get_app().current_buffer.document
@@ -391,7 +399,7 @@ class Bindings:
             if text.endswith(" "):
                 event.current_buffer.insert_text(text)
             else:
-                self.decide(Send(text, shortcut=True))
+                self._send_shortcut(text)
 
         return act
 

@@ -174,12 +174,13 @@ class Composer:
         """Whether it is the user's turn."""
         return self._asked and self.phase is not Phase.BUSY
 
-    def begin(self, phase: Phase, shortcuts: Mapping[str, str] | None = None) -> None:
-        """The line is for something else now. `shortcuts` are keys that, on an empty line, send a text; one that ends
-        in a blank is put into the line.
+    def begin(self, phase: Phase, shortcuts: Mapping[str, str] | None = None, *, again: bool = False) -> None:
+        """The line is for something else now, or `again` for what it was for.
+
+        `shortcuts` are keys that, on an empty line, send a text; one that ends in a blank is put into the line.
         """
         self._asked = True
-        self._bindings.begin(phase, self._buffer.text, shortcuts)
+        self._bindings.begin(phase, self._buffer.text, shortcuts, again=again)
         if not self.text.strip():
             self._app.vi_state.reset()  # a line begins with typing
         if self._app.is_running:

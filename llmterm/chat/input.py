@@ -140,7 +140,7 @@ class InputLine:
             self._echo(decision.text.strip())  # a SPACE that came too late to pause an answer is no part of it
         if decision.emptied:
             self.queue.offer(next_one=False)  # nothing takes the place of what the user has emptied
-        elif Commands.replaces(given, decision.text):
+        elif not decision.shortcut and Commands.replaces(given, decision.text):
             return Typed(decision.text, given)
         return Typed(decision.text)
 
@@ -151,8 +151,9 @@ class InputLine:
         given = self.text
         with self._foot.saying(lambda: _RESUMING, lasting=True), self._foot.saying(line):
             decision = await self._decided(Phase.RESTING, shortcuts)
-        if isinstance(decision, Send) and not decision.emptied and Commands.replaces(given, decision.text):
-            self._composer.put(given)
+        match decision:
+            case Send(text, emptied=False, shortcut=False) if Commands.replaces(given, text):
+                self._composer.put(given)
         return decision
 
     async def confirm(self, question: str) -> bool:
@@ -176,8 +177,8 @@ class InputLine:
     async def _decided(self, phase: Phase, shortcuts: Mapping[str, str]) -> Send | Resume | Gesture | Leave:
         """Wait until something is decided that has a meaning now."""
         try:
+            self._composer.begin(phase, shortcuts)
             while True:
-                self._composer.begin(phase, shortcuts)
                 decision = await self._next(phase)
                 match decision:
                     case Send() | Leave():
@@ -192,6 +193,7 @@ class InputLine:
                         pass  # what was pressed when there was nothing to pause any more means nothing
                     case _:
                         assert_never(decision)
+                self._composer.begin(phase, shortcuts, again=True)
         finally:
             self._composer.begin(Phase.BUSY)  # what was decided may have been so before it was asked for
 
