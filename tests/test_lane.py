@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from llmterm.lane import Lane
+from llmterm.lane import Driver, Lane
 
 
 def nothing() -> None:
@@ -96,3 +96,43 @@ async def test_idle_is_called_while_nothing_is_to_be_done() -> None:
     lane.put(nothing)
     await asyncio.to_thread(called.wait)
     lane.close()
+
+
+async def test_one_thread_serves_many_lanes_each_in_its_turn() -> None:
+    """One that is given much does not keep the others waiting, and each keeps its own order."""
+    disk, driver = Disk(), Driver("driver")
+    lanes = {name: Lane(name, driver=driver) for name in "abc"}
+    lanes["a"].put(disk.hang)
+    await asyncio.to_thread(disk.reached.wait)
+    for name, numbers in (("a", "1234"), ("b", "12"), ("c", "1")):
+        for number in numbers:
+            lanes[name].put(partial(disk.write, name + number))
+    disk.answers.set()
+    names = {await lane.run(lambda: threading.current_thread().name) for lane in lanes.values()}
+
+    assert names == {"driver"}
+    assert disk.written == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
+    for lane in lanes.values():
+        lane.close()
+
+
+async def test_lane_that_is_closed_leaves_the_others_their_thread() -> None:
+    driver = Driver("driver")
+    one, other = Lane("one", driver=driver), Lane("other", driver=driver)
+    threads = {await lane.run(threading.get_ident) for lane in (one, other)}
+    one.close()
+    threads |= {await lane.run(threading.get_ident) for lane in (one, other)}
+
+    assert len(threads) == 1
+    other.close()
+
+
+async def test_idle_of_each_lane_is_called() -> None:
+    driver, called = Driver("driver"), [threading.Event() for _ in range(3)]
+    lanes = [Lane("lane", idle=each.set, seconds=0, driver=driver) for each in called]
+    for lane in lanes:
+        lane.put(nothing)
+    for each in called:
+        await asyncio.to_thread(each.wait)
+    for lane in lanes:
+        lane.close()

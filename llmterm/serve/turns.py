@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from llmterm.errors import SessionError, UsageError
+from llmterm.lane import Driver
 from llmterm.messages import Message, Options, StreamLimits
 from llmterm.providers import Provider
 from llmterm.providers.attachments import refused
@@ -91,6 +92,8 @@ class Turns:
         self.providers = providers
         self._terms = terms
         self._clock = clock
+        # One thread writes all sessions: SQLite has one writer at a time anyway.
+        self._driver = Driver("llmterm-records")
         self._turns: dict[str, ServedTurn] = {}
         self._asking: dict[str, asyncio.Lock] = {}
         self._beginning = 0
@@ -120,7 +123,7 @@ class Turns:
     async def _ask(self, wanted: Wanted) -> ServedTurn:
         respondent = await self._respondent(wanted.model, wanted.options, wanted.question)
         system = self._terms.system if wanted.system is None else wanted.system
-        session = CurrentSession(self.store, system=system, kept=wanted.kept)
+        session = CurrentSession(self.store, system=system, kept=wanted.kept, driver=self._driver)
         if wanted.before:
             session.say(*wanted.before)
         if not wanted.session:
@@ -233,7 +236,7 @@ class Turns:
     async def _reopened(self, stored: StoredSession) -> ServedTurn:
         answer = stored.answer
         assert answer is not None
-        session = CurrentSession(self.store, system=stored.conversation.system)
+        session = CurrentSession(self.store, system=stored.conversation.system, driver=self._driver)
         session.open(stored)
         respondent = replace(self._terms_of(await self._provider(answer), answer.model), options=answer.options)
         await session.whole()

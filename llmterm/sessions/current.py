@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, UsageError
+from llmterm.lane import Driver
 from llmterm.loading import loading
 from llmterm.messages import Message, Options, Reply
 from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
@@ -64,8 +65,19 @@ class Asked(NamedTuple):
 class CurrentSession:
     """One `talk`, kept as it happens. It has no record, and no `id`, before its first question."""
 
-    def __init__(self, store: SessionStore, *, system: str, piped: bool = False, kept: bool = True) -> None:
-        """`piped`: its answers are asked for through a pipe. One that is not `kept` is read from the store alone."""
+    def __init__(
+        self,
+        store: SessionStore,
+        *,
+        system: str,
+        piped: bool = False,
+        kept: bool = True,
+        driver: Driver | None = None,
+    ) -> None:
+        """`piped`: its answers are asked for through a pipe. One that is not `kept` is read from the store alone.
+
+        It is written by a thread of its own, or by the `driver`, which writes others, too.
+        """
         self.store = store
         self.talk = Talk(system)
         self._piped = piped
@@ -76,7 +88,7 @@ class CurrentSession:
         self._reader: asyncio.Task[None] | None = None
         # Where all this is on the record: changed by who writes it.
         self._record = Record()
-        self.keeper: Keeper | Unkept = Keeper(store.another(), self._record) if kept else _unkept()
+        self.keeper: Keeper | Unkept = Keeper(store.another(), self._record, driver) if kept else _unkept()
 
     @property
     def id(self) -> str | None:

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import TypeVar
 
 from llmterm.errors import SessionError, StoreError
-from llmterm.lane import Lane
+from llmterm.lane import Driver, Lane
 from llmterm.sessions import SessionStore
 from llmterm.sessions.kept import Record
 from llmterm.sessions.whole import HeldSession
@@ -51,10 +51,10 @@ class Change:
 class Keeper:
     """Writes to `store`. `behind`: not all of the session that is in hand is on the record; `lost`: nor will it be."""
 
-    def __init__(self, store: SessionStore, record: Record) -> None:
-        """`store` is used in a thread alone, and `record` is where the session in hand is."""
+    def __init__(self, store: SessionStore, record: Record, driver: Driver | None = None) -> None:
+        """`store` is used in a thread alone, that of the `driver` if there is one; `record` is where the session is."""
         self._store = store
-        self._lane = Lane("llmterm-record", idle=self._keep_up, seconds=_CATCHING_UP_SECONDS)
+        self._lane = Lane("llmterm-record", idle=self._keep_up, seconds=_CATCHING_UP_SECONDS, driver=driver)
         self._lock = Lock()
         # What the thread knows: the session in hand, and where it is.
         self._record = record
