@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 from llmterm.assembly import descriptors
 from llmterm.assembly.attended import has_keys
 from llmterm.assembly.batchprogress import shown
+from llmterm.assembly.chooser import Chooser
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.look import write
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import notice
+from llmterm.batch.answerer import Answerer
 from llmterm.batch.batch import Batch
 from llmterm.batch.questions import BadLine, Question, Questions, format_of
 from llmterm.batch.results import Results, failures_of
@@ -31,9 +33,7 @@ from llmterm.errors import UsageError
 from llmterm.keys import Key
 from llmterm.keys.autorepeat import Autorepeat
 from llmterm.keys.terminal import TerminalKeys
-from llmterm.messages import Message, Options
-from llmterm.providers.registry import ProviderRegistry
-from llmterm.respondent import Respondent
+from llmterm.messages import Message
 from llmterm.schema import Schema
 from llmterm.threads import in_thread, take_turns
 
@@ -91,7 +91,7 @@ async def batch(launch: Launch, plan: Plan) -> int:
         source = stack.enter_context(await in_thread(_opened, plan.source))
         launch = await with_model(replace(launch, settings=settings), providers)
         schema = await in_thread(Schema.of, plan.schema) if plan.schema else None
-        chooser = _Chooser(launch, providers, replace(launch.options, schema=schema.value if schema else None))
+        chooser = Chooser(launch, providers, replace(launch.options, schema=schema.value if schema else None))
         if plan.strict:
             await in_thread(_require_good, source, plan)
         if plan.dry_run:
@@ -105,10 +105,9 @@ async def batch(launch: Launch, plan: Plan) -> int:
             _questions(source, plan),
             results,
             chooser.choose,
+            Answerer(chooser.choose, _concurrency(launch, plan), schema=schema),
             system=settings.system,
-            concurrency=_concurrency(launch, plan),
             budget=plan.budget,
-            schema=schema,
         )
         signals.install(me)
         stack.callback(signals.remove)
@@ -168,32 +167,6 @@ def _said(running: Batch, plan: Plan) -> int:
 
 def _say_left(running: Batch, plan: Plan) -> None:
     notice(f"{running.tally.words(time.monotonic())}; --resume goes on with the rest of {plan.output}")
-
-
-class _Chooser:
-    """Gives who answers for the model of a line."""
-
-    def __init__(self, launch: Launch, providers: ProviderRegistry, options: Options) -> None:
-        self._launch = launch
-        self._options = options
-        self._providers = providers
-
-    async def choose(self, given: str) -> Respondent:
-        """Raises our errors."""
-        launch, providers = self._launch, self._providers
-        name, model = providers.locate(given, launch.provider) if given else (launch.provider, launch.model)
-        if not model:
-            name, model = await providers.choose(name)
-        provider = providers.get(name)
-        provider.preparation(model)  # refuses a model that cannot be
-        fallbacks = providers.fallbacks(launch.settings.fallback, besides=(name, model))
-        return Respondent(
-            provider=provider,
-            model=model,
-            options=self._options,
-            limits=launch.settings.stream.limits(),
-            fallbacks=fallbacks,
-        )
 
 
 def within(settings: Settings, plan: Plan) -> Settings:
@@ -275,7 +248,7 @@ def _require_good(source: BinaryIO, plan: Plan) -> None:
         raise UsageError(f"nothing was asked, {count(len(bad), 'line')} cannot be: {named}{more}")
 
 
-async def _try(plan: Plan, source: BinaryIO, chooser: _Chooser, settings: Settings) -> None:
+async def _try(plan: Plan, source: BinaryIO, chooser: Chooser, settings: Settings) -> None:
     done: set[str] = set()
     if plan.resume and plan.output.is_file():
         results = await in_thread(Results, plan.output, resume=True)

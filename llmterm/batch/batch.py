@@ -1,42 +1,35 @@
-"""Asks many questions at once, each as any other is asked, and tells what has become of them.
+"""Has an engine answer many questions at once, and tells what has become of them.
 
-So many answers stream at a time; all are paused and resumed together. A connection that breaks in the middle of an
-answer has it asked again: what is in the file then is one answer, and no seam. Who is stopped, or killed, has lost the
-answers that were streaming, and nothing else.
+All are paused and resumed together. Who is stopped, or killed, has lost the answers that were streaming, and nothing
+else.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from llmterm import tokens
+from llmterm.batch.answerer import kind_of
+from llmterm.batch.engine import Answered, Asked, Engine, EngineLostError, Failed, Outcome
 from llmterm.batch.questions import BadLine, Question
 from llmterm.batch.results import Results
 from llmterm.batch.tally import Tally
 from llmterm.conversation import Conversation
-from llmterm.errors import ConfigError, LlmtermError, ProviderError
+from llmterm.errors import ConfigError, LlmtermError
 from llmterm.files import TextFile, read
-from llmterm.messages import Attachment, EndReason, Message, Options, Usage
+from llmterm.messages import Attachment, Message, Options, Usage
 from llmterm.providers.attachments import refused
 from llmterm.respondent import Respondent
-from llmterm.schema import Schema, json_in
-from llmterm.sessions.segments import cost_of
-from llmterm.states import TurnState
 from llmterm.threads import in_thread
-from llmterm.turn import Turn
 
 # Lines that are read at a time, and results that are written at a time, each in a thread.
 _AT_ONCE = 100
-# How often an answer is asked for anew whose connection broke, and how long that waits, doubled each time.
-_ANEW = 3
-_WAIT_SECONDS = 1.0
 # Where so many have failed in ways that the next one would too, and none was answered meanwhile, nothing more is asked.
 _HOPELESS = 20
 _FOR_ALL = ("auth", "config", "connect", "modelnotfound", "quota")
@@ -54,14 +47,13 @@ class Batch:
         questions: Iterator[Question | BadLine],
         results: Results,
         choose: Callable[[str], Awaitable[Respondent]],
+        engine: Engine,
         *,
         system: str = "",
-        concurrency: int = 10,
         budget: float | None = None,
-        schema: Schema | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`choose` gives who answers for "provider/model", or for "". All answers are to fit the `schema`."""
+        """`choose` gives who is to answer for "provider/model", or for "", so that the `engine` has them answer."""
         self.tally = Tally(began=clock())
         self.stopped = ""
         self.bad: list[BadLine] = []
@@ -69,16 +61,13 @@ class Batch:
         self._questions = questions
         self._results = results
         self._choose = choose
+        self._engine = engine
         self._system = system
-        self._concurrency = concurrency
         self._budget = budget
-        self._schema = schema
         self._clock = clock
         self._going = asyncio.Event()
         self._going.set()
         self._paused_at: float | None = None
-        self._respondents: dict[str, asyncio.Task[Respondent]] = {}
-        self._turns: set[Turn] = set()
         # What the answers that stream may cost at most, as far as that is known, and the longest answer so far.
         self._at_stake = 0.0
         self._longest = _ASSUMED
@@ -102,13 +91,14 @@ class Batch:
         if not self.paused:
             self._going.clear()
             self._paused_at = self._clock()
-            await asyncio.gather(*(turn.pause() for turn in list(self._turns)))
+            await self._engine.pause()
 
     def resume(self) -> None:
         """Go on with all that was paused."""
         if self._paused_at is not None:
             self.tally.rested += self._clock() - self._paused_at
             self._paused_at = None
+            self._engine.resume()
         self._going.set()
 
     def stop(self, why: str) -> None:
@@ -122,13 +112,13 @@ class Batch:
         With a budget, it has to be known what the usual model costs.
         """
         if self._budget is not None:
-            self._stake(await self._respondent(""), Conversation())
+            self._stake(await self._choose(""), Conversation())
         writing = asyncio.create_task(self._write())
         asking: set[asyncio.Task[None]] = set()
         try:
             async for question in self._unasked():
                 await self._going.wait()
-                while len(asking) >= self._concurrency:
+                while len(asking) >= self._engine.room:
                     asking = await self._some_over(asking, writing)
                 if self.stopped:
                     break
@@ -169,12 +159,14 @@ class Batch:
     async def _ask(self, question: Question) -> None:
         try:
             await self._answer(question)
+        except EngineLostError as error:
+            self.stop(str(error))
         except LlmtermError as error:
-            self._fail(question, str(error), type(error).__name__.removesuffix("Error").lower())
+            self._fail(question, str(error), kind_of(error))
 
     async def _answer(self, question: Question) -> None:
-        respondent = await self._respondent(question.model)
-        respondent = replace(respondent, options=_over(question.options, respondent.options))
+        respondent = await self._choose(question.model)
+        options = _over(question.options, respondent.options)
         messages = await in_thread(_with_files, question)
         who = f"{respondent.provider.name}/{respondent.model}"
         if refusal := refused(messages[-1].attachments, respondent.provider.accepts(respondent.model), who):
@@ -182,114 +174,33 @@ class Batch:
         conversation = Conversation(
             system=self._system if question.system is None else question.system, messages=messages
         )
-        stake = self._stake(respondent, conversation)
+        stake = self._stake(replace(respondent, options=options), conversation)
         if not await self._affordable(stake):
             return
         self._at_stake += stake
         self.tally.running += 1
-        began = self._clock()
         try:
-            turn = await self._fitting(respondent, conversation)
-            self._take(question, turn, self._clock() - began)
+            asked = Asked(id=question.id, conversation=conversation, options=options, model=question.model)
+            self._take(question, await self._engine.answer(asked))
         finally:
             self.tally.running -= 1
             self._at_stake -= stake
             self._freed.set()
 
-    async def _fitting(self, respondent: Respondent, conversation: Conversation) -> Turn:
-        """Return a turn that has come to its end; one that does not fit is told so, once. Raises our errors."""
-        turn = await self._whole(respondent, conversation)
-        if self._schema is None or turn.state is not TurnState.DONE or turn.reply.blank:
-            return turn
-        misfit = await in_thread(self._schema.misfit, turn.reply.text)
-        if not misfit:
-            return turn
-        self._count(turn)
-        complaint = Message(role="user", text=self._schema.complaint(misfit))
-        return await self._whole(respondent, conversation.add(turn.reply.message("complete"), complaint))
-
-    async def _whole(self, respondent: Respondent, conversation: Conversation) -> Turn:
-        """Return a turn that has come to its end. Raises our errors."""
-        for attempt in range(_ANEW + 1):
-            turn = await respondent.turn(conversation)
-            broken = await self._end_of(turn)
-            if broken is None:
-                return turn
-            self._count(turn)  # it was billed
-            if attempt == _ANEW:
-                raise broken
-            await asyncio.sleep(_WAIT_SECONDS * 2**attempt)
-        raise AssertionError("unreachable")
-
-    async def _end_of(self, turn: Turn) -> LlmtermError | None:
-        """Play the turn to its end, over all pauses; return what broke it in the middle. Raises what refused it."""
-        reader = turn.reader()
-        self._turns.add(turn)
-        try:
-            await self._going.wait()
-            turn.start()
-            async for _ in reader:
-                if not reader.at_end or turn.state is TurnState.STREAMING:
-                    continue
-                match turn.state, turn.reason:
-                    case TurnState.PAUSED, EndReason.PAUSE:
-                        await self._going.wait()
-                        turn.resume()
-                    case TurnState.PAUSED, EndReason.RESTART:
-                        return ProviderError("the model began the answer anew where it should have gone on with it")
-                    case TurnState.PAUSED | TurnState.FAILED, _ if isinstance(turn.error, LlmtermError):
-                        if turn.state is TurnState.FAILED:
-                            raise turn.error
-                        return turn.error
-                    case TurnState.FAILED, _ if turn.error is not None:
-                        raise turn.error
-                    case _:
-                        return None
-        finally:
-            self._turns.discard(turn)
-            reader.leave()
-            if turn.state is TurnState.STREAMING:
-                await turn.cancel()
-        return None
-
-    def _take(self, question: Question, turn: Turn, seconds: float) -> None:
-        """Take in an answer that is over."""
-        cost = self._count(turn)
-        reply = turn.reply
-        if turn.reason is EndReason.REFUSAL or reply.blank:
-            said = f": {turn.end_words}" if turn.end_words else ""
-            why = (
-                "the provider's filter ended this answer" if turn.reason is EndReason.REFUSAL else "the answer is empty"
-            )
-            self._fail(question, why + said, "refusal" if turn.reason is EndReason.REFUSAL else "empty")
-            return
-        if self._schema is not None and (misfit := self._schema.misfit(reply.text)):
-            self._fail(question, f"the answer does not fit the schema: {misfit}", "schema")
-            return
-        used = reply.segments[-1]
-        spent = _usage(turn)
-        self._longest = max(self._longest, spent.output_tokens)
-        self.tally.answered += 1
-        self._hopeless = 0
-        answer: dict[str, Any] = {"id": question.id, "line": question.line, "model": f"{used.provider}/{used.model}"}
-        answer |= {"text": reply.text, "end": str(turn.reason)}
-        if self._schema is not None:
-            answer["data"] = json.loads(json_in(reply.text))
-        if not reply.thoughts.blank:
-            answer["thinking"] = str(reply.thoughts)
-        answer["usage"] = {"input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens}
-        if cost is not None:
-            answer["cost"] = cost
-        answer["seconds"] = round(seconds, 3)
-        self._answers.append(answer)
-        self._more.set()
-
-    def _count(self, turn: Turn) -> float | None:
-        spent, cost = _usage(turn), cost_of(turn.reply.segments)
-        self.tally.input_tokens += spent.input_tokens
-        self.tally.output_tokens += spent.output_tokens
-        self.tally.add_cost(cost)
-        return cost
+    def _take(self, question: Question, outcome: Outcome) -> None:
+        """Take in what came of a question."""
+        self.tally.add(outcome.spent)
+        match outcome:
+            case Failed():
+                self._fail(question, outcome.error, outcome.kind)
+            case Answered():
+                self._longest = max(self._longest, outcome.length)
+                self.tally.answered += 1
+                self._hopeless = 0
+                self._answers.append({"id": question.id, "line": question.line, **outcome.record})
+                self._more.set()
+            case _:
+                assert_never(outcome)
 
     def _fail(self, question: Question | BadLine, why: str, kind: str) -> None:
         self.tally.failed += 1
@@ -298,12 +209,6 @@ class Batch:
             self.stop(f"{_HOPELESS} have failed for what goes for all, the last: {why}")
         self._failures.append({"id": question.id, "line": question.line, "error": why, "kind": kind})
         self._more.set()
-
-    async def _respondent(self, model: str) -> Respondent:
-        """Return who answers; several that ask for the same one wait for the same."""
-        if model not in self._respondents:
-            self._respondents[model] = asyncio.create_task(_chosen(self._choose, model))
-        return await asyncio.shield(self._respondents[model])
 
     def _stake(self, respondent: Respondent, conversation: Conversation) -> float:
         """Return what an answer may cost. Raises ConfigError where there is a budget, and no price."""
@@ -350,10 +255,6 @@ def _with_files(question: Question) -> tuple[Message, ...]:
     return (*before, Message(role="user", text="\n\n".join([last.text, *blocks]), attachments=attached))
 
 
-async def _chosen(choose: Callable[[str], Awaitable[Respondent]], model: str) -> Respondent:
-    return await choose(model)
-
-
 def estimate(conversation: Conversation, most: int) -> Usage:
     """Return about what an answer of at most so many tokens takes."""
     characters = len(conversation.system) // tokens.CHARACTERS_PER_TOKEN
@@ -368,11 +269,4 @@ def _over(own: Options, usual: Options) -> Options:
         temperature=usual.temperature if own.temperature is None else own.temperature,
         max_tokens=usual.max_tokens if own.max_tokens is None else own.max_tokens,
         seed=usual.seed if own.seed is None else own.seed,
-    )
-
-
-def _usage(turn: Turn) -> Usage:
-    used = [segment.usage for segment in turn.reply.segments]
-    return Usage(
-        input_tokens=sum(each.input_tokens for each in used), output_tokens=sum(each.output_tokens for each in used)
     )

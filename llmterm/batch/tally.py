@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from llmterm.batch.engine import Spent
+
 _MINUTE = 60.0
 
 
@@ -29,9 +31,11 @@ class Tally:
         """How many questions it was decided of in this run."""
         return self.answered + self.failed
 
-    def add_cost(self, cost: float | None) -> None:
-        if cost is not None:
-            self.cost = (self.cost or 0.0) + cost
+    def add(self, spent: Spent) -> None:
+        self.input_tokens += spent.input_tokens
+        self.output_tokens += spent.output_tokens
+        if spent.cost is not None:
+            self.cost = (self.cost or 0.0) + spent.cost
 
     def per_minute(self, now: float) -> float:
         """Return how many questions it is decided of in a minute."""
