@@ -126,7 +126,8 @@ def test_before_anything_was_said(open_chat: Open, tmp_path: Path) -> None:
             ("/load ", r"^which session\? \(/load ID; /sessions lists them\)"),
             ("/load nonsense", r"^no session 'nonsense'"),
             ("/title", r"^the session has no title yet\n"),
-            *((f"/{name}", r"^no answer is paused") for name in ("back", "on x", "again", "both", "newer")),
+            *((f"/{name}", r"^no answer is paused") for name in ("back", "again", "both", "newer")),
+            ("/on x", r"^nothing was asked yet \(/model NAME"),
             ("/attach", r"^nothing is attached to the next message\n"),
         )
         assert chat.sessions() == []

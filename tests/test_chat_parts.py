@@ -151,7 +151,8 @@ async def test_commands_say_what_an_answer_at_rest_is_to_become(store: SessionSt
 
     outcomes = await at_rest.run("/edit", "/back", "/again", "/on scripted/other", "/seams undo 1")
 
-    assert outcomes == [Rewrite("mine"), Rewrite("one\n\n", resumes=False), Rewrite(""), Resume(), Unseam(1)]
+    said = ("scripted/other answers from now on, no longer scripted/m",)
+    assert outcomes == [Rewrite("mine"), Rewrite("one\n\n", resumes=False), Rewrite(""), Resume(said=said), Unseam(1)]
     assert at_rest.turn.reply.text == "one\n\ntwo"
     assert at_rest.parts.choices.model == "other"
     for line, why in (("/both", "not started over"), ("/undo", "was not changed"), ("/retry", "still open")):

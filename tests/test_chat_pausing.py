@@ -334,12 +334,34 @@ def test_answer_goes_on_with_another_model(open_chat: Open, tmp_path: Path) -> N
             chat.program.send("\x1bm")
             chat.program.wait_for("> /on")
             chat.program.send("mine/tiny\r")
-            chat.program.wait_for(r"and small\.\n\n>(\n(?!.*SPACE pause).*)?$")
+            chat.program.wait_for(r"(?s)mine/tiny answers from now on, no longer openai/test\n.*Big and small\.\n")
+            chat.program.wait_for(r"\n>\nmine/tiny - (?!.*SPACE pause)[^\n]*\Z")
 
             assert [(each["provider"], each["model"]) for each in chat.messages()[-1]["segments"]] == [
                 ("openai", "test"),
                 ("mine", "tiny"),
             ]
+
+
+def test_last_question_is_answered_on_another_model(open_chat: Open) -> None:
+    """With /on at the prompt, as another version; an answer that was stopped goes on, and with whom answers now."""
+    with open_chat(first_then("Big ", "and small.", "Big it is."), columns=120) as chat:
+        chat.ask("/on openai/tiny")
+        chat.program.wait_for(r"nothing was asked yet[^\n]*\n>\nopenai/test")
+        chat.ask("go")
+        chat.program.wait_for("Big")
+        chat.program.send("\x1b")
+        chat.program.wait_for(r"stopped\n\n>\nopenai/test[^\n]*\Z")
+        chat.ask("/on openai/tiny")
+        chat.program.wait_for(
+            r"(?s)openai/tiny answers from now on, no longer [^ ]*test\n.*and small\.\n\n>\n(?!.*SPACE pause)openai"
+        )
+        chat.ask("/on openai/third")
+        chat.program.wait_for(
+            r"(?s)> go\n.*openai/third answers from now on.*it is\.\n\n>\n(?!.*SPACE pause)openai/third - version 2"
+        )
+
+        assert [exchange.body["model"] for exchange in chat.server.exchanges] == ["test", "tiny", "third"]
 
 
 def test_question_mark_lists_what_can_be_done(open_chat: Open, tmp_path: Path) -> None:

@@ -139,8 +139,11 @@ class Chat:
                 case Ask() as ask:
                     return await self._answer(ask)
                 case Open() as opened:
-                    if opened.stored.answer is not None:
+                    before = self._context.label
+                    if opened.stored.answer is not None and not opened.at_once:
                         self._adopt(opened.stored.answer)
+                    if said := self._context.goes_on(before):
+                        self._view.say(said)
                     return await self._open(opened)
                 case New() as new:
                     return await self._begin(new)

@@ -83,6 +83,10 @@ class Context:
         """Who answers."""
         return self.registry.label(self.choices.provider, self.choices.model)
 
+    def goes_on(self, before: str) -> str:
+        """Return what is to be said where somebody else answers than `before`, the label of then; "" if nobody does."""
+        return "" if self.label == before else f"{self.label} answers from now on, no longer {before}"
+
     @property
     def paused(self) -> Answer:
         """The answer at rest. Raises UsageError where there is none."""

@@ -71,6 +71,12 @@ class Talk:
         return self.path[: self._keep]
 
     @property
+    def stopped(self) -> bool:
+        """Whether the last answer was stopped: there may be more of it."""
+        last = self.kept[-1].message if self.kept else None
+        return last is not None and last.role == "assistant" and last.status == "interrupted"
+
+    @property
     def size(self) -> int:
         """How many messages it has."""
         unread = self.earlier.messages if self.earlier is not None and self.unread else 0

@@ -12,13 +12,13 @@ from llmterm.chat.commands import Command, question
 from llmterm.chat.commands.options import other_names
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Resume, Steer
-from llmterm.chat.outcome import Outcome, Rewrite
+from llmterm.chat.outcome import Ask, Open, Outcome, Rewrite
 from llmterm.errors import UsageError
 
 _WHAT = {
     "edit": "opens it in your editor",
     "back": "cuts its last paragraph",
-    "on": "goes on with another model",
+    "on": "goes on with another model, from now on",
     "again": "begins it again",
 }
 # Letters that mean something only where the model has started over.
@@ -33,7 +33,7 @@ def commands(keys: Mapping[str, str]) -> list[Command]:
         Command(
             name="on",
             argument="[PROVIDER/]MODEL",
-            summary=f"({keys['on']}) go on with another model",
+            summary=f"({keys['on']}) go on, or answer anew, with another model from now on",
             run=_on,
             values=other_names,
             picks=True,
@@ -94,11 +94,20 @@ async def _steer(_context: Context, text: str) -> Outcome:
 
 
 async def _on(context: Context, name: str) -> Outcome:
-    _ = context.paused
     if not name:
         raise UsageError("on which model?", hint="/on MODEL, /on PROVIDER or /on PROVIDER/MODEL")
+    before = context.label
+    if context.answer is None:
+        await context.session.restore()
+        if not context.session.talk.kept:
+            raise UsageError("nothing was asked yet", hint="/model NAME has another model answer")
     await context.choices.move(context.registry, name)
-    return Resume()
+    said = context.goes_on(before)
+    if context.answer is not None:
+        return Resume(said=(said,) if said else ())
+    if context.session.talk.stopped:
+        return Open(await context.session.open_again(context.choices.options), at_once=True, said=said)
+    return Ask(context.session.edit(), said=(said,) if said else (), again=True)
 
 
 async def _again(context: Context, _argument: str) -> Outcome:

@@ -170,8 +170,7 @@ async def _continue(context: Context, given: str) -> Outcome:
     session = context.session
     await session.restore()
     if not given and session.id is not None:
-        last = session.talk.kept[-1].message if session.talk.kept else None
-        if last is not None and last.role == "assistant" and last.status == "interrupted":
+        if session.talk.stopped:
             return Open(await session.open_again(context.choices.options), at_once=True)
         raise UsageError("there is no answer here to go on with", hint="/continue ID takes that of another session")
     found = await context.session.read(lambda store: store.find(given) if given else _newest_open(context, store))
