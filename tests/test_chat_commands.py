@@ -648,7 +648,6 @@ def test_sessions(open_chat: Open) -> None:
             chat,
             ("/title", r"^Birds\n"),
             ("/title All birds", r"^All birds\n"),
-            ("/search owls", rf"^{birds}  All birds\n.*owls"),
             ("/search", r"^search for what\?"),
             ("/search walrus", r"^nothing was found\n"),
             ("/branch 1", r"^this is \w+, “All birds \(branch\)”\n"),

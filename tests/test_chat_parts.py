@@ -13,7 +13,7 @@ from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.completion import Completion, StatusBar
 from llmterm.chat.decision import Gesture, Leave, Resume, Send
 from llmterm.chat.input import Typed
-from llmterm.chat.outcome import Ask, Fill, New, Outcome, Rewrite, Say, Show, Unseam, Word, Write
+from llmterm.chat.outcome import Ask, Fill, New, Outcome, Pick, Rewrite, Say, Show, Unseam, Word, Write
 from llmterm.chat.suggestion import Found
 from llmterm.conversation import Conversation
 from llmterm.errors import UsageError
@@ -46,6 +46,19 @@ async def test_line_that_is_composed_is_asked_again_as_the_editor_left_it(store:
     assert asked == [Typed("queued"), Leave()]
     assert parts.line.text == "edited"
     assert parts.view.said == ["> queued"]
+
+
+async def test_what_was_found_takes_no_line_that_is_being_typed(store: SessionStore) -> None:
+    """It may be found while an answer streams: then it is said."""
+    parts = Parts(store)
+    found = Pick("load", [("ab12", "owls"), ("cd34", "larks")])
+
+    await parts.live.perform(found)
+    assert (parts.line.text, parts.view.said) == ("/load ", [])
+    parts.composer.put("draft")
+    await parts.live.perform(found)
+
+    assert (parts.line.text, parts.view.said) == ("draft", ["ab12  owls\ncd34  larks"])
 
 
 async def test_command_over_a_message_that_was_given_back_says_so(store: SessionStore) -> None:

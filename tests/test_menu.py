@@ -87,6 +87,22 @@ async def test_tab_completes_and_opens_it_again(tmp_path: Path) -> None:
         await composer.seen(lambda: composer.text == "/theme")
 
 
+async def test_what_was_found_is_picked_from_until_the_line_is_another_one(tmp_path: Path) -> None:
+    """By a few letters, also of what stands beside; Enter sends the line with it."""
+    async with composing(tmp_path) as (composer, source):
+        for keys, found, text in (("\r", "cab", "/theme cab"), ("bi\r", "b12", "/theme b12")):
+            composer.pick("/theme ", [("cab", "all cabs"), ("b12", "a bird")])
+            composer.begin(Phase.ASKING)
+            assert rows(composer) == [("cab", True), ("b12", False)]
+            source.send_text(keys[:-1])
+            await composer.seen(lambda: rows(composer)[0] == (found, True))  # noqa: B023 - waited for at once
+            source.send_text("\r")
+            assert await composer.decision() == Send(text)
+        composer.begin(Phase.ASKING)
+        source.send_text("/theme")
+        await composer.seen(lambda: rows(composer) == [("/theme", True)])
+
+
 async def test_message_that_is_called_back_opens_none(tmp_path: Path) -> None:
     """The arrows go on through the history."""
     async with composing(tmp_path) as (composer, source):

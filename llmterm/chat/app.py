@@ -20,7 +20,7 @@ from llmterm.chat.input import InputLine, Typed
 from llmterm.chat.live import Live
 from llmterm.chat.loop import AnswerLoop
 from llmterm.chat.notifier import Notifier
-from llmterm.chat.outcome import Ask, Fill, New, Open, Outcome, Say, Show, Wish, Word, Write, without_answer
+from llmterm.chat.outcome import Ask, Fill, New, Open, Outcome, Pick, Say, Show, Wish, Word, Write, without_answer
 from llmterm.chat.status import count
 from llmterm.errors import LlmtermError, SessionError
 from llmterm.messages import Message, Options, TextDelta, ThinkingDelta
@@ -133,7 +133,7 @@ class Chat:
             match without_answer(outcome):
                 case Word.DONE:
                     return await self._prompt()
-                case Say() | Show() | Fill() | Write() as effect:
+                case Say() | Show() | Fill() | Pick() | Write() as effect:
                     await self._live.perform(effect)
                     return Word.DONE
                 case Ask() as ask:

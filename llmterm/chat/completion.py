@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from llmterm.chat.commands import Command, Commands
 from llmterm.chat.commands.versions import standing
 from llmterm.chat.context import Context
-from llmterm.chat.fuzzy import ranked
 from llmterm.chat.mentions import mentioned
+from llmterm.chat.menu import meant
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import bar
-from llmterm.chat.suggestion import Choice, Found, Later, Suggestion
+from llmterm.chat.suggestion import Choice, Found, Later
 from llmterm.errors import LlmtermError
 from llmterm.render.sanitize import is_plain
 
@@ -52,16 +52,16 @@ class Completion:
         if not command.picks:
             return partial(self._values, command, typed)
         if self._picked is not None:
-            return Found(_meant(self._picked[1], typed), offered=True)
+            return Found(meant(self._picked[1], typed), offered=True)
         return partial(self._values_to_pick, command, typed)
 
     async def _values_to_pick(self, command: Command, typed: str) -> Found:
         found = await self._asked(command, typed) or [("", "there is nothing to pick from")]
         self._picked = command, found
-        return Found(_meant(found, typed), offered=True)
+        return Found(meant(found, typed), offered=True)
 
     async def _values(self, command: Command, typed: str) -> Found:
-        return Found(_meant(await self._asked(command, typed), typed))
+        return Found(meant(await self._asked(command, typed), typed))
 
     async def _asked(self, command: Command, typed: str) -> Sequence[Choice]:
         """Return the values of an argument, or why there is none. A name that others gave must not hide anything."""
@@ -69,13 +69,6 @@ class Completion:
             return [each for each in await command.values(self._context, typed) if is_plain(each[0])]
         except LlmtermError as error:
             return [("", str(error))]
-
-
-def _meant(values: Sequence[Choice], typed: str) -> list[Suggestion]:
-    """Return the values of an argument that may be meant; a reason why there is none always stands."""
-    found = ranked(typed, values, lambda choice: choice[0], lambda choice: choice[1])
-    found = found or [choice for choice in values if not choice[0]]
-    return [Suggestion(value, len(typed), about, all=not value.endswith(("/", "="))) for value, about in found]
 
 
 class StatusBar:

@@ -8,7 +8,7 @@ whatever the answer above it does meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple, TypeAlias
 
@@ -33,7 +33,7 @@ from llmterm.chat.draft import Draft, drafted
 from llmterm.chat.history import PromptHistory
 from llmterm.chat.insertion import WholeCharacters, replace_before
 from llmterm.chat.pasted import foreign, has_token, is_long, mention_of_image, size_of
-from llmterm.chat.suggestion import Find, Found, nothing
+from llmterm.chat.suggestion import Choice, Find, Found, nothing
 from llmterm.chat.window import WindowSize
 from llmterm.render.cells import cell_len
 from llmterm.render.sanitize import clean
@@ -145,6 +145,11 @@ class Composer:
         text = foreign(text)
         self._buffer.document = Document(text, len(text))
         self._app.invalidate()
+
+    def pick(self, text: str, values: Sequence[Choice]) -> None:
+        """Have `text` in the line, and what may be put in behind it in the menu."""
+        self.put(text)
+        self._menu.pick(text, values)
 
     def append(self, text: str, label: str = "") -> None:
         """Have `text` behind what is in the line; a long one, and one with a `label`, as one character."""

@@ -6,7 +6,7 @@ What is typed stays in the line whatever else happens; messages that wait are ta
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
@@ -16,7 +16,7 @@ from llmterm.chat.decision import Decision, Gesture, Leave, Phase, Resume, Send,
 from llmterm.chat.foot import Foot
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.status import queue_lines
-from llmterm.chat.suggestion import Find
+from llmterm.chat.suggestion import Choice, Find
 from llmterm.chat.view import View
 from llmterm.errors import LlmtermError
 
@@ -101,6 +101,13 @@ class InputLine:
         if self.text.strip() and self.text != text:
             self.queue.hold(self._composer.take())
         self._composer.put(text)
+
+    def pick(self, text: str, values: Sequence[Choice]) -> bool:
+        """Have one of `values` picked behind `text`; return False where something is being typed."""
+        if self.text.strip():
+            return False
+        self._composer.pick(text, values)
+        return True
 
     def append(self, text: str, label: str = "") -> None:
         """Have `text` behind what is typed; of a long one, and one with a `label`, the line shows no more than that."""

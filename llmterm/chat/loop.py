@@ -25,6 +25,7 @@ from llmterm.chat.outcome import (
     New,
     Open,
     Outcome,
+    Pick,
     Rewrite,
     Say,
     Show,
@@ -308,7 +309,7 @@ class AnswerLoop:
         """Do what a command has come to on the spot; return what the user wishes besides."""
         answer = self._answer
         match outcome:
-            case Word.DONE | Say() | Show() | Fill() | Write():
+            case Word.DONE | Say() | Show() | Fill() | Pick() | Write():
                 await self._live.perform(outcome)
                 return Word.DONE
             case Rewrite(text, resumes):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from llmterm.chat.suggestion import Find, Found, Later, Suggestion, nothing
+from llmterm.chat.fuzzy import ranked
+from llmterm.chat.suggestion import Choice, Find, Found, Later, Suggestion, nothing
 
 
 class Menu:
@@ -21,6 +22,8 @@ class Menu:
         self._changed: Callable[[], None] = lambda: None
         self._failed: Callable[[Exception], None] = lambda _: None
         self._text = ""
+        # Behind that text one of those is picked, whatever else it may become.
+        self._picked: tuple[str, Sequence[Choice]] | None = None
         self._moved = False
         self._finding: asyncio.Task[None] | None = None
 
@@ -56,13 +59,22 @@ class Menu:
         if not text:
             self.close()
             return
-        found = self._find(text)
+        if self._picked is not None and text.startswith(self._picked[0]):
+            behind, values = self._picked
+            found: Found | Later = Found(meant(values, text.removeprefix(behind)), offered=True)
+        else:
+            found = self._find(text)
         if isinstance(found, Found):
             self._show(found)
             return
         if any(each.isspace() for each in text[self._start() :]):
             self.suggestions, self.at = (), None  # of another word
         self._finding = asyncio.get_running_loop().create_task(self._wait(found), name="llmterm-menu")
+
+    def pick(self, text: str, values: Sequence[Choice]) -> None:
+        """Show which of `values` may stand behind `text`, until the line is another one."""
+        self._picked = text, values
+        self.look(text)
 
     async def found(self) -> None:
         """Wait until what is being looked for is found."""
@@ -77,7 +89,7 @@ class Menu:
     def reset(self) -> None:
         """The line is another one."""
         self.close()
-        self._text = ""
+        self._text, self._picked = "", None
 
     def move(self, step: int) -> None:
         """Mark the next row or the one before, around the ends."""
@@ -116,6 +128,13 @@ class Menu:
         if self._finding is not None:
             self._finding.cancel()
             self._finding = None
+
+
+def meant(values: Sequence[Choice], typed: str) -> list[Suggestion]:
+    """Return the values of an argument that may be meant; a reason why there is none always stands."""
+    found = ranked(typed, values, lambda choice: choice[0], lambda choice: choice[1])
+    found = found or [choice for choice in values if not choice[0]]
+    return [Suggestion(value, len(typed), about, all=not value.endswith(("/", "="))) for value, about in found]
 
 
 def shared(suggestions: Sequence[Suggestion], typed: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Literal, TypeAlias, assert_never
 
 from llmterm.chat.decision import Leave, Resume, Steer
+from llmterm.chat.suggestion import Choice
 from llmterm.errors import UsageError
 from llmterm.messages import Message
 from llmterm.sessions import StoredSession
@@ -47,6 +49,14 @@ class Fill:
     text: str
     held: bool = False
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """The user is to pick one of these `values`, with the command of that name."""
+
+    command: str
+    values: Sequence[Choice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ class New:
 
 
 # What is done on the spot, and changes nothing about what comes next.
-Effect: TypeAlias = Literal[Word.DONE] | Say | Show | Fill | Write
+Effect: TypeAlias = Literal[Word.DONE] | Say | Show | Fill | Pick | Write
 Change: TypeAlias = Literal[Word.RESTORE] | Rewrite | Unseam
 # What may become of the chat while no answer is open, and of an answer that is.
 Move: TypeAlias = Ask | Open | New | Leave
@@ -133,7 +143,7 @@ def without_answer(outcome: Outcome) -> Effect | Move:
     Raises UsageError for what would steer one.
     """
     match outcome:
-        case Word.DONE | Say() | Show() | Fill() | Write() | Ask() | Open() | New() | Leave():
+        case Word.DONE | Say() | Show() | Fill() | Pick() | Write() | Ask() | Open() | New() | Leave():
             return outcome
         case Steer():
             raise UsageError("no answer is open", hint="a question is not steered, but sent")

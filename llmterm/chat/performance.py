@@ -15,7 +15,7 @@ from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands
 from llmterm.chat.decision import Decision, Gesture, Leave, Resume, Send, Steer
 from llmterm.chat.live import FRAME_SECONDS, Live, ended
-from llmterm.chat.outcome import Ask, Fill, New, Open, Outcome, Rewrite, Say, Show, Unseam, Wish, Word, Write
+from llmterm.chat.outcome import Ask, Fill, New, Open, Outcome, Pick, Rewrite, Say, Show, Unseam, Wish, Word, Write
 from llmterm.chat.status import drawing_line, streaming_line
 from llmterm.errors import LlmtermError
 from llmterm.events import Notice, Retraction, SegmentEnded, SegmentStarted, StateChanged, TurnEvent
@@ -262,7 +262,7 @@ class Performance:
 
     async def _apply(self, outcome: Outcome) -> None:
         match outcome:
-            case Word.DONE | Say() | Show() | Fill() | Write():
+            case Word.DONE | Say() | Show() | Fill() | Pick() | Write():
                 await self._live.perform(outcome)
             case Steer(text):
                 await self._steer(text)

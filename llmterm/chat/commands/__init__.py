@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from llmterm.chat.context import Context
 from llmterm.chat.fuzzy import ranked
-from llmterm.chat.outcome import Outcome, Say
+from llmterm.chat.outcome import Outcome, Pick, Say
 from llmterm.chat.suggestion import Choice, Found, Suggestion
 from llmterm.errors import UsageError
 
@@ -103,19 +103,23 @@ class Commands:
             raise UsageError("an answer is still open", hint="Esc ends it")
         if argument.strip() and not command.argument:
             raise UsageError(f"/{name} takes nothing", hint=f"/{name} by itself: {command.summary}")
-        argument = argument.strip()
-        if command.picks and context.settings.plain:
-            if not argument and (listed := await self._numbered(context, command)):
-                return Say(listed)
+        argument, plain = argument.strip(), context.settings.plain
+        if command.picks and plain:
+            offered = [] if argument else [each for each in await command.values(context, "") if each[0]]
+            if offered:
+                return self._numbered(name, offered)
             argument = self._by_number(name, argument)
-        return await command.run(context, argument)
+        match await command.run(context, argument):
+            case Pick(named, values) if plain:
+                return self._numbered(named, values)
+            case outcome:
+                return outcome
 
-    async def _numbered(self, context: Context, command: Command) -> str:
-        """Return what can be picked, with numbers, "" where that is nothing."""
-        values = [(value, about) for value, about in await command.values(context, "") if value]
-        self._listed = command.name, values
+    def _numbered(self, name: str, values: Sequence[Choice]) -> Say:
+        """Return what can be picked, with numbers."""
+        self._listed = name, values
         lines = [f"{number:>3}  {value}  {about}".rstrip() for number, (value, about) in enumerate(values, 1)]
-        return "\n".join([*lines, f"/{command.name} NUMBER takes one"]) if values else ""
+        return Say("\n".join([*lines, f"/{name} NUMBER takes one"]))
 
     def _by_number(self, name: str, argument: str) -> str:
         """Return what has the number that was given, of what was listed for that command last."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from llmterm.chat.commands import Command
 from llmterm.chat.context import Context
-from llmterm.chat.outcome import New, Open, Outcome, Say, Word
+from llmterm.chat.outcome import New, Open, Outcome, Pick, Say, Word
 from llmterm.chat.status import count
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import SessionError, StoreError, UsageError
 from llmterm.sessions import SessionInfo, SessionStore, StoredSession
-from llmterm.sessions.record import LAST
+from llmterm.sessions.record import LAST, Hit
 from llmterm.sessions.whole import HeldMessage
 from llmterm.threads import in_thread
 
@@ -39,7 +39,11 @@ def commands() -> list[Command]:
         Command(name="new", argument="[TITLE]", summary="begin a new session", run=_new, leaves=True),
         Command(name="title", argument="[TEXT]", summary="show or set the session's title", run=_title),
         Command(
-            name="search", argument="WORDS", summary="find sessions with all these words", run=_search, meanwhile=True
+            name="search",
+            argument="WORDS",
+            summary="find sessions with all these words, and open one",
+            run=_search,
+            meanwhile=True,
         ),
         Command(
             name="branch", argument="[N]", summary="go on in a copy, of N questions or all", run=_branch, leaves=True
@@ -143,7 +147,19 @@ async def _search(context: Context, words: str) -> Outcome:
     if not words:
         raise UsageError("search for what?", hint="/search WORDS")
     hits = await context.session.read(lambda store: store.search(words, limit=_FOUND))
-    return Say("\n".join(f"{hit.id}  {hit.title}\n          {hit.snippet}" for hit in hits) or "nothing was found")
+    if not hits:
+        return Say("nothing was found")
+    if context.answer is not None:  # no session is opened beside it
+        return Say("\n".join(f"{hit.id}  {hit.title}\n          {hit.snippet}" for hit in hits))
+    now = datetime.now(UTC)
+    return Pick("load", [(hit.id, " - ".join(_parts(hit, now))) for hit in hits])
+
+
+def _parts(hit: Hit, now: datetime) -> Iterator[str]:
+    yield hit.title
+    if hit.snippet not in ("", hit.title):
+        yield hit.snippet
+    yield _ago(now - hit.updated_at)
 
 
 async def _branch(context: Context, given: str) -> Outcome:
