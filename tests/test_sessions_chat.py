@@ -445,7 +445,7 @@ async def test_sessions_are_completed_by_their_ids_and_titles(browser: Browser, 
         store.create(title=f"owls {number}")
 
     assert await browser.complete(f"/load {bread[:7]}") == [bread]
-    assert await browser.complete("/load ban") == [bread]
+    assert await browser.complete("/load banana") == [bread]
     assert await browser.complete("/load RECIPE banana") == [bread]
     assert await browser.complete("/load walrus") == []
     assert len(await browser.complete("/load owls")) == 30

@@ -20,7 +20,7 @@ from llmterm.messages import Message, Options, Reply
 from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
 from llmterm.sessions.answer_record import AnswerRecord, Step
 from llmterm.sessions.keeper import Change, Keeper, Write
-from llmterm.sessions.kept import Record
+from llmterm.sessions.kept import Named, Record
 from llmterm.sessions.record import LAST
 from llmterm.sessions.talk import Path, Talk
 from llmterm.sessions.titles import clean_title
@@ -204,12 +204,10 @@ class CurrentSession:
         asked, answer = talk.ask(question), AnswerRecord(self, held)
         talk.answering = answer
         title, system, path, _ = mark
-        keep = len(talk.kept)
+        path = path[: len(talk.kept)]
 
         def write(store: SessionStore, record: Record) -> None:
-            if record.id is None:
-                record.id = store.create(system=system, title=title)
-            record.ask(store, asked, held, path, keep)
+            record.ask(store, asked, held, path, Named(title, system))
 
         try:
             await self._attempt(write)

@@ -135,16 +135,34 @@ class Database:
         # Size and time of the file itself, as it was seen last; whether its log may have more; whether others wrote.
         self._stamp: tuple[int, int] | None = None
         self._written = self._touched = False
+        # What is written together with other things.
+        self._joined: Transaction | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Have all that is written inside be on the disk when this returns, or nothing: a disk is waited for once."""
+        with self.writing() as transaction:
+            self._joined = transaction
+            try:
+                yield
+            finally:
+                self._joined = None
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """See the store as it is at one moment, or as it was when it could not be written any more."""
+        if self._joined is not None:
+            yield self._joined
+            return
         with translated(self.path), _transaction(self._open(), "BEGIN") as transaction:
             yield transaction
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """Write all of it, on the disk when this returns, or nothing."""
+        if self._joined is not None:
+            yield self._joined
+            return
         with translated(self.path):
             connection = self._open(to_write=True)
             if self._moved:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from llmterm.errors import SessionError, StoreError
+from llmterm.errors import SessionError
 from llmterm.sessions import AnswerLog, SessionStore
 from llmterm.sessions.whole import HeldAnswer, HeldMessage
+
+
+class Named(NamedTuple):
+    """What a session is called, and its system prompt."""
+
+    title: str
+    system: str
 
 
 @dataclass(slots=True, eq=False)
@@ -61,30 +69,34 @@ class Record:
         return {self.answer: revision} if self.answer else {}
 
     def ask(
-        self, store: SessionStore, question: HeldMessage, held: HeldAnswer, path: tuple[HeldMessage, ...], keep: int
+        self, store: SessionStore, question: HeldMessage, held: HeldAnswer, path: tuple[HeldMessage, ...], new: Named
     ) -> None:
-        """Put the question after the first `keep` messages of the path, unless it is there, and begin its answer.
+        """Put the question after the `path`, unless it is there, and begin its answer; in a `new` session if in none.
 
-        Raises SessionError where another process has changed the session: the question is not there then.
+        Raises SessionError where another process has changed the session; then, and for a store that fails, nothing of
+        it is there.
         """
-        own = not self.row(question)
-        if own:
-            after = self.row(path[keep - 1]) if keep else 0
-            self.rows[question] = self.head = store.add(self.known, question.message, after=after, head=self.head)
+        before, own = (self.id, self.head), not self.row(question)
         try:
-            log = store.begin(
-                self.known,
-                provider=held.provider,
-                model=held.model,
-                options=held.options,
-                piped=held.piped,
-                after=self.row(question),
-                head=self.head,
-            )
-        except StoreError:
-            raise
+            with store.together():
+                if self.id is None:
+                    self.id = store.create(system=new.system, title=new.title)
+                if own:
+                    after = self.row(path[-1]) if path else 0
+                    self.rows[question] = self.head = store.add(self.id, question.message, after=after, head=self.head)
+                log = store.begin(
+                    self.id,
+                    provider=held.provider,
+                    model=held.model,
+                    options=held.options,
+                    piped=held.piped,
+                    after=self.row(question),
+                    head=self.head,
+                )
         except SessionError:
-            self.take_off(store, question if own else None, path)  # somebody else has changed it: it is theirs now
+            self.id, self.head = before
+            if own:
+                self.rows.pop(question, None)
             raise
         self.log, self.head, self.answer = log, log.message_id, log.message_id
 

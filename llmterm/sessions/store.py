@@ -450,6 +450,10 @@ class SessionStore:
         # The ids of a file only grow: one that is not there, though it was given, is of a message that was deleted.
         return bool(row[0] != session_id if row is not None else last < head)
 
+    def together(self) -> AbstractContextManager[None]:
+        """Write all that is written inside at once, or nothing of it: a disk is waited for once."""
+        return self._database.together()
+
     def rest(self) -> None:
         """Let go of the file until the next call: it can be copied, moved and replaced."""
         self._database.rest()
