@@ -58,6 +58,8 @@ class EventLog:
         self.reply = Reply()
         self.state = TurnState.READY
         self.first = self.seq = first
+        self.marked = first
+        """Where the last event stands that is no text."""
         self.chunks = 0
         """Chunks of the wire, in all."""
         self._text = 0
@@ -211,6 +213,7 @@ class EventLog:
                 mark.upto = (min(mark.upto[0], event.text), min(mark.upto[1], event.thinking))
             upto = (min(upto[0], event.text), min(upto[1], event.thinking))
         self.seq += 1
+        self.marked = self.seq
         self._marks.append(_Mark(self.seq, self._text, self._thinking, event, upto))
         self.reply = reduced(self.reply, event)
         if isinstance(event, StateChanged):
@@ -256,6 +259,7 @@ class Reader:
         self._left = False
         self._taken = log.chunks if place.seq > log.first else 0
         self._arrival = asyncio.Event()
+        self._mark = asyncio.Event()
 
     @property
     def seq(self) -> int:
@@ -322,6 +326,8 @@ class Reader:
 
     def wake(self) -> None:
         self._arrival.set()
+        if self._place.seq < self._log.marked:
+            self._mark.set()
 
     def skip(self) -> None:
         """Take all there is for read. None of it is looked at, as it may be long."""
@@ -348,6 +354,12 @@ class Reader:
 
     def __aiter__(self) -> Self:
         return self
+
+    async def marked(self) -> None:
+        """Wait until something has come that is no text, and was not read."""
+        while self._place.seq >= self._log.marked:
+            self._mark.clear()
+            await self._mark.wait()
 
     async def __anext__(self) -> Entry:
         while not self.held and not self._left:

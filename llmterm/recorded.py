@@ -128,6 +128,7 @@ class RecordedTurn:
         # Whether the answer is at rest as far as the record knows, and when at the latest it is to be written.
         self._rests = self.rested
         self._due: float | None = None
+        self._over = asyncio.Event()
         if self._rests:
             self._reader.skip()
 
@@ -167,6 +168,10 @@ class RecordedTurn:
         self._write()
         await self._record.settled()
         self._tell()
+
+    async def over(self) -> None:
+        """Wait until nothing more can come of the turn."""
+        await self._over.wait()
 
     async def finish(self) -> None:
         """Close the record of an answer that is over, now; it is written then."""
@@ -220,9 +225,12 @@ class RecordedTurn:
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
         while self.standing is Standing.OPEN:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._due):
-                    await self._reader.arrived()
+            if self._due is None:
+                await self._reader.arrived()
+            else:  # more text is nothing to be woken for
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._due):
+                        await self._reader.marked()
             if self._take_in() or (self._due is not None and loop.time() >= self._due):
                 self._write()
 
@@ -246,6 +254,8 @@ class RecordedTurn:
                 self._record.move(provider=provider, model=model, mode=mode)
             case StateChanged(state, reason):
                 self.rested = self.rested or state is TurnState.PAUSED
+                if self.turn.over:
+                    self._over.set()
                 if state in AT_REST and self.turn.state is TurnState.STREAMING:
                     self._pause(reason)  # it was resumed in the same breath
                     return False

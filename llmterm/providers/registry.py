@@ -56,6 +56,10 @@ class ProviderRegistry:
             self._built[name] = entry.build()
         return self._built[name]
 
+    def has(self, name: str) -> bool:
+        """Tell whether a provider was built: to get it takes no time then."""
+        return name in self._built
+
     async def models(self, name: str) -> Sequence[str]:
         """Return the models of a provider, asked for once. Raises as `Provider.models` does."""
         if name not in self._models:

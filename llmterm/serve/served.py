@@ -179,7 +179,7 @@ class ServedTurn:
                 if self._session.id is not None and self._session.head:
                     self.id = turn_id(self._session.id, self._session.head)
                 begun.set_result(None)
-                await self._until_over()
+                await self._recorded.over()
         except LlmtermError as error:
             if not begun.done():
                 begun.set_exception(error)
@@ -191,16 +191,6 @@ class ServedTurn:
         finally:
             with suppress(SessionError):  # it was told, as an event of the turn
                 await self._session.keeper.last_chance(_PATIENCE)
-
-    async def _until_over(self) -> None:
-        turn = self._recorded.turn
-        reader = turn.reader()
-        try:
-            while not turn.over:
-                reader.skip()
-                await reader.arrived()
-        finally:
-            reader.leave()
 
 
 class PastTurn:

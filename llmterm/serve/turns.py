@@ -275,13 +275,18 @@ class Turns:
         """Return who is meant by "provider/model". Raises UsageError, ConfigError and ProviderError."""
         name, model = await self.providers.choose(given)
         self.providers.require(name)
-        provider = await in_thread(self.providers.get, name)
-        return provider, model
+        return await self._built(name), model
+
+    async def _built(self, name: str) -> Provider:
+        """Return a provider, which is made at its first use: that may ask a keyring."""
+        if self.providers.has(name):
+            return self.providers.get(name)
+        return await in_thread(self.providers.get, name)
 
     async def _provider(self, answer: OpenAnswer) -> Provider:
         """Return who has begun an answer; where that is nobody known any more, the usual one, to be told otherwise."""
         with suppress(UsageError):
-            return await in_thread(self.providers.get, answer.provider)
+            return await self._built(answer.provider)
         provider, _ = await self._chosen("")
         return provider
 
