@@ -40,11 +40,13 @@ class Fields:
         """Return a text, None where there is none."""
         return self.text(name, "") if self.value.get(name) is not None else None
 
-    def flag(self, name: str) -> bool:
+    def flag(self, name: str, default: bool = False) -> bool:
         found = self.value.get(name)
-        if found is not None and not isinstance(found, bool):
+        if found is None:
+            return default
+        if not isinstance(found, bool):
             raise self.wrong(name, "has to be true or false")
-        return bool(found)
+        return found
 
     def number(self, name: str, low: float, high: float) -> float | None:
         found = self.value.get(name)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 
 from llmterm.eventlog import Reader
 from llmterm.events import Entry, Retraction, encoded
+from llmterm.messages import TextDelta
 from llmterm.serve.served import Told
 from llmterm.states import TurnState
 
@@ -40,6 +41,10 @@ def dumped(data: object) -> str:
 
 def told(entry: Entry) -> bytes:
     """Return what a turn has told: its place is the number of the event, and its kind the name."""
+    if isinstance(entry.event, TextDelta):  # nearly all are, and there are many
+        seq, (text, chunks) = entry.seq, (entry.event.text, entry.event.chunks)
+        data = f'{{"seq":{seq},"event":"TextDelta","text":{dumped(text)},"chunks":{chunks}}}'
+        return f"id: {seq}\nevent: TextDelta\ndata: {data}\n\n".encode()
     value = encoded(entry)
     return frame(value, event=value["event"], number=entry.seq)
 
@@ -53,13 +58,15 @@ async def events(turn: Told, after: int, ending: Callable[[], bool]) -> AsyncIte
     if after and after not in turn.places:
         yield told(Entry(turn.places.start, Retraction(0, 0, ())))
         after = 0
-    reader = turn.reader(after)
+    reader, loop, sent = turn.reader(after), asyncio.get_running_loop(), 0.0
     try:
         while True:
-            if entries := list(reader.pending()):
-                yield b"".join(map(told, entries))
-                # What comes meanwhile goes out together.
-                await asyncio.sleep(_TOGETHER_SECONDS)
+            if not reader.at_end:
+                # What comes in the same moment goes out together.
+                if (soon := sent + _TOGETHER_SECONDS - loop.time()) > 0:
+                    await asyncio.sleep(soon)
+                sent = loop.time()
+                yield b"".join(map(told, reader.pending()))
             elif turn.state in _OVER:
                 return
             elif ending():

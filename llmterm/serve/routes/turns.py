@@ -48,6 +48,7 @@ async def _ask(request: Request) -> Response:
         session=fields.text("session", ""),
         system=fields.maybe("system"),
         options=options_of(fields.inner("options")),
+        kept=fields.flag("kept", default=True),
         again=again,
         replaces=fields.flag("replaces"),
     )
