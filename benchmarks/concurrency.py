@@ -47,12 +47,12 @@ def run() -> list[Row]:
     wanted = 4 * HELD
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, wanted), hard), hard))
     take_turns()
-    with programs() as subjects, _draining(subjects.reports):
+    with programs() as subjects, draining(subjects.reports):
         return asyncio.run(_rows(subjects))
 
 
 @contextmanager
-def _draining(reports: Reports) -> Iterator[None]:
+def draining(reports: Reports) -> Iterator[None]:
     """Read what the server tells, and leave it: it waits for nobody otherwise."""
     over = threading.Event()
 
