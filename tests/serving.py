@@ -14,6 +14,7 @@ from llmterm import config
 from llmterm.assembly.serving import Place, running
 from llmterm.events import Entry, decoded, reduced
 from llmterm.messages import Reply
+from tests.described import fits, is_described
 from tests.terminal import environment
 from tests.wire import Script, WireServer
 
@@ -29,13 +30,19 @@ class Client:
         self.http = http
 
     async def get(self, path: str, status: int = 200, **query: Any) -> Any:
-        return _checked(await self.http.get(path, params=query), status)
+        return _checked(await self.http.get(path, params=query), status).json()
+
+    async def text(self, path: str, **query: Any) -> str:
+        return _checked(await self.http.get(path, params=query), 200).text
 
     async def post(self, path: str, body: Any = None, status: int = 200) -> Any:
-        return _checked(await self.http.post(path, json={} if body is None else body), status)
+        return await self.send("POST", path, {} if body is None else body, status)
+
+    async def send(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
+        return _checked(await self.http.request(method, path, json=body), status).json()
 
     async def ask(self, question: str = "Why?", **more: Any) -> Any:
-        return await self.post("/v1/turns", {"question": question, "model": "openai/test", **more}, 201)
+        return await self.post("/v1/turns", {"question": question, "model": "openai/test"} | more, 201)
 
     @asynccontextmanager
     async def told(self, turn: str, after: int | None = None) -> AsyncIterator[AsyncIterator[Entry]]:
@@ -46,9 +53,13 @@ class Client:
             yield entries(response)
 
 
-def _checked(response: httpx2.Response, status: int) -> Any:
+def _checked(response: httpx2.Response, status: int) -> httpx2.Response:
+    """Return a response that is the one expected, and as the service's own document describes it."""
     assert response.status_code == status, response.text
-    return response.json()
+    kind, request = response.headers["content-type"], response.request
+    value = response.json() if kind == "application/json" else None
+    is_described(request.method, request.url.path, status, kind, value)
+    return response
 
 
 async def entries(response: httpx2.Response) -> AsyncIterator[Entry]:
@@ -62,6 +73,7 @@ async def entries(response: httpx2.Response) -> AsyncIterator[Entry]:
             name = value
         elif kind == "data":
             data = json.loads(value)
+            fits(data, {"$ref": "#/components/schemas/Event"})
             assert (str(data["seq"]), data["event"]) == (number, name)
             yield decoded(data)
 

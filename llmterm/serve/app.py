@@ -12,11 +12,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from llmterm.serve.guard import Guard
+from llmterm.serve.openapi.document import document
 from llmterm.serve.problems import BUG, Problem
 from llmterm.serve.routes import models, sessions, turns
 from llmterm.serve.service import Service
@@ -51,7 +52,8 @@ def application(
         why = Problem(
             error.status_code, "invalid_request_error", code, words.get(error.status_code, "that is no request")
         )
-        return JSONResponse(why.body, status_code=why.status, headers=error.headers)
+        allowed = {"allow": _allowed(request)} if error.status_code == 405 else {}
+        return JSONResponse(why.body, status_code=why.status, headers=allowed)
 
     def failed(request: Request, error: Exception) -> Response:
         where = traceback.extract_tb(error.__traceback__)[-1]
@@ -71,11 +73,18 @@ def all_routes() -> list[BaseRoute]:
     return [
         Route("/", _page, methods=["GET"]),
         Route("/healthz", _health, methods=["GET"]),
+        Route("/openapi.json", _openapi, methods=["GET"]),
         *turns.routes(),
         *sessions.routes(),
         *models.routes(),
         Mount("/page", StaticFiles(directory=_PAGE)),
     ]
+
+
+def _allowed(request: Request) -> str:
+    """Return what can be done at the address of a request: routes of one path know only of themselves."""
+    at_path = [route for route in all_routes() if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted(method for each in at_path if isinstance(each, Route) for method in each.methods or ()))
 
 
 async def _page(_request: Request) -> Response:
@@ -85,3 +94,7 @@ async def _page(_request: Request) -> Response:
 async def _health(request: Request) -> Response:
     service: Service = request.app.state.service
     return JSONResponse({"status": "ending" if service.ending else "ok"}, status_code=503 if service.ending else 200)
+
+
+async def _openapi(_request: Request) -> Response:
+    return JSONResponse(document())

@@ -60,9 +60,10 @@ class Fields:
         found = self.value.get(name)
         if found is None:
             return None
-        if isinstance(found, bool) or not isinstance(found, int) or not low <= found <= high:
+        whole = isinstance(found, int) or (isinstance(found, float) and found.is_integer())
+        if isinstance(found, bool) or not whole or not low <= found <= high:
             raise self.wrong(name, f"has to be a whole number from {low}")
-        return found
+        return int(found)
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of texts, or the one that stands alone."""

@@ -21,6 +21,7 @@ class Server(uvicorn.Server):
                 ws="websockets-sansio",
                 access_log=False,
                 log_config=None,
+                log_level="critical",  # whoever sends nonsense fills no log, and the application reports bugs itself
                 server_header=False,
                 timeout_graceful_shutdown=grace,
             )

@@ -1,0 +1,194 @@
+"""What can be asked for, by its path."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from llmterm.serve.openapi.words import (
+    COUNT,
+    FLAG,
+    NUMBER,
+    TEXT,
+    WORDS,
+    Schema,
+    asked,
+    at,
+    header,
+    one_of,
+    operation,
+    query,
+    ref,
+    said,
+    several,
+    thing,
+)
+
+_TURN: Final = at("turn", "The turn's id.")
+_SESSION: Final = at("session", "The session's id.")
+_FROM_ONE: Final = {"type": "integer", "minimum": 1, "maximum": 2**53}
+_PAGE: Final = {"text/html": TEXT}
+_HEALTH: Final = {
+    **operation(
+        "service.health",
+        "Whether it serves, or is about to end (status 503)",
+        thing({"status": {"const": "ok"}}),
+        also={503: thing({"status": {"const": "ending"}})},
+    ),
+    "security": [],
+}
+_BY: Final = {"by": said(TEXT, "Who does it: all readers hear it.")}
+_OPTIONS: Final = asked(
+    {},
+    {
+        "temperature": {**NUMBER, "minimum": 0, "maximum": 2},
+        "max_tokens": _FROM_ONE,
+        "seed": {"type": "integer", "minimum": -(2**63), "maximum": 2**63},
+        "stop": {"anyOf": [TEXT, several(TEXT)]},
+    },
+)
+_QUESTION: Final = {
+    **asked(
+        {},
+        {
+            "question": said(WORDS, "What is asked."),
+            "model": said(TEXT, "provider/model; the usual one where it is missing."),
+            "session": said(TEXT, "The session that it goes on with; a new one where it is missing."),
+            "system": said(TEXT, "The system prompt."),
+            "options": _OPTIONS,
+            "attachments": several(asked({"data": said(WORDS, "base64")}, {"name": TEXT})),
+            "again": said(FLAG, "The session's last question is asked again; the answer that was stays beside it."),
+            "replaces": said(FLAG, "This question takes the place of the session's last one, which stays beside it."),
+        },
+    ),
+    "anyOf": [{"required": ["question"]}, {"required": ["again", "session"], "properties": {"again": {"const": True}}}],
+}
+
+PATHS: Final[dict[str, dict[str, Schema]]] = {
+    "/": {"get": operation("page.show", "The page: a chat in the browser", kinds=_PAGE)},
+    "/healthz": {"get": _HEALTH},
+    "/openapi.json": {"get": operation("service.describe", "This document", {"type": "object"})},
+    "/v1/models": {
+        "get": operation(
+            "models.list",
+            "The models of all providers that are configured",
+            thing({"object": {"const": "list"}, "data": several(ref("Model"))}),
+        )
+    },
+    "/v1/models/{model}": {
+        "get": operation(
+            "models.show", "One of them", ref("Model"), parameters=[at("model", "provider/model, with its slashes.")]
+        )
+    },
+    "/v1/turns": {
+        "post": operation(
+            "turns.ask",
+            "Ask something",
+            ref("Turn"),
+            status=201,
+            body=_QUESTION,
+            words="The answer goes on whether or not anybody reads it.",
+        )
+    },
+    "/v1/turns/{turn}": {"get": operation("turns.show", "What there is of an answer", ref("Turn"), parameters=[_TURN])},
+    "/v1/turns/{turn}/events": {
+        "get": operation(
+            "turns.read",
+            "Read an answer, live",
+            kinds={"text/event-stream": TEXT},
+            parameters=[
+                _TURN,
+                header("last-event-id", COUNT, "The place to go on from; a browser sends it by itself."),
+                query("after", COUNT, "The same, for whoever cannot send the header."),
+            ],
+            words="Server-sent events: `id:` is the place, `event:` the kind, `data:` an Event. The stream ends when "
+            "the turn is over, not when it rests. A place that is none of the turn's is answered with a Retraction of "
+            "all, and all of it anew. `retry:` says that the service is ending: come back then.",
+        )
+    },
+    "/v1/turns/{turn}/pause": {
+        "post": operation("turns.pause", "Pause it", ref("Turn"), parameters=[_TURN], body=asked({}, _BY))
+    },
+    "/v1/turns/{turn}/resume": {
+        "post": operation(
+            "turns.resume",
+            "Have it go on",
+            ref("Turn"),
+            parameters=[_TURN],
+            body=asked(
+                {},
+                {
+                    "guidance": said(TEXT, "What the model should mind from here on."),
+                    "model": said(TEXT, "provider/model: who goes on with it."),
+                    **_BY,
+                },
+            ),
+        )
+    },
+    "/v1/turns/{turn}/cancel": {
+        "post": operation(
+            "turns.cancel", "End it; what came is kept", ref("Turn"), parameters=[_TURN], body=asked({}, _BY)
+        )
+    },
+    "/v1/turns/{turn}/edit": {
+        "post": operation(
+            "turns.edit",
+            "Put a text in the place of what came",
+            ref("Turn"),
+            parameters=[_TURN],
+            body=asked({}, {"text": TEXT, **_BY}),
+        )
+    },
+    "/v1/sessions": {
+        "get": operation(
+            "sessions.list",
+            "The last sessions, or those that words are found in",
+            thing({"sessions": several({"anyOf": [ref("SessionInfo"), ref("SessionHit")]})}),
+            parameters=[
+                query("q", TEXT, "Words to search for."),
+                query("limit", {**COUNT, "minimum": 1, "maximum": 200, "default": 50}, "How many at most."),
+            ],
+        )
+    },
+    "/v1/sessions/{session}": {
+        "get": operation("sessions.show", "All of a session", ref("Session"), parameters=[_SESSION]),
+        "patch": operation(
+            "sessions.rename",
+            "Give it another title",
+            thing({"id": TEXT, "title": TEXT}),
+            parameters=[_SESSION],
+            body=asked({"title": WORDS}),
+        ),
+        "delete": operation(
+            "sessions.delete",
+            "Delete it, for good",
+            thing({"id": TEXT, "deleted": {"const": True}}),
+            parameters=[_SESSION],
+        ),
+    },
+    "/v1/sessions/{session}/versions": {
+        "get": operation(
+            "sessions.versions", "What was said in each other's place", ref("Versions"), parameters=[_SESSION]
+        )
+    },
+    "/v1/sessions/{session}/switch": {
+        "post": operation(
+            "sessions.switch",
+            "Go over to another version",
+            ref("Session"),
+            parameters=[_SESSION],
+            body=asked({"row": _FROM_ONE}),
+        )
+    },
+    "/v1/sessions/{session}/export": {
+        "get": operation(
+            "sessions.export",
+            "A session to take along",
+            ref("Export"),
+            kinds={"text/markdown": TEXT},
+            parameters=[
+                _SESSION,
+                query("format", {**one_of(["json", "markdown"]), "default": "json"}, "In what form."),
+            ],
+        )
+    },
+}

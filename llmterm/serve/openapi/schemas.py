@@ -1,0 +1,166 @@
+"""What the service answers with, each under its name."""
+
+from __future__ import annotations
+
+from typing import Final, get_args
+
+from llmterm.messages import EndReason, Mode, Role, Status
+from llmterm.serve.openapi.words import (
+    COUNT,
+    FLAG,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    Schema,
+    one_of,
+    perhaps,
+    ref,
+    said,
+    several,
+    thing,
+)
+from llmterm.sessions.record import SessionState
+from llmterm.states import TurnState
+
+_STATE = one_of(TurnState)
+_REASON = perhaps(one_of(EndReason))
+_MODE = one_of(get_args(Mode))
+_MESSAGE: Final = {
+    "role": one_of(get_args(Role)),
+    "text": TEXT,
+    "thinking": TEXT,
+    "status": one_of(get_args(Status)),
+    "segments": several(ref("Segment")),
+}
+_SESSION: Final = {"id": TEXT, "title": TEXT, "created_at": MOMENT, "updated_at": MOMENT}
+
+
+def _event(name: str, words: str, /, **fields: Schema) -> Schema:
+    return thing({"seq": COUNT, "event": {"const": name}, **fields}, words=words)
+
+
+_EVENTS: Final[dict[str, Schema]] = {
+    "SegmentStarted": _event(
+        "SegmentStarted", "Who was asked to write what comes.", provider=TEXT, model=TEXT, mode=_MODE, guidance=TEXT
+    ),
+    "TextDelta": _event("TextDelta", "Some more of the text.", text=TEXT, chunks=COUNT),
+    "ThinkingDelta": _event("ThinkingDelta", "Some more of what the model thinks.", text=TEXT, chunks=COUNT),
+    "Notice": _event(
+        "Notice",
+        "What a person should know besides the text. One that is `passing` is nothing to be kept.",
+        text=TEXT,
+        passing=FLAG,
+        failure=FLAG,
+    ),
+    "UsageReport": _event("UsageReport", "Tokens as the provider has counted them.", usage=ref("Usage")),
+    "Retraction": _event(
+        "Retraction",
+        "What came after the first so many characters of text, and of thinking, is taken back.",
+        text=COUNT,
+        thinking=COUNT,
+        segments=several(ref("ToldSegment")),
+    ),
+    "StateChanged": _event(
+        "StateChanged", "The turn's state from now on, and why.", state=_STATE, reason=_REASON, words=TEXT
+    ),
+    "SegmentEnded": _event(
+        "SegmentEnded",
+        "The record of what was written since SegmentStarted; null where nothing was.",
+        segment=perhaps(ref("ToldSegment")),
+    ),
+}
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "Problem": thing(
+        {"error": thing({"message": TEXT, "type": TEXT, "param": perhaps(TEXT), "code": perhaps(TEXT)})},
+        words="Why something cannot be done, in OpenAI's shape.",
+    ),
+    "Turn": thing(
+        {
+            "id": said(TEXT, "The same after a restart."),
+            "session": perhaps(TEXT),
+            "state": _STATE,
+            "reason": said(_REASON, "Why it rests or is over; null while it streams."),
+            "words": said(TEXT, "Why it failed, or what the provider said of its end."),
+            "seq": said(COUNT, "The place that a reader of what comes goes on from."),
+            "text": TEXT,
+            "thinking": TEXT,
+            "segments": several(ref("Segment")),
+        }
+    ),
+    "Segment": thing(
+        {
+            "provider": TEXT,
+            "model": TEXT,
+            "mode": _MODE,
+            "start": COUNT,
+            "end": COUNT,
+            "end_reason": one_of(EndReason),
+            "input_tokens": perhaps(COUNT),
+            "output_tokens": perhaps(COUNT),
+            "first_token_ms": perhaps(COUNT),
+            "duration_ms": COUNT,
+        },
+        words="Which model wrote text[start:end], in code points. Text that no segment covers was written by the user.",
+    ),
+    "Usage": thing({"input_tokens": COUNT, "output_tokens": COUNT, "estimated": FLAG}),
+    "ToldSegment": thing(
+        {
+            "provider": TEXT,
+            "model": TEXT,
+            "mode": _MODE,
+            "start": COUNT,
+            "end": COUNT,
+            "end_reason": one_of(EndReason),
+            "usage": ref("Usage"),
+            "timing": thing({"first_token_ms": perhaps(COUNT), "duration_ms": COUNT, "retries": COUNT}),
+            "guidance": TEXT,
+            "seam": TEXT,
+            "cut": TEXT,
+            "added": TEXT,
+            "cost": perhaps(NUMBER),
+        },
+        words="A segment as events have it.",
+    ),
+    "Event": {
+        "oneOf": [ref(name) for name in _EVENTS],
+        "description": "The `data:` of one event of a turn. Reduced in their order, events are the answer.",
+    },
+    **_EVENTS,
+    "SessionInfo": thing({**_SESSION, "messages": COUNT, "state": one_of(get_args(SessionState))}),
+    "SessionHit": thing(
+        {"id": TEXT, "title": TEXT, "updated_at": MOMENT, "snippet": said(TEXT, "Where the words were found.")}
+    ),
+    "Attachment": thing({"name": TEXT, "media_type": TEXT, "bytes": COUNT}),
+    "Message": thing({"row": COUNT, **_MESSAGE, "attachments": several(ref("Attachment"))}),
+    "Session": thing(
+        {
+            **_SESSION,
+            "system": TEXT,
+            "turn": said(perhaps(TEXT), "The id of its answer that is not over."),
+            "messages": several(ref("Message")),
+            "versions": said(several(several(COUNT)), "The rows that are versions of each other."),
+        }
+    ),
+    "Versions": thing(
+        {
+            "versions": several(
+                several(thing({"row": COUNT, "text": TEXT, "models": several(TEXT), "open": FLAG})),
+            )
+        }
+    ),
+    "Export": thing(
+        {
+            "version": COUNT,
+            "id": TEXT,
+            "title": TEXT,
+            "created_at": MOMENT,
+            "messages": several(
+                thing(_MESSAGE, {"attachments": several(ref("Attachment")), "parts": several({"type": "object"})})
+            ),
+        }
+    ),
+    "Model": thing(
+        {"id": said(TEXT, "provider/model"), "object": {"const": "model"}, "created": COUNT, "owned_by": TEXT}
+    ),
+}
