@@ -12,6 +12,9 @@ from typing import NamedTuple
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s`]*)")
 _CLOSING = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t\r]*$")
 _TABLE_ROW = re.compile(r"[ \t]*\|")
+# So much of the end of a text is enough to know it again.
+_FEW_LINES = 6
+_FEW_CHARACTERS = 400
 # As far back as the beginning of a paragraph is looked for.
 _MEMORY = 20_000
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
@@ -75,6 +78,45 @@ def open_block(text: str, end: End) -> str:
     if any(_LIST_ITEM.match(line) for line in lines):
         return "a list"
     return ""
+
+
+def ending(text: str) -> str:
+    """Return the last words of a text, or the last lines of its last block, as markdown that can be gone on with.
+
+    Of a code block, and of a table, it has the beginning too, by which it is one. Of a text of megabytes it takes its
+    time.
+    """
+    block, fenced = _last_block(text)
+    lines = block.split("\n")
+    head = 1 if fenced else 2 if _TABLE_ROW.match(lines[0]) else 0
+    first = max(head, len(lines) - _FEW_LINES + head)
+    if head:
+        return "\n".join([*lines[:head], *(line[-_FEW_CHARACTERS:] for line in lines[first:])])
+    # An item of a list is one by its indentation, seen from the item that it belongs to.
+    first = next(at for at in range(first, -1, -1) if lines[at][:1].strip() or not at)
+    words = "\n".join(lines[first:])
+    cut = words[-_FEW_CHARACTERS:]
+    if len(cut) < len(words):
+        cut = cut.partition(" ")[2] or cut
+    whole = len(cut) == len(block) or _LIST_ITEM.match(cut)
+    return cut if whole else f"… {cut}"
+
+
+def _last_block(text: str) -> tuple[str, bool]:
+    """Return what begins behind the last blank line that no code, list or quote goes on behind; and whether that is a
+    code block that is open.
+    """
+    start, place, fence, begins = 0, 0, None, True
+    for line in text.splitlines(keepends=True):
+        if fence is None:
+            match = _FENCE.match(line.rstrip("\r\n"))
+            if line[:1].strip(" \t>\r\n") and (begins or match):
+                start = place
+            fence, begins = match and match[1], not line.strip()
+        elif _closes(fence, line.rstrip("\r\n")):
+            fence, begins = None, True
+        place += len(line)
+    return text[start:], fence is not None
 
 
 class CodeBlock(NamedTuple):

@@ -720,18 +720,23 @@ def halves(first: str, second: str, third: str = "") -> Script:
     return script
 
 
-def test_stopped_answer_goes_on(open_chat: Open) -> None:
-    """/continue asks for the rest of it; a whole one has no rest."""
-    with open_chat(halves("one two ", "three.")) as chat:
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_stopped_answer_goes_on(open_chat: Open, plain: list[str]) -> None:
+    """/continue asks for the rest of it, below its last words: the rest stands above. A whole one has no rest."""
+    with open_chat(halves("Counting.\n\none two ", "three."), *plain) as chat:
+        program = chat.program
         chat.ask("count")
-        chat.program.wait_for("one two")
-        chat.program.send("\x1b")
-        chat.program.wait_for(r"one two\n\n■ stopped\n\n" + at_prompt())
+        program.wait_for("one two")
+        program.send("\x1b")
+        program.wait_for(r"one two\n(stopped; .*\n>|\n■ stopped\n\n" + at_prompt() + r")")
         assert chat.messages()[-1]["status"] == "interrupted"
-        chat.program.send("/continue\r")
-        chat.program.wait_for(r"one two three\.\n\n" + at_prompt())
+        program.send("/continue\r")
+        program.wait_for(r"> /continue\n(openai.*|\s*)\none two\s+three\.\n" + (">" if plain else r"\n" + at_prompt()))
 
-        assert [each["text"] for each in chat.messages()] == ["count", "one two three."]
+        assert (program.text.count("Counting."), program.text.count("> count")) == (1, 1)
+        assert [each["text"] for each in chat.messages()] == ["count", "Counting.\n\none two three."]
+        if plain:
+            return
         assert chat.messages()[-1]["status"] == "complete"
         expect(chat, ("/continue", "^there is no answer here to go on with"), ("/undo now", "^/undo takes nothing"))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.openblock import End, Fences, open_block
+from llmterm.openblock import End, Fences, ending, open_block
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,32 @@ def test_any_text_has_an_end(text: str) -> None:
     fence = End.of(text).fence
 
     assert End.of(text + "\nword\n").fence == fence or (fence is None and text.rpartition("\n")[2].strip(" >"))
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("", ""),
+        ("One.\n\nTwo, and", "Two, and"),
+        ("One.\n\n", "One.\n\n"),
+        ("One.\n```py\n" + "x\n" * 9 + "y", "```py\nx\nx\nx\nx\ny"),
+        ("```py\nx\n```\nand", "and"),
+        ("- one\n\n  ```sh\n  ls", "- one\n\n  ```sh\n  ls"),
+        ("| a |\n|---|\n" + "| 1 |\n" * 9 + "| 2", "| a |\n|---|\n| 1 |\n| 1 |\n| 1 |\n| 2"),
+        ("- one\n" * 9 + "- two", "- one\n- one\n- one\n- one\n- one\n- two"),
+        ("- one\n" + "  - two\n" * 9 + "  - three", "- one\n" + "  - two\n" * 9 + "  - three"),
+        ("word " * 100 + "end", "… " + "word " * 79 + "end"),
+        ("字" * 500, "… " + "字" * 400),
+    ],
+)
+def test_ending_is_what_can_be_gone_on_with(text: str, last: str) -> None:
+    """A few lines or words of the last block, and what makes it a block of its kind."""
+    assert ending(text) == last
+
+
+@given(st.text("`~\n a|1."))
+def test_ending_leaves_open_what_the_text_does(text: str) -> None:
+    assert (End.of(ending(text)).fence is None) == (End.of(text).fence is None)
 
 
 @given(st.text("`~\n a-|1."), st.lists(st.integers(0, 200), max_size=10))

@@ -20,10 +20,11 @@ from llmterm.chat.input import InputLine, Typed
 from llmterm.chat.live import Live
 from llmterm.chat.loop import AnswerLoop
 from llmterm.chat.notifier import Notifier
-from llmterm.chat.outcome import Ask, Fill, New, Open, Outcome, Pick, Say, Show, Wish, Word, Write, without_answer
+from llmterm.chat.outcome import Ask, Fill, New, Open, Outcome, Pick, Say, Show, Word, Write, without_answer
 from llmterm.chat.status import count
 from llmterm.errors import LlmtermError, SessionError
 from llmterm.messages import Message, Options, TextDelta, ThinkingDelta
+from llmterm.openblock import ending
 from llmterm.providers.attachments import refused
 from llmterm.recorded import RecordedTurn, Standing
 from llmterm.respondent import Respondent
@@ -254,18 +255,22 @@ class Chat:
             self._view.say(line)
         await self._session.ready()
         turn = await respondent.turn(await self._session.conversation(ask.question))
-        return await self._play(turn, ask.question, Word.DONE)
+        return await self._play(turn, ask.question)
 
-    async def _play(self, turn: Turn, asked: Message | OpenAnswer, wish: Wish) -> Ended:
+    async def _play(self, turn: Turn, asked: Message | OpenAnswer, *, on_screen: bool = False) -> Ended:
+        """Play the turn to its end; one that is `on_screen`, as far as it has come, goes on at once."""
         recorded = RecordedTurn(turn, self._session, asked)
         answer = Answer(recorded)
         try:
             async with recorded:
                 self._view.begin()
-                for part in turn.reply.thoughts.parts:
-                    self._view.event(ThinkingDelta(part))
-                for part in turn.reply.body.parts:
-                    self._view.event(TextDelta(part))
+                if on_screen:
+                    self._view.event(TextDelta(await in_thread(ending, turn.reply.text)))
+                else:
+                    for part in turn.reply.thoughts.parts:
+                        self._view.event(ThinkingDelta(part))
+                    for part in turn.reply.body.parts:
+                        self._view.event(TextDelta(part))
                 leave = await AnswerLoop(
                     context=self._context,
                     commands=self._commands,
@@ -273,7 +278,7 @@ class Chat:
                     live=self._live,
                     notifier=self._notifier,
                     answer=answer,
-                ).run(wish)
+                ).run(Resume() if on_screen else Word.DONE)
             for notice in answer.passed_over():
                 self._view.say(notice.text, error=notice.failure)
         finally:
@@ -319,8 +324,12 @@ class Chat:
             if not opened.said and (standing := versions.standing(self._session)):
                 self._view.note(standing)
             return Word.DONE
-        await self._show(opened, 1)
-        return await self._continue(stored.answer, at_once=opened.at_once)
+        if not opened.at_once:
+            await self._show(opened, 1)
+        await self._session.whole()
+        turn = await self._respondent().turn(await self._session.conversation(), stored.answer)
+        ended = await self._play(turn, stored.answer, on_screen=opened.at_once)
+        return ended.leave or Word.DONE
 
     async def _show(self, opened: Open, most: int) -> None:
         """Show the last messages, unless they are on the screen already."""
@@ -343,12 +352,6 @@ class Chat:
             self._view.say(f"{choices.provider}/{choices.model} goes on with the answer")
         else:
             choices.lay_under(answer.options)
-
-    async def _continue(self, answer: OpenAnswer, *, at_once: bool) -> Outcome:
-        await self._session.whole()
-        turn = await self._respondent().turn(await self._session.conversation(), answer)
-        ended = await self._play(turn, answer, Resume() if at_once else Word.DONE)
-        return ended.leave or Word.DONE
 
     # The record
 

@@ -98,7 +98,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """The chat is to go over to a session; an open answer in it rests, or goes on `at_once`, with who answers now.
+    """The chat is to go over to a session; an open answer in it rests. One that goes on `at_once`, with who answers
+    now, is on the screen.
 
     `since` is how many of its messages are on the screen already, and `said` what the others are.
     """
