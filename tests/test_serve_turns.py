@@ -20,13 +20,30 @@ def halves() -> Script:
     return until_hung_up("First.\n\n", "word0 word1", then=" word2 and the end.")
 
 
+def halves_for_each() -> Script:
+    """Return a script that says half an answer to everybody, and waits."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("First.\n\n")
+        await exchange.text("word0 word1")
+        await exchange.hung_up()
+
+    return script
+
+
+async def until_said(client: Client, turn: str, word: str) -> None:
+    """Wait until a turn has said that word."""
+    async with client.told(turn) as told:
+        async for entry in told:
+            if isinstance(entry.event, TextDelta) and word in entry.event.text:
+                return
+
+
 async def paused(client: Client) -> str:
     """Ask, wait for the beginning of the answer, and pause it; return its id."""
     turn: str = (await client.ask())["id"]
-    async with client.told(turn) as told:
-        async for entry in told:
-            if isinstance(entry.event, TextDelta) and "word1" in entry.event.text:
-                break
+    await until_said(client, turn, "word1")
     state = await client.post(f"/v1/turns/{turn}/pause", {"by": "a tab"})
     assert (state["state"], state["reason"], state["text"]) == ("paused", "pause", "First.\n\nword0 word1")
     return turn
@@ -132,10 +149,7 @@ async def test_turn_is_found_again_after_a_restart_and_goes_on(tmp_path: Path) -
 async def test_answer_that_streams_when_the_service_ends_is_paused_and_on_the_record(tmp_path: Path) -> None:
     async with serving(tmp_path, halves()) as client:
         turn = (await client.ask())["id"]
-        async with client.told(turn) as told:
-            async for entry in told:
-                if isinstance(entry.event, TextDelta) and "word1" in entry.event.text:
-                    break
+        await until_said(client, turn, "word1")
     async with serving(tmp_path, halves()) as client:
         shown = await client.get(f"/v1/turns/{turn}")
 
@@ -252,3 +266,19 @@ async def test_what_cannot_be_asked_is_refused_with_the_field(
         assert refused["error"]["param"] == param
         assert refused["error"]["message"]
         assert client.upstream.exchanges == []
+
+
+async def test_two_sessions_outlive_a_store_that_was_deleted_under_them(tmp_path: Path) -> None:
+    """They share what writes them; each hears of the other file."""
+    async with serving(tmp_path, halves_for_each()) as client:
+        turns = [(await client.ask(f"Question {number}?"))["id"] for number in range(2)]
+        for turn in turns:
+            await until_said(client, turn, "word1")
+        for path in (tmp_path / "data").glob("sessions.db*"):
+            path.unlink()
+        for turn in turns:
+            assert (await client.post(f"/v1/turns/{turn}/pause"))["text"] == "First.\n\nword0 word1"
+        listed = (await client.get("/v1/sessions"))["sessions"]
+
+    assert sorted(each["title"] for each in listed) == ["Question 0?", "Question 1?"]
+    assert {each["state"] for each in listed} == {"paused"}

@@ -382,9 +382,9 @@ class Hanging(SessionStore):
         store.disk = self.disk
         return store
 
-    def moved(self, session_id: str | None = None, head: int = 0) -> bool:
+    def moved(self, session_id: str | None = None, head: int = 0, *, since: int = 0) -> bool:
         self.disk.wait(60)
-        return super().moved(session_id, head)
+        return super().moved(session_id, head, since=since)
 
 
 @instant

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from llmterm.errors import SessionError, UsageError
-from llmterm.lane import Driver
+from llmterm.lane import Driver, Lane
 from llmterm.messages import Message, Options, StreamLimits
 from llmterm.providers import Provider
 from llmterm.providers.attachments import refused
@@ -19,7 +19,7 @@ from llmterm.recorded import RecordedTurn
 from llmterm.respondent import Respondent
 from llmterm.serve.served import PastTurn, ServedTurn, closed, place_of, turn_id
 from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
-from llmterm.sessions.current import CurrentSession
+from llmterm.sessions.current import CurrentSession, Writer
 from llmterm.sessions.record import LAST
 from llmterm.states import TurnState
 from llmterm.threads import in_thread
@@ -93,7 +93,10 @@ class Turns:
         self._terms = terms
         self._clock = clock
         # One thread writes all sessions: SQLite has one writer at a time anyway.
-        self._driver = Driver("llmterm-records")
+        self._writer = Writer(Driver("llmterm-records"), store.another())
+        # Its thread is the same as long as this is open, as the connection wants it.
+        self._records = Lane("llmterm-records", driver=self._writer.driver)
+        self._records.put(_nothing)
         self._turns: dict[str, ServedTurn] = {}
         self._asking: dict[str, asyncio.Lock] = {}
         self._beginning = 0
@@ -123,7 +126,7 @@ class Turns:
     async def _ask(self, wanted: Wanted) -> ServedTurn:
         respondent = await self._respondent(wanted.model, wanted.options, wanted.question)
         system = self._terms.system if wanted.system is None else wanted.system
-        session = CurrentSession(self.store, system=system, kept=wanted.kept, driver=self._driver)
+        session = CurrentSession(self.store, system=system, kept=wanted.kept, shared=self._writer)
         if wanted.before:
             session.say(*wanted.before)
         if not wanted.session:
@@ -201,6 +204,8 @@ class Turns:
         """Begin nothing more, pause what streams, and have all of it on the record."""
         self.draining = True
         await closed(list(self._turns.values()))
+        await self._records.run(self._writer.store.close)
+        self._records.close()
 
     def farewell(self) -> None:
         """Tell all readers that they will hear no more of it here."""
@@ -236,7 +241,7 @@ class Turns:
     async def _reopened(self, stored: StoredSession) -> ServedTurn:
         answer = stored.answer
         assert answer is not None
-        session = CurrentSession(self.store, system=stored.conversation.system, driver=self._driver)
+        session = CurrentSession(self.store, system=stored.conversation.system, shared=self._writer)
         session.open(stored)
         respondent = replace(self._terms_of(await self._provider(answer), answer.model), options=answer.options)
         await session.whole()
@@ -303,6 +308,10 @@ class Turns:
             return store.load(session_id, peek=True)
         finally:
             store.close()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _is_left(turn: ServedTurn, now: float) -> bool:

@@ -48,6 +48,13 @@ class Answerer(Protocol):
     def options(self) -> Options: ...
 
 
+class Writer(NamedTuple):
+    """What writes many sessions: a thread, and a store that is used in it alone."""
+
+    driver: Driver
+    store: SessionStore
+
+
 class Asked(NamedTuple):
     """The last question of a session, at `row` of its record, for others to answer: the `conversation` ends with it.
 
@@ -72,11 +79,11 @@ class CurrentSession:
         system: str,
         piped: bool = False,
         kept: bool = True,
-        driver: Driver | None = None,
+        shared: Writer | None = None,
     ) -> None:
         """`piped`: its answers are asked for through a pipe. One that is not `kept` is read from the store alone.
 
-        It is written by a thread of its own, or by the `driver`, which writes others, too.
+        It is written by a thread and a connection of its own, or by `shared` ones.
         """
         self.store = store
         self.talk = Talk(system)
@@ -88,7 +95,7 @@ class CurrentSession:
         self._reader: asyncio.Task[None] | None = None
         # Where all this is on the record: changed by who writes it.
         self._record = Record()
-        self.keeper: Keeper | Unkept = Keeper(store.another(), self._record, driver) if kept else _unkept()
+        self.keeper: Keeper | Unkept = _keeper(store, self._record, shared) if kept else _unkept()
 
     @property
     def id(self) -> str | None:
@@ -448,6 +455,10 @@ class CurrentSession:
     def _require_words(self) -> None:
         if self.id is None and not self.talk.path:
             raise UsageError("nothing was said yet")
+
+
+def _keeper(store: SessionStore, record: Record, shared: Writer | None) -> Keeper:
+    return Keeper(store.another(), record) if shared is None else Keeper(shared.store, record, shared.driver)
 
 
 def _unkept() -> Unkept:

@@ -132,9 +132,11 @@ class Database:
         # Of the file that is known; None where it is frozen, or none is.
         self._identity: tuple[int, int] | None = None
         self._moved = False
-        # Size and time of the file itself, as it was seen last; whether its log may have more; whether others wrote.
+        # Size and time of the file itself, as it was seen last; whether its log may have more.
         self._stamp: tuple[int, int] | None = None
-        self._written = self._touched = False
+        self._written = False
+        self.touches = 0
+        """How often somebody else was seen to have written into the file itself: another llmterm, or a copy over it."""
         # What is written together with other things.
         self._joined: Transaction | None = None
 
@@ -182,14 +184,9 @@ class Database:
                     self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._let_go()
         elif self._identity is not None and not self._written and (stamp := _stamp(self.path)) != self._stamp:
-            self._touched, self._stamp = True, stamp
+            self.touches, self._stamp = self.touches + 1, stamp
             self._let_go()  # what it remembers of the file may be wrong
         return self._moved
-
-    def touched(self) -> bool:
-        """Tell, once, whether somebody else has written into the file itself: another llmterm, or a copy over it."""
-        touched, self._touched = self._touched, False
-        return touched
 
     def rest(self) -> None:
         """Let go of the file until it is used again; whether it moves meanwhile is seen all the same."""
@@ -200,6 +197,7 @@ class Database:
     def accept(self) -> None:
         """Use the file that is there now: nothing is known of its rows any more."""
         self._moved, self._identity = False, None
+        self.touches += 1
 
     @contextmanager
     def patient(self, seconds: float) -> Iterator[None]:

@@ -52,8 +52,14 @@ class Keeper:
     """Writes to `store`. `behind`: not all of the session that is in hand is on the record; `lost`: nor will it be."""
 
     def __init__(self, store: SessionStore, record: Record, driver: Driver | None = None) -> None:
-        """`store` is used in a thread alone, that of the `driver` if there is one; `record` is where the session is."""
+        """`store` is used in a thread alone, and `record` is where the session is.
+
+        With a `driver` both its thread and the store are others', too: it stays open.
+        """
         self._store = store
+        self._shares = driver is not None
+        # How often others had written into the file when it was looked at last.
+        self._seen = store.touches
         self._lane = Lane("llmterm-record", idle=self._keep_up, seconds=_CATCHING_UP_SECONDS, driver=driver)
         self._lock = Lock()
         # What the thread knows: the session in hand, and where it is.
@@ -205,7 +211,9 @@ class Keeper:
         """Put on the record what is not there yet; tell whether the session in hand is."""
         store, record = self._store, self._record
         try:
-            if store.moved(record.id, record.head):
+            moved = store.moved(record.id, record.head, since=self._seen)
+            self._seen = store.touches
+            if moved:
                 self._follow()
             if not self.owes:
                 return True
@@ -223,6 +231,7 @@ class Keeper:
     def _follow(self) -> None:
         """The file was deleted or replaced: nothing is known of the one that is there now."""
         self._store.accept()
+        self._seen = self._store.touches
         self._left = tuple(replace(each, elsewhere=True) for each in self._left)
         if self._record.id is not None and self._held is not None and self._held.whole:
             self._elsewhere = self.behind = True
@@ -266,7 +275,7 @@ class Keeper:
         """Look after the record while nothing else happens."""
         self._caught(self._catch_up)
         answer = self._held.answer if self._held is not None else None
-        if answer is None or answer.reason is not None:
+        if not self._shares and (answer is None or answer.reason is not None):
             self._caught(self._store.rest)
 
     def _last_chance(self, seconds: float) -> None:
@@ -276,8 +285,9 @@ class Keeper:
                 with self._store.patient(seconds):
                     self._catch_up()
         finally:
-            with suppress(StoreError):
-                self._store.close()
+            if not self._shares:
+                with suppress(StoreError):
+                    self._store.close()
         if self.owes:
             trouble = self._trouble
             raise StoreError(f"what was said last could not be kept: {trouble.message}", hint=trouble.hint)

@@ -435,14 +435,20 @@ class SessionStore:
         with self._database.reading() as tx:
             return head_of(tx, session_id)
 
-    def moved(self, session_id: str | None = None, head: int = 0) -> bool:
+    @property
+    def touches(self) -> int:
+        """How often somebody else was seen to have written into the file itself."""
+        return self._database.touches
+
+    def moved(self, session_id: str | None = None, head: int = 0, *, since: int = 0) -> bool:
         """Tell whether the file is not there any more, or another one: what was known of its rows is worth nothing.
 
-        One that was copied over it is known by the message `head` of the session, if that was put into it.
+        One that was copied over it is known by the message `head` of the session, if that was put into it; it is looked
+        for where the file was touched `since`.
         """
         if self._database.moved():
             return True
-        if not head or not self._database.touched():
+        if not head or self._database.touches == since:
             return False
         with self._database.reading() as tx:
             row = tx.row("SELECT session_id FROM messages WHERE id = ?", head)
