@@ -22,7 +22,20 @@ from tests.wire import Exchange, WireServer
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = ("chat", "ask", "compare", "batch", "models", "sessions", "roles", "stats", "config", "doctor", "completion")
+COMMANDS = (
+    "chat",
+    "ask",
+    "compare",
+    "batch",
+    "serve",
+    "models",
+    "sessions",
+    "roles",
+    "stats",
+    "config",
+    "doctor",
+    "completion",
+)
 # What the model says to the programs on the pages.
 PAUSED = "Count to six."
 ANSWERS = {

@@ -89,4 +89,6 @@ def test_what_cannot_be_served_says_why(tmp_path: Path) -> None:
         )
     assert "--token" in refused(env, "--host", "0.0.0.0")
     assert "no name of a host" in refused(env, "--host", "a..b", "--token", "x")
+    for origin in ("https://chat.example.org/", "chat.example.org", "*"):
+        assert f"--origin {origin!r} is no address of a page" in refused(env, "--origin", origin)
     assert "--token is empty" in refused(env, "--token", " ")

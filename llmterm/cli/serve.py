@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -18,6 +19,7 @@ PORT = 8484
 TOKEN = "LLMTERM_TOKEN"
 # What it is made with, beside what the chat is.
 _NEEDED = ("starlette", "uvicorn", "httptools")
+_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
 
 
 def serve(
@@ -29,7 +31,11 @@ def serve(
         str | None, typer.Option("--token", help=f"What whoever comes has to know; {TOKEN} has it, too.")
     ] = None,
     origin: Annotated[
-        list[str] | None, typer.Option("--origin", help="Another page that may use it: https://host. Several times.")
+        list[str] | None,
+        typer.Option(
+            "--origin",
+            help="Another page that may use it, or its own address behind a proxy: https://host. Several times.",
+        ),
     ] = None,
 ) -> None:
     """Serve a page, an interface that OpenAI's clients know, and answers that can be paused from anywhere."""
@@ -43,6 +49,9 @@ def serve(
             f"{host} can be reached from other machines, and there is no token",
             hint=f"--token TEXT, or {TOKEN}; without TLS before it everybody on the way can read it",
         )
+    for each in origin or ():
+        if not _ORIGIN.fullmatch(each):
+            raise UsageError(f"--origin {each!r} is no address of a page", hint="https://host or https://host:port")
     settings = config.load(environ=os.environ)
     with loading():
         from llmterm.assembly.serving import Place

@@ -40,7 +40,7 @@ class Guard:
     """Lets in whoever has the `token`, by a header, the page's cookie, or once by the link that was printed.
 
     `hosts` are the names that this service may be called by, any where there are none; `origins` other pages that may
-    use it.
+    use it, or the address that a proxy before it is reached at.
     """
 
     def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str], origins: Collection[str] = ()) -> None:
@@ -48,6 +48,8 @@ class Guard:
         self._token = token
         self._hosts = frozenset(hosts)
         self._origins = frozenset(origins)
+        if hosts:
+            self._hosts |= {_name(each.partition("://")[2]) for each in origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -97,7 +99,8 @@ class Guard:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if not self._is_token(given):
             return None
-        return f"{COOKIE}={given}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000".encode("latin-1")
+        secure = "; Secure" if scope["scheme"] == "https" else ""
+        return f"{COOKIE}={given}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000{secure}".encode("latin-1")
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self._token.encode())
