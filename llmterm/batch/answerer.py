@@ -6,21 +6,18 @@ A connection that breaks in the middle of an answer has it asked again: what com
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
-from llmterm.batch.engine import Answered, Asked, Failed, Outcome, Spent
+from llmterm.batch.engine import Asked, Failed, Outcome
+from llmterm.batch.outcome import kind_of, misfit_of, outcome, spent
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError, ProviderError
 from llmterm.messages import EndReason, Message
 from llmterm.respondent import Respondent
-from llmterm.schema import Schema, json_in
-from llmterm.sessions.segments import cost_of
+from llmterm.schema import Schema
 from llmterm.states import TurnState
-from llmterm.threads import in_thread
 from llmterm.turn import Turn
 
 # How often an answer is asked for anew whose connection broke, and how long that waits, doubled each time.
@@ -63,8 +60,8 @@ class Answerer:
             respondent = replace(await self._choose(asked.model), options=asked.options)
             misfit = await self._fitting(respondent, asked.conversation, turns)
         except LlmtermError as error:
-            return Failed(id=asked.id, error=str(error), kind=kind_of(error), spent=_spent(turns))
-        return self._outcome(asked, turns, misfit, self._clock() - began)
+            return Failed(id=asked.id, error=str(error), kind=kind_of(error), spent=spent(turns))
+        return outcome(asked.id, turns, self._schema, misfit, seconds=self._clock() - began)
 
     async def _fitting(self, respondent: Respondent, conversation: Conversation, turns: list[Turn]) -> str:
         """Have a turn come to its end, and tell one that does not fit so, once. Return why the last does not.
@@ -72,18 +69,12 @@ class Answerer:
         All that were begun are added to `turns`. Raises our errors.
         """
         turn = await self._whole(respondent, conversation, turns)
-        misfit = await self._misfit(turn)
+        misfit = await misfit_of(turn, self._schema)
         if self._schema is None or not misfit or turn.state is not TurnState.DONE:
             return misfit
         complaint = Message(role="user", text=self._schema.complaint(misfit))
         again = conversation.add(turn.reply.message("complete"), complaint)
-        return await self._misfit(await self._whole(respondent, again, turns))
-
-    async def _misfit(self, turn: Turn) -> str:
-        """Return why an answer that is whole does not fit the schema, "" where it does."""
-        if self._schema is None or turn.reply.blank:
-            return ""
-        return await in_thread(self._schema.misfit, turn.reply.text)
+        return await misfit_of(await self._whole(respondent, again, turns), self._schema)
 
     async def _whole(self, respondent: Respondent, conversation: Conversation, turns: list[Turn]) -> Turn:
         """Return a turn that has come to its end. Raises our errors."""
@@ -128,42 +119,3 @@ class Answerer:
             if turn.state is TurnState.STREAMING:
                 await turn.cancel()
         return None
-
-    def _outcome(self, asked: Asked, turns: list[Turn], misfit: str, seconds: float) -> Outcome:
-        """Return what came of the last of the turns, which is over."""
-        reply, reason, spent = turns[-1].reply, turns[-1].reason, _spent(turns)
-        said = f": {turns[-1].end_words}" if turns[-1].end_words else ""
-        if reason is EndReason.REFUSAL:
-            why = f"the provider's filter ended this answer{said}"
-            return Failed(id=asked.id, error=why, kind="refusal", spent=spent)
-        if reply.blank:
-            return Failed(id=asked.id, error=f"the answer is empty{said}", kind="empty", spent=spent)
-        if misfit:
-            why = f"the answer does not fit the schema: {misfit}"
-            return Failed(id=asked.id, error=why, kind="schema", spent=spent)
-        own = _spent(turns[-1:])
-        used = reply.segments[-1]
-        record: dict[str, Any] = {"model": f"{used.provider}/{used.model}", "text": reply.text, "end": str(reason)}
-        if self._schema is not None:
-            record["data"] = json.loads(json_in(reply.text))
-        if not reply.thoughts.blank:
-            record["thinking"] = str(reply.thoughts)
-        record["usage"] = {"input_tokens": own.input_tokens, "output_tokens": own.output_tokens}
-        if own.cost is not None:
-            record["cost"] = own.cost
-        record["seconds"] = round(seconds, 3)
-        return Answered(id=asked.id, record=record, length=own.output_tokens, spent=spent)
-
-
-def kind_of(error: LlmtermError) -> str:
-    """Return what programs know a failure by: "auth" for an AuthError."""
-    return type(error).__name__.removesuffix("Error").lower()
-
-
-def _spent(turns: Iterable[Turn]) -> Spent:
-    segments = [segment for turn in turns for segment in turn.reply.segments]
-    return Spent(
-        input_tokens=sum(each.usage.input_tokens for each in segments),
-        output_tokens=sum(each.usage.output_tokens for each in segments),
-        cost=cost_of(segments),
-    )

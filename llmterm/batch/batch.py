@@ -11,20 +11,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any, assert_never
 
-from llmterm import tokens
-from llmterm.batch.answerer import kind_of
-from llmterm.batch.engine import Answered, Asked, Engine, EngineLostError, Failed, Outcome
+from llmterm.batch.engine import Answered, Engine, EngineLostError, Failed, Outcome
+from llmterm.batch.outcome import kind_of
+from llmterm.batch.preparation import ASSUMED, prepared, stake
 from llmterm.batch.questions import BadLine, Question
 from llmterm.batch.results import Results
 from llmterm.batch.tally import Tally
 from llmterm.conversation import Conversation
-from llmterm.errors import ConfigError, LlmtermError
-from llmterm.files import TextFile, read
-from llmterm.messages import Attachment, Message, Options, Usage
-from llmterm.providers.attachments import refused
+from llmterm.errors import LlmtermError
 from llmterm.respondent import Respondent
 from llmterm.threads import in_thread
 
@@ -35,8 +31,6 @@ _HOPELESS = 20
 _FOR_ALL = ("auth", "config", "connect", "modelnotfound", "quota")
 # Bad lines that are remembered to be named.
 _NAMED = 10
-# Tokens that an answer without a limit is taken to be of, until others were longer.
-_ASSUMED = 1_000
 
 
 class Batch:
@@ -70,7 +64,7 @@ class Batch:
         self._paused_at: float | None = None
         # What the answers that stream may cost at most, as far as that is known, and the longest answer so far.
         self._at_stake = 0.0
-        self._longest = _ASSUMED
+        self._longest = ASSUMED
         self._hopeless = 0
         self._answers: list[dict[str, Any]] = []
         self._failures: list[dict[str, Any]] = []
@@ -166,21 +160,13 @@ class Batch:
 
     async def _answer(self, question: Question) -> None:
         respondent = await self._choose(question.model)
-        options = _over(question.options, respondent.options)
-        messages = await in_thread(_with_files, question)
-        who = f"{respondent.provider.name}/{respondent.model}"
-        if refusal := refused(messages[-1].attachments, respondent.provider.accepts(respondent.model), who):
-            raise refusal
-        conversation = Conversation(
-            system=self._system if question.system is None else question.system, messages=messages
-        )
-        stake = self._stake(replace(respondent, options=options), conversation)
+        asked = await prepared(question, respondent, self._system)
+        stake = self._stake(replace(respondent, options=asked.options), asked.conversation)
         if not await self._affordable(stake):
             return
         self._at_stake += stake
         self.tally.running += 1
         try:
-            asked = Asked(id=question.id, conversation=conversation, options=options, model=question.model)
             self._take(question, await self._engine.answer(asked))
         finally:
             self.tally.running -= 1
@@ -214,14 +200,7 @@ class Batch:
         """Return what an answer may cost. Raises ConfigError where there is a budget, and no price."""
         if self._budget is None:
             return 0.0
-        most = respondent.options.max_tokens or self._longest
-        cost = respondent.provider.cost(respondent.model, estimate(conversation, most))
-        if cost is None:
-            raise ConfigError(
-                f"what {respondent.provider.name}/{respondent.model} costs is not known, and there is a budget",
-                hint=f'[providers.{respondent.provider.name}.prices."{respondent.model}"] says it',
-            )
-        return cost
+        return stake(respondent, conversation, self._longest)
 
     async def _affordable(self, stake: float) -> bool:
         """Wait until the budget has room for an answer beside those that stream; tell whether it ever has."""
@@ -243,30 +222,3 @@ class Batch:
             failures, self._failures = self._failures, []
             if answers or failures:
                 await in_thread(self._results.add, answers, failures)
-
-
-def _with_files(question: Question) -> tuple[Message, ...]:
-    files = [read(Path(), name) for name in question.files]
-    *before, last = question.messages
-    blocks = [each.block() for each in files if isinstance(each, TextFile)]
-    attached = tuple(each for each in files if isinstance(each, Attachment))
-    if not files:
-        return question.messages
-    return (*before, Message(role="user", text="\n\n".join([last.text, *blocks]), attachments=attached))
-
-
-def estimate(conversation: Conversation, most: int) -> Usage:
-    """Return about what an answer of at most so many tokens takes."""
-    characters = len(conversation.system) // tokens.CHARACTERS_PER_TOKEN
-    asked = tokens.of_messages(conversation.messages) + characters
-    return Usage(input_tokens=asked, output_tokens=most, estimated=True)
-
-
-def _over(own: Options, usual: Options) -> Options:
-    """Return the options of a line, and for what it does not say those of the whole batch."""
-    return replace(
-        usual,
-        temperature=usual.temperature if own.temperature is None else own.temperature,
-        max_tokens=usual.max_tokens if own.max_tokens is None else own.max_tokens,
-        seed=usual.seed if own.seed is None else own.seed,
-    )

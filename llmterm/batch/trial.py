@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 
-from llmterm.batch.batch import estimate
+from llmterm.batch.preparation import estimate
 from llmterm.batch.questions import BadLine, Question
 from llmterm.conversation import Conversation
 from llmterm.messages import Usage
