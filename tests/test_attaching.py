@@ -256,6 +256,35 @@ def test_what_models_take_is_known_by_their_names(provider: str, model: str, kno
     assert kinds(provider, model) == known
 
 
+@pytest.mark.parametrize(
+    ("model", "known", "assumed"),
+    [
+        ("gpt-4o", {"image"}, set()),
+        ("llava", {"image"}, set()),
+        ("unheard-of", {"image"}, {"image"}),
+        ("default", {"image"}, {"image"}),
+        ("llama-4-scout", {"image"}, set()),
+        ("llama3.2-vision", {"image"}, set()),
+        ("meta-llama/Llama-3.1-8B-Instruct", set(), set()),
+        ("Qwen/Qwen3-8B", set(), set()),
+        ("gpt-3.5-turbo", set(), set()),
+        ("gpt-4", set(), set()),
+        ("openai/gpt-oss-120b", set(), set()),
+        ("deepseek-r1", set(), set()),
+        ("nomic-embed-text", set(), set()),
+        ("google/gemma-3-1b-it", set(), set()),
+    ],
+)
+def test_server_of_one_s_own_is_asked_about_a_model_that_nobody_knows(
+    model: str, known: set[str], assumed: set[str]
+) -> None:
+    """Not about one that is known to have no eyes, nor about PDFs, nor where the settings say what it takes."""
+    found = accepted("mine", openai.wire(), model, own=True)
+
+    assert (found.kinds - {"pdf"}, found.assumed) == (known, assumed)
+    assert accepted("mine", openai.wire(), model, [], own=True).kinds == frozenset()
+
+
 def test_wire_takes_no_more_than_it_has_words_for() -> None:
     """Neither the name of a model nor the settings give it any."""
     model = "command-a-vision-07-2025"

@@ -600,8 +600,10 @@ def test_image_is_refused_for_a_model_that_takes_none(open_chat: Open, tmp_path:
     (tmp_path / "cat.png").write_bytes(PNG)
     question = f"see @{tmp_path}/cat.png"
     with open_chat(say("fine."), columns=200) as chat:
+        chat.program.send("/model gpt-3.5-turbo\r")
+        chat.program.wait_for(r"openai/gpt-3.5-turbo\n>")
         chat.ask(question)
-        chat.program.wait_for(r"openai/test .*image")
+        chat.program.wait_for(r"openai/gpt-3.5-turbo .*image")
         chat.program.wait_for(at_prompt(re.escape(question)))
         assert (chat.server.exchanges, chat.sessions()) == ([], [])
         chat.program.send("\x01/model gpt-4o\x0b\r")
@@ -612,6 +614,29 @@ def test_image_is_refused_for_a_model_that_takes_none(open_chat: Open, tmp_path:
 
         [message] = chat.server.exchanges[0].body["messages"][1:]
         assert [part["type"] for part in message["content"]] == ["text", "image_url"]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(400, "This model has no vision"), (500, "image input is not supported")]
+)
+def test_image_goes_to_a_model_that_only_its_server_knows(
+    open_chat: Open, tmp_path: Path, status: int, words: str
+) -> None:
+    """What the server says of it is said, once and clearly; later ones are refused before they are sent."""
+    (tmp_path / "cat.png").write_bytes(PNG)
+    question = f"see @{tmp_path}/cat.png"
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.path.endswith("/chat/completions"):
+            await exchange.refuse(status, {"error": {"message": words}})
+
+    with open_chat(script, columns=200) as chat:
+        for said in (f"{words}.*does take images, set attachments", "openai/test takes no images"):
+            chat.ask(question)
+            chat.program.wait_for(rf"(?s){said}.*in the line again.*" + at_prompt(re.escape(question)))
+            chat.program.send("\x03")
+            chat.program.wait_for(at_prompt())
+        assert len(chat.server.exchanges) == 1
 
 
 @pytest.mark.parametrize("term", ["dumb", None])

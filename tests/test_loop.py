@@ -91,7 +91,7 @@ def test_nothing_that_is_typed_has_the_loop_wait(tmp_path: Path) -> None:
             "/undo",
         ):
             chat.program.wait_for(at_prompt)
-            chat.program.send(f"{command}\r")
+            chat.program.send(f"\x15{command}\r")  # behind what is picked from
         chat.program.wait_for(at_prompt)
         chat.ask("again")
         chat.program.wait_for("SPACE pause")

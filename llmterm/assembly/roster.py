@@ -124,7 +124,9 @@ def _remote(
             return None
         return (usage.input_tokens * price.input + usage.output_tokens * price.output) / _MILLION
 
-    facts = ModelFacts(known=remote.models, cost=cost, attachments=remote.attachments)
+    known = config.KNOWN.get(name)
+    own = remote.kind == "openai" and (known is None or not known.needs_key or base_url.rstrip("/") != known.base_url)
+    facts = ModelFacts(known=remote.models, cost=cost, attachments=remote.attachments, own=own)
     if remote.kind == "gemini":
         from llmterm.providers import gemini
 

@@ -17,7 +17,7 @@ from llmterm.config.access import (
     store_secret,
     usable,
 )
-from llmterm.config.endpoints import BUILT_IN, PRESETS, Continuation, Endpoint, Kind, ollama_url
+from llmterm.config.endpoints import BUILT_IN, KNOWN, PRESETS, Continuation, Endpoint, Kind, ollama_url
 from llmterm.config.file import ROLES, config_path, data_dir, key_lines, lines, load, parse
 from llmterm.config.settings import (
     ChatSettings,
@@ -35,6 +35,7 @@ from llmterm.config.settings import (
 
 __all__ = [
     "BUILT_IN",
+    "KNOWN",
     "PRESETS",
     "ROLES",
     "ChatSettings",

@@ -39,6 +39,7 @@ class Accepts:
     """What may go with a message to a model, by media type, and how large it may be; None is no known limit.
 
     `max_total` is for all attachments of one request. `settable` is what the configuration can have sent all the same.
+    `assumed` is what nobody knows of the model: it is sent, and its server says.
     """
 
     types: frozenset[str] = frozenset()
@@ -46,6 +47,7 @@ class Accepts:
     max_pdf: int | None = None
     max_total: int | None = None
     settable: frozenset[Kind] = frozenset()
+    assumed: frozenset[Kind] = frozenset()
 
     @property
     def kinds(self) -> frozenset[Kind]:

@@ -32,6 +32,15 @@ _SEEING = "|".join(
     )
 )
 _BLIND = r"embed|gemma-?3n|gemma-?3.*(270m|\b1b)"
+# Models that are known to have no eyes; of the families above, those that are not named there.
+_TEXT_ONLY = "|".join(
+    (
+        r"gpt-(2|3|4(?!\d|[.ov]|-turbo|-vision)|oss)|\bo[13]-(mini|preview)|davinci|babbage|claude-(instant|[12]\b)",
+        r"llama-?[123](?!\d)|codellama|tinyllama|mistral-?(7b|nemo|tiny)|mixtral|codestral|ministral-?3b|qwen|qwq",
+        r"deepseek|phi-?[1-4]|gemma-?[127](?!\d)|codegemma|starcoder|granite|command-|olmo|falcon|smollm|glm-|kimi-k2",
+        r"minimax-m|vicuna|zephyr|stablelm|whisper|rerank|\bbge\b|guard",
+    )
+)
 
 
 class _Host(NamedTuple):
@@ -108,17 +117,25 @@ _WIRES: Mapping[str, _Host] = {
 _ANY = _Host()
 
 
-def accepted(provider: str, wire: Wire, model: str, configured: Sequence[str] | None = None) -> Accepts:
-    """Return what `model` of a provider takes; `configured` is what its settings say of that, None for nothing."""
+def accepted(
+    provider: str, wire: Wire, model: str, configured: Sequence[str] | None = None, *, own: bool = False
+) -> Accepts:
+    """Return what `model` of a provider takes; `configured` is what its settings say of that, None for nothing.
+
+    `own` is a server of somebody's own: of a model that nothing is known of, it knows better whether that takes images.
+    """
     host = _HOSTS.get(provider) or _WIRES.get(wire.name) or _ANY
     given = _known(host, model.lower()) if configured is None else configured
-    kinds = wire.attachments.intersection(given)
+    unheard = own and configured is None and not given and not re.search(f"{host.never}|{_TEXT_ONLY}", model.lower())
+    assumed: frozenset[Kind] = wire.attachments & {"image"} if unheard else frozenset()
+    kinds = wire.attachments.intersection(given) | assumed
     return Accepts(
         types=(host.types if "image" in kinds else frozenset()) | ({PDF} if "pdf" in kinds else frozenset()),
         max_image=host.max_image,
         max_pdf=host.max_pdf,
         max_total=host.max_total,
         settable=wire.attachments,
+        assumed=assumed,
     )
 
 

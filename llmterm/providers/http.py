@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llmterm import tokens
 from llmterm.address import basic, joined
-from llmterm.errors import ConfigError, LlmtermError, ModelNotFoundError, RequestRefusedError, SummaryRefusedError
+from llmterm.errors import (
+    ConfigError,
+    LlmtermError,
+    ModelNotFoundError,
+    ProviderError,
+    RequestRefusedError,
+    ServerError,
+    SummaryRefusedError,
+)
 from llmterm.messages import Continuation, Request, StreamLimits, Usage, are_long
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
@@ -24,6 +33,8 @@ from llmterm.transport import Call, Endpoint, FrameStream, Transport
 
 # What asking for the list of models may take, in seconds.
 _LISTING = StreamLimits(first_token_timeout=10.0, chunk_timeout=10.0, stream_timeout=20.0)
+# What servers say of an image that their model does not take.
+_NO_IMAGES = re.compile(r"\bimages?\b|image_url|vision|multi-?modal|mmproj|modalit", re.IGNORECASE)
 _NEAREST = replace(_LISTING, stream_timeout=3.0)
 
 
@@ -41,12 +52,13 @@ class ModelFacts:
     """What is said of a provider's models besides what it says itself.
 
     `known` are models that it does not list. `cost` gives what their usage costs. `attachments` are the kinds that all
-    of them take, None what is known of each.
+    of them take, None what is known of each. `own` is a server of the user's own, which may have any model.
     """
 
     known: Sequence[str] = ()
     cost: Callable[[str, Usage], float | None] = free
     attachments: Sequence[str] | None = None
+    own: bool = False
 
 
 class HttpProvider:
@@ -88,7 +100,8 @@ class HttpProvider:
         return self._wire.says_stop
 
     def accepts(self, model: str) -> Accepts:
-        return accepted(self.name, self._wire, model, self._facts.attachments)
+        own = self._facts.own and not self._learned.knows("no_images", self.name, model)
+        return accepted(self.name, self._wire, model, self._facts.attachments, own=own)
 
     def cannot_prefill(self, model: str) -> None:
         self._learned.learn("no_prefill", self.name, model)
@@ -154,6 +167,31 @@ class HttpProvider:
         except ModelNotFoundError as error:
             error.hint = await self._nearest(request.model, key) or error.hint
             raise
+        except (RequestRefusedError, ServerError) as error:
+            if self._unproven(request):
+                raise self._blind(error, request.model) from None
+            raise
+
+    def _unproven(self, request: Request) -> bool:
+        """Tell whether something goes along of which nobody knows whether the model takes it."""
+        assumed = self.accepts(request.model).assumed
+        return bool(assumed) and any(message.attachments for message in request.messages)
+
+    def _blind(self, error: RequestRefusedError | ServerError, model: str) -> ProviderError:
+        """Return a refusal with what may be its reason; where it says so, that is known from now on, and final."""
+        if not _NO_IMAGES.search(error.message):
+            hint = f"where {model} takes no images, attachments = [] in [providers.{self.name}] says so"
+            error.hint = f"{error.hint}; {hint}" if error.hint else hint
+            return error
+        self._learned.learn("no_images", self.name, model)
+        # Without its status: llama.cpp's server says 500, and that would be tried again.
+        return RequestRefusedError(
+            error.message,
+            hint=f'ask without it; if {model} does take images, set attachments = ["image"] in [providers.{self.name}]',
+            provider=error.provider,
+            model=error.model,
+            request_id=error.request_id,
+        )
 
     def _call(self, request: Request, key: str, wire: Wire) -> Call:
         return Call(
