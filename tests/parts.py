@@ -19,6 +19,7 @@ from llmterm.chat.composer import Composer
 from llmterm.chat.context import ChatSettings, Context
 from llmterm.chat.decision import Decision, Interrupts, Phase
 from llmterm.chat.foot import Foot
+from llmterm.chat.here import Here
 from llmterm.chat.history import PromptHistory
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
@@ -270,6 +271,13 @@ class Parts:
             view=self.view,
             machine=self.machine,
             settings=ChatSettings(marker=None, limits=StreamLimits(), keys=KEYS, roles=folder / "roles"),
+        )
+        self.host = Here(
+            session=self.session,
+            registry=self.registry,
+            choices=self.choices,
+            limits=StreamLimits(),
+            marker=None,
         )
         commands = catalogue(KEYS)
         self.line = InputLine(

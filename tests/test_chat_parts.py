@@ -12,6 +12,7 @@ from llmterm.chat.answer import Answer
 from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.completion import Completion, StatusBar
 from llmterm.chat.decision import Gesture, Leave, Resume, Send
+from llmterm.chat.here import OwnAnswer
 from llmterm.chat.input import Typed
 from llmterm.chat.outcome import Ask, Fill, New, Outcome, Pick, Rewrite, Say, Show, Unseam, Word, Write
 from llmterm.chat.suggestion import Found
@@ -133,7 +134,7 @@ class AtRest:
         self.parts = parts
         request = Conversation(messages=parts.session.talk.messages).add(QUESTION).request(model="m")
         self.turn = Turn(parts.provider, Snapshot(request=request, reply=reply, reason=reason))
-        self.answer = Answer(RecordedTurn(self.turn, parts.session, QUESTION))
+        self.answer = Answer(OwnAnswer(RecordedTurn(self.turn, parts.session, QUESTION), parts.registry))
 
     async def run(self, *lines: str) -> list[Outcome]:
         with self.parts.context.resting(self.answer):
@@ -171,7 +172,7 @@ async def test_commands_say_what_an_answer_at_rest_is_to_become(store: SessionSt
     for line, why in (("/both", "not started over"), ("/undo", "was not changed"), ("/retry", "still open")):
         with pytest.raises(UsageError, match=why):
             await at_rest.run(line)
-    at_rest.answer.rewrite("changed")
+    await at_rest.answer.rewrite("changed")
     assert await at_rest.run("/undo") == [Word.RESTORE]
     with pytest.raises(UsageError, match="no answer is paused"):
         await catalogue(KEYS).run(at_rest.parts.context, "/back")
@@ -180,12 +181,12 @@ async def test_commands_say_what_an_answer_at_rest_is_to_become(store: SessionSt
 async def test_changes_of_an_answer_are_taken_back_and_come_again(store: SessionStore) -> None:
     """One after the other; what it was until then comes again after all others."""
     answer = AtRest(Parts(store), Reply().add(TextDelta("first"))).answer
-    answer.rewrite("second")
-    answer.rewrite("third")
+    await answer.rewrite("second")
+    await answer.rewrite("third")
 
     texts = []
     for _ in range(4):
-        answer.restore()
+        await answer.restore()
         texts.append(answer.reply.text)
 
     assert texts == ["second", "first", "third", "second"]

@@ -15,6 +15,7 @@ from llmterm.chat.answer import Answer
 from llmterm.chat.app import Chat
 from llmterm.chat.commands.catalogue import catalogue
 from llmterm.chat.decision import Gesture, Leave, Resume, Send, Steer
+from llmterm.chat.here import OwnAnswer
 from llmterm.chat.loop import AnswerLoop
 from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import (
@@ -146,7 +147,7 @@ class Playing:
             await self.parts.session.keeper.last_chance(0)
 
     async def _play(self) -> Leave | None:
-        answer = Answer(self.recorded)
+        answer = Answer(OwnAnswer(self.recorded, self.parts.registry))
         async with self.recorded:
             loop = AnswerLoop(
                 context=self.parts.context,
@@ -317,7 +318,14 @@ async def test_failure_of_the_store_is_shown_with_the_answer(store: SessionStore
 async def test_chat_goes_from_prompt_to_answer_to_prompt_until_it_is_left(store: SessionStore) -> None:
     """A message, a command, and the way out."""
     parts = Parts(store, Send("why? "), Send("/title Mine"), Send("/xyz"), Leave())
-    chat = Chat(context=parts.context, commands=catalogue(KEYS), line=parts.line, live=parts.live, notifier=quiet())
+    chat = Chat(
+        context=parts.context,
+        commands=catalogue(KEYS),
+        line=parts.line,
+        live=parts.live,
+        notifier=quiet(),
+        host=parts.host,
+    )
     running = asyncio.create_task(chat.run())
     await parts.provider.opened.wait()
     parts.provider.stream.put(TextDelta("because"), Finished(EndReason.STOP))

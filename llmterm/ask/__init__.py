@@ -11,7 +11,7 @@ from typing import Protocol
 
 from llmterm.errors import LlmtermError, ProviderError, SessionError
 from llmterm.events import TurnEvent
-from llmterm.messages import EndReason, Message, Reply
+from llmterm.messages import EndReason, Message, Options, Reply
 from llmterm.recorded import RecordedTurn
 from llmterm.respondent import Respondent
 from llmterm.schema import Schema
@@ -83,7 +83,7 @@ class Ask:
                 misfit = _misfit(turn, schema)
         finally:
             await self._keep()
-        answered = judged(turn, self._kept_in)
+        answered = judged(turn, self._kept_in, turn.request.options)
         if misfit and answered.problem is None:
             return replace(answered, problem=ProviderError(f"the answer does not fit the schema: {misfit}"))
         return answered
@@ -109,7 +109,8 @@ class Ask:
     @property
     def so_far(self) -> Answered | None:
         """What there is of the answer, where its asking was cancelled; None where nothing was asked yet."""
-        return None if self._turn is None else judged(self._turn, self._kept_in)
+        turn = self._turn
+        return None if turn is None else judged(turn, self._kept_in, turn.request.options)
 
     async def _keep(self) -> None:
         """See to it that the record is there; the answer is, whether or not it can be kept."""
@@ -129,16 +130,31 @@ def _misfit(turn: Turn, schema: Schema) -> str:
     return "" if turn.reply.blank else schema.misfit(turn.reply.text)
 
 
-def judged(turn: Turn, session: str | None) -> Answered:
-    """Return what has become of a turn that is in that session, if it is kept."""
+class Played(Protocol):
+    """A turn that has come to rest, or to its end."""
+
+    @property
+    def state(self) -> TurnState: ...
+    @property
+    def reason(self) -> EndReason: ...
+    @property
+    def error(self) -> BaseException | None: ...
+    @property
+    def end_words(self) -> str: ...
+    @property
+    def reply(self) -> Reply: ...
+
+
+def judged(turn: Played, session: str | None, options: Options) -> Answered:
+    """Return what has become of a turn, asked with these options, that is in that session, if it is kept."""
     problem = _problem(turn, session)
-    limited = turn.reason is EndReason.LENGTH and turn.request.options.max_tokens is not None
+    limited = turn.reason is EndReason.LENGTH and options.max_tokens is not None
     if problem is not None and limited and not turn.reply.blank:
         return Answered(reply=turn.reply, session=session, remark=str(problem))  # it is as short as was asked for
     return Answered(reply=turn.reply, session=session, problem=problem)
 
 
-def _problem(turn: Turn, session: str | None) -> LlmtermError | None:
+def _problem(turn: Played, session: str | None) -> LlmtermError | None:
     """Return why a turn has not come to a whole answer, and how to go on in that session; None where it has."""
     said = f": {turn.end_words}" if turn.end_words else ""
     if turn.state is TurnState.FAILED and isinstance(turn.error, LlmtermError):

@@ -34,7 +34,7 @@ async def answer(launch: Launch, question: Message, said: Sequence[str], session
             if ended.session is not None:
                 notice(f"llmterm chat --session {ended.session} goes on with it")
             return _INTERRUPTED
-        answered = judged(turn, ended.session)
+        answered = judged(turn, ended.session, launch.options)
         if answered.remark:
             notice(answered.remark)
         if answered.problem is not None:

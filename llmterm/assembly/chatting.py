@@ -26,6 +26,7 @@ from llmterm.chat.composer import Composer
 from llmterm.chat.context import ChatSettings, Context
 from llmterm.chat.decision import Interrupts
 from llmterm.chat.foot import Foot
+from llmterm.chat.here import Here
 from llmterm.chat.history import PromptHistory
 from llmterm.chat.input import InputLine
 from llmterm.chat.live import Live
@@ -187,8 +188,9 @@ def _build(
     foot = Foot(composer, messages, ink=look.ink(theme))
     view = look.view(theme, foot, launch.secrets.redact, lambda: source.name)
     machine = LocalMachine(launch, look, Loan(terminal=terminal, signals=signals, view=view, composer=composer), source)
+    session = CurrentSession(sessions, system=settings.system, kept=launch.kept)
     context = Context(
-        session=CurrentSession(sessions, system=settings.system, kept=launch.kept),
+        session=session,
         registry=providers,
         choices=choices,
         attachments=Attachments(machine.folder, beside),
@@ -225,6 +227,13 @@ def _build(
             after=settings.chat.notify_after,
             terminal=source,
             write=write,
+        ),
+        host=Here(
+            session=session,
+            registry=providers,
+            choices=choices,
+            limits=settings.stream.limits(),
+            marker=launch.marker,
         ),
     )
 

@@ -126,7 +126,7 @@ def _problem(turn: Turn) -> LlmtermError | None:
     """Return why a turn has no whole answer, None where it has. Raises what is a bug."""
     if turn.error is not None and not isinstance(turn.error, LlmtermError):
         raise turn.error
-    return judged(turn, None).problem
+    return judged(turn, None, turn.request.options).problem
 
 
 def _require_whole(turn: Turn) -> None:

@@ -1,24 +1,23 @@
-"""The answer that is open in the chat: its turn, how far the screen is in it, and what it was before it was changed."""
+"""The answer that is open in the chat: how far the screen is in it, and what it was before it was changed."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
 
+from llmterm.chat.host import Played
 from llmterm.errors import UsageError
 from llmterm.events import Notice
 from llmterm.messages import Reply
-from llmterm.recorded import RecordedTurn
 from llmterm.states import AT_REST
 
 
 class Answer:
     """`reader` is the screen's, and the turn waits for it."""
 
-    def __init__(self, recorded: RecordedTurn) -> None:
-        self.recorded = recorded
-        self.turn = turn = recorded.turn
-        self.reader = turn.reader(waited_for=True)
+    def __init__(self, turn: Played) -> None:
+        self.turn = turn
+        self.reader = turn.reader()
         self.reader.skip()  # of an earlier run, and on the screen already
         # What the answer was before each change, the last one last.
         self._before: deque[Reply] = deque()
@@ -42,22 +41,22 @@ class Answer:
         """Go on showing what was held."""
         self.reader.let_go()
 
-    def rewrite(self, text: str) -> None:
-        self._change(self.reply.rewrite(text))
+    async def rewrite(self, text: str) -> None:
+        await self._change(self.reply.rewrite(text))
 
-    def unseam(self, number: int) -> None:
+    async def unseam(self, number: int) -> None:
         """Give back what was changed at the seam of that number. Raises UsageError where there is none."""
-        self._change(unseamed(self.reply, number))
+        await self._change(unseamed(self.reply, number))
 
     @property
     def changed(self) -> bool:
         """Whether there is a change to `restore`."""
         return bool(self._before)
 
-    def restore(self) -> None:
+    async def restore(self) -> None:
         """Take back the last change. What the answer was until now is not lost: it comes again after all others."""
         self._before.appendleft(self.reply)
-        self.turn.rewrite(self._before.pop())
+        await self.turn.rewrite(self._before.pop())
 
     @property
     def unread(self) -> bool:
@@ -70,9 +69,9 @@ class Answer:
             if isinstance(entry.event, Notice) and not entry.event.passing:
                 yield entry.event
 
-    def _change(self, reply: Reply) -> None:
+    async def _change(self, reply: Reply) -> None:
         self._before.append(self.reply)
-        self.turn.rewrite(reply)
+        await self.turn.rewrite(reply)
 
 
 def unseamed(reply: Reply, number: int) -> Reply:

@@ -16,6 +16,7 @@ from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands, sessions, versions
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Leave, Resume
+from llmterm.chat.host import Host, Played
 from llmterm.chat.input import InputLine, Typed
 from llmterm.chat.live import Live
 from llmterm.chat.loop import AnswerLoop
@@ -23,14 +24,12 @@ from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import Ask, Fill, New, Open, Outcome, Pick, Say, Show, Word, Write, without_answer
 from llmterm.chat.status import count
 from llmterm.errors import LlmtermError, SessionError
-from llmterm.messages import Message, Options, TextDelta, ThinkingDelta
+from llmterm.messages import Options, TextDelta, ThinkingDelta
 from llmterm.openblock import ending
-from llmterm.providers.attachments import refused
-from llmterm.recorded import RecordedTurn, Standing
-from llmterm.respondent import Respondent
+from llmterm.recorded import Standing
 from llmterm.sessions import OpenAnswer, StoredSession
+from llmterm.states import TurnState
 from llmterm.threads import in_thread
-from llmterm.turn import Turn, TurnState
 
 # Before getting ready: time enough for the first frame, and the keys that were typed before it.
 _WARMING_SECONDS = 0.05
@@ -50,7 +49,7 @@ class Ended(NamedTuple):
     standing: Standing
     failure: LlmtermError | None = None
     leave: Leave | None = None
-    turn: Turn | None = None
+    turn: Played | None = None
     session: str | None = None
 
 
@@ -58,13 +57,21 @@ class Chat:
     """One conversation at a time, in a terminal."""
 
     def __init__(
-        self, *, context: Context, commands: Commands, line: InputLine, live: Live, notifier: Notifier
+        self,
+        *,
+        context: Context,
+        commands: Commands,
+        line: InputLine,
+        live: Live,
+        notifier: Notifier,
+        host: Host,
     ) -> None:
         self._context = context
         self._commands = commands
         self._line = line
         self._live = live
         self._notifier = notifier
+        self._host = host
         self._session = context.session
         self._choices = context.choices
         self._registry = context.registry
@@ -246,23 +253,16 @@ class Chat:
     async def _ask(self, ask: Ask) -> Ended:
         """Ask, and play the answer. Raises our errors where that cannot be: nothing is written then."""
         await self._decide()
-        respondent = self._respondent()
-        respondent.provider.preparation(respondent.model)  # refuses a model that cannot be
-        accepted = respondent.provider.accepts(respondent.model)
-        if refusal := refused(ask.question.attachments, accepted, self._context.label):
-            raise refusal
+        turn = await self._host.ask(ask.question)
         for line in ask.said:
             self._view.say(line)
-        await self._session.ready()
-        turn = await respondent.turn(await self._session.conversation(ask.question))
-        return await self._play(turn, ask.question)
+        return await self._play(turn)
 
-    async def _play(self, turn: Turn, asked: Message | OpenAnswer, *, on_screen: bool = False) -> Ended:
+    async def _play(self, turn: Played, *, on_screen: bool = False) -> Ended:
         """Play the turn to its end; one that is `on_screen`, as far as it has come, goes on at once."""
-        recorded = RecordedTurn(turn, self._session, asked)
-        answer = Answer(recorded)
+        answer = Answer(turn)
         try:
-            async with recorded:
+            async with turn:
                 self._view.begin()
                 if on_screen:
                     self._view.event(TextDelta(await in_thread(ending, turn.reply.text)))
@@ -285,20 +285,9 @@ class Chat:
             answer.reader.leave()
         if turn.state is TurnState.CANCELLED:
             self._line.queue.hold()  # after a stop nothing that was queued is sent by itself
-        failed = turn.state is TurnState.FAILED and recorded.standing is Standing.WITHDRAWN
+        failed = turn.state is TurnState.FAILED and turn.standing is Standing.WITHDRAWN
         failure = turn.error if failed and isinstance(turn.error, LlmtermError) else None
-        return Ended(recorded.standing, failure, leave, turn)
-
-    def _respondent(self) -> Respondent:
-        choices, settings, registry = self._choices, self._context.settings, self._registry
-        return Respondent(
-            provider=registry.get(choices.provider),
-            model=choices.model,
-            options=choices.options,
-            limits=settings.limits,
-            marker=settings.marker,
-            fallbacks=registry.fallbacks(choices.fallback, besides=(choices.provider, choices.model)),
-        )
+        return Ended(turn.standing, failure, leave, turn)
 
     # Sessions
 
@@ -326,9 +315,7 @@ class Chat:
             return Word.DONE
         if not opened.at_once:
             await self._show(opened, 1)
-        await self._session.whole()
-        turn = await self._respondent().turn(await self._session.conversation(), stored.answer)
-        ended = await self._play(turn, stored.answer, on_screen=opened.at_once)
+        ended = await self._play(await self._host.go_on(stored.answer), on_screen=opened.at_once)
         return ended.leave or Word.DONE
 
     async def _show(self, opened: Open, most: int) -> None:

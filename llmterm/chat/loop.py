@@ -39,7 +39,7 @@ from llmterm.chat.outcome import (
 from llmterm.chat.status import BY_ITSELF, GUIDING, count, ending, figures, held_line, pause_line
 from llmterm.errors import LlmtermError, UsageError
 from llmterm.messages import EndReason, TextDelta, cut_off
-from llmterm.turn import TurnState
+from llmterm.states import TurnState
 
 
 class AnswerLoop:
@@ -78,7 +78,7 @@ class AnswerLoop:
         while True:
             if isinstance(wish, Leave):
                 leave = wish
-            step = with_answer(wish, self._turn.state, unread=self._answer.unread, rested=self._answer.recorded.rested)
+            step = with_answer(wish, self._turn.state, unread=self._answer.unread, rested=self._turn.rested)
             match step:
                 case Step.CLOSE:
                     await self._close()
@@ -116,7 +116,7 @@ class AnswerLoop:
 
         turn = self._turn
         self._line.answer()
-        label = self._context.registry.label(turn.provider.name, turn.request.model)
+        label = self._context.registry.label(*turn.who)
         began = self._live.clock()
         try:
             outcome = await Performance(self._live, self._answer, label).run()
@@ -131,7 +131,7 @@ class AnswerLoop:
         turn = self._turn
         message = turn.reply.message("interrupted" if turn.state is TurnState.CANCELLED else "complete")
         self._view.close("" if message.body.blank else cut_off(message))
-        await self._answer.recorded.finish()
+        await turn.finish()
         if turn.state is TurnState.CANCELLED:
             if not (turn.reply.body or turn.reply.thoughts):
                 return
@@ -187,14 +187,13 @@ class AnswerLoop:
         return pause_line(self._turn.reply, self._turn.reason, self._elsewhere(), known)
 
     def _figures(self) -> Sequence[str]:
-        provider, model = self._turn.provider.name, self._turn.request.model
-        registry = self._context.registry
-        return figures(self._turn.reply, registry.label(provider, model), registry.window(provider, model))
+        who, registry = self._turn.who, self._context.registry
+        return figures(self._turn.reply, registry.label(*who), registry.window(*who))
 
     def _elsewhere(self) -> str:
         """Return the first of the fallbacks that is not the one that wrote last."""
-        here = (self._turn.provider.name, self._turn.request.model)
-        return next((each for each in self._choices.fallback if self._context.registry.resolve(each) != here), "")
+        here, resolve = self._turn.who, self._context.registry.resolve
+        return next((each for each in self._choices.fallback if resolve(each) != here), "")
 
     async def _hold(self) -> Wish:
         """Wait while the screen is held and the stream is read on, as far as the buffer and the time reach."""
@@ -214,7 +213,7 @@ class AnswerLoop:
             wish = await self._held_wish(await self._line.decide(self._held_line, shortcuts(self._context)))
             match wish:
                 case Leave():
-                    await self._turn.pause()
+                    await self._turn.leave()
                     self._say_notices()
                     answer.let_go()
                     return wish
@@ -271,12 +270,11 @@ class AnswerLoop:
         self._say_notices()
         await self._live.draw()
         self._view.pause()
-        name, model = self._choices.provider, self._choices.model
-        if (name, model) == self._chosen:
-            name, model = self._turn.provider.name, self._turn.request.model  # another may have stepped in
+        who = (self._choices.provider, self._choices.model)
+        if who == self._chosen:
+            who = self._turn.who  # another may have stepped in
         try:
-            provider = self._context.registry.get(name)
-            provider.preparation(model)  # refuses a model that cannot be
+            await self._turn.resume(guidance=resume.guidance, continuation=self._choices.resume_mode, who=who)
         except LlmtermError as error:
             self._view.say(str(error), error=True)
             if resume.guidance:
@@ -285,9 +283,6 @@ class AnswerLoop:
         self._view.resume(resume.guidance)
         for each in resume.said:
             self._view.say(each)
-        self._turn.resume(
-            guidance=resume.guidance, continuation=self._choices.resume_mode, provider=provider, model=model
-        )
         return Word.DONE
 
     # Commands
@@ -315,17 +310,17 @@ class AnswerLoop:
             case Rewrite(text, resumes):
                 await answer.cut()
                 if not text or text != answer.reply.text:
-                    answer.rewrite(text)
+                    await answer.rewrite(text)
                     await self._show_changed()
                 return Resume() if resumes else Word.DONE
             case Unseam(number):
                 await answer.cut()
-                answer.unseam(number)
+                await answer.unseam(number)
                 await self._show_changed()
                 return Word.DONE
             case Word.RESTORE:
                 await answer.cut()
-                answer.restore()
+                await answer.restore()
                 await self._show_changed()
                 return Word.DONE
             case Steer(text):
@@ -339,7 +334,7 @@ class AnswerLoop:
 
     async def _show_changed(self) -> None:
         """Keep the answer as it is now, and show it."""
-        await self._answer.recorded.kept()
+        await self._turn.kept()
         self._say_notices()
         reply = self._answer.reply
         if not reply.body:

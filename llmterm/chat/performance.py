@@ -20,7 +20,7 @@ from llmterm.chat.status import drawing_line, streaming_line
 from llmterm.errors import LlmtermError
 from llmterm.events import Notice, Retraction, SegmentEnded, SegmentStarted, StateChanged, TurnEvent
 from llmterm.messages import TextDelta, ThinkingDelta, UsageReport
-from llmterm.turn import TurnState
+from llmterm.states import TurnState
 
 # A frame may take this share of the time between frames: keys and sockets come first. But not for ever: what has
 # come meanwhile makes the next frame dearer still.
@@ -46,7 +46,6 @@ class Performance:
         self._live = live
         self._view = live.view
         self._clock = live.clock
-        self._recorded = answer.recorded
         self._turn = turn = answer.turn
         self._reader = reader = answer.reader
         self._label = label
@@ -65,7 +64,7 @@ class Performance:
         self._behind = reader.waiting > 0 and reader.text > 0
         behind = len(turn.reply.body) - reader.text
         reader.portion(max(1, behind // _CATCHING_UP_FRAMES) if self._behind else None)
-        self._preparation = turn.provider.preparation(turn.request.model)
+        self._preparation = turn.preparation
 
     async def run(self) -> Wish | Steer:
         with self._live.line.saying(self._status, moving=self._spinner, lasting=True):
@@ -86,7 +85,7 @@ class Performance:
             await self._live.window.steady()
             self._view.frame()  # before anything that may take its time
             await self._show_events()
-            kept = asyncio.create_task(self._recorded.kept())
+            kept = asyncio.create_task(self._turn.kept())
             try:
                 # While the disk is waited for: what a pause says comes only after both.
                 await self._live.window.steady()
@@ -210,7 +209,7 @@ class Performance:
                 await self._turn.cancel()
             case Leave():
                 self._wish = decision
-                await self._turn.pause()
+                await self._turn.leave()
             case Send(text) | Steer(text):
                 await self._sent(text, steers=isinstance(decision, Steer))
             case Resume():
