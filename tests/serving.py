@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -40,6 +41,17 @@ class Client:
 
     async def send(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
         return _checked(await self.http.request(method, path, json=body), status).json()
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Return a connection with nothing between."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        return await asyncio.open_connection(host, int(port))
+
+    def request(self, method: str, path: str, body: Any) -> bytes:
+        """Return a request as it goes over a connection."""
+        data = json.dumps(body).encode()
+        head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n"
+        return f"{head}content-length: {len(data)}\r\n\r\n".encode() + data
 
     async def ask(self, question: str = "Why?", **more: Any) -> Any:
         return await self.post("/v1/turns", {"question": question, "model": "openai/test"} | more, 201)

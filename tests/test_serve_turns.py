@@ -253,7 +253,7 @@ async def test_failure_before_anything_came_leaves_no_trace(tmp_path: Path) -> N
         ({"question": "x", "options": {"temperature": "hot"}}, 400, "options.temperature"),
         ({"question": "x", "options": []}, 400, "options."),
         ({"question": "x", "attachments": [{"name": "a", "data": "§"}]}, 400, "attachments[0].data"),
-        ({"question": "x", "model": "nobody/x"}, 400, None),
+        ({"question": "x", "model": "nobody/x"}, 404, None),
         ({"question": "x", "session": "zzzzzzzz"}, 404, None),
     ],
 )

@@ -85,9 +85,16 @@ class Fields:
         found = self.value.get(name)
         return Fields({} if found is None else found, f"{self._place}{name}.")
 
+    def of_list(self, name: str, number: int, value: object) -> Fields:
+        """Return the fields of one object of a list in it."""
+        return Fields(value, f"{self._place}{name}[{number}].")
+
+    def place(self, name: str) -> str:
+        """Return where a field stands in the request."""
+        return f"{self._place}{name}"
+
     def wrong(self, name: str, words: str) -> BadRequestError:
-        place = f"{self._place}{name}"
-        return BadRequestError(f"{place} {words}", param=place)
+        return BadRequestError(f"{self.place(name)} {words}", param=self.place(name))
 
 
 def options_of(fields: Fields) -> Options:

@@ -19,7 +19,9 @@ from llmterm.states import TurnState
 _ALIVE_SECONDS = 15.0
 ALIVE = b": alive\n\n"
 # Seconds between two writes to one reader: what comes faster goes out together. The first goes out at once.
-_TOGETHER_SECONDS = 0.04
+TOGETHER_SECONDS = 0.04
+# Nobody between may keep what comes, or wait for more of it (nginx: proxy_buffering).
+STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _OVER = (TurnState.DONE, TurnState.CANCELLED)
 
 
@@ -63,7 +65,7 @@ async def events(turn: Told, after: int, ending: Callable[[], bool]) -> AsyncIte
         while True:
             if not reader.at_end:
                 # What comes in the same moment goes out together.
-                if (soon := sent + _TOGETHER_SECONDS - loop.time()) > 0:
+                if (soon := sent + TOGETHER_SECONDS - loop.time()) > 0:
                     await asyncio.sleep(soon)
                 sent = loop.time()
                 yield b"".join(map(told, reader.pending()))
@@ -72,13 +74,13 @@ async def events(turn: Told, after: int, ending: Callable[[], bool]) -> AsyncIte
             elif ending():
                 yield b"retry: 1000\n\n"
                 return
-            elif not await _arrived(reader):
+            elif not await arrived(reader):
                 yield ALIVE
     finally:
         reader.leave()
 
 
-async def _arrived(reader: Reader) -> bool:
+async def arrived(reader: Reader) -> bool:
     """Wait until something has come; not for ever, and tell whether it has."""
     try:
         async with asyncio.timeout(_ALIVE_SECONDS):

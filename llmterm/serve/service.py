@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from llmterm.errors import LlmtermError
@@ -29,12 +29,14 @@ class Service:
     secrets: Secrets
     ending: bool = False
 
+    def problem(self, error: LlmtermError) -> Problem:
+        """Return why something cannot be done, fit for a client."""
+        why = problem(error)
+        return why._replace(words=self.secrets.redact(why.words))
+
     def refusal(self, error: LlmtermError) -> JSONResponse:
         """Return the answer to what cannot be done."""
-        return self.refused(problem(error))
-
-    def refused(self, why: Problem) -> JSONResponse:
-        why = why._replace(words=self.secrets.redact(why.words))
+        why = self.problem(error)
         return JSONResponse(why.body, status_code=why.status, headers=dict(why.headers))
 
 
@@ -60,5 +62,7 @@ def answered(answer: Answer) -> Answer:
             return await answer(request)
         except LlmtermError as error:
             return service_of(request).refusal(error)
+        except ClientDisconnect:
+            return Response(status_code=499)  # which nobody reads
 
     return answer_or_refuse

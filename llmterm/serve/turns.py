@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from weakref import WeakSet
 
+from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, UsageError
 from llmterm.lane import Driver, Lane
-from llmterm.messages import Message, Options, StreamLimits
+from llmterm.messages import EndReason, Message, Options, StreamLimits
 from llmterm.providers import Provider
 from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
@@ -23,6 +25,7 @@ from llmterm.sessions.current import CurrentSession, Writer
 from llmterm.sessions.record import LAST
 from llmterm.states import TurnState
 from llmterm.threads import in_thread
+from llmterm.turn import Turn
 
 # For how many seconds an answer that is over, or rests, and that nobody reads, is kept in memory: then its record is
 # what there is of it.
@@ -32,6 +35,10 @@ _LOOKS_EVERY = 15.0
 
 class NoSuchTurnError(UsageError):
     """There is no turn of that id, or no session."""
+
+
+class NoSuchModelError(UsageError):
+    """No provider of that name has models."""
 
 
 class ConflictError(UsageError):
@@ -99,13 +106,15 @@ class Turns:
         self._records.put(_nothing)
         self._turns: dict[str, ServedTurn] = {}
         self._asking: dict[str, asyncio.Lock] = {}
+        self._passing: WeakSet[Turn] = WeakSet()
         self._beginning = 0
         self.draining = False
 
     @property
     def streaming(self) -> int:
         """How many are streaming."""
-        return self._beginning + sum(each.state is TurnState.STREAMING for each in self._turns.values())
+        turns: list[ServedTurn | Turn] = [*self._turns.values(), *self._passing]
+        return self._beginning + sum(each.state is TurnState.STREAMING for each in turns)
 
     async def ask(self, wanted: Wanted) -> ServedTurn:
         """Begin a turn.
@@ -113,15 +122,26 @@ class Turns:
         Raises UsageError for what cannot be, ConflictError where the session has an answer that is not over,
         DrainingError, FullError, SessionError, and ProviderError where there is no model.
         """
-        if self.draining:
-            raise DrainingError("the service is ending", hint="try again in a moment")
-        if self.streaming >= self._terms.most:
-            raise FullError("too many answers are being made", hint="try again in a moment")
+        self._require_room()
         self._beginning += 1
         try:
             return await self._ask(wanted)
         finally:
             self._beginning -= 1
+
+    async def passing(self, asked: Conversation, *, model: str, options: Options) -> Turn:
+        """Return a turn that is on no record, ready to be started by the one who reads it. Raises as `ask`."""
+        self._require_room()
+        respondent = await self._respondent(model, options, asked.messages[-1])
+        turn = await replace(respondent, marker=None).turn(asked)
+        self._passing.add(turn)
+        return turn
+
+    def _require_room(self) -> None:
+        if self.draining:
+            raise DrainingError("the service is ending", hint="try again in a moment")
+        if self.streaming >= self._terms.most:
+            raise FullError("too many answers are being made", hint="try again in a moment")
 
     async def _ask(self, wanted: Wanted) -> ServedTurn:
         respondent = await self._respondent(wanted.model, wanted.options, wanted.question)
@@ -203,6 +223,7 @@ class Turns:
     async def drain(self) -> None:
         """Begin nothing more, pause what streams, and have all of it on the record."""
         self.draining = True
+        await asyncio.gather(*(each.pause(EndReason.CRASH) for each in [*self._passing]))
         await closed(list(self._turns.values()))
         await self._records.run(self._writer.store.close)
         self._records.close()
@@ -278,6 +299,8 @@ class Turns:
 
     async def _chosen(self, given: str) -> tuple[Provider, str]:
         """Return who is meant by "provider/model". Raises UsageError, ConfigError and ProviderError."""
+        if given and given.partition("/")[0] not in self.providers.names:
+            raise NoSuchModelError(f"there is no model {given[:80]!r}", hint="models are called provider/model")
         name, model = await self.providers.choose(given)
         self.providers.require(name)
         return await self._built(name), model

@@ -56,12 +56,29 @@ _QUESTION: Final = {
             "system": said(TEXT, "The system prompt."),
             "options": _OPTIONS,
             "attachments": several(asked({"data": said(WORDS, "base64")}, {"name": TEXT})),
+            "kept": said(FLAG, "Whether it is on the record; it is where that is missing."),
             "again": said(FLAG, "The session's last question is asked again; the answer that was stays beside it."),
             "replaces": said(FLAG, "This question takes the place of the session's last one, which stays beside it."),
         },
     ),
     "anyOf": [{"required": ["question"]}, {"required": ["again", "session"], "properties": {"again": {"const": True}}}],
 }
+
+_COMPLETION: Final = asked(
+    {"messages": several(asked({"role": WORDS}, {"content": {}}))},
+    {
+        "model": said(TEXT, "provider/model; the usual one where it is missing."),
+        "stream": FLAG,
+        "stream_options": asked({}, {"include_usage": FLAG}),
+        "temperature": {**NUMBER, "minimum": 0, "maximum": 2},
+        "max_completion_tokens": _FROM_ONE,
+        "max_tokens": _FROM_ONE,
+        "seed": {"type": "integer", "minimum": -(2**63), "maximum": 2**63},
+        "stop": {"anyOf": [TEXT, several(TEXT)]},
+        "response_format": asked({}, {"type": one_of(["text", "json_object", "json_schema"])}),
+        "n": {"const": 1},
+    },
+)
 
 PATHS: Final[dict[str, dict[str, Schema]]] = {
     "/": {"get": operation("page.show", "The page: a chat in the browser", kinds=_PAGE)},
@@ -77,6 +94,17 @@ PATHS: Final[dict[str, dict[str, Schema]]] = {
     "/v1/models/{model}": {
         "get": operation(
             "models.show", "One of them", ref("Model"), parameters=[at("model", "provider/model, with its slashes.")]
+        )
+    },
+    "/v1/chat/completions": {
+        "post": operation(
+            "completions.create",
+            "Complete a chat, as OpenAI's clients ask for it",
+            ref("ChatCompletion"),
+            kinds={"text/event-stream": TEXT},
+            body=_COMPLETION,
+            words="On no record, and over when its client is. Fields that are not known are left aside; with `stream` "
+            "it comes as server-sent events, each a chunk, the last of them `[DONE]`.",
         )
     },
     "/v1/turns": {

@@ -75,6 +75,29 @@ SCHEMAS: Final[dict[str, Schema]] = {
         {"error": thing({"message": TEXT, "type": TEXT, "param": perhaps(TEXT), "code": perhaps(TEXT)})},
         words="Why something cannot be done, in OpenAI's shape.",
     ),
+    "ChatCompletion": thing(
+        {
+            "id": TEXT,
+            "object": {"const": "chat.completion"},
+            "created": COUNT,
+            "model": TEXT,
+            "choices": several(
+                thing(
+                    {
+                        "index": COUNT,
+                        "message": thing(
+                            {"role": {"const": "assistant"}, "content": TEXT, "refusal": {"type": "null"}},
+                            {"reasoning_content": said(TEXT, "What the model thought, where it was shown.")},
+                        ),
+                        "logprobs": {"type": "null"},
+                        "finish_reason": one_of(["stop", "length", "content_filter"]),
+                    }
+                )
+            ),
+            "usage": thing({"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT}),
+        },
+        words="An answer as OpenAI's clients expect it.",
+    ),
     "Turn": thing(
         {
             "id": said(TEXT, "The same after a restart."),

@@ -12,14 +12,11 @@ from llmterm.messages import Message
 from llmterm.messages.plain import plain
 from llmterm.serve.attached import attachments_of
 from llmterm.serve.fields import options_of
-from llmterm.serve.frames import events
+from llmterm.serve.frames import STREAM_HEADERS, events
 from llmterm.serve.served import ServedTurn, Told
 from llmterm.serve.service import answered, fields_of, service_of
 from llmterm.serve.turns import Wanted
 from llmterm.sessions.export import segment_values
-
-# Nobody between may keep what comes, or wait for more of it (nginx: proxy_buffering).
-STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 def routes() -> list[BaseRoute]:

@@ -1,0 +1,177 @@
+"""What OpenAI's clients send and expect, as ours: messages and options in, chunks and whole answers out. Pure.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llmterm.conversation import Conversation
+from llmterm.messages import Attachment, EndReason, Message, Options, Segment
+from llmterm.serve.attached import attachment, from_url
+from llmterm.serve.fields import Fields
+from llmterm.serve.problems import BadRequestError
+
+_SYSTEM = ("system", "developer")
+_FINISH = {
+    EndReason.LENGTH: "length",
+    EndReason.LIMIT: "length",
+    EndReason.CONTINUATION: "length",
+    EndReason.REFUSAL: "content_filter",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A request for a chat completion. Fields that are not known are left aside, as OpenAI does it with most."""
+
+    model: str
+    conversation: Conversation
+    options: Options
+    stream: bool
+    with_usage: bool
+
+
+def completion(fields: Fields) -> Completion:
+    """Return what is asked for. Raises BadRequestError, which names the field."""
+    if (fields.whole("n", 1) or 1) > 1:
+        raise BadRequestError("n: an answer has one choice here", param="n")
+    return Completion(
+        model=fields.text("model", ""),
+        conversation=conversation(fields.each("messages")),
+        options=options(fields),
+        stream=fields.flag("stream"),
+        with_usage=fields.inner("stream_options").flag("include_usage"),
+    )
+
+
+def options(fields: Fields) -> Options:
+    limit = fields.whole("max_completion_tokens", 1)
+    return Options(
+        temperature=fields.number("temperature", 0, 2),
+        max_tokens=fields.whole("max_tokens", 1) if limit is None else limit,
+        seed=fields.whole("seed", -(2**63), 2**63),
+        stop=fields.texts("stop"),
+        schema=_schema(fields.inner("response_format")),
+    )
+
+
+def _schema(wanted: Fields) -> dict[str, Any] | None:
+    match wanted.text("type", "text"):
+        case "text":
+            return None
+        case "json_object":
+            return {"type": "object"}
+        case "json_schema":
+            return wanted.inner("json_schema").inner("schema").value
+        case other:
+            raise wanted.wrong("type", f"is text, json_object or json_schema, not {other[:40]!r}")
+
+
+def conversation(given: Sequence[object]) -> Conversation:
+    """Return the messages as a conversation that ends with a question."""
+    system: list[str] = []
+    said: list[Message] = []
+    for number, each in enumerate(given):
+        fields = Fields(each, f"messages[{number}].")
+        role, (text, attached) = fields.text("role"), _content(fields)
+        if role in _SYSTEM:
+            system.append(text)
+        elif role == "assistant":
+            said.append(Message(role="assistant", text=text))
+        elif role in ("user", "tool", "function"):
+            said.append(Message(role="user", text=text, attachments=attached))
+        else:
+            raise fields.wrong("role", "is system, developer, user, assistant or tool")
+    if not said or said[-1].role != "user":
+        raise BadRequestError("messages: the last one has to be a question", param="messages")
+    return Conversation(system="\n\n".join(system), messages=tuple(said))
+
+
+def _content(fields: Fields) -> tuple[str, tuple[Attachment, ...]]:
+    """Return the text of a message, and what is attached to it."""
+    found = fields.value.get("content")
+    if found is None or isinstance(found, str):
+        return found or "", ()
+    texts: list[str] = []
+    attached: list[Attachment] = []
+    for number, each in enumerate(fields.each("content")):
+        part = fields.of_list("content", number, each)
+        match part.text("type"):
+            case "text" | "input_text" | "output_text" | "refusal":
+                texts.append(part.text("text", ""))
+            case "image_url":
+                url = part.value.get("image_url")
+                given = url if isinstance(url, str) else part.inner("image_url").text("url")
+                attached.append(from_url(given, param=part.place("image_url")))
+            case "input_image":
+                attached.append(from_url(part.text("image_url"), param=part.place("image_url")))
+            case "file" | "input_file":
+                file = part.inner("file") if part.value.get("type") == "file" else part
+                attached.append(_file(file))
+            case other:
+                raise part.wrong("type", f"is nothing that can be answered here: {other[:40]!r}")
+    return "".join(texts), tuple(attached)
+
+
+def _file(fields: Fields) -> Attachment:
+    data, name = fields.text("file_data"), fields.text("filename", "")
+    param = fields.place("file_data")
+    return (
+        from_url(data, name=name, param=param) if data.startswith("data:") else attachment(data, name=name, param=param)
+    )
+
+
+def finish_reason(reason: EndReason) -> str:
+    """Return the end of an answer by OpenAI's word for it."""
+    return _FINISH.get(reason, "stop")
+
+
+def usage(segments: Sequence[Segment]) -> dict[str, int]:
+    """Return what an answer took, in tokens."""
+    asked = sum(each.usage.input_tokens for each in segments)
+    said = sum(each.usage.output_tokens for each in segments)
+    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What every chunk of an answer says of it; `created` is in seconds."""
+
+    id: str
+    created: int
+    model: str
+
+    def begin(self) -> dict[str, Any]:
+        return self._chunk({"role": "assistant", "content": ""})
+
+    def text(self, text: str) -> dict[str, Any]:
+        return self._chunk({"content": text})
+
+    def thinking(self, text: str) -> dict[str, Any]:
+        """Return a chunk of what the model thinks, as DeepSeek's and most other servers name it."""
+        return self._chunk({"reasoning_content": text})
+
+    def end(self, reason: EndReason) -> dict[str, Any]:
+        return self._chunk({}, finish_reason(reason))
+
+    def used(self, segments: Sequence[Segment]) -> dict[str, Any]:
+        return {**self._head("chat.completion.chunk"), "choices": [], "usage": usage(segments)}
+
+    def whole(self, text: str, thinking: str, reason: EndReason, segments: Sequence[Segment]) -> dict[str, Any]:
+        """Return an answer that was not streamed."""
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if thinking:
+            message["reasoning_content"] = thinking
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(reason)}
+        return {**self._head("chat.completion"), "choices": [choice], "usage": usage(segments)}
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+    def _chunk(self, delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+        return {**self._head("chat.completion.chunk"), "choices": [choice]}
