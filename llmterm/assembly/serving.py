@@ -18,6 +18,7 @@ from llmterm.assembly.launch import launch, options_of, store
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.secrets import known_secrets
 from llmterm.assembly.streams import notice
+from llmterm.assembly.whereabouts import written_down
 from llmterm.config import Settings
 from llmterm.errors import ConfigError, UsageError
 from llmterm.serve.app import application
@@ -34,12 +35,13 @@ _BACKLOG = 4096
 
 
 class Place(NamedTuple):
-    """Where it listens, and who may come."""
+    """Where it listens, who may come, and the `page` that the link opens."""
 
     host: str
     port: int
     token: str
     origins: Sequence[str] = ()
+    page: str = "/"
 
 
 async def serve(settings: Settings, environ: Mapping[str, str], place: Place) -> int:
@@ -47,8 +49,9 @@ async def serve(settings: Settings, environ: Mapping[str, str], place: Place) ->
     take_turns()
     with _signals() as ended:
         async with running(settings, environ, place) as link:
-            notice(f"serving at {link}")
-            await ended.wait()
+            with written_down(environ, link):
+                notice(f"serving at {link}")
+                await ended.wait()
     return 0
 
 
@@ -147,7 +150,7 @@ def _listen(place: Place) -> socket.socket:
 def _link(place: Place, listening: socket.socket, token: str) -> str:
     """Return the link that opens the page."""
     host = f"[{place.host}]" if ":" in place.host else place.host
-    return f"http://{host}:{listening.getsockname()[1]}/?token={token}"
+    return f"http://{host}:{listening.getsockname()[1]}{place.page}?token={token}"
 
 
 @contextmanager

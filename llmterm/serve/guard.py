@@ -20,6 +20,8 @@ from llmterm.serve.problems import Problem
 COOKIE = "llmterm_token"
 # Bytes of a request's body: an attachment of 50 MB, as base64.
 BODY_LIMIT = 70 * 1024 * 1024
+# What a link may lead to; whoever comes by one that has the token is let in for good.
+_PAGES = ("/", "/stats")
 # What anybody may see: it says nothing of anybody.
 _OPEN = ("/healthz",)
 # What scripts of the page itself cannot be told to do: no inline code, nothing from elsewhere, in no frame.
@@ -63,7 +65,7 @@ class Guard:
         elif refusal is not None:
             await _refuse(scope, send, refusal)
         elif scope["type"] == "http" and (cookie := self._by_link(scope)) is not None:
-            await _answer(send, 303, b"", [(b"location", b"/"), (b"set-cookie", cookie)])
+            await _answer(send, 303, b"", [(b"location", scope["path"].encode()), (b"set-cookie", cookie)])
         else:
             own = _cors(origin, headers) if origin in self._origins else []
             await self._app(scope, _limited(receive, headers), _with_headers(send, own))
@@ -74,9 +76,9 @@ class Guard:
             return _problem(421, "wrong_host", "this service is not called that")
         if origin and origin not in self._origins and not _same(origin, host):
             return _problem(403, "wrong_origin", "no other page may ask for that")
-        # A link from elsewhere may open the page itself, and nothing more.
+        # A link from elsewhere may open a page, and nothing more.
         elsewhere = not origin and headers.get("sec-fetch-site") in ("cross-site", "same-site")
-        if elsewhere and not (scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"):
+        if elsewhere and not (scope["path"] in _PAGES and headers.get("sec-fetch-mode") == "navigate"):
             return _problem(403, "wrong_origin", "no other page may ask for that")
         if _preflight(scope, headers) and origin in self._origins:
             return None
@@ -94,7 +96,7 @@ class Guard:
 
     def _by_link(self, scope: Scope) -> bytes | None:
         """Return the cookie for who comes by the link that was printed, None for anybody else."""
-        if scope["path"] != "/" or not scope.get("query_string"):
+        if scope["path"] not in _PAGES or not scope.get("query_string"):
             return None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if not self._is_token(given):

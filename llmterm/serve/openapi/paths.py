@@ -84,6 +84,21 @@ PATHS: Final[dict[str, dict[str, Schema]]] = {
     "/": {"get": operation("page.show", "The page: a chat in the browser", kinds=_PAGE)},
     "/healthz": {"get": _HEALTH},
     "/openapi.json": {"get": operation("service.describe", "This document", {"type": "object"})},
+    "/stats": {"get": operation("page.stats", "The page of the figures", kinds=_PAGE)},
+    "/v1/stats": {
+        "get": operation(
+            "stats.show",
+            "What each model did, in all and day by day",
+            ref("Stats"),
+            parameters=[
+                query(
+                    "days",
+                    {**COUNT, "minimum": 1, "maximum": 3_660},
+                    "Of so many days, today's one among them; of all where it is missing.",
+                )
+            ],
+        )
+    },
     "/v1/models": {
         "get": operation(
             "models.list",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -12,14 +10,12 @@ from starlette.routing import BaseRoute, Route
 
 from llmterm.serve.problems import BadRequestError
 from llmterm.serve.served import turn_id
-from llmterm.serve.service import answered, fields_of, service_of
-from llmterm.sessions import SessionInfo, SessionStore, StoredSession, export, markdown
+from llmterm.serve.service import answered, fields_of, read_store, service_of, whole_of
+from llmterm.sessions import SessionInfo, StoredSession, export, markdown
 from llmterm.sessions.export import segment_values
-from llmterm.threads import in_thread
 
-T = TypeVar("T")
-
-_MOST = 200
+# Sessions that are listed.
+_USUAL, _MOST = 50, 200
 
 
 def routes() -> list[BaseRoute]:
@@ -37,9 +33,9 @@ def routes() -> list[BaseRoute]:
 
 async def _list(request: Request) -> Response:
     words = request.query_params.get("q", "").strip()
-    limit = _limit(request.query_params.get("limit", "50"))
+    limit = whole_of(request, "limit", most=_MOST) or _USUAL
     if words:
-        hits = await _read(request, lambda store: store.search(words, limit=limit))
+        hits = await read_store(request, lambda store: store.search(words, limit=limit))
         found = [
             {
                 "id": each.id,
@@ -50,7 +46,7 @@ async def _list(request: Request) -> Response:
             for each in hits
         ]
     else:
-        found = [_info(each) for each in await _read(request, lambda store: store.infos(limit))]
+        found = [_info(each) for each in await read_store(request, lambda store: store.infos(limit))]
     return JSONResponse({"sessions": found})
 
 
@@ -61,20 +57,22 @@ async def _show(request: Request) -> Response:
 async def _rename(request: Request) -> Response:
     fields, session = await fields_of(request), request.path_params["session"]
     title = fields.text("title")
-    return JSONResponse({"id": session, "title": await _read(request, lambda store: store.set_title(session, title))})
+    return JSONResponse(
+        {"id": session, "title": await read_store(request, lambda store: store.set_title(session, title))}
+    )
 
 
 async def _delete(request: Request) -> Response:
-    session = await _read(request, lambda store: store.find(request.path_params["session"]))
+    session = await read_store(request, lambda store: store.find(request.path_params["session"]))
     await service_of(request).turns.release(session)
-    await _read(request, lambda store: store.delete(session))
+    await read_store(request, lambda store: store.delete(session))
     return JSONResponse({"id": session, "deleted": True})
 
 
 async def _versions(request: Request) -> Response:
     stored = await _stored(request)
     forks = [rows for rows in stored.forks.values() if len(rows) > 1]
-    found = await _read(request, lambda store: store.versions([row for rows in forks for row in rows]))
+    found = await read_store(request, lambda store: store.versions([row for rows in forks for row in rows]))
     known = {
         each.row: {"row": each.row, "text": each.text, "models": list(each.models), "open": each.open} for each in found
     }
@@ -88,7 +86,7 @@ async def _switch(request: Request) -> Response:
     if row is None:
         raise fields.wrong("row", "is missing")
     await service_of(request).turns.release(session)
-    return JSONResponse(_values(await _read(request, lambda store: store.switch(session, row))))
+    return JSONResponse(_values(await read_store(request, lambda store: store.switch(session, row))))
 
 
 async def _export(request: Request) -> Response:
@@ -104,24 +102,7 @@ async def _export(request: Request) -> Response:
 
 async def _stored(request: Request) -> StoredSession:
     session = request.path_params["session"]
-    return await _read(request, lambda store: store.load(session, peek=True))
-
-
-async def _read(request: Request, use: Callable[[SessionStore], T]) -> T:
-    """Return what the store has, by a thread and a connection of its own. Raises SessionError."""
-    store = service_of(request).store
-
-    def run() -> T:
-        with closing(store.another()) as other:
-            return use(other)
-
-    return await in_thread(run)
-
-
-def _limit(given: str) -> int:
-    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _MOST):
-        raise BadRequestError(f"limit is a number from 1 to {_MOST}", param="limit")
-    return int(given)
+    return await read_store(request, lambda store: store.load(session, peek=True))
 
 
 def _info(info: SessionInfo) -> dict[str, Any]:
