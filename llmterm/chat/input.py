@@ -103,8 +103,8 @@ class InputLine:
         self._composer.put(text)
 
     def pick(self, text: str, values: Sequence[Choice]) -> bool:
-        """Have one of `values` picked behind `text`; return False where something is being typed."""
-        if self.text.strip():
+        """Have one of `values` picked behind `text`; return False where something is being typed, or was sent since."""
+        if self.text.strip() or self._composer.decided:
             return False
         self._composer.pick(text, values)
         return True

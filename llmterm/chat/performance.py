@@ -261,8 +261,10 @@ class Performance:
 
     async def _apply(self, outcome: Outcome) -> None:
         match outcome:
-            case Word.DONE | Say() | Show() | Fill() | Pick() | Write():
+            case Word.DONE | Say() | Show() | Fill() | Write():
                 await self._live.perform(outcome)
+            case Pick():
+                self._view.say(outcome.text)
             case Steer(text):
                 await self._steer(text)
             case Word.RESTORE | Word.HOLD | Word.SUSPEND | Rewrite() | Unseam() | Resume():
