@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
@@ -16,7 +16,7 @@ from llmterm.messages import EndReason, Message, Reply
 from llmterm.providers import Provider
 from llmterm.recorded import RecordedTurn
 from llmterm.sessions.current import CurrentSession
-from llmterm.states import AT_REST, TurnState
+from llmterm.states import TurnState
 
 # Seconds that the end of an answer waits for a store that somebody else keeps locked.
 _PATIENCE = 5.0
@@ -36,6 +36,11 @@ class Told(Protocol):
     @property
     def words(self) -> str:
         """Why it failed, or what the provider said of its end."""
+        ...
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """The provider and the model that answer, or did last."""
         ...
 
     @property
@@ -129,21 +134,22 @@ class ServedTurn:
     async def pause(self, by: str = "") -> None:
         """Pause it; all readers hear `by` whom. One that is not streaming stays as it is."""
         if self.state is TurnState.STREAMING:
-            self._say("paused", by)
             await self._recorded.turn.pause()
+            if not self._recorded.turn.over:  # as it may have been before that took effect
+                self._say("paused", by)
             await self._recorded.kept()
 
     async def resume(self, *, guidance: str, provider: Provider | None, model: str | None, by: str = "") -> None:
         """Have it go on. Raises TurnStateError unless it is at rest."""
-        if self.state in AT_REST:
-            self._say("resumed", by)
         self._recorded.turn.resume(guidance=guidance, provider=provider, model=model)
+        self._say("resumed", by)
 
     async def cancel(self, by: str = "") -> None:
         """End it; what came is kept."""
-        if not self.over:
-            self._say("stopped", by)
+        over = self._recorded.turn.over
         await self._recorded.turn.cancel()
+        if not over and self.reason is EndReason.CANCEL:
+            self._say("stopped", by)
         await self.settled()
 
     async def edit(self, text: str, by: str = "") -> None:
@@ -168,9 +174,14 @@ class ServedTurn:
         if self._task is not None:
             await asyncio.wait({self._task})
 
+    def when_over(self, told: Callable[[], None]) -> None:
+        """Have this called once it is over, and on the record."""
+        if self._task is not None:
+            self._task.add_done_callback(lambda _: told())
+
     def _say(self, what: str, by: str) -> None:
         if by:
-            self._recorded.turn.note(Notice(f"{what} by {by}", passing=True))
+            self._recorded.turn.note(Notice(f"{what} by {by}", passing=True, by=by))
 
     async def _live(self, begun: asyncio.Future[None]) -> None:
         try:
@@ -204,6 +215,8 @@ class PastTurn:
         last = message.segments[-1].end_reason if message.segments else EndReason.STOP
         self.reason: EndReason | None = EndReason.CANCEL if stopped else last
         self.words = ""
+        parts = message.segments
+        self.model = (parts[-1].provider, parts[-1].model) if parts else ("", "")
         # Its places are none that a reader of earlier can know: it gets all of it anew.
         self._log = EventLog(Reply.of(message))
         self._log.append(StateChanged(self.state, self.reason))

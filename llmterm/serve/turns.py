@@ -19,6 +19,7 @@ from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.recorded import RecordedTurn
 from llmterm.respondent import Respondent
+from llmterm.serve.changes import Changes
 from llmterm.serve.served import PastTurn, ServedTurn, closed, place_of, turn_id
 from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
 from llmterm.sessions.current import CurrentSession, Writer
@@ -109,6 +110,7 @@ class Turns:
         self._passing: WeakSet[Turn] = WeakSet()
         self._beginning = 0
         self.draining = False
+        self.changes = Changes()
 
     @property
     def streaming(self) -> int:
@@ -214,6 +216,11 @@ class Turns:
             provider, name = await self._chosen(model)
         await turn.resume(guidance=guidance, provider=provider, model=name, by=by)
 
+    async def forget(self, session_id: str) -> None:
+        """Let go of what is over in a session, once that is on the record: its row may be opened again."""
+        for each in await self._settled(session_id):
+            self._turns.pop(each.id, None)
+
     async def release(self, session_id: str) -> None:
         """Let go of a session: what lives of it is paused, and on the record."""
         if (turn := self.of_session(session_id)) is not None:
@@ -232,6 +239,7 @@ class Turns:
         """Tell all readers that they will hear no more of it here."""
         for each in self._turns.values():
             each.farewell()
+        self.changes.tell_all()
 
     async def sweep(self) -> None:
         """Let go, again and again, of what nobody wants any more. Ends by being cancelled."""
@@ -247,8 +255,7 @@ class Turns:
 
     async def _make_room(self, session_id: str) -> None:
         """Let go of what has come to nothing in a session. Raises ConflictError where something else lives there."""
-        for each in [each for each in self._turns.values() if each.session_id == session_id and each.over]:
-            await each.settled()  # its readers hear of its end before the record has it
+        await self._settled(session_id)
         turn = self.of_session(session_id)
         if turn is None:
             return
@@ -258,6 +265,13 @@ class Turns:
             )
         self._turns.pop(turn.id, None)
         await turn.close()
+
+    async def _settled(self, session_id: str) -> list[ServedTurn]:
+        """Return what is over in a session, once it is on the record: its readers hear of its end before that."""
+        over = [each for each in self._turns.values() if each.session_id == session_id and each.over]
+        for each in over:
+            await each.settled()
+        return over
 
     async def _reopened(self, stored: StoredSession) -> ServedTurn:
         answer = stored.answer
@@ -277,6 +291,8 @@ class Turns:
     async def _lives(self, turn: ServedTurn) -> ServedTurn:
         await turn.begin()
         self._turns[turn.id] = turn
+        self.changes.tell(turn.session_id)
+        turn.when_over(lambda: self.changes.tell(turn.session_id))
         return turn
 
     async def _respondent(self, model: str, options: Options, question: Message) -> Respondent:

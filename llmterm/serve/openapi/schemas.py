@@ -52,6 +52,7 @@ _EVENTS: Final[dict[str, Schema]] = {
         text=TEXT,
         passing=FLAG,
         failure=FLAG,
+        by=said(TEXT, "Who has done what it tells, where several can."),
     ),
     "UsageReport": _event("UsageReport", "Tokens as the provider has counted them.", usage=ref("Usage")),
     "Retraction": _event(
@@ -124,6 +125,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "text": TEXT,
             "thinking": TEXT,
             "segments": several(ref("Segment")),
+            "model": said(TEXT, "provider/model: who answers, or did last."),
+            "parts": said(several(ref("ToldSegment")), "The segments as events have them."),
         }
     ),
     "Segment": thing(

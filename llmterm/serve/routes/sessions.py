@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from llmterm.messages import Options
+from llmterm.serve.frames import STREAM_HEADERS, changes
 from llmterm.serve.problems import BadRequestError
 from llmterm.serve.served import turn_id
 from llmterm.serve.service import answered, fields_of, read_store, service_of, whole_of
-from llmterm.sessions import SessionInfo, StoredSession, export, markdown
+from llmterm.serve.turns import ConflictError
+from llmterm.sessions import SessionInfo, SessionStore, StoredSession, export, markdown
 from llmterm.sessions.export import segment_values
+from llmterm.sessions.portable import portable
 
 # Sessions that are listed.
 _USUAL, _MOST = 50, 200
@@ -28,6 +32,10 @@ def routes() -> list[BaseRoute]:
         Route(f"{one}/versions", answered(_versions), methods=["GET"]),
         Route(f"{one}/switch", answered(_switch), methods=["POST"]),
         Route(f"{one}/export", answered(_export), methods=["GET"]),
+        Route(f"{one}/whole", answered(_whole), methods=["GET"]),
+        Route(f"{one}/events", answered(_events), methods=["GET"]),
+        Route(f"{one}/undo", answered(_undo), methods=["POST"]),
+        Route(f"{one}/continue", answered(_continue), methods=["POST"]),
     ]
 
 
@@ -57,15 +65,16 @@ async def _show(request: Request) -> Response:
 async def _rename(request: Request) -> Response:
     fields, session = await fields_of(request), request.path_params["session"]
     title = fields.text("title")
-    return JSONResponse(
-        {"id": session, "title": await read_store(request, lambda store: store.set_title(session, title))}
-    )
+    renamed = await read_store(request, lambda store: store.set_title(session, title))
+    service_of(request).turns.changes.tell(session)
+    return JSONResponse({"id": session, "title": renamed})
 
 
 async def _delete(request: Request) -> Response:
     session = await read_store(request, lambda store: store.find(request.path_params["session"]))
     await service_of(request).turns.release(session)
     await read_store(request, lambda store: store.delete(session))
+    service_of(request).turns.changes.tell(session)
     return JSONResponse({"id": session, "deleted": True})
 
 
@@ -86,7 +95,54 @@ async def _switch(request: Request) -> Response:
     if row is None:
         raise fields.wrong("row", "is missing")
     await service_of(request).turns.release(session)
-    return JSONResponse(_values(await read_store(request, lambda store: store.switch(session, row))))
+    stored = await read_store(request, lambda store: store.switch(session, row))
+    service_of(request).turns.changes.tell(session)
+    return JSONResponse(_values(stored))
+
+
+async def _undo(request: Request) -> Response:
+    """Have a session go back to before its last question."""
+    session, turns = request.path_params["session"], service_of(request).turns
+    if turns.of_session(session) is not None:
+        raise ConflictError("an answer is still open", hint="it can be ended")
+
+    def undo(store: SessionStore) -> StoredSession:
+        stored = store.load(session, peek=True)
+        said = zip(stored.rows, stored.conversation.messages, strict=True)
+        last = max((at for at, (_, message) in enumerate(said) if message.role == "user"), default=None)
+        if last is None or stored.answer is not None:
+            raise ConflictError("there is no question to take back")
+        store.move(session, ([0, *stored.rows])[last], head=stored.head)
+        return store.load(session, peek=True)
+
+    stored = await read_store(request, undo)
+    turns.changes.tell(session)
+    return JSONResponse(_values(stored))
+
+
+async def _continue(request: Request) -> Response:
+    """Have the last answer, which was stopped, rest again, to be gone on with."""
+    session, turns = request.path_params["session"], service_of(request).turns
+    await turns.forget(session)
+    stored = await read_store(request, lambda store: store.open_again(session, Options()))
+    turns.changes.tell(session)
+    return JSONResponse(_values(stored))
+
+
+async def _whole(request: Request) -> Response:
+    return JSONResponse(portable(await _stored(request)))
+
+
+async def _events(request: Request) -> Response:
+    service = service_of(request)
+    session, turns = await read_store(request, lambda store: store.find(request.path_params["session"])), service.turns
+
+    def now() -> dict[str, Any]:
+        turn = turns.of_session(session)
+        return {"id": session, "turn": None if turn is None else turn.id}
+
+    told = changes(turns.changes, session, now, lambda: service.ending)
+    return StreamingResponse(told, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
 async def _export(request: Request) -> Response:

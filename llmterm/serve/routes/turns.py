@@ -111,4 +111,6 @@ def values(turn: Told) -> dict[str, Any]:
         "text": reply.text,
         "thinking": reply.thinking,
         "segments": [segment_values(each) for each in reply.segments],
+        "model": "/".join(filter(None, turn.model)),
+        "parts": plain(reply.segments),
     }
