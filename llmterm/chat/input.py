@@ -122,6 +122,11 @@ class InputLine:
         """Wait for what is decided while an answer is made ready or streams."""
         return await self._composer.decision()
 
+    @property
+    def decided(self) -> bool:
+        """Whether something was decided that nobody has asked for yet."""
+        return self._composer.decided
+
     def saying(
         self, status: Callable[[], str], *, moving: Callable[[], str] = str, lasting: bool = False
     ) -> AbstractContextManager[None]:

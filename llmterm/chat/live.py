@@ -131,4 +131,5 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
     """Cancel the tasks, and wait until they are at their end."""
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    if tasks:
+        await asyncio.wait(tasks)
