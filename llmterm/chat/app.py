@@ -149,7 +149,7 @@ class Chat:
                 case Ask() as ask:
                     return await self._answer(ask)
                 case Open() as opened:
-                    return await self._open(opened)
+                    return await self._go_over(opened)
                 case New() as new:
                     return await self._begin(new)
                 case Leave() as leave:
@@ -300,13 +300,17 @@ class Chat:
             await self._session.set_title(new.title)
         return Say(f"a new session{f', “{self._session.talk.title}”' if new.title else ''}")
 
-    async def _open(self, opened: Open) -> Outcome:
-        """Show where the session stands. If it has an open answer rest there, or go on with it."""
-        stored, before = opened.stored, self._context.label
-        if stored.answer is not None and not opened.at_once:
-            self._adopt(stored.answer)
+    async def _go_over(self, opened: Open) -> Outcome:
+        before = self._context.label
+        if opened.stored.answer is not None and not opened.at_once:
+            self._adopt(opened.stored.answer)
         if said := self._context.goes_on(before):
             self._view.say(said)
+        return await self._open(opened)
+
+    async def _open(self, opened: Open) -> Outcome:
+        """Show where the session stands. If it has an open answer rest there, or go on with it."""
+        stored = opened.stored
         self._session.open(stored)
         if opened.said:
             self._view.say(opened.said)
