@@ -22,6 +22,8 @@ from llmterm.assembly.whereabouts import written_down
 from llmterm.config import Settings
 from llmterm.errors import ConfigError, UsageError
 from llmterm.serve.app import application
+from llmterm.serve.metrics import Metrics
+from llmterm.serve.readers import Readers
 from llmterm.serve.server import Server
 from llmterm.serve.service import Service
 from llmterm.serve.turns import Terms, Turns
@@ -32,6 +34,7 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 # Seconds that readers have to hear that the service ends; then it does.
 _GRACE = 5
 _BACKLOG = 4096
+_MOST_READERS = 10_000
 
 
 class Place(NamedTuple):
@@ -78,7 +81,12 @@ async def running(settings: Settings, environ: Mapping[str, str], place: Place) 
             secrets=known,
         )
         stack.push_async_callback(providers.aclose)
-        service = Service(turns=Turns(sessions, providers, _terms(settings)), store=sessions, secrets=known)
+        metrics = Metrics()
+        turns, readers = Turns(sessions, providers, _terms(settings), metrics), Readers(_MOST_READERS)
+        metrics.show("llmterm_turns_streaming", "Answers that are being made.", lambda: turns.streaming)
+        metrics.show("llmterm_turns", "Answers that are in memory, whatever they do.", lambda: turns.held)
+        metrics.show("llmterm_readers", "Readers of what is told.", lambda: readers.now)
+        service = Service(turns=turns, store=sessions, secrets=known, metrics=metrics, readers=readers)
         app = application(
             service,
             token=token,

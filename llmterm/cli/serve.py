@@ -18,7 +18,7 @@ from llmterm.loading import loading
 PORT = 8484
 TOKEN = "LLMTERM_TOKEN"
 # What it is made with, beside what the chat is.
-_NEEDED = ("starlette", "uvicorn", "httptools")
+_NEEDED = ("starlette", "uvicorn", "httptools", "prometheus_client")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
 
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from llmterm.serve.guard import Guard
 from llmterm.serve.openapi.document import document
 from llmterm.serve.problems import BUG, Problem
-from llmterm.serve.routes import completions, models, sessions, stats, turns
+from llmterm.serve.routes import completions, metrics, models, sessions, stats, turns
 from llmterm.serve.service import Service
 
 _PAGE = Path(__file__).parent / "page"
@@ -53,6 +53,7 @@ def application(
             error.status_code, "invalid_request_error", code, words.get(error.status_code, "that is no request")
         )
         allowed = {"allow": _allowed(request)} if error.status_code == 405 else {}
+        service.metrics.refused(why.code)
         return JSONResponse(why.body, status_code=why.status, headers=allowed)
 
     def failed(request: Request, error: Exception) -> Response:
@@ -66,7 +67,7 @@ def application(
         lifespan=lifespan,
     )
     app.state.service = service
-    return Guard(app, token=token, hosts=hosts, origins=origins)
+    return Guard(app, token=token, hosts=hosts, origins=origins, refused=service.metrics.refused)
 
 
 def all_routes() -> list[BaseRoute]:
@@ -80,6 +81,7 @@ def all_routes() -> list[BaseRoute]:
         *models.routes(),
         *completions.routes(),
         *stats.routes(),
+        *metrics.routes(),
         Mount("/page", StaticFiles(directory=_PAGE)),
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -42,11 +42,20 @@ class Guard:
     """Lets in whoever has the `token`, by a header, the page's cookie, or once by the link that was printed.
 
     `hosts` are the names that this service may be called by, any where there are none; `origins` other pages that may
-    use it, or the address that a proxy before it is reached at.
+    use it, or the address that a proxy before it is reached at. `refused` is told the code of each refusal.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str], origins: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        hosts: Collection[str],
+        origins: Collection[str] = (),
+        refused: Callable[[str], None],
+    ) -> None:
         self._app = app
+        self._refused = refused
         self._token = token
         self._hosts = frozenset(hosts)
         self._origins = frozenset(origins)
@@ -63,6 +72,7 @@ class Guard:
         if refusal is None and _preflight(scope, headers) and origin in self._origins:
             await _answer(send, 204, b"", _cors(origin, headers))
         elif refusal is not None:
+            self._refused(refusal.code)
             await _refuse(scope, send, refusal)
         elif scope["type"] == "http" and (cookie := self._by_link(scope)) is not None:
             await _answer(send, 303, b"", [(b"location", scope["path"].encode()), (b"set-cookie", cookie)])

@@ -15,6 +15,7 @@ from llmterm.events import Notice, StateChanged
 from llmterm.messages import EndReason, Message, Reply
 from llmterm.providers import Provider
 from llmterm.recorded import RecordedTurn
+from llmterm.serve.metrics import Account
 from llmterm.sessions.current import CurrentSession
 from llmterm.states import TurnState
 
@@ -56,10 +57,11 @@ class Told(Protocol):
 class ServedTurn:
     """A turn that somebody has asked for. Any number of tasks may read it, and do with it what can be done."""
 
-    def __init__(self, recorded: RecordedTurn, session: CurrentSession, *, unkept: str) -> None:
+    def __init__(self, recorded: RecordedTurn, session: CurrentSession, account: Account, *, unkept: str) -> None:
         """`unkept` is its id where it is on no record."""
         self._recorded = recorded
         self._session = session
+        self._account = account
         self.id = unkept
         self._task: asyncio.Task[None] | None = None
         self._readers: WeakSet[Reader] = WeakSet()
@@ -141,7 +143,9 @@ class ServedTurn:
 
     async def resume(self, *, guidance: str, provider: Provider | None, model: str | None, by: str = "") -> None:
         """Have it go on. Raises TurnStateError unless it is at rest."""
+        self.settle()
         self._recorded.turn.resume(guidance=guidance, provider=provider, model=model)
+        self._account.open()
         self._say("resumed", by)
 
     async def cancel(self, by: str = "") -> None:
@@ -158,6 +162,10 @@ class ServedTurn:
         turn.rewrite(turn.reply.rewrite(text))
         self._say("edited", by)
         await self._recorded.kept()
+
+    def settle(self) -> None:
+        """Have what has come of it counted."""
+        self._account.settle()
 
     def farewell(self) -> None:
         """Tell all readers that they will hear no more of it here."""
@@ -200,6 +208,7 @@ class ServedTurn:
                 return
             raise
         finally:
+            self.settle()
             with suppress(SessionError):  # it was told, as an event of the turn
                 await self._session.keeper.last_chance(_PATIENCE)
 

@@ -14,7 +14,9 @@ from llmterm.errors import LlmtermError
 from llmterm.redaction import Secrets
 from llmterm.serve.fields import Fields
 from llmterm.serve.guard import BODY_LIMIT, TooLargeError
+from llmterm.serve.metrics import Metrics
 from llmterm.serve.problems import BadRequestError, Problem, problem
+from llmterm.serve.readers import Readers
 from llmterm.serve.turns import Turns
 from llmterm.sessions import SessionStore
 from llmterm.threads import in_thread
@@ -30,6 +32,8 @@ class Service:
     turns: Turns
     store: SessionStore
     secrets: Secrets
+    metrics: Metrics
+    readers: Readers
     ending: bool = False
 
     def problem(self, error: LlmtermError) -> Problem:
@@ -40,6 +44,7 @@ class Service:
     def refusal(self, error: LlmtermError) -> JSONResponse:
         """Return the answer to what cannot be done."""
         why = self.problem(error)
+        self.metrics.refused(why.code)
         return JSONResponse(why.body, status_code=why.status, headers=dict(why.headers))
 
 

@@ -20,6 +20,7 @@ from llmterm.providers.registry import ProviderRegistry
 from llmterm.recorded import RecordedTurn
 from llmterm.respondent import Respondent
 from llmterm.serve.changes import Changes
+from llmterm.serve.metrics import Metrics
 from llmterm.serve.served import PastTurn, ServedTurn, closed, place_of, turn_id
 from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
 from llmterm.sessions.current import CurrentSession, Writer
@@ -93,12 +94,14 @@ class Turns:
         store: SessionStore,
         providers: ProviderRegistry,
         terms: Terms,
+        metrics: Metrics,
         *,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         self.store = store
         self.providers = providers
         self._terms = terms
+        self._metrics = metrics
         self._clock = clock
         # One thread writes all sessions: SQLite has one writer at a time anyway.
         self._writer = Writer(Driver("llmterm-records"), store.another())
@@ -117,6 +120,11 @@ class Turns:
         """How many are streaming."""
         turns: list[ServedTurn | Turn] = [*self._turns.values(), *self._passing]
         return self._beginning + sum(each.state is TurnState.STREAMING for each in turns)
+
+    @property
+    def held(self) -> int:
+        """How many are in memory, whatever they do."""
+        return len(self._turns) + len(self._passing)
 
     async def ask(self, wanted: Wanted) -> ServedTurn:
         """Begin a turn.
@@ -235,6 +243,11 @@ class Turns:
         await self._records.run(self._writer.store.close)
         self._records.close()
 
+    def settle(self) -> None:
+        """Have all counted that has come of what streams no more."""
+        for each in self._turns.values():
+            each.settle()
+
     def farewell(self) -> None:
         """Tell all readers that they will hear no more of it here."""
         for each in self._turns.values():
@@ -281,14 +294,16 @@ class Turns:
         respondent = replace(self._terms_of(await self._provider(answer), answer.model), options=answer.options)
         await session.whole()
         turn = await respondent.turn(await session.conversation(), answer, first=self._clock())
-        return await self._lives(ServedTurn(RecordedTurn(turn, session, answer), session, unkept=_unkept()))
+        return await self._lives(turn, session, answer)
 
     async def _begin(self, respondent: Respondent, session: CurrentSession, question: Message) -> ServedTurn:
         await session.ready()
         turn = await respondent.turn(await session.conversation(question))
-        return await self._lives(ServedTurn(RecordedTurn(turn, session, question), session, unkept=_unkept()))
+        return await self._lives(turn, session, question)
 
-    async def _lives(self, turn: ServedTurn) -> ServedTurn:
+    async def _lives(self, made: Turn, session: CurrentSession, asked: Message | OpenAnswer) -> ServedTurn:
+        account = self._metrics.account(made)
+        turn = ServedTurn(RecordedTurn(made, session, asked), session, account, unkept=_unkept())
         await turn.begin()
         self._turns[turn.id] = turn
         self.changes.tell(turn.session_id)

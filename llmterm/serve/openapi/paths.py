@@ -107,6 +107,9 @@ PATHS: Final[dict[str, dict[str, Schema]]] = {
             words='`model` is who answers where nobody is named, "" where that is nobody.',
         )
     },
+    "/metrics": {
+        "get": operation("service.measure", "Figures of what happens here, for Prometheus", kinds={"text/plain": TEXT})
+    },
     "/v1/models": {
         "get": operation(
             "models.list",

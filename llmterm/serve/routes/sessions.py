@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from llmterm.messages import Options
-from llmterm.serve.frames import STREAM_HEADERS, changes
+from llmterm.serve.frames import changes
 from llmterm.serve.problems import BadRequestError
 from llmterm.serve.served import turn_id
 from llmterm.serve.service import answered, fields_of, read_store, service_of, whole_of
@@ -142,7 +142,7 @@ async def _events(request: Request) -> Response:
         return {"id": session, "turn": None if turn is None else turn.id}
 
     told = changes(turns.changes, session, now, lambda: service.ending)
-    return StreamingResponse(told, media_type="text/event-stream", headers=STREAM_HEADERS)
+    return service.readers.stream(told)
 
 
 async def _export(request: Request) -> Response:
