@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -28,7 +29,8 @@ from llmterm.sessions import SessionStore
 
 if TYPE_CHECKING:
     from llmterm.providers.wire import Wire
-    from llmterm.transport import Endpoint
+    from llmterm.transport import Endpoint, RateLimits
+    from llmterm.transport.limits import Permits
 
 _MILLION = 1_000_000
 _WITH_FALLBACK = 5.0  # seconds
@@ -63,16 +65,18 @@ def registry(
     wrap: Callable[[Provider], Provider] = _bare,
     default: Callable[[], str] = str,
     secrets: Secrets | None = None,
+    permits: Callable[[str, str, int], Permits] | None = None,
 ) -> ProviderRegistry:
     """Return all providers that can be asked for; `wrap` is put around each, `default` names the usual one.
 
-    `secrets` are told of the keys that are found while a provider is built.
+    `secrets` are told of the keys that are found while a provider is built. `permits` gives what a provider is allowed
+    of "requests" or "tokens", of so many a minute, where that is not for this process alone to say.
     """
     known = known_secrets(settings, environ) if secrets is None else secrets
 
     def entry(name: str, remote: RemoteSettings) -> Entry:
         return Entry(
-            build=lambda: wrap(_remote(name, remote, settings, environ, known)),
+            build=lambda: wrap(_remote(name, remote, settings, environ, known, permits)),
             model=remote.model,
             lacks=lambda: config.missing_key(name, settings, environ),
             price=lambda model: _price(remote.price(model)),
@@ -101,7 +105,12 @@ def _price(price: config.Price | None) -> str:
 
 
 def _remote(
-    name: str, remote: RemoteSettings, settings: Settings, environ: Mapping[str, str], secrets: Secrets
+    name: str,
+    remote: RemoteSettings,
+    settings: Settings,
+    environ: Mapping[str, str],
+    secrets: Secrets,
+    permits: Callable[[str, str, int], Permits] | None,
 ) -> Provider:
     from llmterm.providers.http import HttpProvider, ModelFacts
     from llmterm.providers.learned import Learned
@@ -113,7 +122,8 @@ def _remote(
         _refuse_clear_text(name, "key" if keys else "password", base_url)
     secrets.add(*keys)
     needs_key = config.key_hint(name, settings, environ)
-    endpoint = _endpoint(name, remote, settings, keys, lambda: _origin(name, settings, environ))
+    limits = _limits(remote, settings, partial(permits, name) if permits is not None else None)
+    endpoint = _endpoint(name, limits, settings, keys, lambda: _origin(name, settings, environ))
     transport = Transport(proxies=Proxies.of(environ))
     learned = Learned(config.data_dir(environ))
     official = name == "openai" and base_url.rstrip("/") == config.BUILT_IN[name].base_url
@@ -200,21 +210,36 @@ def _origin(name: str, settings: Settings, environ: Mapping[str, str]) -> str:
     )
 
 
-def _endpoint(
-    name: str, remote: RemoteSettings, settings: Settings, keys: list[str], origin: Callable[[], str]
-) -> Endpoint:
-    from llmterm.transport import Breaker, Endpoint, KeyRing, RateLimits, RetryPolicy
+def _limits(remote: RemoteSettings, settings: Settings, permits: Callable[[str, int], Permits] | None) -> RateLimits:
+    from llmterm.transport import RateLimits
+    from llmterm.transport.limits import alone
 
-    retry = settings.retry
+    return RateLimits(
+        remote.max_concurrent,
+        remote.requests_per_minute,
+        remote.tokens_per_minute,
+        max_wait=_max_wait(settings),
+        permits=permits or alone,
+    )
+
+
+def _max_wait(settings: Settings) -> float:
     # Where somebody else can answer, nobody waits for long.
-    max_wait = min(retry.max_wait, _WITH_FALLBACK) if settings.fallback else retry.max_wait
+    return min(settings.retry.max_wait, _WITH_FALLBACK) if settings.fallback else settings.retry.max_wait
+
+
+def _endpoint(
+    name: str, limits: RateLimits, settings: Settings, keys: list[str], origin: Callable[[], str]
+) -> Endpoint:
+    from llmterm.transport import Breaker, Endpoint, KeyRing, RetryPolicy
+
     return Endpoint(
         name,
         KeyRing(keys),
-        RateLimits(remote.max_concurrent, remote.requests_per_minute, remote.tokens_per_minute, max_wait=max_wait),
+        limits,
         # The only one is asked whenever somebody wants: who has just started his server again does not wait.
         Breaker() if settings.fallback else Breaker(threshold=math.inf),
-        RetryPolicy(retry.attempts, max_wait),
+        RetryPolicy(settings.retry.attempts, _max_wait(settings)),
         origin=origin,
     )
 

@@ -14,6 +14,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Protocol
 
 from aiolimiter import AsyncLimiter
 
@@ -88,6 +89,40 @@ def _is_zero(text: str) -> bool:
         return False
 
 
+class Permits(Protocol):
+    """So much in a minute, of requests or of tokens."""
+
+    async def draw(self, amount: float, why: str, progress: Progress) -> None:
+        """Wait, for the reason of `why`, until so much of it may be used."""
+        ...
+
+
+class Bucket:
+    """What one process is allowed by itself: a minute's worth at once, and then as it comes again."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._limiter = AsyncLimiter(per_minute)
+
+    async def draw(self, amount: float, why: str, progress: Progress) -> None:
+        """Take `amount` out of the bucket, or all that it holds when it is full."""
+        amount = min(max(0.0, amount), self._limiter.max_rate)
+        while not self._limiter.has_capacity(amount):
+            if not await _waited(self._seconds_until(amount), why, progress):
+                return
+        await self._limiter.acquire(amount)
+
+    def _seconds_until(self, amount: float) -> float:
+        """Return when it will hold `amount`. It only says whether it does: search for the part that is there."""
+        bucket = self._limiter
+        missing = bisect_left(range(1000), True, key=lambda part: bucket.has_capacity(amount * (1 - part / 1000)))
+        return amount * missing / 1000 * bucket.time_period / bucket.max_rate
+
+
+def alone(_: str, per_minute: int) -> Permits:
+    """Return what a process is allowed that knows of no other."""
+    return Bucket(per_minute)
+
+
 class RateLimits:
     """The limits of one endpoint; 0 is no limit. Each `enter` that returns is followed by one `leave`.
 
@@ -102,11 +137,13 @@ class RateLimits:
         tokens_per_minute: int = 0,
         *,
         max_wait: float = 60.0,
+        permits: Callable[[str, int], Permits] = alone,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        """`permits` gives those of "requests" and of "tokens", of so many a minute."""
         self._slots = asyncio.BoundedSemaphore(concurrent if concurrent > 0 else sys.maxsize)
-        self._requests = AsyncLimiter(requests_per_minute) if requests_per_minute > 0 else None
-        self._tokens = AsyncLimiter(tokens_per_minute) if tokens_per_minute > 0 else None
+        self._requests = permits("requests", requests_per_minute) if requests_per_minute > 0 else None
+        self._tokens = permits("tokens", tokens_per_minute) if tokens_per_minute > 0 else None
         self._max_wait = max_wait
         self._wall_clock = wall_clock
         self._closed_until = 0.0  # in the loop's time
@@ -130,31 +167,16 @@ class RateLimits:
         while (left := self._closed_until - loop.time()) > 0:
             if not await _waited(left, "the provider's rate limit is used up", progress):
                 self._closed_until = 0.0
-        await _drawn(self._requests, 1, "the limit of requests per minute is reached", progress)
-        await _drawn(self._tokens, tokens, "the limit of tokens per minute is reached", progress)
+        if self._requests is not None:
+            await self._requests.draw(1, "the limit of requests per minute is reached", progress)
+        if self._tokens is not None:
+            await self._tokens.draw(tokens, "the limit of tokens per minute is reached", progress)
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Heed what the headers of a response say of the provider's limits: nothing left, nothing sent until then."""
         seconds = exhausted_seconds(headers, self._wall_clock())
         if 0 < seconds <= self._max_wait:
             self._closed_until = max(self._closed_until, asyncio.get_running_loop().time() + seconds)
-
-
-async def _drawn(bucket: AsyncLimiter | None, amount: float, why: str, progress: Progress) -> None:
-    """Take `amount` out of the bucket, or all that it holds when it is full."""
-    if bucket is None:
-        return
-    amount = min(max(0.0, amount), bucket.max_rate)
-    while not bucket.has_capacity(amount):
-        if not await _waited(_seconds_until(bucket, amount), why, progress):
-            return
-    await bucket.acquire(amount)
-
-
-def _seconds_until(bucket: AsyncLimiter, amount: float) -> float:
-    """Return when the bucket will hold `amount`. It only says whether it does: search for the part that is there."""
-    missing = bisect_left(range(1000), True, key=lambda part: bucket.has_capacity(amount * (1 - part / 1000)))
-    return amount * missing / 1000 * bucket.time_period / bucket.max_rate
 
 
 async def _waited(seconds: float, why: str, progress: Progress) -> bool:
