@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -560,14 +561,35 @@ def test_questions_come_on_standard_input_with_files_beside_them(tmp_path: Path)
         (["q.jsonl", "-o", "/no/such/folder/a.jsonl"], "cannot be written"),
         (["q.jsonl", "-o", "a.jsonl", "--template", "@nowhere"], "the template nowhere cannot be read"),
         (["q.jsonl"], "Missing option '--output'"),
+        (["q.jsonl", "-o", "a.jsonl", "--address", "auto"], "--address is that of a cluster"),
+        (["q.jsonl", "-o", "a.jsonl", "-n", "5000"], "--concurrency is at most 4,096 with --engine local"),
+        (["q.jsonl", "-o", "a.jsonl", "--engine", "ray", "--cache"], "the cache of answers is this machine's"),
+        (
+            ["q.jsonl", "-o", "a.jsonl", "--engine", "ray", "-m", "local/x"],
+            "the embedded model answers on this machine",
+        ),
     ],
 )
 def test_what_cannot_be_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
     questions(tmp_path, 1)
 
     with WireServer(answering) as server:
-        done = starter.run([*LLMTERM, "batch", *arguments, "-m", "openai/test"], env_of(tmp_path, server), cwd=tmp_path)
+        done = starter.run([*LLMTERM, "batch", "-m", "openai/test", *arguments], env_of(tmp_path, server), cwd=tmp_path)
 
     assert done.returncode == 2
     assert said in done.stderr.decode()
     assert not server.exchanges
+
+
+def test_cluster_without_ray_says_what_to_install(tmp_path: Path) -> None:
+    questions(tmp_path, 1)
+    without = "import sys, runpy; sys.modules['ray'] = None; runpy.run_module('llmterm', run_name='__main__')"
+
+    with WireServer(answering) as server:
+        words = [sys.executable, "-c", without, *command(tmp_path, "--engine", "ray")[len(LLMTERM) :]]
+        done = starter.run(words, env_of(tmp_path, server))
+
+    assert done.returncode == 2
+    assert done.stderr.decode().strip() == (
+        "llmterm: --engine ray takes Ray, which is not installed (pip install 'llmterm[ray]')"
+    )

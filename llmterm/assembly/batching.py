@@ -8,10 +8,10 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, TypeAlias, assert_never, cast
 
 from llmterm.assembly import descriptors
 from llmterm.assembly.attended import has_keys
@@ -23,6 +23,7 @@ from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.streams import notice
 from llmterm.batch.answerer import Answerer
 from llmterm.batch.batch import Batch
+from llmterm.batch.engine import Engine
 from llmterm.batch.questions import BadLine, Question, Questions, format_of
 from llmterm.batch.results import Results, failures_of
 from llmterm.batch.trial import Trial
@@ -44,13 +45,16 @@ _FAILED, _INTERRUPTED = 3, 130
 # A batch has time: it tries more often, and waits longer for a limit to pass, in seconds.
 _ATTEMPTS, _MOST_WAIT = 6, 3_600.0
 _NAMED = 3
+# Where it is answered: in this process, or on a cluster.
+Where: TypeAlias = Literal["local", "ray"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is asked, where the results go, and within which limits. `source` is a file, "-" for standard input.
 
-    `schema` is what `Schema.of` reads, "" for none.
+    `schema` is what `Schema.of` reads, "" for none. The cluster of the `engine` is at the `address`, "" for one that is
+    begun here.
     """
 
     source: str
@@ -67,6 +71,8 @@ class Plan:
     tokens_per_minute: int | None = None
     schema: str = ""
     role: Role | None = None
+    engine: Where = "local"
+    address: str = ""
 
     @property
     def folder(self) -> Path:
@@ -91,13 +97,16 @@ async def batch(launch: Launch, plan: Plan) -> int:
         source = stack.enter_context(await in_thread(_opened, plan.source))
         launch = await with_model(replace(launch, settings=settings), providers)
         schema = await in_thread(Schema.of, plan.schema) if plan.schema else None
-        chooser = Chooser(launch, providers, replace(launch.options, schema=schema.value if schema else None))
+        options = replace(launch.options, schema=schema.value if schema else None)
+        chooser = Chooser(launch, providers, options, elsewhere=plan.engine != "local")
         if plan.strict:
             await in_thread(_require_good, source, plan)
         if plan.dry_run:
             await _try(plan, source, chooser, settings)
             return 0
-        descriptors.require(_concurrency(launch, plan))
+        if plan.engine != "local":
+            await chooser.choose("")  # refuses who is on this machine alone
+        engine = _engine(launch, plan, schema, chooser)
         results = stack.enter_context(
             await in_thread(Results, plan.output, resume=plan.resume, retry_failed=plan.retry_failed)
         )
@@ -105,7 +114,7 @@ async def batch(launch: Launch, plan: Plan) -> int:
             _questions(source, plan),
             results,
             chooser.choose,
-            Answerer(chooser.choose, _concurrency(launch, plan), schema=schema),
+            await stack.enter_async_context(engine),
             system=settings.system,
             budget=plan.budget,
         )
@@ -122,6 +131,22 @@ async def batch(launch: Launch, plan: Plan) -> int:
             raise UsageError(
                 f"the answers cannot be written: {error.strerror}", hint="what is there is kept; --resume goes on"
             ) from None
+
+
+def _engine(launch: Launch, plan: Plan, schema: Schema | None, chooser: Chooser) -> AbstractAsyncContextManager[Engine]:
+    """Return what answers, to be entered. Raises UsageError for what it cannot be asked."""
+    at_once = _concurrency(launch, plan)
+    match plan.engine:
+        case "local":
+            descriptors.require(at_once)
+            return nullcontext(Answerer(chooser.choose, at_once, schema=schema))
+        case "ray":
+            from llmterm.assembly.cluster import crew  # few have one
+            from llmterm.assembly.worker import post
+
+            return crew(post(launch, at_once, schema), plan.address)
+        case _:
+            assert_never(plan.engine)
 
 
 async def _run(running: Batch, plan: Plan, source: BinaryIO, signals: Signals) -> int:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 
 from llmterm.assembly.launch import Launch
+from llmterm.errors import ConfigError
 from llmterm.messages import Options
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.respondent import Respondent
 
 
 class Chooser:
-    """Gives who answers for the model of a line. Several that ask for the same one wait for the same."""
+    """Gives who answers for the model of a line. Several that ask for the same one wait for the same.
 
-    def __init__(self, launch: Launch, providers: ProviderRegistry, options: Options) -> None:
+    Where others are to answer `elsewhere`, the embedded model is none of them.
+    """
+
+    def __init__(
+        self, launch: Launch, providers: ProviderRegistry, options: Options, *, elsewhere: bool = False
+    ) -> None:
+        self._elsewhere = elsewhere
         self._launch = launch
         self._options = options
         self._providers = providers
@@ -28,6 +35,8 @@ class Chooser:
     async def _choose(self, given: str) -> Respondent:
         launch, providers = self._launch, self._providers
         name, model = providers.locate(given, launch.provider) if given else (launch.provider, launch.model)
+        if name == "local" and self._elsewhere:
+            raise ConfigError("the embedded model answers on this machine alone", hint="without --engine ray it does")
         if not model:
             name, model = await providers.choose(name)
         provider = providers.get(name)

@@ -53,14 +53,10 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """The user is to pick one of these `values`, with the command of that name; beside an answer, to read them."""
+    """The user is to pick one of these `values`, with the command of that name."""
 
     command: str
     values: Sequence[Choice]
-
-    @property
-    def text(self) -> str:
-        return "\n".join(f"{value}  {about}" for value, about in self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +119,10 @@ class New:
 
 
 # What is done on the spot, and changes nothing about what comes next.
-Effect: TypeAlias = Literal[Word.DONE] | Say | Show | Fill | Write
+Effect: TypeAlias = Literal[Word.DONE] | Say | Show | Fill | Pick | Write
 Change: TypeAlias = Literal[Word.RESTORE] | Rewrite | Unseam
 # What may become of the chat while no answer is open, and of an answer that is.
-Move: TypeAlias = Ask | Open | New | Pick | Leave
+Move: TypeAlias = Ask | Open | New | Leave
 Wish: TypeAlias = Literal[Word.DONE, Word.HOLD, Word.SUSPEND] | Resume | Leave
 Outcome: TypeAlias = Effect | Change | Move | Wish | Steer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,7 +15,8 @@ from llmterm.cli.flags import RoleOption, VarOption, role_of
 from llmterm.errors import UsageError
 from llmterm.loading import loading
 
-_MOST = 4_096
+# Answers at once, in this process and on a cluster.
+_MOST, _MOST_OF_MANY = 4_096, 100_000
 
 
 def batch(
@@ -42,7 +43,7 @@ def batch(
         typer.Option("--schema", help='What the JSON is to be: a JSON Schema, its file, or "name, age int, tags[]".'),
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option("--concurrency", "-n", min=1, max=_MOST, help="So many answers at once.")
+        int | None, typer.Option("--concurrency", "-n", min=1, max=_MOST_OF_MANY, help="So many answers at once.")
     ] = None,
     rpm: Annotated[int | None, typer.Option("--rpm", min=1, help="At most so many requests a minute.")] = None,
     tpm: Annotated[int | None, typer.Option("--tpm", min=1, help="At most so many tokens a minute.")] = None,
@@ -60,8 +61,19 @@ def batch(
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same answers again, where a model can.")] = None,
     cache: Annotated[bool, typer.Option("--cache", help="The same question has the same answer, at once.")] = False,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option("--engine", help="What answers: this process, or a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="HOST:PORT", help="The cluster's, or auto; else one is begun here."),
+    ] = None,
 ) -> None:
     """Ask many questions at once, as limits allow; their answers are written as they come. SPACE pauses all."""
+    if address is not None and engine != "ray":
+        raise UsageError("--address is that of a cluster", hint="--engine ray has one answer")
+    if concurrency is not None and concurrency > (most := _MOST if engine == "local" else _MOST_OF_MANY):
+        raise UsageError(f"--concurrency is at most {most:,} with --engine {engine}")
     taken, settings = role_of(role, var or ()), config.load(environ=os.environ)
     if taken is not None and provider is None and model is None:
         provider, model = taken.provider or None, taken.model or None
@@ -74,7 +86,7 @@ def batch(
         cache=cache or None,
     )
     launched = launch(settings, os.environ, provider=provider, model=model)
-    if not dry_run:
+    if not dry_run and engine == "local":  # each machine of a cluster has its own
         require_key(launched)
     with loading():
         from llmterm.assembly.batching import Plan, batch
@@ -93,6 +105,8 @@ def batch(
         tokens_per_minute=tpm,
         schema=" " if schema == "" else schema or "",
         role=taken,
+        engine=engine,
+        address=address or "",
     )
     raise typer.Exit(asyncio.run(batch(launched, plan)))
 

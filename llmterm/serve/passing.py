@@ -13,7 +13,6 @@ from llmterm.errors import LlmtermError, ProviderError
 from llmterm.events import TurnEvent
 from llmterm.messages import EndReason
 from llmterm.serve.frames import STREAM_HEADERS, TOGETHER_SECONDS, arrived
-from llmterm.serve.metrics import Account
 from llmterm.states import TurnState
 from llmterm.turn import Turn
 
@@ -32,9 +31,8 @@ _WHOLE = (
 class PassingAnswer:
     """Reads a turn for one client, who slows it down where he is slow."""
 
-    def __init__(self, turn: Turn, account: Account) -> None:
+    def __init__(self, turn: Turn) -> None:
         self.turn = turn
-        self._account = account
         self.reason = EndReason.CANCEL
         """Why it has ended, once it has."""
         self._reader = turn.reader(waited_for=True)
@@ -117,7 +115,6 @@ class PassingAnswer:
         """End it, its connection to the provider too."""
         self._reader.leave()
         await self.turn.cancel()
-        self._account.settle()
 
 
 class PassingResponse(StreamingResponse):

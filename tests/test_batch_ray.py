@@ -1,0 +1,262 @@
+"""`llmterm batch --engine ray` on a cluster of two nodes: the same file, the same resume, whatever ends meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests import starter
+from tests.conftest import need
+from tests.terminal import LLMTERM, PATIENCE, Program, environment
+from tests.wire import Exchange, WireServer
+
+pytestmark = pytest.mark.xdist_group("ray")
+HEAD, OTHER = "127.0.0.2", "127.0.0.3"
+AT_ONCE = 60
+
+
+class Cluster:
+    """Two nodes of a processor each, that are known by the token that only they have."""
+
+    def __init__(self, folder: Path) -> None:
+        self.token = secrets.token_hex(24)
+        self._folder = folder
+        self._nodes: list[subprocess.Popen[bytes]] = []
+        with socket.socket() as free:
+            free.bind((HEAD, 0))
+            self._port = free.getsockname()[1]
+
+    @property
+    def address(self) -> str:
+        return f"{HEAD}:{self._port}"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
+
+    def begin(self) -> None:
+        place = ["--port", str(self._port), "--include-dashboard", "false", "--temp-dir", str(self._folder)]
+        self._start("--head", *place, "--node-ip-address", HEAD)
+        self._start("--address", self.address, "--node-ip-address", OTHER)
+
+    def workers(self) -> list[int]:
+        """The processes that answer."""
+        return [pid for pid in self._processes() if _words(pid).startswith("ray::Seat")]
+
+    def end(self) -> None:
+        """End it, and nothing else that may run on this machine."""
+        for node in reversed(self._nodes):
+            node.terminate()
+        for node in self._nodes:
+            node.wait()
+        for pid in self._processes():
+            os.kill(pid, signal.SIGKILL)
+
+    def _start(self, *words: str) -> None:
+        log = self._folder / f"{len(self._nodes)}.log"
+        ray = Path(sys.executable).with_name("ray")
+        with log.open("wb") as output:
+            node = subprocess.Popen(
+                [ray, "start", "--block", "--num-cpus", "1", "--disable-usage-stats", *words],
+                env={**environment(self._folder), **self.environ},
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+            )
+        self._nodes.append(node)
+        _wait(lambda: b"Ray runtime started" in log.read_bytes(), log.read_text)
+
+    def _processes(self) -> list[int]:
+        token = f"RAY_AUTH_TOKEN={self.token}\0".encode()
+        found = list[int]()
+        for each in Path("/proc").glob("[0-9]*/environ"):
+            pid = int(each.parent.name)
+            try:
+                if token in each.read_bytes() and pid != os.getpid():
+                    found.append(pid)
+            except OSError:  # somebody else's, or over
+                continue
+        return found
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    if find_spec("ray") is None:
+        need("Ray")
+    if sys.platform != "linux":
+        need("two addresses of its own")
+    # In a short name: there are sockets in it.
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+        found = Cluster(Path(folder))
+        try:
+            found.begin()
+            yield found
+        finally:
+            found.end()
+
+
+def _words(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def _wait(condition: object, said: object) -> None:
+    end = time.monotonic() + PATIENCE
+    assert callable(condition)
+    assert callable(said)
+    while not condition():
+        assert time.monotonic() < end, said()
+        time.sleep(0.1)  # another process's, that tells nobody
+
+
+def command(folder: Path, cluster: Cluster, *arguments: str) -> list[str]:
+    words = [*LLMTERM, "batch", str(folder / "q.jsonl"), "-o", str(folder / "a.jsonl"), "-m", "openai/test"]
+    return [*words, "--engine", "ray", "--address", cluster.address, "-n", str(AT_ONCE), *arguments]
+
+
+def env_of(folder: Path, server: WireServer, cluster: Cluster, **more: str) -> dict[str, str]:
+    return environment(folder, OPENAI_BASE_URL=server.base_url, **cluster.environ, **more)
+
+
+def questions(folder: Path, number: int) -> None:
+    lines = [{"id": f"q{each}", "prompt": f"question {each}"} for each in range(number)]
+    (folder / "q.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def answers(folder: Path) -> Counter[tuple[str, str]]:
+    found = [json.loads(line) for line in (folder / "a.jsonl").read_text("utf-8").splitlines()]
+    return Counter((each["id"], each["text"]) for each in found)
+
+
+def wanted(number: int) -> Counter[tuple[str, str]]:
+    return Counter((f"q{each}", f"answer to question {each}") for each in range(number))
+
+
+async def answering(exchange: Exchange) -> None:
+    await exchange.start()
+    await exchange.text("answer to ")
+    await exchange.text(exchange.question)
+    await exchange.end()
+
+
+def asked(server: WireServer, enough: int) -> bool:
+    return len(server.exchanges) >= enough
+
+
+def test_every_question_is_answered_once_whoever_ends(tmp_path: Path, cluster: Cluster) -> None:
+    """A worker, and the program itself; while requests fail, and others are limited."""
+    questions(tmp_path, 700)
+    dice, faults = random.Random(7), Counter[str]()
+
+    async def script(exchange: Exchange) -> None:
+        fault = dice.choice(["limit", "fault", "cut", *[""] * 57])
+        faults[fault] += 1
+        match fault:
+            case "limit":
+                await exchange.refuse(429, {"error": {"message": "slow down"}}, **{"Retry-After": "0"})
+            case "fault":
+                await exchange.refuse(500, {"error": {"message": "oops"}}, **{"Retry-After": "0"})
+            case "cut":
+                await exchange.start()
+                await exchange.text("answer to someth")
+                exchange.drop()
+            case _:
+                await answering(exchange)
+
+    with WireServer(script) as server:
+        env = env_of(tmp_path, server, cluster)
+        with Program(command(tmp_path, cluster), env) as program:
+            program.wait_for(partial(asked, server, 150))
+            program.wait_for(lambda: (tmp_path / "a.jsonl").stat().st_size > 0)
+            os.kill(program.pid, signal.SIGKILL)
+        kept = len(answers(tmp_path))
+        before = len(server.exchanges)
+        with Program(command(tmp_path, cluster, "--resume", "--rpm", "60000"), env, columns=150) as program:
+            program.wait_for(partial(asked, server, before + 100))
+            os.kill(max(cluster.workers()), signal.SIGKILL)
+
+            assert program.exit_code == 0, program.text
+            text = program.text
+
+    assert kept > 0
+    assert answers(tmp_path) == wanted(700)
+    assert faults["limit"]
+    assert faults["fault"]
+    assert faults["cut"]
+    assert "700 of 700" in text
+    assert "raylet" not in text
+    assert not (tmp_path / "a.failed.jsonl").exists()
+    # What was in hand when the program ended, and when a worker did.
+    assert len(server.exchanges) - 700 - sum(faults[each] for each in ("limit", "fault", "cut")) <= 2 * (AT_ONCE + 200)
+
+
+def test_space_pauses_all_workers(tmp_path: Path, cluster: Cluster) -> None:
+    """No connection is open meanwhile; Ctrl-C leaves, and what is answered is kept. No worker stays behind."""
+    questions(tmp_path, 200)
+    resumed = list[str]()
+
+    async def script(exchange: Exchange) -> None:
+        if resumed and exchange.question != "question 199":
+            await answering(exchange)
+        else:
+            await exchange.start()
+            await exchange.hung_up()
+
+    with (
+        WireServer(script) as server,
+        Program(command(tmp_path, cluster), env_of(tmp_path, server, cluster), columns=150) as program,
+    ):
+        program.wait_for(partial(asked, server, AT_ONCE))
+        program.wait_for("SPACE pauses")
+        program.send(" ")
+        program.wait_for("paused: SPACE resumes")
+        program.wait_for(lambda: server.open_connections == 0)
+        assert len(server.exchanges) == AT_ONCE
+        resumed.append("now")
+        program.send("x ")
+        program.wait_for("199 of 200")
+        program.send("\x03")
+
+        assert program.exit_code == 130
+    assert len(answers(tmp_path)) == 199
+    _wait(lambda: not cluster.workers(), lambda: "workers are still there")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--address", f"{HEAD}:1"], f"no cluster at {HEAD}:1: Connection refused"),
+        (["--address", "nowhere"], "nowhere is no address of a cluster"),
+        (["--address", "ray://there:10001"], "ray:// is for clients"),
+        (["-p", "anthropic", "-m", "test"], "no key for anthropic"),
+    ],
+)
+def test_what_cannot_be_is_said(tmp_path: Path, cluster: Cluster, arguments: Sequence[str], said: str) -> None:
+    """In a line; the key that is missing is one of the cluster's machines, whatever this one has."""
+    questions(tmp_path, 1)
+
+    with WireServer(answering) as server:
+        env = env_of(tmp_path, server, cluster, ANTHROPIC_API_KEY="sk-ant-of-here")
+        done = starter.run(command(tmp_path, cluster, *arguments), env)
+
+    assert done.returncode == 2, done.stderr.decode()
+    assert said in done.stderr.decode()
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == b""
