@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 _PROMPT = "> "
 # With one of these no chat opens, or one whose reader reads everything that was ever written.
@@ -30,9 +30,15 @@ class Opening:
             self._shown = True
             _write(_PROMPT)
 
-    def drawn_over(self) -> None:
-        """The chat has come, and has put its own in this place."""
+    def rows(self, typed: str, height: Callable[[str], int]) -> int:
+        """The chat has come, and puts its own in this place: return how many rows this takes, with what was `typed`.
+
+        `height` gives how many a line does. The terminal shows an Enter until it is in the chat's modes, and then none.
+        """
+        if not self._shown:
+            return 0
         self._shown = False
+        return sum(map(height, (_PROMPT + typed.partition("\r")[0]).split("\n")))
 
     def take_back(self) -> None:
         """Leave the row as it was found, for something that is not drawn."""

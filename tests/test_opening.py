@@ -26,19 +26,20 @@ class Disk:
             open(self.pipe).read()
 
 sys.meta_path.insert(0, Disk())
+print(end=sys.argv.pop(1), flush=True)
 from llmterm.__main__ import main
 main()
 """
 
 
 @contextmanager
-def slow(folder: Path, *arguments: str, **more: str) -> Iterator[tuple[Program, Path]]:
-    """Start the program, with the pipe that it waits for."""
+def slow(folder: Path, *arguments: str, before: str = "", **more: str) -> Iterator[tuple[Program, Path]]:
+    """Start the program on a screen that something stands on `before` it, with the pipe that it waits for."""
     pipe = folder / "pipe"
     os.mkfifo(pipe)
-    command = [sys.executable, "-c", SLOW, str(pipe), *arguments]
+    command = [sys.executable, "-c", SLOW, str(pipe), before, *arguments]
     with Program(command, environment(folder, **more)) as program:
-        program.wait_for(r"\A> slow:")
+        program.wait_for(r"(?m)^> slow:")
         yield program, pipe
 
 
@@ -54,6 +55,30 @@ def test_what_is_typed_before_the_program_is_loaded_is_asked(tmp_path: Path) -> 
 
         program.wait_for(READY)
         program.wait_for(r"> is it you\n\nfine\.\n\n> second")
+
+
+@pytest.mark.parametrize("rows", [0, 30])
+def test_what_was_typed_before_it_is_loaded_stands_as_if_it_had_been_typed_later(tmp_path: Path, rows: int) -> None:
+    """Nothing of it is left above the welcome, at the bottom of the screen and where it took several rows, too."""
+    before = "before\n" * rows
+    with (
+        WireServer(say("fine.")) as server,
+        slow(
+            tmp_path,
+            "-m",
+            "openai/test",
+            before=before,
+            OPENAI_BASE_URL=server.base_url,
+            OPENAI_API_KEY="sk-test",
+        ) as (program, go),
+    ):
+        program.send(f"{'many words ' * 12}\r\rsecond")
+        program.wait_for(r"words\n\nsecond")
+        go.write_text("")
+
+        program.wait_for(r"fine\.\n\n> second")
+        assert program.text.startswith(f"{before}llmterm ")
+        assert program.text.count("> many") == 1
 
 
 def test_ctrl_c_while_it_is_loaded_leaves_without_a_word(tmp_path: Path) -> None:

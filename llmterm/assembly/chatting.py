@@ -45,7 +45,10 @@ from llmterm.keys.replies import ASK_ATTRIBUTES, ASK_BACKGROUND, ASK_KEYBOARD, A
 from llmterm.keys.terminal import TerminalKeys
 from llmterm.loading import loading
 from llmterm.messages import Attachment
+from llmterm.opening import Opening
 from llmterm.providers.registry import ProviderRegistry
+from llmterm.render.cells import height
+from llmterm.render.screen import CLEAR_DOWN
 from llmterm.sessions import SessionStore, StoredSession
 from llmterm.sessions.current import CurrentSession
 from llmterm.threads import in_thread, take_turns
@@ -57,13 +60,18 @@ _STORE_SECONDS = 0.25
 
 
 async def chat(
-    launch: Launch, session: StoredSession | None, providers: ProviderRegistry | None = None, *, first: str = ""
+    launch: Launch,
+    session: StoredSession | None,
+    providers: ProviderRegistry | None = None,
+    *,
+    first: str = "",
+    opening: Opening | None = None,
 ) -> int:
     """Chat in this terminal, with other providers than the settings' if given; return the exit code.
 
-    `first` is a question to begin with.
+    `first` is a question to begin with, and `opening` what may be on the screen in place of the chat so far.
     """
-    return await in_terminal(launch, lambda chat: chat.run(session, first), providers)
+    return await in_terminal(launch, lambda chat: chat.run(session, first), providers, opening=opening)
 
 
 async def in_terminal(
@@ -72,6 +80,7 @@ async def in_terminal(
     providers: ProviderRegistry | None = None,
     *,
     once: bool = False,
+    opening: Opening | None = None,
 ) -> int:
     """Build a chat in this terminal, one for a single question if `once`, and `run` it; return the exit code."""
     settings = launch.settings
@@ -112,6 +121,8 @@ async def in_terminal(
                 keyboard=lambda: source.keyboard,
             ) as terminal:
                 source.tell(terminal.heard)
+                if opening is not None:
+                    _clear(opening, source.early())
                 code = await run(
                     _build(
                         launch,
@@ -138,6 +149,13 @@ async def in_terminal(
             return _HUNG_UP
         finally:
             signals.remove()
+
+
+def _clear(opening: Opening, typed: str) -> None:
+    """Take the opening from the screen, with what was `typed` at it: that is told as if it had been typed later."""
+    columns, rows = size()
+    if taken := opening.rows(typed, lambda line: height(line.expandtabs(), columns)):
+        write("\r" + (f"\x1b[{min(taken, rows) - 1}A" if taken > 1 else "") + CLEAR_DOWN)
 
 
 @loading()

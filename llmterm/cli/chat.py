@@ -43,13 +43,11 @@ def chat(
         opening = context.find_object(Opening) or Opening()
         if settings.chat.plain:
             opening.take_back()
-        code = _chat(launched, session, text)
-        opening.drawn_over()
-        raise typer.Exit(code)
+        raise typer.Exit(_chat(launched, session, text, opening))
 
 
-def _chat(launched: Launch, session: StoredSession | None, question: str) -> int:
+def _chat(launched: Launch, session: StoredSession | None, question: str, opening: Opening) -> int:
     with loading():
         from llmterm.assembly.chatting import chat
 
-    return asyncio.run(chat(launched, session, first=question))
+    return asyncio.run(chat(launched, session, first=question, opening=opening))

@@ -20,7 +20,7 @@ from prompt_toolkit.key_binding import KeyPress
 from llmterm.keys.keymap import presses
 from llmterm.keys.replies import Replies
 from llmterm.keys.scanner import Scanner, Waits
-from llmterm.keys.sequences import Sequence, Token
+from llmterm.keys.sequences import ESC, Sequence, Token
 
 
 class Reader(Protocol):
@@ -57,6 +57,10 @@ class DecodedInput(Input):
         ready, self._ready = self._ready, []
         return ready
 
+    def early(self) -> str:
+        """Take in what has come before anybody listens, and return it up to the first sequence. Its keys are kept."""
+        return self._read().partition(ESC)[0]
+
     def settle(self, seconds: float) -> None:
         """Read on until the terminal has said all that it will, for so long at most. It blocks.
 
@@ -88,14 +92,14 @@ class DecodedInput(Input):
             self._callback = before
             self._wake()
 
-    def _read(self) -> bool:
-        """Take in what there is; return whether there was anything."""
+    def _read(self) -> str:
+        """Take in what there is, and return it as it came."""
         data = self._reader.read()
         self._take(self._scanner.feed(data, self._clock()))
         if self.closed:
             self._take(self._scanner.end())
         self._wait()
-        return bool(data)
+        return data
 
     def _take(self, tokens: list[Token]) -> None:
         for token in tokens:

@@ -91,6 +91,10 @@ class TerminalKeys:
         """Have `told` called when the terminal has said its name, or what its keyboard can."""
         self._replies.told = told
 
+    def early(self) -> str:
+        """Return the text of what was typed before anybody listened; its keys are there for who does."""
+        return self.input.early() if isinstance(self.input, DecodedInput) else ""
+
     def settle(self, seconds: float) -> None:
         """Wait until the terminal has answered all that it was asked, for so long at most. It blocks; no key is lost.
 
