@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -39,7 +40,10 @@ def read(data: str, name: str = "q.jsonl", **more: Any) -> list[Question | BadLi
 
 
 def asked(found: Sequence[Question | BadLine]) -> list[tuple[str, str]]:
-    return [(each.id, each.messages[-1].text if isinstance(each, Question) else each.problem) for each in found]
+    """What is asked in each line, or wrong with it, behind its id; of one without an id behind its number."""
+    ids = [str(each.line) if re.fullmatch("[0-9a-f]{16}", each.id) else each.id for each in found]
+    said = [each.messages[-1].text if isinstance(each, Question) else each.problem for each in found]
+    return list(zip(ids, said, strict=True))
 
 
 # What is asked
@@ -101,6 +105,20 @@ def test_an_id_that_was_there_before_is_a_bad_line() -> None:
     found = read('{"id": "a", "prompt": "one"}\n\n{"id": "a", "prompt": "two"}')
 
     assert asked(found) == [("a", "one"), ("a#3", "the id 'a' is that of line 1 too")]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["x/y", "x/z"])), max_size=8), st.data())
+def test_a_line_without_an_id_is_known_by_what_it_asks(rows: list[tuple[str, str]], data: st.DataObject) -> None:
+    """Wherever it stands; and the same one asked twice is two."""
+    lines = [json.dumps({"prompt": prompt, "model": model}) for prompt, model in rows]
+    shuffled = data.draw(st.permutations(lines))
+
+    before, after = (read("\n".join(each)) for each in (lines, ["", *shuffled, '{"prompt": "a", "seed": 1}']))
+
+    known = {each.id for each in before}
+    assert len(known) == len(rows)
+    assert {each.id for each in after[:-1]} == known
+    assert after[-1].id not in known
 
 
 def test_rows_of_a_table_fill_a_template() -> None:
@@ -285,6 +303,22 @@ def test_batch_that_is_killed_at_any_time_goes_on_where_it_was(tmp_path: Path) -
     assert once(tmp_path, 100)
 
 
+def test_line_that_was_changed_is_asked_when_a_batch_goes_on(tmp_path: Path) -> None:
+    """Without an id, too; and those that have moved are not asked again."""
+    file = tmp_path / "q.jsonl"
+    lines = [json.dumps({"prompt": f"question {each}"}) + "\n" for each in range(3)]
+    file.write_text("".join(lines))
+    run(tmp_path, answering)
+    file.write_text("".join(['{"prompt": "new"}\n', lines[0], '{"prompt": "changed"}\n', lines[2]]))
+
+    done = run(tmp_path, answering, "--resume")
+
+    assert done.returncode == 0, done.stderr.decode()
+    found = [(each["line"], each["text"]) for each in answers(tmp_path)]
+    assert sorted(found[:3]) == [(each + 1, f"answer to question {each}") for each in range(3)]
+    assert sorted(found[3:]) == [(1, "answer to new"), (3, "answer to changed")]
+
+
 def test_what_fails_is_told_beside_the_answers_and_asked_again_when_that_is_wanted(tmp_path: Path) -> None:
     """--resume leaves it, --retry-failed does not; a line that makes no sense stays where it is."""
     questions(tmp_path, 3, "nonsense")
@@ -414,6 +448,36 @@ def test_budget_is_not_passed(tmp_path: Path) -> None:
     )
     assert again.returncode == 3
     assert sum(each["cost"] for each in answers(tmp_path)) <= 0.1  # what is there was paid for, too
+
+
+def test_what_failed_answers_cost_counts_for_a_later_budget(tmp_path: Path) -> None:
+    """Also once they are asked again, whatever became of that; and the first try of an answer that then fits."""
+    questions(tmp_path, 3)
+    (tmp_path / "config.toml").write_text(PRICES)
+    env = {"LLMTERM_CONFIG": str(tmp_path / "config.toml")}
+    priced = ("--schema", "age int", "--max-tokens", "10", "-n", "1")
+
+    async def failing(exchange: Exchange) -> None:
+        first = len(exchange.body["messages"]) == 2
+        await say('{"age": 1}' if "question 0" in str(exchange.body["messages"]) and not first else "nonsense")(
+            exchange
+        )
+
+    def failures() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (tmp_path / "a.failed.jsonl").read_text("utf-8").splitlines()]
+
+    run(tmp_path, failing, *priced, env=env)
+    [answered], failed = answers(tmp_path), failures()
+    assert [each["kind"] for each in failed] == ["schema", "schema"]
+    assert 0 < failed[0]["cost"] == pytest.approx(failed[1]["cost"]) < answered["cost"]
+    spent = answered["cost"] + sum(each["cost"] for each in failed)
+
+    done = run(tmp_path, failing, "--retry-failed", "--budget", f"{spent:.6f}", *priced, env=env)
+    assert b"one more answer might pass the budget" in done.stderr
+    [earlier] = failures()
+    assert (earlier["kind"], earlier["cost"]) == ("earlier", pytest.approx(spent - answered["cost"]))
+    run(tmp_path, failing, "--resume", *priced, env=env)
+    assert sum(each["cost"] for each in failures()) == pytest.approx(2 * (spent - answered["cost"]))
 
 
 def test_nothing_is_asked_to_say_what_it_would_take(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ class Batch:
         self.tally.add(outcome.spent)
         match outcome:
             case Failed():
-                self._fail(question, outcome.error, outcome.kind)
+                self._fail(question, outcome.error, outcome.kind, outcome.spent.cost)
             case Answered():
                 self._longest = max(self._longest, outcome.length)
                 self.tally.answered += 1
@@ -188,12 +188,13 @@ class Batch:
             case _:
                 assert_never(outcome)
 
-    def _fail(self, question: Question | BadLine, why: str, kind: str) -> None:
+    def _fail(self, question: Question | BadLine, why: str, kind: str, cost: float | None = None) -> None:
         self.tally.failed += 1
         self._hopeless += kind in _FOR_ALL
         if self._hopeless >= _HOPELESS:
             self.stop(f"{_HOPELESS} have failed for what goes for all, the last: {why}")
-        self._failures.append({"id": question.id, "line": question.line, "error": why, "kind": kind})
+        paid = {} if cost is None else {"cost": cost}
+        self._failures.append({"id": question.id, "line": question.line, "error": why, "kind": kind, **paid})
         self._more.set()
 
     def _stake(self, respondent: Respondent, conversation: Conversation) -> float:

@@ -43,8 +43,8 @@ def outcome(
     if not reply.thoughts.blank:
         record["thinking"] = str(reply.thoughts)
     record["usage"] = {"input_tokens": own.input_tokens, "output_tokens": own.output_tokens}
-    if own.cost is not None:
-        record["cost"] = own.cost
+    if all_spent.cost is not None:
+        record["cost"] = all_spent.cost  # also of what did not fit the schema: the next run counts it
     if seconds is not None:
         record["seconds"] = round(seconds, 3)
     return Answered(id=key, record=record, length=own.output_tokens, spent=all_spent)

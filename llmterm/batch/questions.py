@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 from llmterm.errors import UsageError
@@ -21,6 +23,8 @@ Format: TypeAlias = Literal["jsonl", "csv", "text"]
 
 # The column that is asked where no other is named.
 PROMPT = "prompt"
+# Of the digest that is the id of a question without one.
+_DIGITS = 16
 # Characters of one value of a table: what a message may have, and more.
 _MOST_CHARACTERS = 16 * 1024 * 1024
 _UNREADABLE = re.compile("[\udc80-\udcff]")
@@ -32,6 +36,7 @@ _SUFFIXES: Mapping[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv"
 class Question:
     """What is asked in a line; `model` is "" and `system` None where it says nothing of them.
 
+    The `id` of a line that gives none is made of all that is asked in it, and of how often that was asked before.
     `files` are names of what goes along with the last message, to be read when it is asked.
     """
 
@@ -67,8 +72,13 @@ class Questions:
     def read(self, file: BinaryIO, *, delimiter: str = ",") -> Iterator[Question | BadLine]:
         """Yield what each line asks, the first line being 1. Blank lines are none."""
         seen: dict[str, int] = {}
+        unnamed = Counter[str]()
         for line, row in self._rows(file, delimiter):
             found = self._question(line, row)
+            if not found.id and isinstance(found, Question):
+                digest = _digest(found)
+                unnamed[digest] += 1
+                found = replace(found, id=digest if unnamed[digest] == 1 else f"{digest}-{unnamed[digest]}")
             if (before := seen.setdefault(found.id, line)) != line:
                 found = BadLine(line, f"{found.id}#{line}", f"the id {found.id!r} is that of line {before} too")
             yield found
@@ -115,7 +125,7 @@ class Questions:
         if isinstance(row, str):
             return BadLine(line, str(line), row)
         given = row.get("id")
-        key = str(given) if isinstance(given, str | int) and str(given) else str(line)
+        key = str(given) if isinstance(given, str | int) else ""
         try:
             return Question(
                 line=line,
@@ -127,7 +137,7 @@ class Questions:
                 files=tuple(_texts(row, "attachments")) if self._form == "jsonl" else (),
             )
         except _BadRowError as error:
-            return BadLine(line, key, str(error))
+            return BadLine(line, key or str(line), str(error))
 
     def _messages(self, row: Mapping[str, Any]) -> tuple[Message, ...]:
         if self._template is not None:
@@ -138,6 +148,17 @@ class Questions:
             wanted = f"{self._column!r}" if self._column != PROMPT else "'prompt' and no 'messages'"
             raise _BadRowError(f"it has no {wanted}")
         return (_asked(_text(row, self._column)),)
+
+
+def _digest(question: Question) -> str:
+    """Return what tells a question from all others: another answer is not that to it."""
+    options = question.options
+    asked = [
+        [[message.role, message.text] for message in question.messages],
+        [question.model, question.system, options.temperature, options.max_tokens, options.seed],
+        question.files,
+    ]
+    return sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
 
 
 class _BadRowError(Exception):

@@ -11,12 +11,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from llmterm.errors import UsageError
+from llmterm.files import write
 
 # How each line begins.
 _BEGINS = b'{"id": '
@@ -115,12 +116,13 @@ class Results:
         self._answers = Lines(path)
         try:
             if retry_failed:
-                beside.unlink(missing_ok=True)  # what it was about is asked again, also by whoever is killed now
+                _forget(beside)  # what it was about is asked again, also by whoever is killed now
             self._failures = Lines(beside)
         except BaseException:
             self._answers.close()
             raise
-        self.cost = self._answers.cost
+        self.cost = self._answers.cost + self._failures.cost
+        """What all answers have cost, with those that have failed, and failed before they were asked again."""
 
     def __enter__(self) -> Self:
         return self
@@ -142,6 +144,19 @@ class Results:
         """Write what has become of some questions. Raises OSError."""
         self._answers.add(answers)
         self._failures.add(failures)
+
+
+def _forget(failures: Path) -> None:
+    """Have nothing have failed, and keep what that has cost."""
+    if not failures.is_file():
+        return
+    with closing(Lines(failures)) as before:
+        cost = before.cost
+    if cost:
+        line = {"id": "", "error": "what was asked again has cost this", "kind": "earlier", "cost": cost}
+        write(failures, json.dumps(line) + "\n")
+    else:
+        failures.unlink(missing_ok=True)
 
 
 def failures_of(path: Path) -> Path:
