@@ -458,7 +458,7 @@ def test_what_failed_answers_cost_counts_for_a_later_budget(tmp_path: Path) -> N
     priced = ("--schema", "age int", "--max-tokens", "10", "-n", "1")
 
     async def failing(exchange: Exchange) -> None:
-        first = len(exchange.body["messages"]) == 2
+        first = len(exchange.body["messages"]) < 3
         await say('{"age": 1}' if "question 0" in str(exchange.body["messages"]) and not first else "nonsense")(
             exchange
         )
@@ -469,7 +469,7 @@ def test_what_failed_answers_cost_counts_for_a_later_budget(tmp_path: Path) -> N
     run(tmp_path, failing, *priced, env=env)
     [answered], failed = answers(tmp_path), failures()
     assert [each["kind"] for each in failed] == ["schema", "schema"]
-    assert 0 < failed[0]["cost"] == pytest.approx(failed[1]["cost"]) < answered["cost"]
+    assert 0 < answered["cost"] == pytest.approx(failed[0]["cost"]) == pytest.approx(failed[1]["cost"])
     spent = answered["cost"] + sum(each["cost"] for each in failed)
 
     done = run(tmp_path, failing, "--retry-failed", "--budget", f"{spent:.6f}", *priced, env=env)
