@@ -47,8 +47,6 @@ from llmterm.loading import loading
 from llmterm.messages import Attachment
 from llmterm.opening import Opening
 from llmterm.providers.registry import ProviderRegistry
-from llmterm.render.cells import height
-from llmterm.render.screen import CLEAR_DOWN
 from llmterm.sessions import SessionStore, StoredSession
 from llmterm.sessions.current import CurrentSession
 from llmterm.threads import in_thread, take_turns
@@ -153,6 +151,9 @@ async def in_terminal(
 
 def _clear(opening: Opening, typed: str) -> None:
     """Take the opening from the screen, with what was `typed` at it: that is told as if it had been typed later."""
+    from llmterm.render.cells import height
+    from llmterm.render.screen import CLEAR_DOWN
+
     columns, rows = size()
     if taken := opening.rows(typed, lambda line: height(line.expandtabs(), columns)):
         write("\r" + (f"\x1b[{min(taken, rows) - 1}A" if taken > 1 else "") + CLEAR_DOWN)
