@@ -69,6 +69,11 @@ class Screen(pyte.Screen):
         if how == 3:
             self.above.clear()
 
+    def set_margins(self, *margins: int | None, private: bool = False) -> None:
+        """Take XTRESTORE, which has the same letter, for none."""
+        if not private:
+            super().set_margins(*margins)
+
     def select_graphic_rendition(self, *attrs: int, **more: Any) -> None:
         """Show what is faint in grey: pyte knows no such text."""
         grey = (38, 5, 245) if attrs[:1] == (2,) else ()

@@ -77,7 +77,12 @@ def test_an_answer_is_stopped_by_the_keys_of_every_protocol(open_chat: Open) -> 
     ("reply", "on", "off", "steers"),
     [
         ("\x1b[?0u\x1bP>|kitty(0.36.4)\x1b\\", "\x1b[>1u", "\x1b[<u", "\x1b[13;5u"),
-        ("\x1bP>|XTerm(390)\x1b\\", "\x1b[>4;1m", "\x1b[>4m", "\x1b[27;5;13~"),
+        (
+            "\x1bP>|XTerm(390)\x1b\\",
+            "\x1b[>4;1m\x1b[?1036s\x1b[?1036h",
+            "\x1b[?1036r\x1b[>4m",
+            "\x1b[27;5;13~",
+        ),
         ("\x1bP>|other\x1b\\", "", "", "\x13"),
     ],
 )
@@ -105,7 +110,7 @@ def test_ctrl_enter_steers_where_the_terminal_tells_it_from_enter(
         program.send("\x15\x04" if "u" not in on else "\x1b[117;5u\x1b[117;5u\x1b[100;5u")
 
         assert program.exit_code == 0
-        switches = re.findall(rb"\x1b\[(?:>1|<)u|\x1b\[>4(?:;1)?m", program.written)
+        switches = re.findall(rb"\x1b\[(?:>1|<)u|(?:\x1b\[(?:>4(?:;1)?m|\?1036[hrs]))+", program.written)
         assert switches == [on.encode(), off.encode()] * 2 if on else not switches
 
 

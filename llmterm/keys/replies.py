@@ -42,8 +42,11 @@ class Keyboard(NamedTuple):
 # Kitty's protocol, "disambiguate escape codes", on its stack; and xterm's modifyOtherKeys, for keys without a meaning.
 _KITTY = Keyboard("\x1b[>1u", "\x1b[<u")
 _MODIFY_OTHER_KEYS = Keyboard("\x1b[>4;1m", "\x1b[>4m")
-# Who knows that by its name: to others it may be underlined text.
-_MODIFYING = ("XTerm", "tmux", "mintty")
+# Xterm itself makes of Alt with a letter another letter unless it is told to send ESC before it: mode 1036, which is
+# kept and put back (XTSAVE, XTRESTORE). To others that may be a margin.
+_XTERM = Keyboard(f"{_MODIFY_OTHER_KEYS.on}\x1b[?1036s\x1b[?1036h", f"\x1b[?1036r{_MODIFY_OTHER_KEYS.off}")
+# Who knows these by its name: to others it may be underlined text.
+_MODIFYING = {"XTerm": _XTERM, "tmux": _MODIFY_OTHER_KEYS, "mintty": _MODIFY_OTHER_KEYS}
 
 
 class Replies:
@@ -75,8 +78,8 @@ class Replies:
                     self.told()
             case "P" if named := _NAME.fullmatch(sequence.body):
                 self.name = named[1]
-                if self.keyboard is None and self.name.startswith(_MODIFYING):
-                    self.keyboard = _MODIFY_OTHER_KEYS
+                if self.keyboard is None:
+                    self.keyboard = next((_MODIFYING[each] for each in _MODIFYING if self.name.startswith(each)), None)
                 self.told()
             case _:
                 pass
