@@ -53,7 +53,7 @@ from llmterm.providers.wire import (
     details,
     reason,
 )
-from llmterm.transport import Endpoint, Transport
+from llmterm.transport import Call, Endpoint, Transport
 from llmterm.untrusted import count
 
 NAME = "gemini"
@@ -274,6 +274,23 @@ def _answers(model: Mapping[str, Any]) -> bool:
     return isinstance(methods, list) and "generateContent" in methods
 
 
+class GeminiProvider(HttpProvider):
+    """An `HttpProvider` whose transport is google-genai over the real one."""
+
+    def __init__(self, transport: Transport, genai: Genai, wire: Wire, endpoint: Endpoint, **about: Any) -> None:
+        # It has what a provider needs of a transport: `open`, `fetch` and `aclose`.
+        super().__init__(cast(Transport, genai), wire, endpoint, **about)
+        self._below = transport
+        self._genai = genai
+
+    @property
+    def _plain(self) -> Transport:
+        return self._below
+
+    async def _body(self, payload: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
+        return await self._genai.body(Call(who=self.name, model=request.model, url=self._base_url, payload=payload))
+
+
 def provider(
     transport: Transport,
     endpoint: Endpoint,
@@ -285,14 +302,14 @@ def provider(
     secrets: Iterable[str] = (),
     api_version: str = "v1",
 ) -> HttpProvider:
-    """Return an `HttpProvider` whose transport is google-genai over the real one.
+    """Return the provider.
 
     `api_version` is that of GOOGLE_GENAI_API_VERSION, in which the SDK calls v1beta by a short name, too.
     """
     version = "v1beta" if api_version == "beta" else api_version
-    return HttpProvider(
-        # It has what a provider needs of a transport: `open`, `fetch` and `aclose`.
-        cast(Transport, Genai(transport, base_url=base_url, api_version=version)),
+    return GeminiProvider(
+        transport,
+        Genai(transport, base_url=base_url, api_version=version),
         wire(version),
         endpoint,
         base_url=base_url,

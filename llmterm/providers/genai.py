@@ -51,13 +51,16 @@ _ADDRESS = "https://gemini.invalid"
 class _Exchange:
     """A call, and what has become of it on the other side of the door.
 
-    `attached` is what the SDK sees only stand-ins of, by the base64 that it makes of those.
+    `attached` is what the SDK sees only stand-ins of, by the base64 that it makes of those. A request that is `unsent`
+    ends at the door, and is `worded` then.
     """
 
     call: Call
     limits: StreamLimits
     events: _Events = field(default_factory=lambda: _Events())
     frames: FrameStream | None = None
+    unsent: bool = False
+    worded: dict[str, Any] = field(default_factory=dict)
     attached: dict[str, Embedded] = field(default_factory=dict)
 
     def arguments(self) -> dict[str, Any]:
@@ -117,6 +120,9 @@ class _Door(httpx2.AsyncBaseTransport):
         )
         if call.payload is None:
             return httpx2.Response(200, json=await self._transport.fetch(call, exchange.limits))
+        if exchange.unsent:
+            exchange.worded = dict(call.payload)
+            return httpx2.Response(200, stream=exchange.events)
         exchange.frames = await self._transport.open(call, exchange.limits)
         return httpx2.Response(200, stream=exchange.events)
 
@@ -222,6 +228,15 @@ class Genai:
                 raise
         assert exchange.frames is not None
         return GenaiFrames(exchange.frames, exchange.events, chunks)
+
+    async def body(self, call: Call) -> dict[str, Any]:
+        """Return what `call` would send, and send nothing. Raises our errors only."""
+        models = await self._models()
+        with _exchange(call, StreamLimits()) as exchange:
+            exchange.unsent = True
+            async for _ in await models.generate_content_stream(**exchange.arguments()):
+                pass
+        return exchange.worded
 
     async def fetch(self, call: Call, limits: StreamLimits) -> dict[str, Any]:
         """Return the list of models, in the words of the API. Raises our errors only."""

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from llmterm import tokens
 from llmterm.address import basic, joined
@@ -31,10 +32,15 @@ from llmterm.redaction import redact
 from llmterm.threads import in_thread_if
 from llmterm.transport import Call, Endpoint, FrameStream, Transport
 
+if TYPE_CHECKING:
+    from llmterm.providers.jobs.api import JobApi  # few hand over a batch
+
 # What asking for the list of models may take, in seconds.
 _LISTING = StreamLimits(first_token_timeout=10.0, chunk_timeout=10.0, stream_timeout=20.0)
 # What servers say of an image that their model does not take.
 _NO_IMAGES = re.compile(r"\bimages?\b|image_url|vision|multi-?modal|mmproj|modalit", re.IGNORECASE)
+# What a request says to have its answer in pieces.
+_STREAMING = frozenset({"stream", "stream_options"})
 _NEAREST = replace(_LISTING, stream_timeout=3.0)
 
 
@@ -116,9 +122,7 @@ class HttpProvider:
 
         if request.continuation is not None or not self._wire.schemas(request.model):
             request = in_words(request)
-        wire = self._wire
-        if wire.plain is not None and self._learned.knows("no_summary", self.name, request.model):
-            wire = wire.plain
+        wire = self._worded(request.model)
 
         async def ask(key: str) -> WireStream:
             nonlocal wire
@@ -139,12 +143,56 @@ class HttpProvider:
         asked = await in_thread_if(are_long(request.messages), about, request)
         return RetryingStream(self._endpoint, ask, tokens=asked, progress=progress)
 
+    def job_api(self) -> JobApi:
+        """Return what asks this provider about jobs."""
+        from llmterm.providers.jobs.api import JobApi
+
+        return JobApi(
+            self._plain,
+            self._endpoint,
+            base_url=self._base_url,
+            headers=self._headers,
+            model_headers=self._wire.model_headers,
+            secrets=self._secrets,
+        )
+
+    async def alone(self, request: Request) -> tuple[str, Mapping[str, Any]]:
+        """Return the path and the body of a request whose answer comes in one piece. Raises our errors."""
+        self._require_key()
+        if not self._wire.schemas(request.model):
+            request = in_words(request)
+        wire = self._worded(request.model)
+        payload = await self._body(await in_thread_if(are_long(request.messages), wire.payload, request), request)
+        return wire.path(request), {name: each for name, each in payload.items() if name not in _STREAMING}
+
+    def answered(self, model: str, body: str) -> WireStream:
+        """Return the stream of an answer that came in one piece, or of the error that came in its place."""
+        from llmterm.providers.jobs.fetched import FetchedFrames
+
+        call = Call(who=self.name, url=self._base_url, model=model, secrets=self._secrets)
+        return WireStream(FetchedFrames(call, body), self._wire)
+
     async def models(self) -> Sequence[str]:
         self._require_key()
         return await self._models(self._endpoint.key(), _LISTING)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+    @property
+    def _plain(self) -> Transport:
+        """The transport, without what words a request before it."""
+        return self._transport
+
+    async def _body(self, payload: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
+        """Return what a payload is when it is sent."""
+        return payload
+
+    def _worded(self, model: str) -> Wire:
+        """Return the wire for a model: without summaries where the account is known to have none."""
+        if self._wire.plain is not None and self._learned.knows("no_summary", self.name, model):
+            return self._wire.plain
+        return self._wire
 
     def _require_key(self) -> None:
         if self._needs_key and not self._endpoint.has_key:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any, Protocol, assert_never
 
 from llmterm import log
 from llmterm.errors import NetworkError, ProtocolError, ProviderError, QuotaError, StreamTimeoutError
@@ -31,7 +31,7 @@ from llmterm.messages import (
 from llmterm.providers.choices import Choices
 from llmterm.providers.wholes import Wholes
 from llmterm.providers.wire import Break, Choice, Failure, MalformedFrameError, Opaque, Whole, Wire, WireEvent, decoded
-from llmterm.transport import QUOTA_HINT, FrameStream, codes, error_words, redact, used_up
+from llmterm.transport import QUOTA_HINT, Call, codes, error_words, redact, used_up
 
 _DONE = "[DONE]"
 # How long the rest may take after the reason to finish.
@@ -45,10 +45,27 @@ _MOST_CITED = 200
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+class Frames(Protocol):
+    """What a stream needs of the frames of a response."""
+
+    @property
+    def call(self) -> Call: ...
+
+    async def read(self) -> list[Frame]: ...
+
+    def rest(self) -> list[Frame]: ...
+
+    def content_came(self) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
 class WireStream:
     """An `EventStream` over the frames of one response."""
 
-    def __init__(self, frames: FrameStream, wire: Wire) -> None:
+    def __init__(self, frames: Frames, wire: Wire) -> None:
         self._frames = frames
         self._call = frames.call
         self._wire = wire

@@ -9,19 +9,21 @@ from urllib.parse import urlsplit
 
 from llmterm.address import shown
 from llmterm.framing import Framing
+from llmterm.transport.content import FileContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A POST of `payload`, or a GET where there is none. `who` is the provider; `secrets` never appear in an error.
+    """A POST of `payload`, or of a `content` in a file, or a GET where there is neither. `who` is the provider.
 
-    In a payload is what JSON has, and `Embedded` for bytes. `proxy` is what may be shown of the proxy that it goes
-    through, "" for none; the transport knows.
+    `secrets` never appear in an error. In a payload is what JSON has, and `Embedded` for bytes. `proxy` is what may be
+    shown of the proxy that it goes through, "" for none; the transport knows.
     """
 
     who: str
     url: str
     payload: Mapping[str, Any] | None = None
+    content: FileContent | None = None
     model: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: Iterable[str] = field(default=(), repr=False)

@@ -285,7 +285,7 @@ class Transport:
 
     async def _send(self, call: Call, limits: StreamLimits) -> httpx2.Response:
         client = self.client()
-        body = None if call.payload is None else await Body.of(call.payload)
+        body = call.content if call.payload is None else await Body.of(call.payload)
         headers = _headers(call)
         request = client.build_request(
             "GET" if body is None else "POST",

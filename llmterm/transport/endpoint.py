@@ -71,6 +71,23 @@ class Endpoint:
         """Whether there is a key at all. Looking is not taking: it is nobody's turn."""
         return len(self._keys) > 0
 
+    @property
+    def first_key(self) -> str:
+        """The key whose account holds what is managed."""
+        return self._keys.first
+
+    async def manage(
+        self, attempt: Callable[[str], Awaitable[T]], *, again: Callable[[ProviderError], bool] = retriable
+    ) -> T:
+        """Return what `attempt(key)` returns: for what is no answer, and belongs to the account of a key, the first.
+
+        It is tried again where that is worth it, and `again` holds. Raises our errors only.
+        """
+        try:
+            return await self._retry.run(lambda: attempt(self.first_key), Progress(), again=again)
+        except AuthError as error:
+            raise self._told_origin(error) from None
+
     def key(self) -> str:
         """Return the key whose turn it is, "" where there is none; for what is no request for an answer."""
         return self._keys.take()
@@ -89,13 +106,19 @@ class Endpoint:
             except (AuthError, RateLimitError) as error:
                 self._keys.rest(key, error)
                 failures.append(error)
-                if isinstance(error, AuthError) and (origin := self._origin()):
-                    error.hint = f"{error.hint or 'check the key'}: {origin}"
+                if isinstance(error, AuthError):
+                    self._told_origin(error)
             if not self._keys.awake or len(failures) >= len(self._keys):
                 # A limit passes, a key that is no good does not: what tells is the one that can go on the soonest.
                 raise min(filter(retriable, failures), key=lambda each: each.retry_after or 0.0, default=failures[-1])
             progress.retry()
             progress.say(f"{self.name}: {_refused(failures[-1])}, using the next one")
+
+    def _told_origin(self, error: AuthError) -> AuthError:
+        """Have an error say where the keys come from."""
+        if origin := self._origin():
+            error.hint = f"{error.hint or 'check the key'}: {origin}"
+        return error
 
     def _is_worth_it(self, error: ProviderError) -> bool:
         return retriable(error) and not self._breaker.is_open

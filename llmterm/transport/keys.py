@@ -18,6 +18,8 @@ class KeyRing:
         self._clock = clock
         # When each key may be used again, in the order in which they are to be taken.
         self._rested = {key: clock() for key in keys if key}
+        self.first = next(iter(self._rested), "")
+        """The one that is used for what belongs to the account of a key; "" where there is none."""
 
     def __len__(self) -> int:
         return len(self._rested)
