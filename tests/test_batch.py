@@ -21,7 +21,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmterm.assembly.batching import Plan, within
+from llmterm.assembly.batching import within
+from llmterm.assembly.plan import Plan
 from llmterm.batch.questions import BadLine, Question, Questions, format_of
 from llmterm.batch.results import Lines, Results
 from llmterm.batch.tally import Tally

@@ -25,8 +25,9 @@ class Exchange:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self.path = ""
+        self.method = self.path = ""
         self.headers: dict[str, str] = {}
+        self.data = b""
         self.body: dict[str, Any] = {}
         self.sent = ""
 
@@ -34,12 +35,13 @@ class Exchange:
         line = await self._reader.readline()
         if not line:
             return False
-        self.path = line.decode().split()[1]
+        self.method, self.path = line.decode().split()[:2]
         while header := (await self._reader.readline()).decode().strip():
             name, _, value = header.partition(":")
             self.headers[name.lower()] = value.strip()
         raw = await self._reader.readexactly(int(self.headers.get("content-length", "0")))
-        self.body = json.loads(raw) if raw else {}
+        self.data = raw
+        self.body = json.loads(raw) if raw and "multipart" not in self.headers.get("content-type", "") else {}
         return True
 
     @property

@@ -9,9 +9,10 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, TypeAlias, assert_never, cast
+from typing import BinaryIO, NamedTuple, assert_never, cast
 
 from llmterm.assembly import descriptors
 from llmterm.assembly.attended import has_keys
@@ -19,7 +20,8 @@ from llmterm.assembly.batchprogress import shown
 from llmterm.assembly.chooser import Chooser
 from llmterm.assembly.launch import Launch, store, with_model
 from llmterm.assembly.look import write
-from llmterm.assembly.roster import cached, registry
+from llmterm.assembly.plan import Plan
+from llmterm.assembly.roster import bare, cached, registry
 from llmterm.assembly.streams import notice
 from llmterm.batch.answerer import Answerer
 from llmterm.batch.batch import Batch
@@ -35,58 +37,22 @@ from llmterm.keys import Key
 from llmterm.keys.autorepeat import Autorepeat
 from llmterm.keys.terminal import TerminalKeys
 from llmterm.messages import Message
+from llmterm.providers.jobs import SHARE
 from llmterm.schema import Schema
 from llmterm.threads import in_thread, take_turns
-
-if TYPE_CHECKING:
-    from llmterm.config.roles import Role  # few have one
 
 _FAILED, _INTERRUPTED = 3, 130
 # A batch has time: it tries more often, and waits longer for a limit to pass, in seconds.
 _ATTEMPTS, _MOST_WAIT = 6, 3_600.0
 _NAMED = 3
-# Where it is answered: in this process, or on a cluster.
-Where: TypeAlias = Literal["local", "ray"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is asked, where the results go, and within which limits. `source` is a file, "-" for standard input.
-
-    `schema` is what `Schema.of` reads, "" for none. The cluster of the `engine` is at the `address`, "" for one that is
-    begun here.
-    """
-
-    source: str
-    output: Path
-    template: str = ""
-    column: str = "prompt"
-    resume: bool = False
-    retry_failed: bool = False
-    strict: bool = False
-    dry_run: bool = False
-    budget: float | None = None
-    concurrency: int | None = None
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    schema: str = ""
-    role: Role | None = None
-    engine: Where = "local"
-    address: str = ""
-
-    @property
-    def folder(self) -> Path:
-        """Where the names of attached files begin."""
-        return Path() if self.source == "-" else Path(self.source).expanduser().parent
 
 
 async def batch(launch: Launch, plan: Plan) -> int:
     """Ask all of it; return the exit code. Raises our errors."""
     settings = within(launch.settings, plan)
     sessions = store(launch.environ)
-    providers = await in_thread(
-        registry, settings, launch.environ, wrap=cached(settings, sessions), secrets=launch.secrets
-    )
+    wrap = bare if plan.handed_over else cached(settings, sessions)
+    providers = await in_thread(registry, settings, launch.environ, wrap=wrap, secrets=launch.secrets)
     take_turns()
     signals = Signals()
     me = asyncio.current_task()
@@ -104,28 +70,17 @@ async def batch(launch: Launch, plan: Plan) -> int:
         if plan.dry_run:
             await _try(plan, source, chooser, settings)
             return 0
-        if plan.engine != "local":
-            await chooser.choose("")  # refuses who is on this machine alone
-        engine = _engine(launch, plan, schema, chooser)
-        results = stack.enter_context(
-            await in_thread(Results, plan.output, resume=plan.resume, retry_failed=plan.retry_failed)
-        )
-        running = Batch(
-            _questions(source, plan),
-            results,
-            chooser.choose,
-            await stack.enter_async_context(engine),
-            system=settings.system,
-            budget=plan.budget,
-        )
-        signals.install(me)
         stack.callback(signals.remove)
         try:
-            return await _run(running, plan, source, signals)
+            if plan.handed_over:
+                signals.install(me)
+                from llmterm.assembly.handing import handed_over  # most are asked here
+
+                return await handed_over(plan, partial(_questions, source, plan), chooser, schema, settings.system)
+            return await _answered(plan, source, chooser, schema, launch, signals)
         except asyncio.CancelledError:
             if signals.received is None:
                 raise
-            _say_left(running, plan)
             return 128 + signals.received
         except OSError as error:
             raise UsageError(
@@ -147,6 +102,36 @@ def _engine(launch: Launch, plan: Plan, schema: Schema | None, chooser: Chooser)
             return crew(post(launch, at_once, schema), plan.address)
         case _:
             assert_never(plan.engine)
+
+
+async def _answered(
+    plan: Plan, source: BinaryIO, chooser: Chooser, schema: Schema | None, launch: Launch, signals: Signals
+) -> int:
+    """Have all of it answered now."""
+    if plan.engine != "local":
+        await chooser.choose("")  # refuses who is on this machine alone
+    async with AsyncExitStack() as stack:
+        engine = _engine(launch, plan, schema, chooser)
+        results = stack.enter_context(
+            await in_thread(Results, plan.output, resume=plan.resume, retry_failed=plan.retry_failed)
+        )
+        running = Batch(
+            _questions(source, plan),
+            results,
+            chooser.choose,
+            await stack.enter_async_context(engine),
+            system=launch.settings.system,
+            budget=plan.budget,
+        )
+        me = asyncio.current_task()
+        assert me is not None
+        signals.install(me)  # behind those of an engine
+        try:
+            return await _run(running, plan, source, signals)
+        except asyncio.CancelledError:
+            if signals.received is not None:
+                _say_left(running, plan)
+            raise
 
 
 async def _run(running: Batch, plan: Plan, source: BinaryIO, signals: Signals) -> int:
@@ -280,7 +265,7 @@ async def _try(plan: Plan, source: BinaryIO, chooser: Chooser, settings: Setting
         with results:
             done = {each.id for each in _questions(source, plan) if results.has(each.id)}
         source.seek(0)
-    trial = Trial(settings.system)
+    trial = Trial(settings.system, share=SHARE if plan.via_provider else 1.0)
     await trial.run(_questions(source, plan), done.__contains__, chooser.choose)
     sys.stdout.write("\n".join([*trial.lines(), ""]))
 

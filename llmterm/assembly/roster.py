@@ -36,14 +36,15 @@ _MILLION = 1_000_000
 _WITH_FALLBACK = 5.0  # seconds
 
 
-def _bare(provider: Provider) -> Provider:
+def bare(provider: Provider) -> Provider:
+    """Put nothing around a provider."""
     return provider
 
 
 def cached(settings: Settings, sessions: SessionStore) -> Callable[[Provider], Provider]:
     """Return what puts the answer cache around a provider, if the settings want one."""
     if not settings.cache:
-        return _bare
+        return bare
     from llmterm.providers.cached import CachedProvider
 
     return lambda provider: CachedProvider(provider, sessions)
@@ -62,7 +63,7 @@ def registry(
     settings: Settings,
     environ: Mapping[str, str],
     *,
-    wrap: Callable[[Provider], Provider] = _bare,
+    wrap: Callable[[Provider], Provider] = bare,
     default: Callable[[], str] = str,
     secrets: Secrets | None = None,
     permits: Callable[[str, str, int], Permits] | None = None,

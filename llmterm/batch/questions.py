@@ -76,9 +76,9 @@ class Questions:
         for line, row in self._rows(file, delimiter):
             found = self._question(line, row)
             if not found.id and isinstance(found, Question):
-                digest = _digest(found)
-                unnamed[digest] += 1
-                found = replace(found, id=digest if unnamed[digest] == 1 else f"{digest}-{unnamed[digest]}")
+                own = digest(found)
+                unnamed[own] += 1
+                found = replace(found, id=own if unnamed[own] == 1 else f"{own}-{unnamed[own]}")
             if (before := seen.setdefault(found.id, line)) != line:
                 found = BadLine(line, f"{found.id}#{line}", f"the id {found.id!r} is that of line {before} too")
             yield found
@@ -150,7 +150,7 @@ class Questions:
         return (_asked(_text(row, self._column)),)
 
 
-def _digest(question: Question) -> str:
+def digest(question: Question) -> str:
     """Return what tells a question from all others: another answer is not that to it."""
     options = question.options
     asked = [

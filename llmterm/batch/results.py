@@ -56,16 +56,17 @@ class Lines:
         while view:  # a disk that is getting full takes a part
             view = view[os.write(self._file.fileno(), view) :]
         if data and self._clock() - self._synced >= _SYNC_SECONDS:
-            self._sync()
+            self.sync()
 
     def close(self) -> None:
         """Have all of it on the disk. Raises OSError."""
         try:
-            self._sync()
+            self.sync()
         finally:
             self._file.close()
 
-    def _sync(self) -> None:
+    def sync(self) -> None:
+        """Have what is written on the disk."""
         with suppress(OSError):  # a pipe, or a device
             os.fsync(self._file.fileno())
         self._synced = self._clock()
@@ -139,6 +140,11 @@ class Results:
     def has(self, key: str) -> bool:
         """Tell whether it is known what has become of a question."""
         return key in self._answers.ids or key in self._failures.ids
+
+    def sync(self) -> None:
+        """Have all that was written on the disk."""
+        self._answers.sync()
+        self._failures.sync()
 
     def add(self, answers: Iterable[Mapping[str, Any]], failures: Iterable[Mapping[str, Any]]) -> None:
         """Write what has become of some questions. Raises OSError."""

@@ -49,6 +49,17 @@ class Tally:
             return None
         return max(0, self.total - self.skipped - self.over) * _MINUTE / rate
 
+    def total_words(self) -> str:
+        """Return in a line what has come, without the time that it took."""
+        failed = f"{self.failed:,} failed" if self.failed else ""
+        return " - ".join(filter(None, [f"{self.answered:,} answered", failed, *self._taken()]))
+
+    def _taken(self) -> list[str]:
+        return [
+            f"{self.input_tokens:,} tokens in, {self.output_tokens:,} out",
+            f"cost {self.cost:.4f}" if self.cost is not None else "",
+        ]
+
     def words(self, now: float) -> str:
         """Return it in a line."""
         done = f"{self.skipped + self.over:,}" + (f" of {self.total:,}" if self.total is not None else "")
@@ -57,8 +68,7 @@ class Tally:
             done,
             f"{self.failed:,} failed" if self.failed else "",
             f"{self.per_minute(now):,.0f} a minute",
-            f"{self.input_tokens:,} tokens in, {self.output_tokens:,} out",
-            f"cost {self.cost:.4f}" if self.cost is not None else "",
+            *self._taken(),
             f"{timedelta(seconds=round(left))} left"
             if left is not None and self.total != self.skipped + self.over
             else "",

@@ -14,16 +14,18 @@ from llmterm.respondent import Respondent
 class Trial:
     """Counts questions, an estimate of their tokens, and what is known of the prices.
 
-    `most` is what the answers may cost at most, None where they have no limit, or no price is known.
+    `most` is what the answers may cost at most, None where they have no limit, or no price is known. `share` is how
+    much of its price is paid for an answer.
     """
 
-    def __init__(self, system: str = "") -> None:
+    def __init__(self, system: str = "", *, share: float = 1.0) -> None:
         self.asked = self.bad = self.done = 0
         self.input_tokens = 0
         self.cost = 0.0
         self.most: float | None = 0.0
         self.unpriced: set[str] = set()
         self._system = system
+        self._share = share
 
     async def run(
         self,
@@ -54,8 +56,8 @@ class Trial:
             self.unpriced.add(f"{respondent.provider.name}/{respondent.model}")
             return
         asking = respondent.provider.cost(respondent.model, _asking(usage.input_tokens)) or 0.0
-        self.cost += asking
-        self.most = self.most + cost - asking if self.most is not None and most else None
+        self.cost += asking * self._share
+        self.most = self.most + (cost - asking) * self._share if self.most is not None and most else None
 
     def lines(self) -> list[str]:
         """Return it in words."""
@@ -63,6 +65,8 @@ class Trial:
         bad = f"{self.bad:,} that cannot be asked" if self.bad else ""
         beside = ", ".join(filter(None, (done, bad)))
         found = [f"{self.asked:,} questions{beside and f' ({beside})'}, about {self.input_tokens:,} tokens in"]
+        if self._share != 1.0:
+            found.append(f"{self._share:.0%} of the price, within a day: the providers' own batches")
         if self.unpriced:
             found.append(
                 f"the price of {', '.join(sorted(self.unpriced))} is not known: [providers.NAME.prices] says it"

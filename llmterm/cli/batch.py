@@ -57,6 +57,12 @@ def batch(
         float | None,
         typer.Option("--budget", min=0, help="Stop before it has cost more, as the prices have it."),
     ] = None,
+    via: Annotated[
+        Literal["provider"] | None,
+        typer.Option("--via", help="Hand all of it to the provider's own batches: half the price, within a day."),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until what was handed over is answered.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Have what was handed over end now.")] = False,
     temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same answers again, where a model can.")] = None,
@@ -74,6 +80,8 @@ def batch(
         raise UsageError("--address is that of a cluster", hint="--engine ray has one answer")
     if concurrency is not None and concurrency > (most := _MOST if engine == "local" else _MOST_OF_MANY):
         raise UsageError(f"--concurrency is at most {most:,} with --engine {engine}")
+    if via is not None and engine != "local":
+        raise UsageError("a batch goes to a cluster or to its provider", hint="leave out --engine, or --via")
     taken, settings = role_of(role, var or ()), config.load(environ=os.environ)
     if taken is not None and provider is None and model is None:
         provider, model = taken.provider or None, taken.model or None
@@ -89,7 +97,8 @@ def batch(
     if not dry_run and engine == "local":  # each machine of a cluster has its own
         require_key(launched)
     with loading():
-        from llmterm.assembly.batching import Plan, batch
+        from llmterm.assembly.batching import batch
+        from llmterm.assembly.plan import Plan
     plan = Plan(
         source=source,
         output=Path(output).expanduser(),
@@ -107,6 +116,9 @@ def batch(
         role=taken,
         engine=engine,
         address=address or "",
+        via_provider=via is not None,
+        wait=wait,
+        cancel=cancel,
     )
     raise typer.Exit(asyncio.run(batch(launched, plan)))
 
