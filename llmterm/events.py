@@ -37,12 +37,14 @@ class SegmentStarted:
 class Notice:
     """What a person should know of an answer besides its text: a refused key, another provider that steps in.
 
-    One that is `passing`, such as a wait, is nothing to be kept; a `failure` is one that the answer outlives.
+    One that is `passing`, such as a wait, is nothing to be kept; a `failure` is one that the answer outlives. `by` is
+    who has done what it tells, where several can.
     """
 
     text: str
     passing: bool = False
     failure: bool = False
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

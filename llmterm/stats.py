@@ -14,6 +14,7 @@ from llmterm.render.chart import Bar, Column, bars, table
 from llmterm.render.figures import cost, speed, tokens, wait
 from llmterm.sessions import SessionStore
 from llmterm.sessions.figures import Figures
+from llmterm.sessions.figures import values as tally_values
 
 _DAYS = 14
 _FOOTNOTE = "~ estimated: for some of it the provider sent no count"
@@ -21,23 +22,7 @@ _FOOTNOTE = "~ estimated: for some of it the provider sent no count"
 
 def values(store: SessionStore, session: str | None = None) -> list[dict[str, Any]]:
     """Return the figures as JSON values, most output tokens first. Raises SessionError."""
-    return [
-        {
-            "provider": each.provider,
-            "model": each.model,
-            "answers": each.answers,
-            "segments": each.segments,
-            "pauses": each.pauses,
-            "input_tokens": each.input_tokens,
-            "output_tokens": each.output_tokens,
-            "estimated": each.estimated,
-            "first_token_ms": each.first_token_ms,
-            "tokens_per_second": None if each.tokens_per_second is None else round(each.tokens_per_second, 2),
-            "retries": each.retries,
-            "cost": each.cost,
-        }
-        for each in store.figures(session)
-    ]
+    return [{"provider": each.provider, "model": each.model, **tally_values(each)} for each in store.figures(session)]
 
 
 def lines(

@@ -178,12 +178,17 @@ class Composing(Composer):
 
 @asynccontextmanager
 async def composing(
-    folder: Path, *, vi: bool = False, clock: Callable[[], float] | None = None, find: Find | None = None
+    folder: Path,
+    *,
+    vi: bool = False,
+    clock: Callable[[], float] | None = None,
+    find: Find | None = None,
+    key_clock: Callable[[], float] | None = None,
 ) -> AsyncIterator[tuple[Composing, PipeInput]]:
     """A line that runs, and the input that its keys come from.
 
-    Unless there is another `clock` no two Ctrl-C belong together; no key is held down. A menu has two commands, or what
-    `find` gives.
+    Unless there is another `clock` no two Ctrl-C belong together; without a `key_clock` no key is held down. A menu has
+    two commands, or what `find` gives.
     """
     hours = count(step=3_600)
 
@@ -192,7 +197,10 @@ async def composing(
 
     queue = MessageQueue()
     bindings = Bindings(
-        queue=queue, interrupts=Interrupts(clock or later), autorepeat=Autorepeat(later), of_pause=["alt-e"]
+        queue=queue,
+        interrupts=Interrupts(clock or later),
+        autorepeat=Autorepeat(key_clock or later),
+        of_pause=["alt-e"],
     )
 
     def themes(text: str) -> Found:

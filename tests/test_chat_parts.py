@@ -14,7 +14,7 @@ from llmterm.chat.completion import Completion, StatusBar
 from llmterm.chat.decision import Gesture, Leave, Resume, Send
 from llmterm.chat.here import OwnAnswer
 from llmterm.chat.input import Typed
-from llmterm.chat.outcome import Ask, Fill, New, Outcome, Pick, Rewrite, Say, Show, Unseam, Word, Write
+from llmterm.chat.outcome import Ask, Fill, New, Outcome, Rewrite, Say, Show, Unseam, Word, Write
 from llmterm.chat.suggestion import Found
 from llmterm.conversation import Conversation
 from llmterm.errors import UsageError
@@ -50,16 +50,17 @@ async def test_line_that_is_composed_is_asked_again_as_the_editor_left_it(store:
 
 
 async def test_what_was_found_takes_no_line_that_is_being_typed(store: SessionStore) -> None:
-    """It may be found while an answer streams: then it is said."""
+    """Nor one that comes after what was sent since."""
     parts = Parts(store)
-    found = Pick("load", [("ab12", "owls"), ("cd34", "larks")])
+    found = [("ab12", "owls"), ("cd34", "larks")]
 
-    await parts.live.perform(found)
-    assert (parts.line.text, parts.view.said) == ("/load ", [])
+    assert parts.line.pick("/load ", found)
+    assert parts.line.text == "/load "
     parts.composer.put("draft")
-    await parts.live.perform(found)
-
-    assert (parts.line.text, parts.view.said) == ("draft", ["ab12  owls\ncd34  larks"])
+    assert not parts.line.pick("/load ", found)
+    assert parts.composer.take() == "draft"
+    parts.composer.press(Send("sent"))
+    assert not parts.line.pick("/load ", found)
 
 
 async def test_command_over_a_message_that_was_given_back_says_so(store: SessionStore) -> None:

@@ -39,6 +39,8 @@ def test_commands_that_change_nothing_are_run_while_an_answer_streams(open_chat:
         program.wait_for("one two")
         program.send("/nonsense\r/tokens\r")
         program.wait_for(r"there is no /nonsense(?s:.*)nothing(?s:.*)one two\n\n>\n.*SPACE pause")
+        program.send("/search count\r")
+        program.wait_for(r"\w{8}  count - just now\n(?s:.*)one two\n\n>\n.*SPACE pause")
         program.send("/title Mine\r")
         program.wait_for(r"one two\n\nqueued 1: /title Mine\n>\n.*SPACE pause")
         program.send(" ")

@@ -10,7 +10,7 @@ import pytest
 from llmterm.chat.decision import Decision, Gesture, Leave, Phase, Resume, Send, Steer
 from llmterm.chat.queue import MessageQueue
 from llmterm.chat.suggestion import nothing
-from tests.clock import instant
+from tests.clock import instant, now
 from tests.parts import ScriptedComposer, composing
 
 SHORTCUTS = {"?": "/?", "k": "/both", "pageup": "/pager", "alt-e": "/edit"}
@@ -88,6 +88,27 @@ async def test_what_is_typed_stays_whatever_the_line_is_for(tmp_path: Path) -> N
         assert await composer.decision() == Resume()
 
         assert composer.text == "half a word"
+
+
+@instant
+async def test_enter_sends_what_was_typed_whatever_the_line_was_for_meanwhile(tmp_path: Path) -> None:
+    """At once, however quick it comes after another one; only on a message that was put there it may be held down."""
+    async with composing(tmp_path, key_clock=float) as (composer, source):
+        composer.begin(Phase.BUSY)
+        source.send_text("one\rtwo")
+        assert await composer.decision() == Send("one")
+        await composer.seen(lambda: composer.text == "two")
+        composer.begin(Phase.ASKING)
+        began = now()
+        source.send_text("\r")
+
+        assert await composer.decision() == Send("two")
+        assert now() == began
+        composer.put("two")
+        composer.begin(Phase.ASKING)
+        source.send_text("\r\r\x1a")
+
+        assert await composer.decision() is Gesture.SUSPEND
 
 
 @instant

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from llmterm.config import parse
+from llmterm.assembly.listing import offered
+from llmterm.config import Settings, parse
 from llmterm.config.template import Chosen, text
 from tests.terminal import LLMTERM, Program, environment
+from tests.wire import Exchange, WireServer
 
 KEY = "sk-ant-0123456789"
 
@@ -92,6 +94,49 @@ def test_questions_make_a_commented_file_that_only_its_owner_can_read(tmp_path: 
         "providers": {"anthropic": {"key_env": "MY_KEY"}},
     }
     assert "# Who answers" in said
+
+
+def test_models_of_a_server_are_listed_to_pick_one_by_its_number_or_its_name(tmp_path: Path) -> None:
+    """Of one with a key in the environment, or at an address that was typed; one that is not there is no trouble."""
+
+    async def models(exchange: Exchange) -> None:
+        assert exchange.path == "/v1/models"
+        await exchange.refuse(200, {"data": [{"id": f"model-{number}"} for number in range(1, 40)] + [{"id": "7"}]})
+
+    def init(provider: str, *answers: tuple[str, str], **more: str) -> dict[str, object]:
+        home = tmp_path / str(len(list(tmp_path.iterdir())))
+        with Program([*LLMTERM, "config", "init"], environment(home, **more), rows=60) as program:
+            for question, answer in ((r"Who answers\?", provider), *answers, *[(r"Colours\?.*", "")]):
+                program.wait_for(question)
+                program.send(f"{answer}\r")
+            for question in (r"\[emacs\]", r"\[cut\]"):
+                program.wait_for(question)
+                program.send("\r")
+            assert program.exit_code == 0
+        found: dict[str, object] = tomllib.loads(file(home).read_text("utf-8"))["providers"][provider]
+        return found
+
+    with WireServer(models) as server:
+        env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY}
+        listed = r"\n2  model-2\n(?s:.*)30  model-30\n +and 10 more, by name\nWhich model\? \(a number or a name\)"
+        assert init("openai", (listed, "2"), **env) == {"model": "model-2"}
+        address = (r"address\? \[http://localhost:8000/v1\]", server.base_url)
+        enter = r"Which model\? \(a number or a name, Enter: the first there is\)"
+        assert init("vllm", address, (enter, "7")) == {"base_url": server.base_url, "model": "7"}
+        assert len(server.exchanges) == 2
+    gone = (r"cannot reach(?s:.*)Which model\? \(Enter", "mine")
+    assert init("vllm", (r"address\?", "http://127.0.0.1:9/v1"), gone) == {
+        "base_url": "http://127.0.0.1:9/v1",
+        "model": "mine",
+    }
+
+
+async def test_a_server_that_does_not_say_what_it_has_is_not_waited_for() -> None:
+    with WireServer(Exchange.hung_up) as server:
+        env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY}
+        found = await offered(Settings(), env, "openai", 0.1)
+
+    assert (list(found.models), found.error) == ([], "openai has not said within 0.1 s which models it has")
 
 
 def test_interrupted_questions_leave_nothing_behind(tmp_path: Path) -> None:

@@ -236,6 +236,28 @@ async def test_leaving_at_a_pause_leaves_the_answer_to_be_resumed(store: Session
     assert playing.left() == ("half", EndReason.PAUSE)
 
 
+class Behind(FakeView):
+    """A view that has ever more to draw."""
+
+    def frame(self) -> bool:
+        return False
+
+
+async def test_message_right_behind_a_stop_is_for_what_comes_and_not_held(store: SessionStore) -> None:
+    """However much of the stopped answer is still to be drawn."""
+    parts = Parts(store, view=Behind())
+    playing = Playing(parts)
+    running = asyncio.create_task(playing.play())
+    await playing.say(TextDelta("half"))
+    await shown(playing)
+    parts.composer.press(Gesture.STOP)
+    parts.composer.press(Send("next"))
+
+    assert await running is None
+    assert parts.queue.waiting == []
+    assert await parts.line.decision() == Send("next")
+
+
 class Torn(FakeView):
     """A view with a bug, in what it shows or in how it draws."""
 

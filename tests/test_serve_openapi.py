@@ -87,7 +87,8 @@ async def test_answers_of_the_service_are_as_it_says_itself(tmp_path: Path) -> N
         assert (await client.get("/v1/sessions", q="answer"))["sessions"] != []
         assert (await client.get(f"{one}/export"))["messages"] != []
         assert (await client.text(f"{one}/export", format="markdown")).startswith("# ")
-        assert (await client.text("/")).startswith("<!doctype html>")
+        for page in ("/", "/stats"):
+            assert (await client.text(page)).startswith("<!doctype html>")
         for model in (await client.get("/v1/models"))["data"][:1]:
             assert await client.get(f"/v1/models/{model['id']}") == model
         refused = await client.http.put(one)

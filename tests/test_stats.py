@@ -126,6 +126,12 @@ def test_only_an_end_by_the_provider_is_no_pause(store: SessionStore, end: EndRe
     assert only(store).pauses == (end not in {"stop", "length", "stop_sequence", "refusal", "other"})
 
 
+def test_what_was_cut_by_a_failure_is_counted(store: SessionStore) -> None:
+    keep(store, tuple(segment(end=end) for end in EndReason))
+
+    assert (only(store).segments, only(store).failures) == (len(EndReason), 3)
+
+
 def test_one_estimate_makes_the_sum_an_estimate(store: SessionStore) -> None:
     """A sum is as exact as the least of its parts."""
     keep(store, (segment(estimated=True), segment()))
@@ -183,6 +189,11 @@ def test_days_are_those_of_the_answers(store: SessionStore, calendar: Calendar) 
         (TODAY - timedelta(days=3), 200, True),
         (TODAY, 100, False),
     ]
+    assert [each.answers for back in range(5) for each in store.figures(since=TODAY - timedelta(days=back))] == [
+        *[1, 1, 1],
+        *[3, 3],
+    ]
+    assert store.figures(since=TODAY + timedelta(days=1)) == []
 
 
 def test_one_session_alone_by_the_beginning_of_its_id(store: SessionStore) -> None:
@@ -255,6 +266,7 @@ def test_values_have_the_promised_keys(store: SessionStore) -> None:
             "answers": 1,
             "segments": 1,
             "pauses": 0,
+            "failures": 0,
             "input_tokens": 10,
             "output_tokens": 100,
             "estimated": False,

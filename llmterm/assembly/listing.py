@@ -47,6 +47,18 @@ def _usable(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     return [*names, *(["local"] if available(folder=config.data_dir(environ) / MODELS_FOLDER) else [])]
 
 
+async def offered(settings: Settings, environ: Mapping[str, str], provider: str, seconds: float) -> Listing:
+    """Return the models of a provider, or why there are none to choose from within so many seconds."""
+    providers = registry(settings, environ)
+    try:
+        async with asyncio.timeout(seconds):
+            return await _listing(providers, provider)
+    except TimeoutError:
+        return Listing(provider=provider, error=f"{provider} has not said within {seconds:g} s which models it has")
+    finally:
+        await providers.aclose()
+
+
 async def _listing(providers: ProviderRegistry, name: str) -> Listing:
     try:
         return Listing(provider=name, models=await providers.models(name))

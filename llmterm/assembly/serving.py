@@ -18,9 +18,12 @@ from llmterm.assembly.launch import launch, options_of, store
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.secrets import known_secrets
 from llmterm.assembly.streams import notice
+from llmterm.assembly.whereabouts import written_down
 from llmterm.config import Settings
 from llmterm.errors import ConfigError, UsageError
 from llmterm.serve.app import application
+from llmterm.serve.metrics import Metrics
+from llmterm.serve.readers import Readers
 from llmterm.serve.server import Server
 from llmterm.serve.service import Service
 from llmterm.serve.turns import Terms, Turns
@@ -31,15 +34,17 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 # Seconds that readers have to hear that the service ends; then it does.
 _GRACE = 5
 _BACKLOG = 4096
+_MOST_READERS = 10_000
 
 
 class Place(NamedTuple):
-    """Where it listens, and who may come."""
+    """Where it listens, who may come, and the `page` that the link opens."""
 
     host: str
     port: int
     token: str
     origins: Sequence[str] = ()
+    page: str = "/"
 
 
 async def serve(settings: Settings, environ: Mapping[str, str], place: Place) -> int:
@@ -47,8 +52,9 @@ async def serve(settings: Settings, environ: Mapping[str, str], place: Place) ->
     take_turns()
     with _signals() as ended:
         async with running(settings, environ, place) as link:
-            notice(f"serving at {link}")
-            await ended.wait()
+            with written_down(environ, link):
+                notice(f"serving at {link}")
+                await ended.wait()
     return 0
 
 
@@ -75,7 +81,12 @@ async def running(settings: Settings, environ: Mapping[str, str], place: Place) 
             secrets=known,
         )
         stack.push_async_callback(providers.aclose)
-        service = Service(turns=Turns(sessions, providers, _terms(settings)), store=sessions, secrets=known)
+        metrics = Metrics()
+        turns, readers = Turns(sessions, providers, _terms(settings), metrics), Readers(_MOST_READERS)
+        metrics.show("llmterm_turns_streaming", "Answers that are being made.", lambda: turns.streaming)
+        metrics.show("llmterm_turns", "Answers that are in memory, whatever they do.", lambda: turns.held)
+        metrics.show("llmterm_readers", "Readers of what is told.", lambda: readers.now)
+        service = Service(turns=turns, store=sessions, secrets=known, metrics=metrics, readers=readers)
         app = application(
             service,
             token=token,
@@ -147,7 +158,7 @@ def _listen(place: Place) -> socket.socket:
 def _link(place: Place, listening: socket.socket, token: str) -> str:
     """Return the link that opens the page."""
     host = f"[{place.host}]" if ":" in place.host else place.host
-    return f"http://{host}:{listening.getsockname()[1]}/?token={token}"
+    return f"http://{host}:{listening.getsockname()[1]}{place.page}?token={token}"
 
 
 @contextmanager

@@ -141,18 +141,15 @@ class Chat:
             match without_answer(outcome):
                 case Word.DONE:
                     return await self._prompt()
-                case Say() | Show() | Fill() | Pick() | Write() as effect:
+                case Say() | Show() | Fill() | Write() as effect:
                     await self._live.perform(effect)
                     return Word.DONE
+                case Pick() as pick:
+                    return self._pick(pick)
                 case Ask() as ask:
                     return await self._answer(ask)
                 case Open() as opened:
-                    before = self._context.label
-                    if opened.stored.answer is not None and not opened.at_once:
-                        self._adopt(opened.stored.answer)
-                    if said := self._context.goes_on(before):
-                        self._view.say(said)
-                    return await self._open(opened)
+                    return await self._go_over(opened)
                 case New() as new:
                     return await self._begin(new)
                 case Leave() as leave:
@@ -162,6 +159,9 @@ class Chat:
         except LlmtermError as error:
             self._view.say(str(error), error=True)
             return Word.DONE
+
+    def _pick(self, pick: Pick) -> Outcome:
+        return Word.DONE if self._line.pick(f"/{pick.command} ", pick.values) else Say(pick.text)
 
     async def _prompt(self) -> Outcome:
         """Wait for a message or a command; return what it comes to."""
@@ -299,6 +299,14 @@ class Chat:
         if new.title:
             await self._session.set_title(new.title)
         return Say(f"a new session{f', “{self._session.talk.title}”' if new.title else ''}")
+
+    async def _go_over(self, opened: Open) -> Outcome:
+        before = self._context.label
+        if opened.stored.answer is not None and not opened.at_once:
+            self._adopt(opened.stored.answer)
+        if said := self._context.goes_on(before):
+            self._view.say(said)
+        return await self._open(opened)
 
     async def _open(self, opened: Open) -> Outcome:
         """Show where the session stands. If it has an open answer rest there, or go on with it."""

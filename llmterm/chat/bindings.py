@@ -76,7 +76,8 @@ class Bindings:
         self._doubtful: _Doubtful | None = None
         # Keys that, on an empty line, send a text; one that ends in a blank is put into the line.
         self._shortcuts: Mapping[str, str] = {}
-        # What stood in the line at first, and whether the line was empty since then.
+        # The message that was put into the line for the user, until that is empty; and whether the line was empty since
+        # it is for what it is for now.
         self._given = ""
         self._emptied = False
         # The answer is being paused: the same key means to go on.
@@ -86,13 +87,11 @@ class Bindings:
         # What was typed while somebody else had the terminal: an Enter of then comes as a line feed.
         self._early = True
 
-    def begin(
-        self, phase: Phase, given: str = "", shortcuts: Mapping[str, str] | None = None, *, again: bool = False
-    ) -> None:
-        """The line is for something else now, with `given` in it, or `again` for what it was for."""
+    def begin(self, phase: Phase, shortcuts: Mapping[str, str] | None = None, *, again: bool = False) -> None:
+        """The line is for something else now, or `again` for what it was for."""
         if phase is not Phase.RESTING:
             self.settle()  # a key that goes on with an answer may have come before that was at rest
-        self.phase, self._given, self._pausing = phase, given, False
+        self.phase, self._pausing = phase, False
         self._emptied = again and self._emptied
         self._shortcuts = shortcuts or {}
 
@@ -119,7 +118,12 @@ class Bindings:
 
     def changed(self, text: str) -> None:
         """The line is that now."""
-        self._emptied |= not text.strip()
+        if not text.strip():
+            self._emptied, self._given = True, ""
+
+    def give(self, text: str) -> None:
+        """The line is that now, and the user has not typed it there."""
+        self._given = text
 
     def decide(self, decision: Decision) -> None:
         """Let whoever waits know; from then on the line is for what comes, until somebody asks again."""

@@ -144,6 +144,7 @@ class Composer:
         self._menu.reset()
         text = foreign(text)
         self._buffer.document = Document(text, len(text))
+        self._bindings.give(text)
         self._app.invalidate()
 
     def pick(self, text: str, values: Sequence[Choice]) -> None:
@@ -185,7 +186,7 @@ class Composer:
         `shortcuts` are keys that, on an empty line, send a text; one that ends in a blank is put into the line.
         """
         self._asked = True
-        self._bindings.begin(phase, self._buffer.text, shortcuts, again=again)
+        self._bindings.begin(phase, shortcuts, again=again)
         if not self.text.strip():
             self._app.vi_state.reset()  # a line begins with typing
         if self._app.is_running:

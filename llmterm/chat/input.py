@@ -103,8 +103,8 @@ class InputLine:
         self._composer.put(text)
 
     def pick(self, text: str, values: Sequence[Choice]) -> bool:
-        """Have one of `values` picked behind `text`; return False where something is being typed."""
-        if self.text.strip():
+        """Have one of `values` picked behind `text`; return False where something is being typed, or was sent since."""
+        if self.text.strip() or self._composer.decided:
             return False
         self._composer.pick(text, values)
         return True
@@ -121,6 +121,11 @@ class InputLine:
     async def decision(self) -> Decision:
         """Wait for what is decided while an answer is made ready or streams."""
         return await self._composer.decision()
+
+    @property
+    def decided(self) -> bool:
+        """Whether something was decided that nobody has asked for yet."""
+        return self._composer.decided
 
     def saying(
         self, status: Callable[[], str], *, moving: Callable[[], str] = str, lasting: bool = False

@@ -14,7 +14,6 @@ from llmterm.chat.input import InputLine
 from llmterm.chat.outcome import (
     Effect,
     Fill,
-    Pick,
     Say,
     Show,
     Word,
@@ -68,9 +67,6 @@ class Live:
                     self.line.append(text)
                 if note:
                     self.view.note(note)
-            case Pick(command, values):
-                if not self.line.pick(f"/{command} ", values):
-                    self.view.say("\n".join(f"{value}  {about}" for value, about in values))
             case Write(path, text):
                 self.view.say(await self._written(path, text))
             case _:
@@ -135,4 +131,5 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
     """Cancel the tasks, and wait until they are at their end."""
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    if tasks:
+        await asyncio.wait(tasks)

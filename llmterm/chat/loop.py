@@ -304,8 +304,11 @@ class AnswerLoop:
         """Do what a command has come to on the spot; return what the user wishes besides."""
         answer = self._answer
         match outcome:
-            case Word.DONE | Say() | Show() | Fill() | Pick() | Write():
+            case Word.DONE | Say() | Show() | Fill() | Write():
                 await self._live.perform(outcome)
+                return Word.DONE
+            case Pick():
+                self._view.say(outcome.text)
                 return Word.DONE
             case Rewrite(text, resumes):
                 await answer.cut()

@@ -53,10 +53,14 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """The user is to pick one of these `values`, with the command of that name."""
+    """The user is to pick one of these `values`, with the command of that name; beside an answer, to read them."""
 
     command: str
     values: Sequence[Choice]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(f"{value}  {about}" for value, about in self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +123,10 @@ class New:
 
 
 # What is done on the spot, and changes nothing about what comes next.
-Effect: TypeAlias = Literal[Word.DONE] | Say | Show | Fill | Pick | Write
+Effect: TypeAlias = Literal[Word.DONE] | Say | Show | Fill | Write
 Change: TypeAlias = Literal[Word.RESTORE] | Rewrite | Unseam
 # What may become of the chat while no answer is open, and of an answer that is.
-Move: TypeAlias = Ask | Open | New | Leave
+Move: TypeAlias = Ask | Open | New | Pick | Leave
 Wish: TypeAlias = Literal[Word.DONE, Word.HOLD, Word.SUSPEND] | Resume | Leave
 Outcome: TypeAlias = Effect | Change | Move | Wish | Steer
 

@@ -112,15 +112,17 @@ class Performance:
         if self._view.frame():
             return
         self._drawing = True
-        listening = asyncio.create_task(self._beside(self._listen))
+        # After a stop the next decision is for what comes then: a message would only be held, with all that waits.
+        stopped = self._turn.state is TurnState.CANCELLED
+        listening = [] if stopped else [asyncio.create_task(self._beside(self._listen))]
         try:
-            while self._drawing:
+            while self._drawing and not (stopped and self._live.line.decided):
                 began = self._clock()
                 self._drawing = not self._view.frame()
                 await asyncio.sleep(max(0.0, FRAME_SECONDS - (self._clock() - began)))
                 await self._live.window.steady()
         finally:
-            await ended(listening)
+            await ended(*listening)
         self._view.hurry()
 
     def _show_event(self, event: TurnEvent) -> None:
@@ -261,8 +263,10 @@ class Performance:
 
     async def _apply(self, outcome: Outcome) -> None:
         match outcome:
-            case Word.DONE | Say() | Show() | Fill() | Pick() | Write():
+            case Word.DONE | Say() | Show() | Fill() | Write():
                 await self._live.perform(outcome)
+            case Pick():
+                self._view.say(outcome.text)
             case Steer(text):
                 await self._steer(text)
             case Word.RESTORE | Word.HOLD | Word.SUSPEND | Rewrite() | Unseam() | Resume():

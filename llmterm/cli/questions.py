@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import typer
 
 from llmterm import config
 from llmterm.cli.output import one_line
 from llmterm.config import Settings
-from llmterm.config.checks import suggestion, variable_check
-from llmterm.config.template import Chosen
+from llmterm.config.checks import address_check, suggestion, variable_check
+from llmterm.config.template import Chosen, text
 
 _AUTO = "auto"
 _LATER = "later"
+# Seconds that a server may take to say which models it has; and how many of them are listed.
+_PATIENCE = 3.0
+_SHOWN = 30
 
 
 def asked(environ: Mapping[str, str]) -> tuple[Chosen, str]:
@@ -26,18 +30,13 @@ def asked(environ: Mapping[str, str]) -> tuple[Chosen, str]:
     provider = _one_of("Who answers?", names, usable[0] if usable else _AUTO)
     if provider == _AUTO:
         provider = ""
+    address = _address(provider, settings, environ) if provider else ""
     variable, key = _key(provider, settings, environ) if provider else ("", "")
-    model = ""
-    if provider:
-        remote = settings.providers.remote(provider)
-        known = remote.model if remote else ""
-        typed = _text("Which model?" if known else "Which model? (Enter: the first there is)", known)
-        model = "" if typed == known else typed
+    chosen = Chosen(provider=provider, base_url=address, key_env=variable)
     return (
-        Chosen(
-            provider=provider,
-            key_env=variable,
-            model=model,
+        replace(
+            chosen,
+            model=_model(chosen, settings, environ) if provider else "",
             theme=_one_of("Colours?", settings.theme_names, "auto"),
             editing=_one_of("Keys of the line?", ("emacs", "vi"), "emacs"),
             pause_mode=_one_of("A pause cuts the stream, or holds the screen?", ("cut", "hold"), "cut"),
@@ -51,6 +50,49 @@ def confirmed(question: str) -> bool:
         return typer.confirm(question)
     except typer.Abort:
         raise KeyboardInterrupt from None
+
+
+def _address(provider: str, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Ask where a server of the user's own is; return that where it is not the usual place."""
+    endpoint = settings.providers.endpoint(provider)
+    if endpoint is None or endpoint.needs_key:
+        return ""
+    usual = config.base_url(provider, settings, environ)
+    given = _text("At which address?", usual, check=address_check)
+    return "" if given == usual else given
+
+
+def _model(chosen: Chosen, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Ask for the model, by its name or its number among those that the provider has; return one that is not usual."""
+    remote = settings.providers.remote(chosen.provider)
+    known = remote.model if remote else ""
+    names = _offered(chosen, environ) if remote else []
+    for number, name in enumerate(names[:_SHOWN], 1):
+        typer.echo(f"{number:>3}  {name}")
+    if len(names) > _SHOWN:
+        typer.echo(f"     and {len(names) - _SHOWN:,} more, by name")
+    how = ", ".join([*(["a number or a name"] if names else []), *([] if known else ["Enter: the first there is"])])
+    typed = _text(f"Which model? ({how})" if how else "Which model?", known)
+    if typed.isdecimal() and typed not in names and 0 < int(typed) <= len(names[:_SHOWN]):
+        typed = names[int(typed) - 1]
+    return "" if typed == known else typed
+
+
+def _offered(chosen: Chosen, environ: Mapping[str, str]) -> list[str]:
+    """Return the models of a provider that can be asked for them, as far as it says in time; else say why not."""
+    import asyncio
+
+    from llmterm.assembly.listing import offered
+    from llmterm.render.sanitize import is_plain
+
+    settings = config.parse(text(chosen), config.config_path(environ))
+    if config.missing_key(chosen.provider, settings, environ):
+        return []
+    typer.echo(f"asking {chosen.provider} which models it has ...")
+    found = asyncio.run(offered(settings, environ, chosen.provider, _PATIENCE))
+    if found.error:
+        typer.echo(one_line(found.error))
+    return [name for name in found.models if is_plain(name)]
 
 
 def _key(provider: str, settings: Settings, environ: Mapping[str, str]) -> tuple[str, str]:

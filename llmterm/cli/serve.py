@@ -18,7 +18,7 @@ from llmterm.loading import loading
 PORT = 8484
 TOKEN = "LLMTERM_TOKEN"
 # What it is made with, beside what the chat is.
-_NEEDED = ("starlette", "uvicorn", "httptools")
+_NEEDED = ("starlette", "uvicorn", "httptools", "prometheus_client")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
 
 
@@ -39,8 +39,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a page, an interface that OpenAI's clients know, and answers that can be paused from anywhere."""
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise UsageError(f"llmterm serve needs {', '.join(missing)}", hint="pip install 'llmterm[serve]'")
+    require_libraries()
     given = token if token is not None else os.environ.get(TOKEN, "")
     if token is not None and not token.strip():
         raise UsageError("--token is empty", hint="without it one is made, and kept")
@@ -57,3 +56,9 @@ def serve(
         from llmterm.assembly.serving import Place
         from llmterm.assembly.serving import serve as served
     raise typer.Exit(asyncio.run(served(settings, os.environ, Place(host, port, given.strip(), tuple(origin or ())))))
+
+
+def require_libraries() -> None:
+    """Raise UsageError where what the service is made with is not installed."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise UsageError(f"llmterm serve needs {', '.join(missing)}", hint="pip install 'llmterm[serve]'")

@@ -14,6 +14,7 @@ _HEAD = """\
 # with a key, else a running Ollama, else the small model that comes along.
 """
 _KEY = '# The environment variable with the key; "" is the usual one. A key in the system\'s keyring needs no line.\n'
+_ADDRESS = "# Where it is.\n"
 _MODEL = '# The model; "" is the first that the provider has, or the one that comes along.\n'
 
 
@@ -22,6 +23,7 @@ class Chosen:
     """What a new file is to say; "" and what else is the default becomes a comment."""
 
     provider: str = ""
+    base_url: str = ""
     key_env: str = ""
     model: str = ""
     theme: str = "auto"
@@ -53,6 +55,8 @@ def text(chosen: Chosen) -> str:
     ]
     if chosen.provider:
         parts.append(f"\n\n[providers.{chosen.provider}]\n")
+        if chosen.base_url:
+            parts += [_ADDRESS, line("base_url", chosen.base_url, ""), "\n"]
         if chosen.provider not in ("local", "ollama"):
             parts += [_KEY, line("key_env", chosen.key_env, ""), "\n"]
         parts += [_MODEL, line("model", chosen.model, "")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from llmterm.serve.guard import Guard
 from llmterm.serve.openapi.document import document
 from llmterm.serve.problems import BUG, Problem
-from llmterm.serve.routes import completions, models, sessions, turns
+from llmterm.serve.routes import completions, metrics, models, sessions, stats, turns
 from llmterm.serve.service import Service
 
 _PAGE = Path(__file__).parent / "page"
@@ -53,6 +53,7 @@ def application(
             error.status_code, "invalid_request_error", code, words.get(error.status_code, "that is no request")
         )
         allowed = {"allow": _allowed(request)} if error.status_code == 405 else {}
+        service.metrics.refused(why.code)
         return JSONResponse(why.body, status_code=why.status, headers=allowed)
 
     def failed(request: Request, error: Exception) -> Response:
@@ -66,18 +67,21 @@ def application(
         lifespan=lifespan,
     )
     app.state.service = service
-    return Guard(app, token=token, hosts=hosts, origins=origins)
+    return Guard(app, token=token, hosts=hosts, origins=origins, refused=service.metrics.refused)
 
 
 def all_routes() -> list[BaseRoute]:
     return [
-        Route("/", _page, methods=["GET"]),
+        Route("/", _page("index.html"), methods=["GET"]),
+        Route("/stats", _page("stats.html"), methods=["GET"]),
         Route("/healthz", _health, methods=["GET"]),
         Route("/openapi.json", _openapi, methods=["GET"]),
         *turns.routes(),
         *sessions.routes(),
         *models.routes(),
         *completions.routes(),
+        *stats.routes(),
+        *metrics.routes(),
         Mount("/page", StaticFiles(directory=_PAGE)),
     ]
 
@@ -88,8 +92,11 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted(method for each in at_path if isinstance(each, Route) for method in each.methods or ()))
 
 
-async def _page(_request: Request) -> Response:
-    return FileResponse(_PAGE / "index.html", headers={"cache-control": "no-cache"})
+def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def page(_request: Request) -> Response:
+        return FileResponse(_PAGE / name, headers={"cache-control": "no-cache"})
+
+    return page
 
 
 async def _health(request: Request) -> Response:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 from llmterm.eventlog import Reader
 from llmterm.events import Entry, Retraction, encoded
 from llmterm.messages import TextDelta
+from llmterm.serve.changes import Changes
 from llmterm.serve.served import Told
 from llmterm.states import TurnState
 
@@ -80,11 +82,32 @@ async def events(turn: Told, after: int, ending: Callable[[], bool]) -> AsyncIte
         reader.leave()
 
 
+async def changes(
+    of: Changes, session_id: str, now: Callable[[], object], ending: Callable[[], bool]
+) -> AsyncIterator[bytes]:
+    """Yield what a session is `now`, and again whenever it has changed, until the service is `ending`."""
+    changed = of.watch(session_id)
+    try:
+        while not ending():
+            changed.clear()
+            yield frame(now(), event="Session")
+            while not await _within(changed.wait()):
+                yield ALIVE
+        yield b"retry: 1000\n\n"
+    finally:
+        of.leave(session_id, changed)
+
+
 async def arrived(reader: Reader) -> bool:
+    """Wait until something has come; not for ever, and tell whether it has."""
+    return await _within(reader.arrived())
+
+
+async def _within(coming: Coroutine[Any, Any, object]) -> bool:
     """Wait until something has come; not for ever, and tell whether it has."""
     try:
         async with asyncio.timeout(_ALIVE_SECONDS):
-            await reader.arrived()
+            await coming
     except TimeoutError:
         return False
     return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +20,8 @@ from llmterm.serve.problems import Problem
 COOKIE = "llmterm_token"
 # Bytes of a request's body: an attachment of 50 MB, as base64.
 BODY_LIMIT = 70 * 1024 * 1024
+# What a link may lead to; whoever comes by one that has the token is let in for good.
+_PAGES = ("/", "/stats")
 # What anybody may see: it says nothing of anybody.
 _OPEN = ("/healthz",)
 # What scripts of the page itself cannot be told to do: no inline code, nothing from elsewhere, in no frame.
@@ -40,11 +42,20 @@ class Guard:
     """Lets in whoever has the `token`, by a header, the page's cookie, or once by the link that was printed.
 
     `hosts` are the names that this service may be called by, any where there are none; `origins` other pages that may
-    use it, or the address that a proxy before it is reached at.
+    use it, or the address that a proxy before it is reached at. `refused` is told the code of each refusal.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str], origins: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        hosts: Collection[str],
+        origins: Collection[str] = (),
+        refused: Callable[[str], None],
+    ) -> None:
         self._app = app
+        self._refused = refused
         self._token = token
         self._hosts = frozenset(hosts)
         self._origins = frozenset(origins)
@@ -61,9 +72,10 @@ class Guard:
         if refusal is None and _preflight(scope, headers) and origin in self._origins:
             await _answer(send, 204, b"", _cors(origin, headers))
         elif refusal is not None:
+            self._refused(refusal.code)
             await _refuse(scope, send, refusal)
         elif scope["type"] == "http" and (cookie := self._by_link(scope)) is not None:
-            await _answer(send, 303, b"", [(b"location", b"/"), (b"set-cookie", cookie)])
+            await _answer(send, 303, b"", [(b"location", scope["path"].encode()), (b"set-cookie", cookie)])
         else:
             own = _cors(origin, headers) if origin in self._origins else []
             await self._app(scope, _limited(receive, headers), _with_headers(send, own))
@@ -74,9 +86,9 @@ class Guard:
             return _problem(421, "wrong_host", "this service is not called that")
         if origin and origin not in self._origins and not _same(origin, host):
             return _problem(403, "wrong_origin", "no other page may ask for that")
-        # A link from elsewhere may open the page itself, and nothing more.
+        # A link from elsewhere may open a page, and nothing more.
         elsewhere = not origin and headers.get("sec-fetch-site") in ("cross-site", "same-site")
-        if elsewhere and not (scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"):
+        if elsewhere and not (scope["path"] in _PAGES and headers.get("sec-fetch-mode") == "navigate"):
             return _problem(403, "wrong_origin", "no other page may ask for that")
         if _preflight(scope, headers) and origin in self._origins:
             return None
@@ -94,7 +106,7 @@ class Guard:
 
     def _by_link(self, scope: Scope) -> bytes | None:
         """Return the cookie for who comes by the link that was printed, None for anybody else."""
-        if scope["path"] != "/" or not scope.get("query_string"):
+        if scope["path"] not in _PAGES or not scope.get("query_string"):
             return None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if not self._is_token(given):

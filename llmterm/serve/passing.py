@@ -13,6 +13,7 @@ from llmterm.errors import LlmtermError, ProviderError
 from llmterm.events import TurnEvent
 from llmterm.messages import EndReason
 from llmterm.serve.frames import STREAM_HEADERS, TOGETHER_SECONDS, arrived
+from llmterm.serve.metrics import Account
 from llmterm.states import TurnState
 from llmterm.turn import Turn
 
@@ -31,8 +32,9 @@ _WHOLE = (
 class PassingAnswer:
     """Reads a turn for one client, who slows it down where he is slow."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, account: Account) -> None:
         self.turn = turn
+        self._account = account
         self.reason = EndReason.CANCEL
         """Why it has ended, once it has."""
         self._reader = turn.reader(waited_for=True)
@@ -115,6 +117,7 @@ class PassingAnswer:
         """End it, its connection to the provider too."""
         self._reader.leave()
         await self.turn.cancel()
+        self._account.settle()
 
 
 class PassingResponse(StreamingResponse):

@@ -26,6 +26,7 @@ from llmterm.errors import (
     TurnStateError,
     UsageError,
 )
+from llmterm.serve.readers import CrowdedError
 from llmterm.serve.turns import ConflictError, DrainingError, FullError, NoSuchModelError, NoSuchTurnError
 
 
@@ -67,6 +68,7 @@ _KINDS: tuple[tuple[type[LlmtermError], int, str, str], ...] = (
     (ConflictError, 409, _INVALID, "conflict"),
     (DrainingError, 503, "server_error", "draining"),
     (FullError, 429, "rate_limit_error", "too_many_turns"),
+    (CrowdedError, 429, "rate_limit_error", "too_many_readers"),
     (NoSuchModelError, 404, _INVALID, "model_not_found"),
     (ModelNotFoundError, 404, _INVALID, "model_not_found"),
     (ContextTooLongError, 400, _INVALID, "context_length_exceeded"),

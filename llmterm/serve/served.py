@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
@@ -15,8 +15,9 @@ from llmterm.events import Notice, StateChanged
 from llmterm.messages import EndReason, Message, Reply
 from llmterm.providers import Provider
 from llmterm.recorded import RecordedTurn
+from llmterm.serve.metrics import Account
 from llmterm.sessions.current import CurrentSession
-from llmterm.states import AT_REST, TurnState
+from llmterm.states import TurnState
 
 # Seconds that the end of an answer waits for a store that somebody else keeps locked.
 _PATIENCE = 5.0
@@ -39,6 +40,11 @@ class Told(Protocol):
         ...
 
     @property
+    def model(self) -> tuple[str, str]:
+        """The provider and the model that answer, or did last."""
+        ...
+
+    @property
     def reply(self) -> Reply: ...
     @property
     def places(self) -> range:
@@ -51,10 +57,11 @@ class Told(Protocol):
 class ServedTurn:
     """A turn that somebody has asked for. Any number of tasks may read it, and do with it what can be done."""
 
-    def __init__(self, recorded: RecordedTurn, session: CurrentSession, *, unkept: str) -> None:
+    def __init__(self, recorded: RecordedTurn, session: CurrentSession, account: Account, *, unkept: str) -> None:
         """`unkept` is its id where it is on no record."""
         self._recorded = recorded
         self._session = session
+        self._account = account
         self.id = unkept
         self._task: asyncio.Task[None] | None = None
         self._readers: WeakSet[Reader] = WeakSet()
@@ -129,21 +136,24 @@ class ServedTurn:
     async def pause(self, by: str = "") -> None:
         """Pause it; all readers hear `by` whom. One that is not streaming stays as it is."""
         if self.state is TurnState.STREAMING:
-            self._say("paused", by)
             await self._recorded.turn.pause()
+            if not self._recorded.turn.over:  # as it may have been before that took effect
+                self._say("paused", by)
             await self._recorded.kept()
 
     async def resume(self, *, guidance: str, provider: Provider | None, model: str | None, by: str = "") -> None:
         """Have it go on. Raises TurnStateError unless it is at rest."""
-        if self.state in AT_REST:
-            self._say("resumed", by)
+        self.settle()
         self._recorded.turn.resume(guidance=guidance, provider=provider, model=model)
+        self._account.open()
+        self._say("resumed", by)
 
     async def cancel(self, by: str = "") -> None:
         """End it; what came is kept."""
-        if not self.over:
-            self._say("stopped", by)
+        over = self._recorded.turn.over
         await self._recorded.turn.cancel()
+        if not over and self.reason is EndReason.CANCEL:
+            self._say("stopped", by)
         await self.settled()
 
     async def edit(self, text: str, by: str = "") -> None:
@@ -152,6 +162,10 @@ class ServedTurn:
         turn.rewrite(turn.reply.rewrite(text))
         self._say("edited", by)
         await self._recorded.kept()
+
+    def settle(self) -> None:
+        """Have what has come of it counted."""
+        self._account.settle()
 
     def farewell(self) -> None:
         """Tell all readers that they will hear no more of it here."""
@@ -168,9 +182,14 @@ class ServedTurn:
         if self._task is not None:
             await asyncio.wait({self._task})
 
+    def when_over(self, told: Callable[[], None]) -> None:
+        """Have this called once it is over, and on the record."""
+        if self._task is not None:
+            self._task.add_done_callback(lambda _: told())
+
     def _say(self, what: str, by: str) -> None:
         if by:
-            self._recorded.turn.note(Notice(f"{what} by {by}", passing=True))
+            self._recorded.turn.note(Notice(f"{what} by {by}", passing=True, by=by))
 
     async def _live(self, begun: asyncio.Future[None]) -> None:
         try:
@@ -189,6 +208,7 @@ class ServedTurn:
                 return
             raise
         finally:
+            self.settle()
             with suppress(SessionError):  # it was told, as an event of the turn
                 await self._session.keeper.last_chance(_PATIENCE)
 
@@ -204,6 +224,8 @@ class PastTurn:
         last = message.segments[-1].end_reason if message.segments else EndReason.STOP
         self.reason: EndReason | None = EndReason.CANCEL if stopped else last
         self.words = ""
+        parts = message.segments
+        self.model = (parts[-1].provider, parts[-1].model) if parts else ("", "")
         # Its places are none that a reader of earlier can know: it gets all of it anew.
         self._log = EventLog(Reply.of(message))
         self._log.append(StateChanged(self.state, self.reason))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -13,10 +14,14 @@ from llmterm.errors import LlmtermError
 from llmterm.redaction import Secrets
 from llmterm.serve.fields import Fields
 from llmterm.serve.guard import BODY_LIMIT, TooLargeError
+from llmterm.serve.metrics import Metrics
 from llmterm.serve.problems import BadRequestError, Problem, problem
+from llmterm.serve.readers import Readers
 from llmterm.serve.turns import Turns
 from llmterm.sessions import SessionStore
+from llmterm.threads import in_thread
 
+T = TypeVar("T")
 Answer: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
@@ -27,6 +32,8 @@ class Service:
     turns: Turns
     store: SessionStore
     secrets: Secrets
+    metrics: Metrics
+    readers: Readers
     ending: bool = False
 
     def problem(self, error: LlmtermError) -> Problem:
@@ -37,6 +44,7 @@ class Service:
     def refusal(self, error: LlmtermError) -> JSONResponse:
         """Return the answer to what cannot be done."""
         why = self.problem(error)
+        self.metrics.refused(why.code)
         return JSONResponse(why.body, status_code=why.status, headers=dict(why.headers))
 
 
@@ -52,6 +60,27 @@ async def fields_of(request: Request) -> Fields:
     except TooLargeError:
         limit = BODY_LIMIT // 1024 // 1024
         raise BadRequestError(f"a body has {limit} MB at most", status=413, code="too_large") from None
+
+
+def whole_of(request: Request, name: str, *, most: int) -> int | None:
+    """Return a number from 1 on of a request's query, None where there is none. Raises BadRequestError."""
+    given = request.query_params.get(name, "")
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= most):
+        raise BadRequestError(f"{name} is a number from 1 to {most}", param=name)
+    return int(given)
+
+
+async def read_store(request: Request, use: Callable[[SessionStore], T]) -> T:
+    """Return what the store has, by a thread and a connection of its own. Raises SessionError."""
+    store = service_of(request).store
+
+    def run() -> T:
+        with closing(store.another()) as other:
+            return use(other)
+
+    return await in_thread(run)
 
 
 def answered(answer: Answer) -> Answer:

@@ -19,6 +19,8 @@ from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.recorded import RecordedTurn
 from llmterm.respondent import Respondent
+from llmterm.serve.changes import Changes
+from llmterm.serve.metrics import Metrics
 from llmterm.serve.served import PastTurn, ServedTurn, closed, place_of, turn_id
 from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
 from llmterm.sessions.current import CurrentSession, Writer
@@ -92,12 +94,14 @@ class Turns:
         store: SessionStore,
         providers: ProviderRegistry,
         terms: Terms,
+        metrics: Metrics,
         *,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         self.store = store
         self.providers = providers
         self._terms = terms
+        self._metrics = metrics
         self._clock = clock
         # One thread writes all sessions: SQLite has one writer at a time anyway.
         self._writer = Writer(Driver("llmterm-records"), store.another())
@@ -109,12 +113,18 @@ class Turns:
         self._passing: WeakSet[Turn] = WeakSet()
         self._beginning = 0
         self.draining = False
+        self.changes = Changes()
 
     @property
     def streaming(self) -> int:
         """How many are streaming."""
         turns: list[ServedTurn | Turn] = [*self._turns.values(), *self._passing]
         return self._beginning + sum(each.state is TurnState.STREAMING for each in turns)
+
+    @property
+    def held(self) -> int:
+        """How many are in memory, whatever they do."""
+        return len(self._turns) + len(self._passing)
 
     async def ask(self, wanted: Wanted) -> ServedTurn:
         """Begin a turn.
@@ -214,6 +224,11 @@ class Turns:
             provider, name = await self._chosen(model)
         await turn.resume(guidance=guidance, provider=provider, model=name, by=by)
 
+    async def forget(self, session_id: str) -> None:
+        """Let go of what is over in a session, once that is on the record: its row may be opened again."""
+        for each in await self._settled(session_id):
+            self._turns.pop(each.id, None)
+
     async def release(self, session_id: str) -> None:
         """Let go of a session: what lives of it is paused, and on the record."""
         if (turn := self.of_session(session_id)) is not None:
@@ -228,10 +243,16 @@ class Turns:
         await self._records.run(self._writer.store.close)
         self._records.close()
 
+    def settle(self) -> None:
+        """Have all counted that has come of what streams no more."""
+        for each in self._turns.values():
+            each.settle()
+
     def farewell(self) -> None:
         """Tell all readers that they will hear no more of it here."""
         for each in self._turns.values():
             each.farewell()
+        self.changes.tell_all()
 
     async def sweep(self) -> None:
         """Let go, again and again, of what nobody wants any more. Ends by being cancelled."""
@@ -247,8 +268,7 @@ class Turns:
 
     async def _make_room(self, session_id: str) -> None:
         """Let go of what has come to nothing in a session. Raises ConflictError where something else lives there."""
-        for each in [each for each in self._turns.values() if each.session_id == session_id and each.over]:
-            await each.settled()  # its readers hear of its end before the record has it
+        await self._settled(session_id)
         turn = self.of_session(session_id)
         if turn is None:
             return
@@ -259,6 +279,13 @@ class Turns:
         self._turns.pop(turn.id, None)
         await turn.close()
 
+    async def _settled(self, session_id: str) -> list[ServedTurn]:
+        """Return what is over in a session, once it is on the record: its readers hear of its end before that."""
+        over = [each for each in self._turns.values() if each.session_id == session_id and each.over]
+        for each in over:
+            await each.settled()
+        return over
+
     async def _reopened(self, stored: StoredSession) -> ServedTurn:
         answer = stored.answer
         assert answer is not None
@@ -267,16 +294,20 @@ class Turns:
         respondent = replace(self._terms_of(await self._provider(answer), answer.model), options=answer.options)
         await session.whole()
         turn = await respondent.turn(await session.conversation(), answer, first=self._clock())
-        return await self._lives(ServedTurn(RecordedTurn(turn, session, answer), session, unkept=_unkept()))
+        return await self._lives(turn, session, answer)
 
     async def _begin(self, respondent: Respondent, session: CurrentSession, question: Message) -> ServedTurn:
         await session.ready()
         turn = await respondent.turn(await session.conversation(question))
-        return await self._lives(ServedTurn(RecordedTurn(turn, session, question), session, unkept=_unkept()))
+        return await self._lives(turn, session, question)
 
-    async def _lives(self, turn: ServedTurn) -> ServedTurn:
+    async def _lives(self, made: Turn, session: CurrentSession, asked: Message | OpenAnswer) -> ServedTurn:
+        account = self._metrics.account(made)
+        turn = ServedTurn(RecordedTurn(made, session, asked), session, account, unkept=_unkept())
         await turn.begin()
         self._turns[turn.id] = turn
+        self.changes.tell(turn.session_id)
+        turn.when_over(lambda: self.changes.tell(turn.session_id))
         return turn
 
     async def _respondent(self, model: str, options: Options, question: Message) -> Respondent:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -328,12 +328,15 @@ class SessionStore:
         with self._database.reading() as tx:
             return read_hits(tx, words, limit)
 
-    def figures(self, session: str | None = None) -> list[Figures]:
-        """Return what each model did, in all sessions or in that one (an id or its beginning), most output first."""
+    def figures(self, session: str | None = None, *, since: date | None = None) -> list[Figures]:
+        """Return what each model did, in all sessions or in that one (an id or its beginning), most output first.
+
+        Only what was said on the day `since` or after it counts, where there is one.
+        """
         from llmterm.sessions.figures import read_figures  # not for every start
 
         with self._database.reading() as tx:
-            return read_figures(tx, None if session is None else find(tx, session))
+            return read_figures(tx, None if session is None else find(tx, session), since)
 
     def answers(self) -> AnswerCache:
         """Return the cache of whole answers, which outlive their sessions."""

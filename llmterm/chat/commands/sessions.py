@@ -149,8 +149,6 @@ async def _search(context: Context, words: str) -> Outcome:
     hits = await context.session.read(lambda store: store.search(words, limit=_FOUND))
     if not hits:
         return Say("nothing was found")
-    if context.answer is not None:  # no session is opened beside it
-        return Say("\n".join(f"{hit.id}  {hit.title}\n          {hit.snippet}" for hit in hits))
     now = datetime.now(UTC)
     return Pick("load", [(hit.id, " - ".join(_parts(hit, now))) for hit in hits])
 

@@ -84,6 +84,32 @@ PATHS: Final[dict[str, dict[str, Schema]]] = {
     "/": {"get": operation("page.show", "The page: a chat in the browser", kinds=_PAGE)},
     "/healthz": {"get": _HEALTH},
     "/openapi.json": {"get": operation("service.describe", "This document", {"type": "object"})},
+    "/stats": {"get": operation("page.stats", "The page of the figures", kinds=_PAGE)},
+    "/v1/stats": {
+        "get": operation(
+            "stats.show",
+            "What each model did, in all and day by day",
+            ref("Stats"),
+            parameters=[
+                query(
+                    "days",
+                    {**COUNT, "minimum": 1, "maximum": 3_660},
+                    "Of so many days, today's one among them; of all where it is missing.",
+                )
+            ],
+        )
+    },
+    "/v1/service": {
+        "get": operation(
+            "service.show",
+            "What serves here",
+            thing({"name": {"const": "llmterm"}, "version": TEXT, "model": TEXT, "providers": several(TEXT)}),
+            words='`model` is who answers where nobody is named, "" where that is nobody.',
+        )
+    },
+    "/metrics": {
+        "get": operation("service.measure", "Figures of what happens here, for Prometheus", kinds={"text/plain": TEXT})
+    },
     "/v1/models": {
         "get": operation(
             "models.list",
@@ -205,6 +231,35 @@ PATHS: Final[dict[str, dict[str, Schema]]] = {
             ref("Session"),
             parameters=[_SESSION],
             body=asked({"row": _FROM_ONE}),
+        )
+    },
+    "/v1/sessions/{session}/whole": {
+        "get": operation(
+            "sessions.carry",
+            "All of a session as llmterm itself keeps it, but for the bytes of attachments",
+            {"type": "object"},
+            parameters=[_SESSION],
+        )
+    },
+    "/v1/sessions/{session}/events": {
+        "get": operation(
+            "sessions.watch",
+            "Hear of what changes in a session",
+            kinds={"text/event-stream": TEXT},
+            parameters=[_SESSION],
+            words="Server-sent events: one of the kind Session, with the id of its turn that is not over, at once and "
+            "whenever a turn has begun or ended, or the session has changed.",
+        )
+    },
+    "/v1/sessions/{session}/undo": {
+        "post": operation("sessions.undo", "Go back to before its last question", ref("Session"), parameters=[_SESSION])
+    },
+    "/v1/sessions/{session}/continue": {
+        "post": operation(
+            "sessions.continue",
+            "Have its last answer, which was stopped, rest, to be gone on with",
+            ref("Session"),
+            parameters=[_SESSION],
         )
     },
     "/v1/sessions/{session}/export": {

@@ -7,6 +7,7 @@ from typing import Final, get_args
 from llmterm.messages import EndReason, Mode, Role, Status
 from llmterm.serve.openapi.words import (
     COUNT,
+    DAY,
     FLAG,
     MOMENT,
     NUMBER,
@@ -51,6 +52,7 @@ _EVENTS: Final[dict[str, Schema]] = {
         text=TEXT,
         passing=FLAG,
         failure=FLAG,
+        by=said(TEXT, "Who has done what it tells, where several can."),
     ),
     "UsageReport": _event("UsageReport", "Tokens as the provider has counted them.", usage=ref("Usage")),
     "Retraction": _event(
@@ -68,6 +70,20 @@ _EVENTS: Final[dict[str, Schema]] = {
         "The record of what was written since SegmentStarted; null where nothing was.",
         segment=perhaps(ref("ToldSegment")),
     ),
+}
+
+_TALLY: Final = {
+    "answers": COUNT,
+    "segments": COUNT,
+    "pauses": said(COUNT, "Segments that ended otherwise than by the provider."),
+    "failures": said(COUNT, "Those of them that a failure has cut. What failed before its first word is not known."),
+    "input_tokens": COUNT,
+    "output_tokens": COUNT,
+    "estimated": said(FLAG, "Some of the tokens were not counted by the provider."),
+    "first_token_ms": said(perhaps(COUNT), "The median."),
+    "tokens_per_second": said(perhaps(NUMBER), "The median."),
+    "retries": COUNT,
+    "cost": said(perhaps(NUMBER), "In the currency of the configured prices."),
 }
 
 SCHEMAS: Final[dict[str, Schema]] = {
@@ -109,6 +125,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "text": TEXT,
             "thinking": TEXT,
             "segments": several(ref("Segment")),
+            "model": said(TEXT, "provider/model: who answers, or did last."),
+            "parts": said(several(ref("ToldSegment")), "The segments as events have them."),
         }
     ),
     "Segment": thing(
@@ -180,6 +198,17 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "created_at": MOMENT,
             "messages": several(
                 thing(_MESSAGE, {"attachments": several(ref("Attachment")), "parts": several({"type": "object"})})
+            ),
+        }
+    ),
+    "Stats": thing(
+        {
+            "today": DAY,
+            "days": perhaps(COUNT),
+            "models": several(
+                thing(
+                    {"provider": TEXT, "model": TEXT, **_TALLY, "by_day": several(thing({"date": DAY, **_TALLY}))},
+                )
             ),
         }
     ),

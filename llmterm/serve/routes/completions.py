@@ -27,7 +27,7 @@ async def _complete(request: Request) -> Response:
     service, wanted = service_of(request), completion(await fields_of(request))
     turn = await service.turns.passing(wanted.conversation, model=wanted.model, options=wanted.options)
     head = Head(f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), f"{turn.provider.name}/{turn.request.model}")
-    answer = PassingAnswer(turn)
+    answer = PassingAnswer(turn, service.metrics.account(turn))
     if not wanted.stream:
         await answer.whole(request)
         reply = turn.reply

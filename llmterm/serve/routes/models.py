@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from llmterm import __version__
 from llmterm.errors import LlmtermError
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.serve.problems import BadRequestError
@@ -20,9 +21,21 @@ _PATIENCE = 5.0
 
 def routes() -> list[BaseRoute]:
     return [
+        Route("/v1/service", answered(_service), methods=["GET"]),
         Route("/v1/models", answered(_list), methods=["GET"]),
         Route("/v1/models/{model:path}", answered(_show), methods=["GET"]),
     ]
+
+
+async def _service(request: Request) -> Response:
+    providers = service_of(request).turns.providers
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            model = "/".join(await providers.choose())
+    except (LlmtermError, TimeoutError):
+        model = ""
+    names = [name for name in providers.names if not providers.lacks(name)]
+    return JSONResponse({"name": "llmterm", "version": __version__, "model": model, "providers": names})
 
 
 async def _list(request: Request) -> Response:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from llmterm.messages import Message
 from llmterm.messages.plain import plain
 from llmterm.serve.attached import attachments_of
 from llmterm.serve.fields import options_of
-from llmterm.serve.frames import STREAM_HEADERS, events
+from llmterm.serve.frames import events
 from llmterm.serve.served import ServedTurn, Told
 from llmterm.serve.service import answered, fields_of, service_of
 from llmterm.serve.turns import Wanted
@@ -61,7 +61,7 @@ async def _events(request: Request) -> Response:
     turn = await service.turns.find(request.path_params["turn"])
     given = request.headers.get("last-event-id") or request.query_params.get("after", "")
     stream = events(turn, place(given), lambda: service.ending)
-    return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM_HEADERS)
+    return service.readers.stream(stream)
 
 
 async def _pause(request: Request) -> Response:
@@ -111,4 +111,6 @@ def values(turn: Told) -> dict[str, Any]:
         "text": reply.text,
         "thinking": reply.thinking,
         "segments": [segment_values(each) for each in reply.segments],
+        "model": "/".join(filter(None, turn.model)),
+        "parts": plain(reply.segments),
     }
