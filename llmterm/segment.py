@@ -21,6 +21,7 @@ from llmterm.messages import (
     Mode,
     Reply,
     Request,
+    Rope,
     Segment,
     StreamEvent,
     TextDelta,
@@ -262,8 +263,8 @@ class OpenSegment:
     def _estimate(self, reply: Reply) -> Usage:
         """Return what the segment may have taken: it was cut before its usage came, or there is none."""
         asked = tokens.of_messages(self._request.messages) if self._request is not None else 0
-        characters = len(reply.body) - self._start + len(reply.thoughts) - self._thought
-        came = tokens.of_answer(reply.chunks, characters)
+        written = Rope.joined([reply.thoughts, reply.body])
+        came = tokens.of_answer(reply.chunks, written, self._thought + self._start)
         return Usage(input_tokens=asked, output_tokens=came, estimated=True)
 
     def _elapsed(self) -> int:

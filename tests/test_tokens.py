@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from llmterm import tokens
 from llmterm.events import SegmentStarted
 from llmterm.messages import Attachment, EndReason, Message, Options, Reply, Request, Rope, TextDelta, Usage
@@ -56,7 +60,40 @@ def test_segment_without_usage_counts_what_was_attached() -> None:
 
 def test_chunk_is_a_token_unless_it_is_larger_than_any() -> None:
     """Servers send single tokens, a few at a time, or all there is."""
-    assert tokens.of_answer(0, 0) == 0
-    assert tokens.of_answer(20, 100) == 20
-    assert tokens.of_answer(20, 10) == 20
-    assert tokens.of_answer(1, 144_000) == 36_000
+    assert tokens.of_answer(0, Rope()) == 0
+    assert tokens.of_answer(20, Rope.of("a" * 100)) == 20
+    assert tokens.of_answer(20, Rope.of("a" * 10)) == 20
+    assert tokens.of_answer(1, Rope.of("a" * 144_000)) == 36_000
+    assert tokens.of_answer(1, Rope.of("a" * 144_000), 72_000) == 18_000
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("今天天气很好,我们一起去公园散步吧。", 10, 20),
+        ("吾輩は猫である。名前はまだ無い。", 9, 20),
+        ("오늘은 날씨가 좋아서 공원에 갔습니다.", 9, 24),
+        ("Il a dîné à la plage.", 5, 8),
+        ("Съешь ещё этих мягких булок", 6, 14),
+    ],
+)
+def test_character_of_chinese_japanese_or_korean_is_most_of_a_token(text: str, least: int, most: int) -> None:
+    """Between what tokenizers of today and of some years ago make of it."""
+    assert least <= tokens.of_text(text) <= most
+    assert tokens.of_answer(1, Rope.of(text * 10)) >= least * 10
+
+
+@given(st.text("ab \u00e9\u4e16\uac00", max_size=200), st.integers(0, 200))
+def test_text_is_as_many_tokens_however_it_is_cut(text: str, at: int) -> None:
+    """As many as its characters at most, and a quarter of them at least."""
+    whole = tokens.of_messages([Message(role="user", text=text)])
+    parts = Rope((text[:at], text[at:]))
+
+    assert tokens.of_text(text) == whole == tokens.of_answer(0, parts)
+    assert len(text) // 4 <= whole <= len(text)
+
+
+@given(st.text("ab\u4e16", min_size=10, max_size=50), st.integers(500, 2_000))
+def test_long_text_is_about_as_many_as_it_repeats(text: str, times: int) -> None:
+    """Not all of it is looked at."""
+    assert tokens.of_text(text * times) == pytest.approx(tokens.of_text(text * 20) * times / 20, rel=0.1)

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from llmterm.assembly.question import Wanted
 from llmterm.assembly.streams import Output
-from llmterm.messages import Reply
+from llmterm.messages import Reply, Rope
 from llmterm.tokens import of_answer
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -64,7 +64,7 @@ def line(reply: Reply | None, elapsed: float, writing: float) -> str:
     """Return what there is to be said after so many seconds, in the last of which it was written."""
     if reply is None or not reply.chunks:
         return f"waiting for the first token - {elapsed:.0f} s"
-    count = of_answer(reply.chunks, len(reply.body) + len(reply.thoughts))
+    count = of_answer(reply.chunks, Rope.joined([reply.thoughts, reply.body]))
     parts = [f"{count:,} tokens", *([f"{count / writing:.0f} tokens/s"] if writing > _SECONDS else [])]
     thinking = [] if reply.body else ["thinking"]
     return " - ".join([*thinking, *parts, f"{elapsed:.0f} s"])

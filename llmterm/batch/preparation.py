@@ -61,8 +61,7 @@ def _with_files(question: Question) -> tuple[Message, ...]:
 
 def estimate(conversation: Conversation, most: int) -> Usage:
     """Return about what an answer of at most so many tokens takes."""
-    characters = len(conversation.system) // tokens.CHARACTERS_PER_TOKEN
-    asked = tokens.of_messages(conversation.messages) + characters
+    asked = tokens.of_messages(conversation.messages) + tokens.of_text(conversation.system)
     return Usage(input_tokens=asked, output_tokens=most, estimated=True)
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from llmterm.messages import (
     Opaque,
     Request,
+    Rope,
     StreamEvent,
     StreamLimits,
     TextDelta,
@@ -84,7 +85,7 @@ def by_token(events: Iterable[StreamEvent]) -> list[list[StreamEvent]]:
 
 def _pieces(text: str, chunks: int) -> Iterator[tuple[str, int]]:
     """Yield a text that came in so many chunks in pieces of a token each, with how many chunks each counts for."""
-    size = -(-len(text) // max(1, of_answer(chunks, len(text)))) or 1
+    size = -(-len(text) // max(1, of_answer(chunks, Rope.of(text)))) or 1
     starts = range(0, max(1, len(text)), size)
     for number, start in enumerate(starts, 1):
         counts = chunks if number == len(starts) else min(1, chunks)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import NamedTuple
 
+from llmterm import tokens
 from llmterm.errors import SessionError
 from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Segment, Status, Timing, Usage
 from llmterm.sessions.database import Database, Transaction
@@ -23,8 +24,6 @@ from llmterm.sessions.tree import leave, remove_leaves
 
 Clock = Callable[[], datetime]
 
-# For an answer that nobody counted to its end.
-_CHARACTERS_PER_TOKEN = 4
 _GONE = "open the session again to see what became of it"
 
 
@@ -203,7 +202,7 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
             start=start,
             end=len(message.body),
             end_reason=end,
-            usage=Usage(output_tokens=(len(message.body) - start) // _CHARACTERS_PER_TOKEN, estimated=True),
+            usage=Usage(output_tokens=tokens.of_answer(0, message.body, start), estimated=True),
             timing=Timing(duration_ms=max(0, (last - read_time(began_at)) // timedelta(milliseconds=1))),
             guidance=guidance,
         )
