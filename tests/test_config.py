@@ -348,6 +348,8 @@ def test_a_mistake_is_named_with_its_line(written: Written, text: str, expected:
             "1: base_url in [providers.openai] must be an address, such as http://localhost:8000/v1",
         ),
         ("retry.attempts = 0", "1: attempts in [retry] must be from 1 to 100"),
+        ("serve.max_turns = 0", "1: max_turns in [serve] must be from 1 to 100,000"),
+        ("serve.reader_timeout = 0", "1: reader_timeout in [serve] must be from 0.1 to 86,400.0"),
         ("retry.max_wait = inf", "1: max_wait in [retry] must be from 0 to 86,400.0"),
         (f"temperature = {10**400}", "1: temperature must be from 0 to 2"),
         (

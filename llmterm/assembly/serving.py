@@ -22,6 +22,7 @@ from llmterm.assembly.whereabouts import written_down
 from llmterm.config import Settings
 from llmterm.errors import ConfigError, UsageError
 from llmterm.serve.app import application
+from llmterm.serve.connection import Patience
 from llmterm.serve.metrics import Metrics
 from llmterm.serve.readers import Readers
 from llmterm.serve.server import Server
@@ -34,7 +35,6 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 # Seconds that readers have to hear that the service ends; then it does.
 _GRACE = 5
 _BACKLOG = 4096
-_MOST_READERS = 10_000
 
 
 class Place(NamedTuple):
@@ -82,7 +82,7 @@ async def running(settings: Settings, environ: Mapping[str, str], place: Place) 
         )
         stack.push_async_callback(providers.aclose)
         metrics = Metrics()
-        turns, readers = Turns(sessions, providers, _terms(settings), metrics), Readers(_MOST_READERS)
+        turns, readers = Turns(sessions, providers, _terms(settings), metrics), Readers(settings.serve.max_readers)
         metrics.show("llmterm_turns_streaming", "Answers that are being made.", lambda: turns.streaming)
         metrics.show("llmterm_turns", "Answers that are in memory, whatever they do.", lambda: turns.held)
         metrics.show("llmterm_readers", "Readers of what is told.", lambda: readers.now)
@@ -94,7 +94,7 @@ async def running(settings: Settings, environ: Mapping[str, str], place: Place) 
             origins=place.origins,
             report=lambda line: notice(known.redact(line)),
         )
-        server = Server(app, grace=_GRACE)
+        server = Server(app, Patience(settings.serve.request_timeout, settings.serve.reader_timeout), grace=_GRACE)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="llmterm-serve")
         try:
             yield _link(place, listening, token)
@@ -113,6 +113,8 @@ def _terms(settings: Settings) -> Terms:
         limits=settings.stream.limits(),
         fallback=tuple(settings.fallback),
         marker=settings.marker.text if settings.marker.enabled else None,
+        most=settings.serve.max_turns,
+        most_of_client=settings.serve.turns_per_client or None,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -25,8 +24,7 @@ class Ran(NamedTuple):
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Others:
+class Others(NamedTuple):
     """What others are to answer, and who: models of `provider`, or of another one where that is named."""
 
     asked: Asked

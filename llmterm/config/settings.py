@@ -150,6 +150,20 @@ class RetrySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """How much the service does at once. 0 `turns_per_client` are as many as for all together.
+
+    Seconds: how long a request may say nothing before it is whole, and how long whoever reads may take nothing.
+    """
+
+    max_turns: int = field(default=1_000, metadata=within(1, 100_000))
+    turns_per_client: int = field(default=0, metadata=within(0, 100_000))
+    max_readers: int = field(default=10_000, metadata=within(1, 1_000_000))
+    request_timeout: float = field(default=30.0, metadata=within(0.1, DAY))
+    reader_timeout: float = field(default=120.0, metadata=within(0.1, DAY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """In any currency, for a million tokens."""
 
@@ -263,6 +277,7 @@ class Settings:
     marker: MarkerSettings = field(default_factory=MarkerSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)
     providers: ProvidersSettings = field(default_factory=ProvidersSettings)
 
     @property

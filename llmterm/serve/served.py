@@ -57,12 +57,16 @@ class Told(Protocol):
 class ServedTurn:
     """A turn that somebody has asked for. Any number of tasks may read it, and do with it what can be done."""
 
-    def __init__(self, recorded: RecordedTurn, session: CurrentSession, account: Account, *, unkept: str) -> None:
+    def __init__(
+        self, recorded: RecordedTurn, session: CurrentSession, account: Account, *, client: str, unkept: str
+    ) -> None:
         """`unkept` is its id where it is on no record."""
         self._recorded = recorded
         self._session = session
         self._account = account
         self.id = unkept
+        self.client = client
+        """Who has asked for what is being made, as far as it is known."""
         self._task: asyncio.Task[None] | None = None
         self._readers: WeakSet[Reader] = WeakSet()
         self.used_at = asyncio.get_running_loop().time()

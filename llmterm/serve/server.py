@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from llmterm.serve.connection import Connection, Patience
 
 
 class Server(uvicorn.Server):
     """Ends by `should_exit`; requests that are being answered then have `grace` seconds."""
 
-    def __init__(self, app: ASGIApp, *, grace: int) -> None:
+    def __init__(self, app: ASGIApp, patience: Patience, *, grace: int) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="httptools",
+                http=cast("type[asyncio.Protocol]", partial(Connection, patience=patience)),
                 ws="websockets-sansio",
                 access_log=False,
                 log_config=None,

@@ -62,6 +62,11 @@ async def fields_of(request: Request) -> Fields:
         raise BadRequestError(f"a body has {limit} MB at most", status=413, code="too_large") from None
 
 
+def client_of(request: Request) -> str:
+    """Return the address of who asks: that which a proxy on this machine says, behind one."""
+    return "" if request.client is None else request.client.host
+
+
 def whole_of(request: Request, name: str, *, most: int) -> int | None:
     """Return a number from 1 on of a request's query, None where there is none. Raises BadRequestError."""
     given = request.query_params.get(name, "")

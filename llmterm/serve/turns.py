@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, UsageError
@@ -57,7 +58,10 @@ class FullError(UsageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """On what terms is answered what says nothing of it; `most` is how many turns may stream at once."""
+    """On what terms is answered what says nothing of it.
+
+    `most` is how many turns may stream at once, `most_of_client` how many that one client has asked for, None for any.
+    """
 
     system: str
     options: Options
@@ -65,17 +69,20 @@ class Terms:
     fallback: tuple[str, ...] = ()
     marker: str | None = None
     most: int = 1_000
+    most_of_client: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A question, and who is to answer it: "provider/model", "" for the usual one. It goes on with a `session`.
 
+    `client` is who asks, as far as it is known: an address.
     `before` is what was said before where there is no session. Where it is not `kept`, nothing of it is on any record.
     The last question of a session is asked `again`, or the question `replaces` it: what was said stays beside it.
     """
 
     question: Message
+    client: str = ""
     model: str = ""
     session: str = ""
     system: str | None = None
@@ -110,16 +117,23 @@ class Turns:
         self._records.put(_nothing)
         self._turns: dict[str, ServedTurn] = {}
         self._asking: dict[str, asyncio.Lock] = {}
-        self._passing: WeakSet[Turn] = WeakSet()
-        self._beginning = 0
+        # Who has asked for each that is on no record.
+        self._passing: WeakKeyDictionary[Turn, str] = WeakKeyDictionary()
+        # For whom how many are about to be made.
+        self._beginning: Counter[str] = Counter()
         self.draining = False
         self.changes = Changes()
 
     @property
     def streaming(self) -> int:
         """How many are streaming."""
-        turns: list[ServedTurn | Turn] = [*self._turns.values(), *self._passing]
-        return self._beginning + sum(each.state is TurnState.STREAMING for each in turns)
+        return self._beginning.total() + len(self._streaming)
+
+    @property
+    def _streaming(self) -> list[str]:
+        """Who has asked for each of those that stream."""
+        kept = (each.client for each in self._turns.values() if each.state is TurnState.STREAMING)
+        return [*kept, *(client for turn, client in self._passing.items() if turn.state is TurnState.STREAMING)]
 
     @property
     def held(self) -> int:
@@ -132,26 +146,32 @@ class Turns:
         Raises UsageError for what cannot be, ConflictError where the session has an answer that is not over,
         DrainingError, FullError, SessionError, and ProviderError where there is no model.
         """
-        self._require_room()
-        self._beginning += 1
-        try:
+        with self._room(wanted.client):
             return await self._ask(wanted)
-        finally:
-            self._beginning -= 1
 
-    async def passing(self, asked: Conversation, *, model: str, options: Options) -> Turn:
+    async def passing(self, asked: Conversation, *, model: str, options: Options, client: str) -> Turn:
         """Return a turn that is on no record, ready to be started by the one who reads it. Raises as `ask`."""
-        self._require_room()
-        respondent = await self._respondent(model, options, asked.messages[-1])
-        turn = await replace(respondent, marker=None).turn(asked)
-        self._passing.add(turn)
-        return turn
+        with self._room(client):
+            respondent = await self._respondent(model, options, asked.messages[-1])
+            turn = await replace(respondent, marker=None).turn(asked)
+            self._passing[turn] = client
+            return turn
 
-    def _require_room(self) -> None:
+    @contextmanager
+    def _room(self, client: str) -> Iterator[None]:
+        """Keep room for one more that a client asks for. Raises DrainingError, FullError."""
         if self.draining:
             raise DrainingError("the service is ending", hint="try again in a moment")
         if self.streaming >= self._terms.most:
             raise FullError("too many answers are being made", hint="try again in a moment")
+        most = self._terms.most_of_client
+        if most is not None and self._beginning[client] + self._streaming.count(client) >= most:
+            raise FullError("too many answers are being made for you", hint="try again when one of them has come")
+        self._beginning[client] += 1
+        try:
+            yield
+        finally:
+            self._beginning -= Counter((client,))
 
     async def _ask(self, wanted: Wanted) -> ServedTurn:
         respondent = await self._respondent(wanted.model, wanted.options, wanted.question)
@@ -162,7 +182,7 @@ class Turns:
         if not wanted.session:
             if wanted.again or wanted.replaces:
                 raise UsageError("only a question of a session can be asked again")
-            return await self._begin(respondent, session, wanted.question)
+            return await self._begin(respondent, session, wanted.question, wanted.client)
         async with self._asking.setdefault(wanted.session, asyncio.Lock()):
             await self._make_room(wanted.session)
             stored = await in_thread(self._loaded, wanted.session)
@@ -176,7 +196,7 @@ class Turns:
             session.open(stored)
             await session.ready()
             last = session.edit() if wanted.again or wanted.replaces else wanted.question
-            return await self._begin(respondent, session, last if wanted.again else wanted.question)
+            return await self._begin(respondent, session, last if wanted.again else wanted.question, wanted.client)
 
     async def find(self, given: str) -> ServedTurn | PastTurn:
         """Return the turn of that id: one that lives here, or is on the record. Raises NoSuchTurnError."""
@@ -214,15 +234,15 @@ class Turns:
         """Return the turn of a session that lives here and is not over."""
         return next((each for each in self._turns.values() if each.session_id == session_id and not each.over), None)
 
-    async def resume(self, turn: ServedTurn, *, guidance: str, model: str, by: str) -> None:
+    async def resume(self, turn: ServedTurn, *, guidance: str, model: str, by: str, client: str) -> None:
         """Have a turn go on, with another "provider/model" if one is named. Raises as `ask`, and TurnStateError."""
-        if self.draining:
-            raise DrainingError("the service is ending", hint="try again in a moment")
         provider: Provider | None = None
         name: str | None = None
-        if model:
-            provider, name = await self._chosen(model)
-        await turn.resume(guidance=guidance, provider=provider, model=name, by=by)
+        with self._room(client):
+            if model:
+                provider, name = await self._chosen(model)
+            await turn.resume(guidance=guidance, provider=provider, model=name, by=by)
+            turn.client = client
 
     async def forget(self, session_id: str) -> None:
         """Let go of what is over in a session, once that is on the record: its row may be opened again."""
@@ -294,16 +314,20 @@ class Turns:
         respondent = replace(self._terms_of(await self._provider(answer), answer.model), options=answer.options)
         await session.whole()
         turn = await respondent.turn(await session.conversation(), answer, first=self._clock())
-        return await self._lives(turn, session, answer)
+        return await self._lives(turn, session, answer, client="")
 
-    async def _begin(self, respondent: Respondent, session: CurrentSession, question: Message) -> ServedTurn:
+    async def _begin(
+        self, respondent: Respondent, session: CurrentSession, question: Message, client: str
+    ) -> ServedTurn:
         await session.ready()
         turn = await respondent.turn(await session.conversation(question))
-        return await self._lives(turn, session, question)
+        return await self._lives(turn, session, question, client=client)
 
-    async def _lives(self, made: Turn, session: CurrentSession, asked: Message | OpenAnswer) -> ServedTurn:
+    async def _lives(
+        self, made: Turn, session: CurrentSession, asked: Message | OpenAnswer, *, client: str
+    ) -> ServedTurn:
         account = self._metrics.account(made)
-        turn = ServedTurn(RecordedTurn(made, session, asked), session, account, unkept=_unkept())
+        turn = ServedTurn(RecordedTurn(made, session, asked), session, account, client=client, unkept=_unkept())
         await turn.begin()
         self._turns[turn.id] = turn
         self.changes.tell(turn.session_id)

@@ -14,7 +14,7 @@ from llmterm.messages import TextDelta, ThinkingDelta
 from llmterm.serve.frames import ALIVE, frame
 from llmterm.serve.openai import Completion, Head, completion
 from llmterm.serve.passing import PassingAnswer, PassingResponse
-from llmterm.serve.service import Service, answered, fields_of, service_of
+from llmterm.serve.service import Service, answered, client_of, fields_of, service_of
 
 _DONE = b"data: [DONE]\n\n"
 
@@ -25,7 +25,9 @@ def routes() -> list[BaseRoute]:
 
 async def _complete(request: Request) -> Response:
     service, wanted = service_of(request), completion(await fields_of(request))
-    turn = await service.turns.passing(wanted.conversation, model=wanted.model, options=wanted.options)
+    turn = await service.turns.passing(
+        wanted.conversation, model=wanted.model, options=wanted.options, client=client_of(request)
+    )
     head = Head(f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), f"{turn.provider.name}/{turn.request.model}")
     answer = PassingAnswer(turn, service.metrics.account(turn))
     if not wanted.stream:

@@ -14,7 +14,7 @@ from llmterm.serve.attached import attachments_of
 from llmterm.serve.fields import options_of
 from llmterm.serve.frames import events
 from llmterm.serve.served import ServedTurn, Told
-from llmterm.serve.service import answered, fields_of, service_of
+from llmterm.serve.service import answered, client_of, fields_of, service_of
 from llmterm.serve.turns import Wanted
 from llmterm.sessions.export import segment_values
 
@@ -41,6 +41,7 @@ async def _ask(request: Request) -> Response:
             text=fields.text("question", "" if again else None),
             attachments=attachments_of(fields.each("attachments")),
         ),
+        client=client_of(request),
         model=fields.text("model", ""),
         session=fields.text("session", ""),
         system=fields.maybe("system"),
@@ -73,7 +74,7 @@ async def _pause(request: Request) -> Response:
 async def _resume(request: Request) -> Response:
     fields, turn = await fields_of(request), await _living(request)
     guidance, model, by = (fields.text(name, "") for name in ("guidance", "model", "by"))
-    await service_of(request).turns.resume(turn, guidance=guidance, model=model, by=by)
+    await service_of(request).turns.resume(turn, guidance=guidance, model=model, by=by, client=client_of(request))
     return JSONResponse(values(turn))
 
 
