@@ -8,39 +8,30 @@ Ray itself makes no call twice, which would ask a whole chunk again.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import secrets
 import socket
-import sys
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from importlib.util import find_spec
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from llmterm import __version__
-from llmterm.address import is_loopback
+from llmterm.assembly.membership import first_line, head_lost, membership
 from llmterm.assembly.roster import registry
 from llmterm.assembly.worker import Post, desk, launched
 from llmterm.batch.crew import Crew, WorkerLostError, shares
 from llmterm.batch.engine import Asked, EngineLostError, Outcome
 from llmterm.errors import ConfigError, LlmtermError
-from llmterm.threads import in_thread
 from llmterm.transport.lots import Leased, Lots
 
 # Of a processor: what a lost machine had fits on the others.
 _PROCESSORS = 0.25
-# How long a cluster may take, in seconds: to answer at all, to let us in, to begin the first worker, then the others.
-_ANSWER, _ADMISSION, _BEGIN, _OTHERS = 5.0, 30.0, 120.0, 10.0
+# How long a cluster may take to begin the first worker, and then the others, in seconds.
+_BEGIN, _OTHERS = 120.0, 10.0
 _AGAIN = 0.5
 _FOREVER = -1
-_STDERR = 2
-_AUTO = "auto"
 _LIMITER = "llmterm-limits"  # among the actors of this run
-_TOKEN = "if it has a token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN say it"
 _INSTALL = "pip install 'llmterm[ray]'"
 
 
@@ -128,11 +119,11 @@ class _Actor:
             try:
                 said: Hello = await self._handle.ready.options(max_task_retries=_FOREVER).remote()
             except ActorDiedError as error:
-                raise EngineLostError(f"a worker has ended for good: {_first_line(error)}") from None
+                raise EngineLostError(f"a worker has ended for good: {first_line(error)}") from None
             except RayActorError:
                 await asyncio.sleep(_AGAIN)
             except RayError as error:
-                raise EngineLostError(f"the cluster is lost: {_first_line(error)}") from None
+                raise EngineLostError(f"the cluster is lost: {first_line(error)}") from None
             else:
                 return said
 
@@ -167,7 +158,7 @@ async def crew(given: Post, address: str) -> AsyncIterator[Crew]:
     """Have workers on the cluster at `address`, or on one that is begun here where that is "". Raises ConfigError."""
     if find_spec("ray") is None:
         raise ConfigError("--engine ray takes Ray, which is not installed", hint=_INSTALL)
-    async with _membership(address or os.environ.get("RAY_ADDRESS", "")):
+    async with membership(address or os.environ.get("RAY_ADDRESS", "")):
         import ray
 
         share = shares(given.at_once, int(ray.cluster_resources().get("CPU", 1)))
@@ -176,9 +167,24 @@ async def crew(given: Post, address: str) -> AsyncIterator[Crew]:
         actors = [_Actor(seat.remote(replace(given, at_once=each))) for each in share]
         await _begin(actors)
         found = Crew(zip(actors, share, strict=True))
-        async with found.at_work():
+        async with found.at_work(), _watched(found):
             yield found
         del limiter
+
+
+@asynccontextmanager
+async def _watched(found: Crew) -> AsyncIterator[None]:
+    """Have the crew give up, inside, once the head of the cluster is gone: nobody else would tell."""
+
+    async def watch() -> None:
+        await head_lost()
+        found.give_up(EngineLostError("the head of the cluster does not answer any more"))
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 async def _begin(actors: Sequence[_Actor]) -> None:
@@ -214,107 +220,3 @@ def _limiter(lessees: int) -> Any:
 
 def _limited(given: Post) -> bool:
     return any(each.requests_per_minute or each.tokens_per_minute for each in given.settings.providers.remotes.values())
-
-
-@asynccontextmanager
-async def _membership(address: str) -> AsyncIterator[None]:
-    """Be part of the cluster, inside. Raises ConfigError where that cannot be."""
-    where = address or "this machine"
-    if address.startswith("ray://"):
-        raise ConfigError("ray:// is for clients", hint="run llmterm on a machine of the cluster: --address auto")
-    host, _, port = address.rpartition(":")
-    if address and address != _AUTO:
-        await _require_answer(host, port)
-    stay = _Stay(address, host)
-    try:
-        with _silence():
-            await asyncio.wait_for(asyncio.shield(stay.joined), _ADMISSION)
-    except TimeoutError:
-        raise ConfigError(f"the cluster at {where} lets nobody in", hint=_TOKEN) from None
-    except Exception as error:  # of as many kinds as there are reasons
-        raise ConfigError(f"no Ray cluster at {where}: {_first_line(error)}", hint=_TOKEN) from None
-    try:
-        yield
-    finally:
-        await stay.end()
-
-
-class _Stay:
-    """From when we join a cluster until we leave it, in one thread: what Ray begins here ends with the thread."""
-
-    def __init__(self, address: str, host: str) -> None:
-        self.joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._loop = asyncio.get_running_loop()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._live, args=(address, host), daemon=True, name="llmterm-ray")
-        self._thread.start()
-
-    async def end(self) -> None:
-        """Leave, and end a cluster that was begun here."""
-        self._over.set()
-        await in_thread(self._thread.join)
-
-    def _live(self, address: str, host: str) -> None:
-        try:
-            ray = _init(address, host)
-        except BaseException as error:
-            self._tell(self.joined.set_exception, error)
-            return
-        self._tell(self.joined.set_result, None)
-        self._over.wait()
-        ray.shutdown()
-
-    def _tell(self, settle: Callable[[Any], None], value: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-            self._loop.call_soon_threadsafe(settle, value)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Have nothing written on standard error: until it is connected, Ray's core logs there, without a switch."""
-    sys.stderr.flush()
-    kept, nothing = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, _STDERR)
-        yield
-    finally:
-        os.dup2(kept, _STDERR)
-        os.close(kept)
-        os.close(nothing)
-
-
-async def _require_answer(host: str, port: str) -> None:
-    where = f"{host}:{port}"
-    if not host or not port.isdecimal():
-        raise ConfigError(f"{where.lstrip(':')} is no address of a cluster", hint="HOST:PORT is, or auto")
-    try:
-        async with asyncio.timeout(_ANSWER):
-            _, writer = await asyncio.open_connection(host, int(port))
-    except (OSError, OverflowError) as error:
-        said = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error) or "no answer"
-        raise ConfigError(f"no cluster at {where}: {said}", hint="`ray start --head` says its address") from None
-    writer.close()
-
-
-def _init(address: str, host: str) -> ModuleType:
-    """Join the cluster, and return Ray."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # What each machine has installed is what answers, not what `uv run` would install there.
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    more: dict[str, Any] = {}
-    if not address:
-        # Nobody else on this machine may use it.
-        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(24))
-        more["include_dashboard"] = False
-    elif host and is_loopback(host):
-        more["_node_ip_address"] = host  # or else it takes that of the network
-    import ray
-
-    ray.init(address=address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **more)
-    ray._private.worker._worker_logs_enabled = False  # errors are printed by a thread that has no other switch
-    joined: ModuleType = ray
-    return joined
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

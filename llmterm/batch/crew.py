@@ -110,9 +110,9 @@ class Crew:
         except EngineLostError as error:
             self._hands.remove(hand)
             if not self._hands:
-                self._give_up(error)
+                self.give_up(error)
         except Exception as error:
-            self._give_up(error)
+            self.give_up(error)
 
     async def _exchange(self, hand: _Hand) -> None:
         """Work with a worker until it is lost."""
@@ -166,7 +166,8 @@ class Crew:
         if waiting is not None and not waiting.done():
             waiting.set_result(outcome)
 
-    def _give_up(self, error: BaseException) -> None:
+    def give_up(self, error: BaseException) -> None:
+        """Have whoever waits for an answer, and whoever asks for one, get this error instead."""
         self._end = error
         for waiting in self._waiting.values():
             if not waiting.done():
