@@ -89,6 +89,8 @@ class Turn:
         self._segment: OpenSegment | None = None
         self._citations = Citations()
         self._log = EventLog(None if rest is None else rest.reply, first=first)
+        if rest is not None and first:
+            self._log.append(StateChanged(self._state, self.reason))  # there are readers who know of another log
         self._seam_seconds = seam_seconds
         self._fallbacks = Fallbacks(fallbacks)
         self.progress = Progress(self._log)

@@ -99,11 +99,13 @@ async def reply_of(told: AsyncIterator[Entry], reply: Reply | None = None) -> Re
 
 
 @asynccontextmanager
-async def serving(folder: Path, script: Script, *, origins: Sequence[str] = (), **more: str) -> AsyncIterator[Client]:
+async def serving(
+    folder: Path, script: Script, *, port: int = 0, origins: Sequence[str] = (), **more: str
+) -> AsyncIterator[Client]:
     """Serve with a store in `folder`; `more` is of the environment."""
     with WireServer(script) as upstream:
         env = environment(folder, OPENAI_BASE_URL=upstream.base_url, OPENAI_API_KEY="sk-test", **more)
-        async with running(config.load(environ=env), env, Place("127.0.0.1", 0, TOKEN, origins)) as link:
+        async with running(config.load(environ=env), env, Place("127.0.0.1", port, TOKEN, origins)) as link:
             url = link.partition("/?")[0]
             headers = {"authorization": f"Bearer {TOKEN}"}
             async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60.0) as http:

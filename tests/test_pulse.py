@@ -135,7 +135,7 @@ class ScriptedFrames:
 
 
 async def read(frames: ScriptedFrames) -> list[StreamEvent]:
-    stream = WireStream(frames, wire())  # type: ignore[arg-type]  # a response that no server has to send
+    stream = WireStream(frames, wire())
     events: list[StreamEvent] = []
     while more := await stream.read():
         events += more
@@ -191,7 +191,7 @@ async def test_an_end_that_was_none_loses_no_text() -> None:
 
 @instant
 async def test_pause_while_the_rest_is_waited_for_is_the_end() -> None:
-    stream = WireStream(ScriptedFrames((0, TEXT), (0, FINISH)), wire())  # type: ignore[arg-type]  # as above
+    stream = WireStream(ScriptedFrames((0, TEXT), (0, FINISH)), wire())
     await stream.read()
     reading = asyncio.create_task(stream.read())
     await asyncio.sleep(1)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from llmterm.events import Notice, Retraction, StateChanged
-from llmterm.messages import Reply, TextDelta
+from llmterm.events import Notice, Retraction, StateChanged, reduced
+from llmterm.messages import EndReason, Reply, TextDelta
 from llmterm.states import TurnState
 from tests.chatting import until_hung_up
 from tests.serving import Client, entries, reply_of, serving
@@ -134,14 +134,15 @@ async def test_turn_is_found_again_after_a_restart_and_goes_on(tmp_path: Path) -
     async with serving(tmp_path, say(" word2 and the end.")) as client:
         shown = await client.get(f"/v1/turns/{turn}")
         async with client.told(turn, after=known) as told:
-            first = await anext(told)
+            first, text, state = [await anext(told) for _ in range(3)]
             await client.post(f"/v1/turns/{turn}/resume")
-            rest = await reply_of(told)
+            rest = await reply_of(told, reduced(Reply(), text.event))
         async with client.told(turn) as told:
             all_of_it = await reply_of(told)
 
     assert (shown["state"], shown["text"]) == ("paused", "First.\n\nword0 word1")
     assert first.event == Retraction(0, 0, ())
+    assert state.event == StateChanged(TurnState.PAUSED, EndReason.PAUSE)
     assert first.seq > known
     assert rest.text == all_of_it.text == "First.\n\nword0 word1 word2 and the end."
 

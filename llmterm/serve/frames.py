@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
 from typing import Any
 
 from llmterm.eventlog import Reader
@@ -54,37 +55,43 @@ def told(entry: Entry) -> bytes:
 
 
 async def events(turn: Told, after: int, ending: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """Yield all that a turn tells after that place, live, until it is over or the service is `ending`.
+    """Yield all that a turn tells after that place, live, until it is over or the service is `ending`."""
+    async with aclosing(batches(turn, after, ending)) as coming:
+        async for entries in coming:
+            yield b"".join(map(told, entries)) or ALIVE
+    if turn.state not in _OVER:
+        yield b"retry: 1000\n\n"
+
+
+async def batches(turn: Told, after: int, ending: Callable[[], bool]) -> AsyncGenerator[list[Entry], None]:
+    """Yield what a turn tells after that place, together with what it tells in the same moment; nothing, now and then,
+    while it tells nothing.
 
     A place that is none of its log's is of an earlier one, or of nobody's: what is known of it is taken back, and all
     is told anew.
     """
     if after and after not in turn.places:
-        yield told(Entry(turn.places.start, Retraction(0, 0, ())))
+        yield [Entry(turn.places.start, Retraction(0, 0, ()))]
         after = 0
     reader, loop, sent = turn.reader(after), asyncio.get_running_loop(), 0.0
     try:
         while True:
             if not reader.at_end:
-                # What comes in the same moment goes out together.
                 if (soon := sent + TOGETHER_SECONDS - loop.time()) > 0:
                     await asyncio.sleep(soon)
                 sent = loop.time()
-                yield b"".join(map(told, reader.pending()))
-            elif turn.state in _OVER:
-                return
-            elif ending():
-                yield b"retry: 1000\n\n"
+                yield list(reader.pending())
+            elif turn.state in _OVER or ending():
                 return
             elif not await arrived(reader):
-                yield ALIVE
+                yield []
     finally:
         reader.leave()
 
 
 async def changes(
     of: Changes, session_id: str, now: Callable[[], object], ending: Callable[[], bool]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield what a session is `now`, and again whenever it has changed, until the service is `ending`."""
     changed = of.watch(session_id)
     try:

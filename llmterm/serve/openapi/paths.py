@@ -192,6 +192,19 @@ PATHS: Final[dict[str, dict[str, Schema]]] = {
             body=asked({}, {"text": TEXT, **_BY}),
         )
     },
+    "/v1/events": {
+        "get": operation(
+            "turns.follow",
+            "Read any number of answers on one connection, live",
+            kinds={"text/event-stream": TEXT},
+            parameters=[
+                query("session", several(TEXT), "The id of a session whose changes are told of. Several times."),
+                query("turn", several(TEXT), "ID:PLACE, the place that its reader is at. Several times."),
+            ],
+            words="Server-sent events as those of one turn are, without numbers; each Event has the id of its `turn`. "
+            "A turn that there is not is told of by one of the kind Gone.",
+        )
+    },
     "/v1/sessions": {
         "get": operation(
             "sessions.list",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from llmterm.messages import Options
 from llmterm.serve.frames import changes
 from llmterm.serve.problems import BadRequestError
 from llmterm.serve.served import turn_id
-from llmterm.serve.service import answered, fields_of, read_store, service_of, whole_of
+from llmterm.serve.service import Service, answered, fields_of, read_store, service_of, whole_of
 from llmterm.serve.turns import ConflictError
 from llmterm.sessions import SessionInfo, SessionStore, StoredSession, export, markdown
 from llmterm.sessions.export import segment_values
@@ -134,15 +135,20 @@ async def _whole(request: Request) -> Response:
 
 
 async def _events(request: Request) -> Response:
+    session = await read_store(request, lambda store: store.find(request.path_params["session"]))
     service = service_of(request)
-    session, turns = await read_store(request, lambda store: store.find(request.path_params["session"])), service.turns
+    return service.readers.stream(watch(service, session))
+
+
+def watch(service: Service, session_id: str) -> AsyncGenerator[bytes, None]:
+    """Return what tells of a session which of its turns is not over, and again whenever it has changed."""
+    turns = service.turns
 
     def now() -> dict[str, Any]:
-        turn = turns.of_session(session)
-        return {"id": session, "turn": None if turn is None else turn.id}
+        turn = turns.of_session(session_id)
+        return {"id": session_id, "turn": None if turn is None else turn.id}
 
-    told = changes(turns.changes, session, now, lambda: service.ending)
-    return service.readers.stream(told)
+    return changes(turns.changes, session_id, now, lambda: service.ending)
 
 
 async def _export(request: Request) -> Response:
