@@ -76,7 +76,9 @@ class JobServer:
         answer = await self._answer(exchange)
         if answer is None:
             return
-        if isinstance(answer, bytes):
+        if answer == {}:
+            await exchange.refuse(404, {"error": {"message": "no such batch"}})
+        elif isinstance(answer, bytes):
             await self._send_lines(exchange, answer)
         else:
             await exchange.refuse(200, answer)
@@ -127,7 +129,10 @@ class JobServer:
         return self._about_one(exchange, path)
 
     def _about_one(self, exchange: Exchange, path: str) -> dict[str, Any] | bytes:
-        held = next(each for each in self.held if re.search(rf"{each.id}\b", path.replace("batches-", "batches/")))
+        found = [each for each in self.held if re.search(rf"{each.id}\b", path.replace("batches-", "batches/"))]
+        if not found:
+            return {}
+        held = found[0]
         if exchange.method == "POST":
             assert path.endswith("cancel")
             held.state = "canceled"

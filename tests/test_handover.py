@@ -286,7 +286,7 @@ def test_who_takes_no_batches_is_named_and_a_refused_key_leaves_nothing_under_wa
         at.jobs.refuse = None
         nothing = at.run("--cancel")
         given = at.hand_over()
-        wrong = at.run("--via", "post")
+        wrong = [at.run(*words) for words in (["--via", "post"], ["--via", "provider", "--engine", "ray"])]
 
     assert groq.returncode == 2
     assert b"groq takes no batches (openai, anthropic and gemini do" in groq.stderr
@@ -297,7 +297,28 @@ def test_who_takes_no_batches_is_named_and_a_refused_key_leaves_nothing_under_wa
     assert b"nothing is under way" in nothing.stderr
     assert given.returncode == 0, given.stderr.decode()
     assert len(at.jobs.held) == 1
-    assert wrong.returncode == 2
+    assert [each.returncode for each in wrong] == [2, 2]
+
+
+def test_batch_that_the_provider_does_not_know_is_no_hindrance_for_others(tmp_path: Path) -> None:
+    """Such as with the key of another account: nothing is given up, and what else has come is taken in."""
+    questions(tmp_path, 1)
+    with desk(tmp_path) as at:
+        at.hand_over()
+        questions(tmp_path, 2)
+        at.run("--resume")
+        at.jobs.end()
+        gone = at.jobs.held.pop(0)
+        lost = at.run("--resume")
+        kept = read(tmp_path / "a.jsonl")
+        at.jobs.held.append(gone)
+        done = at.run("--resume")
+
+    assert lost.returncode == 3
+    assert b"is it of another account's key? Whoever gives it up removes" in lost.stderr
+    assert [each["id"] for each in kept] == ["q1"]
+    assert done.returncode == 0, done.stderr.decode()
+    assert once(tmp_path, 2)
 
 
 def test_each_model_of_each_provider_has_a_batch_of_its_own(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ async def handed_over(
         goes_on = plan.resume or plan.retry_failed or plan.wait or plan.cancel
         if journal.open and not goes_on:
             raise UsageError(f"{plan.output} is under way", hint="--resume fetches what has come, --cancel ends it")
-        if plan.cancel and not journal.open:
-            raise UsageError(f"nothing is under way for {plan.output}")
+        if not journal.open and (plan.cancel or (plan.wait and not plan.via_provider)):
+            raise UsageError(f"nothing is under way for {plan.output}", hint="--via provider hands it over")
         pickup = Pickup(journal, chooser.choose, taking, schema=schema, tell=notice)
         if plan.cancel:
             await pickup.cancel()

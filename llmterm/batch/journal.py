@@ -37,6 +37,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Raises UsageError for a file that is none, or that another batch is using."""
+        self.path = path
         self._lines = Lines(path)
         self.open: dict[str, Submission] = {}
         try:
@@ -57,7 +58,7 @@ class Journal:
         self._lines.close()
         if not self.open:
             with suppress(OSError):
-                self._lines.path.unlink()
+                self.path.unlink()
 
     def submit(self, submission: Submission) -> None:
         """Write that this is about to be submitted."""

@@ -16,7 +16,14 @@ from llmterm.batch.journal import Journal, Submission
 from llmterm.batch.ledger import Ledger
 from llmterm.batch.outcome import kind_of, misfit_of, outcome, spent
 from llmterm.batch.parcels import Line, key
-from llmterm.errors import LlmtermError, NetworkError, ServerError, StreamTimeoutError
+from llmterm.errors import (
+    LlmtermError,
+    ModelNotFoundError,
+    NetworkError,
+    ProviderError,
+    ServerError,
+    StreamTimeoutError,
+)
 from llmterm.messages import Request
 from llmterm.providers import Provider
 from llmterm.providers.jobs import Job, Jobs, Result
@@ -26,6 +33,7 @@ from llmterm.respondent import Respondent
 from llmterm.schema import Schema
 from llmterm.states import TurnState
 from llmterm.threads import in_thread
+from llmterm.transport.retry import retriable
 from llmterm.turn import Turn
 
 # Until a job that was accepted unheard is listed, in seconds.
@@ -33,7 +41,7 @@ _LISTED_SECONDS = 60.0
 # How often results are asked for whose connection broke, and how long that waits, doubled each time.
 _ANEW = 5
 _WAIT_SECONDS = 1.0
-_LONGEST_KEY = 80
+_NAMED, _LONGEST_KEY = 3, 80
 # Between two looks at jobs that run, in seconds: longer each time.
 _FIRST_LOOK, _LONGER, _LAST_LOOK = 2.0, 1.5, 300.0
 
@@ -50,6 +58,7 @@ class Pickup:
         schema: Schema | None = None,
         tell: Callable[[str], None],
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`choose` gives who answers for "provider/model"; `taking` raises for one who takes no jobs."""
         self._journal = journal
@@ -58,27 +67,34 @@ class Pickup:
         self._schema = schema
         self._tell = tell
         self._clock = clock
+        self._sleep = sleep
         self._told: dict[str, str] = {}
 
     async def fetch(self, ledger: Ledger) -> None:
-        """Look at all that was submitted, and take in what has ended. Raises our errors, and OSError."""
+        """Look at all that was submitted, and take in what has ended.
+
+        Raises the first of our errors when it has looked at the rest, and OSError.
+        """
+        errors = list[LlmtermError]()
         for submission in list(self._journal.open.values()):
-            respondent, taker = await self._whom(submission)
-            submission = await self._heard(submission, taker.jobs)
-            if not submission.job:
-                continue
-            job = await taker.jobs.look(submission.job)
-            if job.state == "ended":
-                await self._take_in(submission, respondent, taker, job, ledger)
-            else:
-                self._tell_once(submission, _far(job))
+            try:
+                await self._fetch(submission, ledger)
+            except LlmtermError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     async def wait(self, ledger: Ledger) -> None:
-        """Fetch until all has come. Raises as `fetch` does."""
+        """Fetch until all has come, whatever fails meanwhile and may pass. Raises as `fetch` does."""
         pause = _FIRST_LOOK
         while self._journal.open:
-            await asyncio.sleep(pause)
-            await self.fetch(ledger)
+            await self._sleep(pause)
+            try:
+                await self.fetch(ledger)
+            except ProviderError as error:
+                if not retriable(error):
+                    raise
+                self._tell(str(error))
             pause = min(_LAST_LOOK, pause * _LONGER)
 
     async def cancel(self) -> None:
@@ -89,6 +105,21 @@ class Pickup:
             if submission.job:
                 await taker.jobs.cancel(submission.job)
                 self._tell(f"{submission.provider}: {submission.job} is being canceled")
+
+    async def _fetch(self, submission: Submission, ledger: Ledger) -> None:
+        respondent, taker = await self._whom(submission)
+        submission = await self._heard(submission, taker.jobs)
+        if not submission.job:
+            return
+        try:
+            job = await taker.jobs.look(submission.job)
+        except ModelNotFoundError as error:
+            error.hint = f"is it of another account's key? Whoever gives it up removes {self._journal.path}"
+            raise
+        if job.state == "ended":
+            await self._take_in(submission, respondent, taker, job, ledger)
+        else:
+            self._tell_once(submission, _far(job))
 
     async def _whom(self, submission: Submission) -> tuple[Respondent, JobProvider]:
         respondent = await self._choose(f"{submission.provider}/{submission.model}")
@@ -109,7 +140,7 @@ class Pickup:
             self._tell_once(submission, f"{UNHEARD}, in a minute")
         else:
             await in_thread(self._journal.close, submission.mark)
-            self._tell_once(submission, "what was submitted last was not accepted")
+            self._tell_once(submission, "what was submitted was not accepted: it is still to be submitted")
         return submission
 
     async def _take_in(
@@ -122,7 +153,8 @@ class Pickup:
 
         async def take(result: Result) -> None:
             if result.key not in keys:
-                strange.add(result.key[:_LONGEST_KEY])
+                if len(strange) < _NAMED:
+                    strange.add(result.key[:_LONGEST_KEY])
             elif (line := waiting.pop(result.key, None)) is not None:  # the first counts
                 ledger.settle(line.number, await self._outcome(line, result, respondent, taker))
                 await ledger.write()
@@ -139,7 +171,7 @@ class Pickup:
         await in_thread(self._journal.close, submission.mark)
         self._tell_once(submission, _far(job))
         if strange:
-            named = ", ".join(sorted(strange)[:3])
+            named = ", ".join(sorted(strange))
             self._tell(f"{submission.provider}: {job.id} has results that nobody asked for, which are left: {named}")
 
     async def _outcome(self, line: Line, result: Result, respondent: Respondent, taker: JobProvider) -> Outcome:
