@@ -99,6 +99,22 @@ def test_window_that_is_dragged_while_an_answer_streams_loses_nothing() -> None:
         assert window.text.count("SPACE pause ") == window.text.count("tokens/s") == 0
 
 
+def test_line_of_code_that_the_window_is_too_narrow_for_is_selected_as_one() -> None:
+    """The terminal wraps it; what stands above and below is there once."""
+    code = "call(" + ", ".join(f"argument{number}" for number in range(30)) + ")"
+    with asked(
+        until_hung_up("First.\n\n```py\n", code[:150], code[150:], "\nx = 1\n", f"{code}\n```\n", "last")
+    ) as window:
+        window.wait_for("last")
+        window.send(" ")
+        window.wait_for("last\n+> ?\n+paused after")
+
+        lines = window.text.split("\n")
+        assert lines.count(code) == 2
+        assert window.text.count("argument29") == 2
+        assert [lines.count(each) for each in ("First.", "x = 1", "last")] == [1, 1, 1]
+
+
 def test_tall_guidance_that_is_taken_back_does_not_repeat_the_answer() -> None:
     """What the prompt has pushed out of the window is not drawn over, and not drawn again."""
     with paused() as window:

@@ -75,9 +75,11 @@ widths = st.integers(20, 120) | st.integers(1, 20)
 STEPS = ("feed", "advance", "live")
 
 
-def whole(text: str, width: int = 80, *, color: bool = True, links: bool = False) -> list[str]:
+def whole(
+    text: str, width: int = 80, *, color: bool = True, links: bool = False, whole_code: bool = False
+) -> list[str]:
     """Return the lines of a text that comes all at once."""
-    renderer = MarkdownRenderer(width=width, color=color, links=links)
+    renderer = MarkdownRenderer(width=width, color=color, links=links, whole_code=whole_code)
     renderer.feed(text)
     return renderer.close()
 
@@ -86,10 +88,18 @@ def plain(lines: list[str]) -> list[str]:
     return list(map(bare, lines))
 
 
-@given(markdown, widths, st.lists(st.tuples(st.integers(0, 60), st.sampled_from(STEPS)), max_size=12), st.booleans())
-def test_chunks_and_frames_do_not_matter(text: str, width: int, steps: list[tuple[int, str]], color: bool) -> None:
+@given(
+    markdown,
+    widths,
+    st.lists(st.tuples(st.integers(0, 60), st.sampled_from(STEPS)), max_size=12),
+    st.booleans(),
+    st.booleans(),
+)
+def test_chunks_and_frames_do_not_matter(
+    text: str, width: int, steps: list[tuple[int, str]], color: bool, whole_code: bool
+) -> None:
     """However the text was cut and whenever anybody looked, the lines are those of the whole text."""
-    renderer = MarkdownRenderer(width=width, color=color)
+    renderer = MarkdownRenderer(width=width, color=color, whole_code=whole_code)
     lines: list[str] = []
 
     at = 0
@@ -102,7 +112,23 @@ def test_chunks_and_frames_do_not_matter(text: str, width: int, steps: list[tupl
             renderer.live()
     renderer.feed(text[at:])
 
-    assert lines + renderer.advance() + renderer.close() == whole(text, width, color=color)
+    assert lines + renderer.advance() + renderer.close() == whole(text, width, color=color, whole_code=whole_code)
+
+
+@pytest.mark.parametrize("chunks", [1, 7, 500])
+def test_finished_line_of_code_is_one_line_where_the_terminal_wraps_it(chunks: int) -> None:
+    """While it is written it is rows, and so is a paragraph; code in a list stands in its column."""
+    code = "x = " + "1 + " * 30 + "1"
+    text = f"```py\n{code}\n\n{code}\n```\n\n- item\n  ```\n  {code}\n  ```\n\n{'word ' * 20}\n"
+    renderer, lines, live = MarkdownRenderer(width=40, color=False, whole_code=True), [], []
+    for at in range(0, len(text), chunks):
+        renderer.feed(text[at : at + chunks])
+        lines += renderer.advance()
+        live += renderer.live()
+    lines += renderer.close()
+
+    assert lines[:5] == [rule("py", width=40), code, "", code, rule(width=40)]
+    assert all(cell_len(line) <= 40 for line in (*live, *lines[5:]))
 
 
 @given(markdown, widths, st.booleans(), st.booleans())

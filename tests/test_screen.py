@@ -169,6 +169,28 @@ def test_permanent_lines_are_there_once_and_in_order(
         assert terminal.lines() == model.expected(rows)
 
 
+@given(
+    st.integers(6, 30),
+    st.integers(2, 14),
+    st.lists(st.tuples(st.lists(st.integers(1, 90), max_size=4), counts, st.integers(0, 3)), max_size=10),
+)
+def test_permanent_lines_that_are_wrapped_stand_whole_above_the_rest(
+    columns: int, rows: int, steps: list[tuple[list[int], int, int]]
+) -> None:
+    """However long they are, and whatever stood where they come to stand."""
+    terminal, model = Terminal(columns, rows), Model()
+    screen = make_screen(terminal)
+
+    for lengths, live, footer in steps:
+        lines = [f"p{'x' * length}" for length in lengths]
+        model.permanent += [line[at : at + columns] for line in lines for at in range(0, len(line), columns)]
+        model.live = model.new("l", live)
+        model.footer = [f"f{line} {model.number}"[:columns] for line in range(footer)]
+        screen.paint(lines, model.live, model.footer)
+
+        assert terminal.lines() == model.expected(rows)
+
+
 @example((7, 1), [(5, False, 0, 1, 7), (6, 1), (5, 3), (0, False, 0, 0, 0)], True, False)
 @given(sizes, st.lists(frames | sizes, max_size=15), st.booleans(), st.booleans())
 def test_permanent_lines_survive_any_change_of_size(

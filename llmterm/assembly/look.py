@@ -133,14 +133,14 @@ class Look(NamedTuple):
         return MarkdownView(
             screen=self.screen(name),
             size=size,
-            renderer=self.renderer(theme),
+            renderer=self.renderer(theme, whole_code=True),
             foot=foot,
             ink=self.ink(theme),
             redact=redact,
         )
 
-    def renderer(self, theme: Callable[[], Theme]) -> Callable[[int], MarkdownRenderer]:
-        """Return what makes a renderer of answers for a width."""
+    def renderer(self, theme: Callable[[], Theme], *, whole_code: bool = False) -> Callable[[int], MarkdownRenderer]:
+        """Return what makes a renderer of answers for a width, with `whole_code` where the terminal may wrap that."""
         from llmterm.render.markdown import MarkdownRenderer
 
         def renderer(width: int) -> MarkdownRenderer:
@@ -150,6 +150,7 @@ class Look(NamedTuple):
                 theme=theme(),
                 links=self.links,
                 thinking=self.thinking,
+                whole_code=whole_code,
                 clock=time.monotonic,
             )
 

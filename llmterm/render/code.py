@@ -60,8 +60,8 @@ class Fence:
         room = max(0, width - cell_len(last) - 1) if last else width
         return [*map(self._faint, full), self._faint(f"{_RULE * room} {last}" if room else last)]
 
-    def add(self, line: str, width: int) -> list[str]:
-        """Return the lines for the next line of code; blank ones come with what follows them."""
+    def add(self, line: str, width: int | None) -> list[str]:
+        """Return the lines for the next line of code, one without a `width`; blank ones come with what follows them."""
         rows = self._lines(self._bare(line), width, keep=True)
         if not any(rows):
             self._blank += 1
@@ -95,8 +95,8 @@ class Fence:
         start = min(self._indent, len(line) - len(line.lstrip(" ")))
         return _tidy(line[start:])
 
-    def _lines(self, line: str, width: int, *, keep: bool) -> list[str]:
-        parts = chop(line, width)
+    def _lines(self, line: str, width: int | None, *, keep: bool) -> list[str]:
+        parts = [line] if width is None else chop(line, width)
         if self._highlighter is None or self._palette is None:
             return [part.rstrip() for part in parts]
         runs = [(text, self._palette.style(text, token)) for text, token in self._highlighter.line(line, keep=keep)]

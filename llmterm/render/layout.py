@@ -54,10 +54,12 @@ class Layout:
 
         return Palette(self._theme) if self._color else None
 
-    def block(self, block: Block, width: int) -> list[str]:
+    def block(self, block: Block, width: int, *, whole_code: bool = False) -> list[str]:
+        """Return a block as lines; with `whole_code` a line of one that is code is one, however long."""
         if block.kind == "fence":
             closed = fence_is_closed(block.tokens[0])
-            return self._code(self.fence(block), block.lines[1:-1] if closed else block.lines[1:], width, closed=closed)
+            lines = block.lines[1:-1] if closed else block.lines[1:]
+            return self._code(self.fence(block), lines, width, closed=closed, whole=whole_code)
         lines = [] if block.too_deep else self._group(block.tokens, _Source(block.lines, block.start), width)
         if not any(lines):
             # Markup around nothing, such as a lone "#", is all there is: show it.
@@ -141,10 +143,10 @@ class Layout:
         return Fence(markup=token.markup, info=token.info, indent=indent, palette=self._palette)
 
     @staticmethod
-    def _code(fence: Fence, lines: Sequence[str], width: int, *, closed: bool) -> list[str]:
+    def _code(fence: Fence, lines: Sequence[str], width: int, *, closed: bool, whole: bool = False) -> list[str]:
         rows = fence.head(width)
         for line in lines:
-            rows += fence.add(line, width)
+            rows += fence.add(line, None if whole else width)
         return rows + (fence.close(width) if closed else [])
 
     def _table(self, tokens: Tokens, source: _Source, width: int) -> list[str]:

@@ -40,8 +40,10 @@ _QUOTED = re.compile(r" {0,3}(?:>[ \t]?)+")
 class MarkdownRenderer:
     """Takes model text and thinking; gives back styled lines, none wider than `width` cells.
 
-    `color` allows SGR sequences in lines, and `links` OSC 8 ones around labels of links. With `thinking` as a "line"
-    only the end of a thought is shown while it lasts, and one line after it. `clock` gives seconds.
+    With `whole_code` a finished line of code is one line, however wide: where the terminal wraps it, what is selected
+    there is still that line. `color` allows SGR sequences in lines, and `links` OSC 8 ones around labels of links. With
+    `thinking` as a "line" only the end of a thought is shown while it lasts, and one line after it. `clock` gives
+    seconds.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class MarkdownRenderer:
         theme: Theme = DARK,
         links: bool = False,
         thinking: Literal["line", "full"] = "full",
+        whole_code: bool = False,
         clock: Callable[[], float] = float,
     ) -> None:
         self._width = max(1, width)
@@ -60,6 +63,7 @@ class MarkdownRenderer:
         self._links = links
         self._thoughts = Sanitizer()
         self._short = thinking == "line"
+        self._whole_code = whole_code
         self._clock = clock
         self._thinking: Thinking | None = None
         self._backlog = Backlog()
@@ -281,14 +285,14 @@ class MarkdownRenderer:
             end = self._tail.find("\n", start)
             line = self._tail[start : end if end >= 0 else None]
             if cut := cut_of(line):
-                self._emit(fence.add(line[:cut], self._width), self._gap)
+                self._emit(self._added(fence, line[:cut]), self._gap)
                 self._reset(self._tail[start + cut :])
                 self._overflow = Flow(self._layout.unmarked, _anywhere)
                 return True
             if end < 0:
                 break
             closes = fence.closes(line)
-            rows = fence.close(self._width) if closes else fence.add(line, self._width)
+            rows = fence.close(self._width) if closes else self._added(fence, line)
             if line != self._context:
                 self._emit(rows, self._gap)
             self._context = ""
@@ -301,6 +305,9 @@ class MarkdownRenderer:
         self._tail = self._tail[start:]
         return done >= IN_PASSING
 
+    def _added(self, fence: Fence, line: str) -> list[str]:
+        return fence.add(line, None if self._whole_code else self._width)
+
     def _consume_blocks(self, source: str, *, final: bool = False, opens: bool = False) -> bool:
         """Take finished blocks of `source`, whole lines at the beginning of the tail; tell whether to look again.
 
@@ -312,7 +319,7 @@ class MarkdownRenderer:
                 return True
             if block.closed or (final and not (opens and block.kind == "fence")):
                 if not self._is_context(block):
-                    self._emit(self._layout.block(block, self._width), block.gap)
+                    self._emit(self._layout.block(block, self._width, whole_code=self._whole_code), block.gap)
                 continue
             self._gap = block.gap
             if block.kind == "fence":
