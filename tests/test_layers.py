@@ -49,7 +49,7 @@ LAYERS = [
     {"clipboard", "config", "files", "keys", "render", "sessions", "transport"},
     {"providers"},
     {"fallback", "turn"},
-    {"recorded", "respondent"},
+    {"recorded", "remote", "respondent"},
     {"ask", "batch", "chat", "compare", "serve", "stats"},
     {"assembly"},
     {"cli"},

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llmterm import config
 from llmterm.assembly.launch import Launch, options_of, store, with_model
@@ -51,6 +52,11 @@ from llmterm.sessions import SessionStore, StoredSession
 from llmterm.sessions.current import CurrentSession
 from llmterm.threads import in_thread, take_turns
 
+if TYPE_CHECKING:
+    from llmterm.chat.host import Host
+    from llmterm.chat.session import Session
+    from llmterm.remote.service import Service
+
 _HUNG_UP = 129  # as a shell counts SIGHUP, which Windows has not
 # How long a pause that is to be on disk waits for another process that is writing: its commits are shorter. What could
 # not be written then is written a little later.
@@ -79,8 +85,12 @@ async def in_terminal(
     *,
     once: bool = False,
     opening: Opening | None = None,
+    service: Service | None = None,
 ) -> int:
-    """Build a chat in this terminal, one for a single question if `once`, and `run` it; return the exit code."""
+    """Build a chat in this terminal, one for a single question if `once`, and `run` it; return the exit code.
+
+    With a `service` its answers are made there, in a session of its own.
+    """
     settings = launch.settings
     beside = await _beside(launch) if not once else ()
     look = Look.of(settings, launch.environ)
@@ -133,6 +143,7 @@ async def in_terminal(
                         sessions,
                         beside,
                         once=once,
+                        service=service,
                     )
                 )
             # One that has hung up may be at its end before its signal is here.
@@ -172,6 +183,7 @@ def _build(
     beside: Sequence[TextFile | Attachment],
     *,
     once: bool,
+    service: Service | None,
 ) -> Chat:
     settings = launch.settings
     bound = asdict(settings.keys)
@@ -207,7 +219,7 @@ def _build(
     foot = Foot(composer, messages, ink=look.ink(theme))
     view = look.view(theme, foot, launch.secrets.redact, lambda: source.name)
     machine = LocalMachine(launch, look, Loan(terminal=terminal, signals=signals, view=view, composer=composer), source)
-    session = CurrentSession(sessions, system=settings.system, kept=launch.kept)
+    session, host = _hosted(launch, sessions, providers, choices, service)
     context = Context(
         session=session,
         registry=providers,
@@ -216,16 +228,16 @@ def _build(
         view=view,
         machine=machine,
         settings=ChatSettings(
-            marker=launch.marker,
+            marker=launch.marker if service is None else None,
             limits=settings.stream.limits(),
             keys=bound,
             roles=config.config_path(launch.environ).parent / config.ROLES,
             once=once,
             plain=look.plain,
-            advice=_advice(launch),
+            advice=_advice(launch) if service is None else service.said_of,
         ),
     )
-    commands = catalogue(bound)
+    commands = catalogue(bound, refused=() if service is None else service.refused)
     line = InputLine(
         composer=composer,
         queue=messages,
@@ -247,14 +259,21 @@ def _build(
             terminal=source,
             write=write,
         ),
-        host=Here(
-            session=session,
-            registry=providers,
-            choices=choices,
-            limits=settings.stream.limits(),
-            marker=launch.marker,
-        ),
+        host=host,
     )
+
+
+def _hosted(
+    launch: Launch, sessions: SessionStore, providers: ProviderRegistry, choices: Choices, service: Service | None
+) -> tuple[Session, Host]:
+    """Return the session that is talked in, of a service if there is one, and who has questions answered in it."""
+    if service is not None:
+        from llmterm.remote.host import attached  # not for every start
+
+        return attached(service, launch.settings.system, choices)
+    session = CurrentSession(sessions, system=launch.settings.system, kept=launch.kept)
+    limits = launch.settings.stream.limits()
+    return session, Here(session=session, registry=providers, choices=choices, limits=limits, marker=launch.marker)
 
 
 async def _beside(launch: Launch) -> Sequence[TextFile | Attachment]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -12,15 +11,15 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import NamedTuple
 
-from llmterm import config, files
 from llmterm.address import is_loopback
 from llmterm.assembly.launch import launch, options_of, store
 from llmterm.assembly.roster import cached, registry
 from llmterm.assembly.secrets import known_secrets
 from llmterm.assembly.streams import notice
+from llmterm.assembly.token import own_token
 from llmterm.assembly.whereabouts import written_down
 from llmterm.config import Settings
-from llmterm.errors import ConfigError, UsageError
+from llmterm.errors import UsageError
 from llmterm.serve.app import application
 from llmterm.serve.connection import Patience
 from llmterm.serve.metrics import Metrics
@@ -30,7 +29,6 @@ from llmterm.serve.service import Service
 from llmterm.serve.turns import Terms, Turns
 from llmterm.threads import in_thread, take_turns
 
-TOKEN_FILE = "serve-token"
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 # Seconds that readers have to hear that the service ends; then it does.
 _GRACE = 5
@@ -121,23 +119,6 @@ def _terms(settings: Settings) -> Terms:
 def _usual(settings: Settings, environ: Mapping[str, str]) -> str:
     start = launch(settings, environ)
     return f"{start.provider}/{start.model}"
-
-
-def own_token(environ: Mapping[str, str]) -> str:
-    """Return the token of this user: made once, and kept where nobody else can read it. Raises ConfigError."""
-    path = config.data_dir(environ) / TOKEN_FILE
-    try:
-        if path.is_file() and (kept := path.read_text("ascii").strip()):
-            return kept
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        token = secrets.token_urlsafe(32)
-        files.write(path, f"{token}\n", private=True)
-    except (OSError, UnicodeDecodeError) as error:
-        hint = "llmterm serve --token TEXT, or LLMTERM_TOKEN, takes one"
-        raise ConfigError(
-            f"the token cannot be kept: {getattr(error, 'strerror', 'its file is damaged')}", hint=hint
-        ) from None
-    return token
 
 
 def _listen(place: Place) -> socket.socket:

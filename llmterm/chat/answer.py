@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from llmterm.chat.host import Played
 from llmterm.errors import UsageError
 from llmterm.events import Notice
 from llmterm.messages import Reply
 from llmterm.states import AT_REST
+
+if TYPE_CHECKING:
+    from llmterm.chat.host import Played
 
 
 class Answer:

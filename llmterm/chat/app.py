@@ -9,16 +9,15 @@ import asyncio
 import gc
 import importlib
 from collections.abc import Awaitable
-from typing import NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from llmterm import __version__
 from llmterm.chat.answer import Answer
 from llmterm.chat.commands import Commands, sessions, versions
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Leave, Resume
-from llmterm.chat.host import Host, Played
 from llmterm.chat.input import InputLine, Typed
-from llmterm.chat.live import Live
+from llmterm.chat.live import Live, first_of
 from llmterm.chat.loop import AnswerLoop
 from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import Ask, Fill, New, Open, Outcome, Pick, Say, Show, Word, Write, without_answer
@@ -31,13 +30,22 @@ from llmterm.sessions import OpenAnswer, StoredSession
 from llmterm.states import TurnState
 from llmterm.threads import in_thread
 
+if TYPE_CHECKING:
+    from llmterm.chat.host import Host, Played  # not for every start, as they are nothing but types
+
 # Before getting ready: time enough for the first frame, and the keys that were typed before it.
 _WARMING_SECONDS = 0.05
 # Seconds that the end of the program waits for a store that somebody else keeps locked.
 _PATIENCE = 2.0
 # What asking takes, and resuming, that the prompt does not: a quarter of a second, in which no key would be heard.
-FIRST_ANSWER = ("llmterm.providers.http", "httpcore2", "anyio", "llmterm.seam", "llmterm.chat.performance")
-_LEFT = "llmterm chat --continue goes on with it"
+FIRST_ANSWER = (
+    "llmterm.providers.http",
+    "httpcore2",
+    "anyio",
+    "llmterm.seam",
+    "llmterm.respondent",
+    "llmterm.chat.performance",
+)
 
 
 class Ended(NamedTuple):
@@ -98,7 +106,7 @@ class Chat:
             if waiting := self._line.queue.waiting:
                 self._view.say(f"{count(len(waiting), 'message')} not sent: Up has them in the next chat")
             if self._session.id is not None:
-                self._view.say(_LEFT)
+                self._view.say(self._host.left)
             return 130 if outcome.interrupted else 0
         finally:
             warming.cancel()
@@ -168,8 +176,10 @@ class Chat:
         await self._session.keeper.rest()
         for line, failure in self._session.news():
             self._view.say(line, error=failure)
-        typed = await self._line.message(versions.shortcuts(self._context))
+        typed = await self._said_or_changed()
         match typed:
+            case StoredSession() as stored:
+                return Open(stored, since=self._since(stored))
             case Leave():
                 return typed
             case Typed(""):
@@ -182,6 +192,18 @@ class Chat:
             case Typed(text):
                 # A SPACE that came just too late to pause an answer is not part of the next question.
                 return await self._question(text.strip("\n") if "\n" in text.strip() else text.strip())
+
+    async def _said_or_changed(self) -> Typed | Leave | StoredSession:
+        """Wait for a message or a command, or until somebody else has gone on with the session."""
+        shortcuts = versions.shortcuts(self._context)
+        if not self._host.shared or self._session.talk.editing:
+            return await self._line.message(shortcuts)
+        return await first_of(self._line.message(shortcuts), self._host.changed())
+
+    def _since(self, stored: StoredSession) -> int:
+        """Return how many messages of a session are on the screen, as it was until now."""
+        pairs = zip(self._session.talk.messages, stored.conversation.messages, strict=False)
+        return next((at for at, (ours, theirs) in enumerate(pairs) if ours != theirs), self._session.talk.size)
 
     async def _command(self, typed: Typed) -> Outcome:
         """Run commands, one after the other; the message that they were typed in the place of outlives them."""

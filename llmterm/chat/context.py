@@ -16,10 +16,10 @@ from llmterm.errors import UsageError
 from llmterm.marker import marker_note
 from llmterm.messages import StreamLimits
 from llmterm.providers.registry import ProviderRegistry
-from llmterm.sessions.current import CurrentSession
 
 if TYPE_CHECKING:
-    from llmterm.chat.machine import Machine  # not for every start, as it is nothing but a type
+    from llmterm.chat.machine import Machine  # not for every start, as they are nothing but types
+    from llmterm.chat.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Context:
     def __init__(
         self,
         *,
-        session: CurrentSession,
+        session: Session,
         registry: ProviderRegistry,
         choices: Choices,
         attachments: Attachments,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from llmterm.chat.options import Choices
 from llmterm.eventlog import Reader
@@ -12,14 +12,19 @@ from llmterm.progress import Progress
 from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.recorded import RecordedTurn, Standing
-from llmterm.respondent import Respondent
 from llmterm.sessions import OpenAnswer
 from llmterm.sessions.current import CurrentSession
 from llmterm.states import TurnState
 
+if TYPE_CHECKING:
+    from llmterm.respondent import Respondent
+
 
 class Here:
     """`limits` and `marker` are those of every answer."""
+
+    shared = False
+    left = "llmterm chat --continue goes on with it"
 
     def __init__(
         self,
@@ -47,6 +52,9 @@ class Here:
         turn = await respondent.turn(await session.conversation(question))
         return OwnAnswer(RecordedTurn(turn, session, question), self._registry)
 
+    async def changed(self) -> NoReturn:
+        raise AssertionError("nobody else goes on with it")
+
     async def go_on(self, answer: OpenAnswer) -> OwnAnswer:
         session = self._session
         await session.whole()
@@ -54,6 +62,8 @@ class Here:
         return OwnAnswer(RecordedTurn(turn, session, answer), self._registry)
 
     def _respondent(self) -> Respondent:
+        from llmterm.respondent import Respondent  # not before the first question
+
         choices, registry = self._choices, self._registry
         return Respondent(
             provider=registry.get(choices.provider),

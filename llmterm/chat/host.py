@@ -9,7 +9,7 @@ from llmterm.eventlog import Reader
 from llmterm.messages import Continuation, EndReason, Message, Reply
 from llmterm.progress import Progress
 from llmterm.recorded import Standing
-from llmterm.sessions import OpenAnswer
+from llmterm.sessions import OpenAnswer, StoredSession
 from llmterm.states import TurnState
 
 
@@ -101,6 +101,20 @@ class Played(Protocol):
 
 class Host(Protocol):
     """Has questions answered in the session of the chat, by whom its choices name."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether others go on with the same session, and are to be seen doing so."""
+        ...
+
+    @property
+    def left(self) -> str:
+        """How the session is gone on with, once the chat is left."""
+        ...
+
+    async def changed(self) -> StoredSession:
+        """Wait until somebody else has gone on with a session that is shared; return it."""
+        ...
 
     async def ask(self, question: Message) -> Played:
         """Ask. Raises our errors where that cannot be: nothing is written then."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import assert_never
+from typing import Any, TypeVar, assert_never
 
 from llmterm.chat.commands import Commands
 from llmterm.chat.context import Context
@@ -25,6 +25,9 @@ from llmterm.errors import UsageError
 from llmterm.files import write
 from llmterm.messages import Message, TextDelta, cut_off
 from llmterm.threads import in_thread
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 FRAME_SECONDS = 1 / 30
 
@@ -133,3 +136,15 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks)
+
+
+async def first_of(wanted: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> T | U:
+    """Return what comes first of two, and what is `wanted` where that comes at all; let go of the one left."""
+    asked, beside = asyncio.create_task(wanted), asyncio.create_task(other)
+    try:
+        await asyncio.wait((asked, beside), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (asked, beside):
+            task.cancel()
+        await asyncio.wait((asked, beside))
+    return beside.result() if asked.cancelled() else asked.result()

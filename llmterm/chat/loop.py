@@ -17,7 +17,7 @@ from llmterm.chat.commands.paused import shortcuts
 from llmterm.chat.context import Context
 from llmterm.chat.decision import Gesture, Leave, Resume, Send, Steer
 from llmterm.chat.input import InputLine
-from llmterm.chat.live import Live
+from llmterm.chat.live import Live, first_of
 from llmterm.chat.notifier import Notifier
 from llmterm.chat.outcome import (
     Ask,
@@ -38,8 +38,8 @@ from llmterm.chat.outcome import (
 )
 from llmterm.chat.status import BY_ITSELF, GUIDING, count, ending, figures, held_line, pause_line
 from llmterm.errors import LlmtermError, UsageError
-from llmterm.messages import EndReason, TextDelta, cut_off
-from llmterm.states import TurnState
+from llmterm.messages import EndReason, Rope, TextDelta, cut_off
+from llmterm.states import AT_REST, TurnState
 
 
 class AnswerLoop:
@@ -162,25 +162,42 @@ class AnswerLoop:
         if turn.error:
             self._view.say(str(turn.error), error=True)
         with self._context.resting(self._answer):
-            said = self._pause_line()
-            decision = await self._line.decide(
-                lambda: GUIDING if self._line.text.strip() else said, shortcuts(self._context)
-            )
-            match decision:
-                case Gesture.STOP if self._view.dismiss():
-                    return Word.DONE  # what was closed so is the help
-                case Send(text) if Commands.is_command(text):
-                    return await self._command(text)
-                case Send(text) if Commands.of_shell(text):
-                    return await self._live.run_shell(text) or Word.DONE
-                case Send(text):
-                    return await self._guided(text)
-                case Gesture():
-                    await turn.cancel()
-                    self._say_notices()
-                    return Word.DONE
-                case Resume() | Leave():
-                    return decision
+            return await self._rested()
+
+    async def _rested(self) -> Wish:
+        """Do what the user decides of an answer at rest, or show what somebody else has made of it."""
+        turn, said, shown = self._turn, self._pause_line(), self._turn.reply.body
+        decision = await first_of(
+            self._line.decide(
+                lambda: turn.progress.line or (GUIDING if self._line.text.strip() else said), shortcuts(self._context)
+            ),
+            self._answer.reader.arrived(),
+        )
+        match decision:
+            case None:
+                return await self._moved(shown)
+            case Gesture.STOP if self._view.dismiss():
+                return Word.DONE  # what was closed so is the help
+            case Send(text) if Commands.is_command(text):
+                return await self._command(text)
+            case Send(text) if Commands.of_shell(text):
+                return await self._live.run_shell(text) or Word.DONE
+            case Send(text):
+                return await self._guided(text)
+            case Gesture():
+                await turn.cancel()
+                self._say_notices()
+                return Word.DONE
+            case Resume() | Leave():
+                return decision
+
+    async def _moved(self, shown: Rope) -> Wish:
+        """Show what has become of the answer, which was `shown`, while it was at rest here, by somebody else."""
+        if self._turn.state not in AT_REST:
+            self._view.resume(self._turn.guidance)
+        elif self._turn.reply.body is not shown:
+            await self._show_changed()
+        return Word.DONE
 
     def _pause_line(self) -> str:
         known = () if self._context.settings.plain else self._figures()

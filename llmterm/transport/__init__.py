@@ -3,7 +3,7 @@
 from llmterm.redaction import redact
 from llmterm.transport.body import Embedded
 from llmterm.transport.breaker import Breaker
-from llmterm.transport.call import Call
+from llmterm.transport.call import Call, Method
 from llmterm.transport.client import FrameStream, Transport
 from llmterm.transport.endpoint import Endpoint
 from llmterm.transport.failures import QUOTA_HINT, error_words
@@ -22,6 +22,7 @@ __all__ = [
     "Endpoint",
     "FrameStream",
     "KeyRing",
+    "Method",
     "Proxies",
     "RateLimits",
     "RetryPolicy",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from llmterm.address import shown
 from llmterm.framing import Framing
 from llmterm.transport.content import FileContent
 
+Method: TypeAlias = Literal["PATCH", "DELETE"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A POST of `payload`, or of a `content` in a file, or a GET where there is neither. `who` is the provider.
+    """A POST of `payload`, or of a `content` in a file, or a GET where there is neither, unless there is a `method`.
+
+    `who` is the provider.
 
     `secrets` never appear in an error. In a payload is what JSON has, and `Embedded` for bytes. `proxy` is what may be
     shown of the proxy that it goes through, "" for none; the transport knows.
@@ -29,6 +33,7 @@ class Call:
     secrets: Iterable[str] = field(default=(), repr=False)
     framing: Framing = "sse"
     proxy: str = ""
+    method: Method | None = None
 
     @property
     def has_port(self) -> bool:

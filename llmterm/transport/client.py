@@ -252,7 +252,7 @@ class Transport:
             with translated(call, limits):
                 async with asyncio.timeout_at(deadline):
                     response = await self._send(call, limits)
-                if response.status_code != httpx2.codes.OK:
+                if response.status_code not in (httpx2.codes.OK, httpx2.codes.CREATED):
                     raise refusal(call, response, await explanation(response))
                 return response
         except TimeoutError:
@@ -288,7 +288,7 @@ class Transport:
         body = call.content if call.payload is None else await Body.of(call.payload)
         headers = _headers(call)
         request = client.build_request(
-            "GET" if body is None else "POST",
+            call.method or ("GET" if body is None else "POST"),
             without_user(call.url),
             content=body,
             headers=headers if body is None else {**headers, "content-length": str(body.size)},

@@ -6,7 +6,7 @@ A command gets the `Context` of the chat and what is typed behind its name, and 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -55,8 +55,16 @@ class Command:
 class Commands:
     """Finds and runs commands."""
 
-    def __init__(self, sections: Mapping[str, Sequence[Command]]) -> None:
-        """`sections` are the commands under the headings that they have in the help."""
+    def __init__(self, sections: Mapping[str, Sequence[Command]], *, refused: Collection[str] = ()) -> None:
+        """`sections` are the commands under the headings that they have in the help.
+
+        Those that are `refused` are none where the session is a service's.
+        """
+        self._refused = frozenset(refused)
+        sections = {
+            heading: [each for each in section if each.name not in self._refused]
+            for heading, section in sections.items()
+        }
         self._sections = sections
         self._commands = {command.name: command for section in sections.values() for command in section}
         # What was listed with numbers last.
@@ -96,6 +104,8 @@ class Commands:
         """Run the command in `line`. Raises UsageError for one that does not exist, or not now."""
         name, _, argument = line.strip().removeprefix("/").partition(" ")
         command = self._commands.get(name)
+        if name in self._refused:
+            raise UsageError(f"/{name} is not for a session of a service", hint="llmterm chat without --attach has it")
         if command is None:
             near = difflib.get_close_matches(name, self._commands, n=1)
             raise UsageError(f"there is no /{name}", hint=f"did you mean /{near[0]}?" if near else "/help lists all")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from llmterm.chat.commands import (
     Command,
@@ -22,8 +22,11 @@ from llmterm.chat.decision import Leave
 from llmterm.chat.outcome import Outcome
 
 
-def catalogue(keys: Mapping[str, str]) -> Commands:
-    """Return them; `keys` are those of the commands at a pause and of versions, by their names."""
+def catalogue(keys: Mapping[str, str], *, refused: Collection[str] = ()) -> Commands:
+    """Return them; `keys` are those of the commands at a pause and of versions, by their names.
+
+    Those that are `refused` say that they cannot be, where the chat is attached to a service.
+    """
 
     def help_lines() -> list[str]:
         return found.help()
@@ -41,7 +44,8 @@ def catalogue(keys: Mapping[str, str]) -> Commands:
                 Command(name="quit", summary="leave (Ctrl-D does too)", run=_quit),
                 Command(name="exit", summary="leave, as elsewhere", run=_quit),
             ],
-        }
+        },
+        refused=refused,
     )
     return found
 

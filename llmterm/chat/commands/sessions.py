@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from llmterm.chat.commands import Command
 from llmterm.chat.context import Context
@@ -11,10 +12,13 @@ from llmterm.chat.outcome import New, Open, Outcome, Pick, Say, Word
 from llmterm.chat.status import count
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import SessionError, StoreError, UsageError
-from llmterm.sessions import SessionInfo, SessionStore, StoredSession
+from llmterm.sessions import SessionInfo, StoredSession
 from llmterm.sessions.record import LAST, Hit
 from llmterm.sessions.whole import HeldMessage
 from llmterm.threads import in_thread
+
+if TYPE_CHECKING:
+    from llmterm.chat.session import Shelf
 
 _LISTED = 20
 _FOUND = 20
@@ -196,14 +200,14 @@ async def _discard(context: Context, given: str) -> Outcome:
     return Say("dropped")
 
 
-def _newest_open(context: Context, store: SessionStore) -> str:
+def _newest_open(context: Context, store: Shelf) -> str:
     found = next(iter(_opened(context, store)), None)
     if found is None:
         raise UsageError("there is no answer to go on with", hint="/sessions lists sessions, /load opens one")
     return found.id
 
 
-def _opened(context: Context, store: SessionStore) -> list[SessionInfo]:
+def _opened(context: Context, store: Shelf) -> list[SessionInfo]:
     """Return the sessions whose answer is not over, but for this one and those of pipes."""
     return [
         info
@@ -239,7 +243,7 @@ def _ago(age: timedelta) -> str:
     return "just now"
 
 
-def _named(store: SessionStore, given: str) -> str:
+def _named(store: Shelf, given: str) -> str:
     """Return the id that `given` stands for, also as words that one title alone has."""
     try:
         return store.find(given)
@@ -256,7 +260,7 @@ def _named(store: SessionStore, given: str) -> str:
     return found[0][0]
 
 
-def _drop(store: SessionStore, session_id: str) -> None:
+def _drop(store: Shelf, session_id: str) -> None:
     """Remove the open answer of a session. Raises UsageError where there is none."""
     if store.load(session_id, peek=True).answer is None:
         raise UsageError("the answer of that session is over")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from llmterm.chat.commands import Command
 from llmterm.chat.context import Context
@@ -11,9 +12,11 @@ from llmterm.chat.suggestion import Choice
 from llmterm.errors import UsageError
 from llmterm.render.cells import cell_len, chop
 from llmterm.sessions import Version
-from llmterm.sessions.current import CurrentSession
 from llmterm.sessions.titles import one_line
 from llmterm.sessions.versions import Fork, neighbour
+
+if TYPE_CHECKING:
+    from llmterm.chat.session import Session
 
 _STEPS = {"previous": -1, "next": 1}
 # What part of a line the names of models have at most: the rest is what tells the versions apart.
@@ -41,7 +44,7 @@ def shortcuts(context: Context) -> dict[str, str]:
     return keys | ({"escape": "/undo"} if context.session.talk.editing else {})
 
 
-def standing(session: CurrentSession) -> str:
+def standing(session: Session) -> str:
     """Return which of how many versions the conversation goes through, at the last place where there are several."""
     forks = session.forks
     if not forks:
@@ -53,17 +56,17 @@ def standing(session: CurrentSession) -> str:
     return f"version {fork.current + 1} of {len(fork.rows)}{place}"
 
 
-def _question(session: CurrentSession, fork: Fork) -> int:
+def _question(session: Session, fork: Fork) -> int:
     """Return the number, from 1, of the question that has versions there, or whose answer has."""
     return session.talk.questions(fork.at) + _of_question(session, fork)
 
 
-def _is_last(session: CurrentSession, fork: Fork) -> bool:
+def _is_last(session: Session, fork: Fork) -> bool:
     """Tell whether it is about the last question or its answer."""
     return not any(each.message.role == "user" for each in session.talk.kept[fork.at + 1 :])
 
 
-def _of_question(session: CurrentSession, fork: Fork) -> bool:
+def _of_question(session: Session, fork: Fork) -> bool:
     """Tell whether it is a question that has versions there, and not an answer."""
     return fork.at == 0 or session.talk.path[fork.at - 1].message.role != "user"
 
@@ -103,11 +106,11 @@ async def _listed(context: Context, forks: Sequence[Fork]) -> list[str]:
     return lines
 
 
-def _heading(session: CurrentSession, fork: Fork) -> str:
+def _heading(session: Session, fork: Fork) -> str:
     return f"{_place(session, fork)}{', taken back' if fork.current is None else ''}"
 
 
-def _place(session: CurrentSession, fork: Fork) -> str:
+def _place(session: Session, fork: Fork) -> str:
     what = "question" if _of_question(session, fork) else "answer to question"
     return f"{what} {_question(session, fork)}"
 

@@ -1,0 +1,112 @@
+"""Answers that a service makes, in a session of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from contextlib import suppress
+from typing import Any, Protocol
+
+from llmterm.errors import LlmtermError
+from llmterm.messages import Message, Options
+from llmterm.messages.plain import plain
+from llmterm.remote.record import load
+from llmterm.remote.service import Service
+from llmterm.remote.session import RemoteSession
+from llmterm.remote.told import standing
+from llmterm.remote.turn import RemoteTurn
+from llmterm.sessions import OpenAnswer, StoredSession
+
+# Seconds before a service that is lost is asked again what has changed.
+_AGAIN = 2.0
+
+
+class Choice(Protocol):
+    """Who is asked, and with what options."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def options(self) -> Options: ...
+
+
+class RemoteHost:
+    shared = True
+
+    def __init__(self, service: Service, session: RemoteSession, choice: Choice) -> None:
+        self._service = service
+        self._session = session
+        self._choice = choice
+
+    @property
+    def left(self) -> str:
+        """How the session is gone on with, once the chat is left."""
+        return f"llmterm chat --attach {self._service.url} --session {self._session.id} goes on with it"
+
+    async def ask(self, question: Message) -> RemoteTurn:
+        session, choice = self._session, self._choice
+        editing, last = session.talk.editing, session.talk.path[len(session.talk.kept) :]
+        again = editing and last[0].message == question
+        now = standing(
+            await self._service.post(
+                "/v1/turns",
+                {
+                    "question": question.text,
+                    "attachments": [
+                        {"name": each.name, "data": base64.b64encode(each.data).decode()}
+                        for each in question.attachments
+                        if each.data and not again
+                    ],
+                    "model": "/".join(filter(None, (choice.provider, choice.model))),
+                    "options": _said(choice.options),
+                    "again": again,
+                    "replaces": editing and not again,
+                    **({"session": session.id} if session.id else {}),
+                    **({"system": session.talk.system} if session.talk.system and not session.id else {}),
+                },
+            )
+        )
+        session.asked_in(now.session, question)
+        return RemoteTurn(self._service, session, now, question)
+
+    async def go_on(self, answer: OpenAnswer) -> RemoteTurn:
+        session = self._session
+        now = standing(await self._service.get(f"/v1/turns/{session.recorded()}.{answer.message_id}"))
+        return RemoteTurn(self._service, session, now, None)
+
+    async def changed(self) -> StoredSession:
+        """Wait until somebody else has gone on with the session; return it. A service that is lost is asked again."""
+        session = self._session
+        if session.id is None:
+            await asyncio.Event().wait()
+        path = f"/v1/sessions/{session.recorded()}/events"
+        while True:
+            with suppress(LlmtermError):
+                async with self._service.listening(path) as stream:
+                    while frames := await stream.read():
+                        if any(_is_session(each.data) for each in frames):
+                            stored = await load(self._service, session.recorded())
+                            if session.differs(stored):
+                                return stored
+            await asyncio.sleep(_AGAIN)
+
+
+def attached(service: Service, system: str, choice: Choice) -> tuple[RemoteSession, RemoteHost]:
+    """Return a session of a service, and who has questions answered in it."""
+    session = RemoteSession(service, system=system)
+    return session, RemoteHost(service, session, choice)
+
+
+def _is_session(data: str) -> bool:
+    try:
+        return isinstance(json.loads(data), dict)
+    except ValueError:
+        return False
+
+
+def _said(options: Options) -> dict[str, Any]:
+    """Return what of the options is said at all."""
+    return {name: value for name, value in plain(options).items() if value not in (None, []) and name != "schema"}
