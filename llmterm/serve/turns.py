@@ -244,9 +244,16 @@ class Turns:
             await turn.resume(guidance=guidance, provider=provider, model=name, by=by)
             turn.client = client
 
+    async def settled(self, session_id: str) -> list[ServedTurn]:
+        """Return what is over in a session, once it is on the record: its readers hear of its end before that."""
+        over = [each for each in self._turns.values() if each.session_id == session_id and each.over]
+        for each in over:
+            await each.settled()
+        return over
+
     async def forget(self, session_id: str) -> None:
         """Let go of what is over in a session, once that is on the record: its row may be opened again."""
-        for each in await self._settled(session_id):
+        for each in await self.settled(session_id):
             self._turns.pop(each.id, None)
 
     async def release(self, session_id: str) -> None:
@@ -288,7 +295,7 @@ class Turns:
 
     async def _make_room(self, session_id: str) -> None:
         """Let go of what has come to nothing in a session. Raises ConflictError where something else lives there."""
-        await self._settled(session_id)
+        await self.settled(session_id)
         turn = self.of_session(session_id)
         if turn is None:
             return
@@ -298,13 +305,6 @@ class Turns:
             )
         self._turns.pop(turn.id, None)
         await turn.close()
-
-    async def _settled(self, session_id: str) -> list[ServedTurn]:
-        """Return what is over in a session, once it is on the record: its readers hear of its end before that."""
-        over = [each for each in self._turns.values() if each.session_id == session_id and each.over]
-        for each in over:
-            await each.settled()
-        return over
 
     async def _reopened(self, stored: StoredSession) -> ServedTurn:
         answer = stored.answer

@@ -163,7 +163,9 @@ async def _export(request: Request) -> Response:
 
 
 async def _stored(request: Request) -> StoredSession:
+    """Return the session: what is over in it is on the record by now, as its readers have heard of that."""
     session = request.path_params["session"]
+    await service_of(request).turns.settled(session)
     return await read_store(request, lambda store: store.load(session, peek=True))
 
 
