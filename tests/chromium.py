@@ -54,11 +54,9 @@ class Tab:
         """Wait until so many answers are over."""
         await self.page.locator(".answer footer .figures").nth(number - 1).wait_for()
 
-    async def paused(self) -> str:
-        """Wait for a pause; return what is said of it."""
-        bar = self.page.locator("#bar[data-state=paused] p")
-        await bar.wait_for()
-        return await bar.inner_text()
+    async def paused(self, words: str) -> None:
+        """Wait for a pause of which that is said."""
+        await self.page.locator("#bar[data-state=paused] p").get_by_text(words).wait_for()
 
     async def says(self, text: str) -> None:
         await self.page.locator("#log").get_by_text(text).last.wait_for()
