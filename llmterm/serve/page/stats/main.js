@@ -1,10 +1,12 @@
 // The page: what is chosen is fetched, and shown. The address says what is chosen.
 
+import { settings } from "../settings.js";
 import { chart, legend } from "./chart.js";
 import { html } from "./elements.js";
 import { DRAWN, measure, series, spans, title } from "./figures.js";
 import { days, models, totals } from "./tables.js";
 
+settings.begin();
 const PERIODS = ["7", "30", "90", ""];
 const $ = (id) => document.getElementById(id);
 const chosen = new URLSearchParams(location.search);
