@@ -26,6 +26,7 @@ from llmterm.assembly.streams import notice
 from llmterm.batch.answerer import Answerer
 from llmterm.batch.batch import Batch
 from llmterm.batch.engine import Engine
+from llmterm.batch.ledger import Ledger
 from llmterm.batch.questions import BadLine, Question, Questions, format_of
 from llmterm.batch.results import Results, failures_of
 from llmterm.batch.trial import Trial
@@ -117,7 +118,7 @@ async def _answered(
         )
         running = Batch(
             _questions(source, plan),
-            results,
+            Ledger(results, began=time.monotonic()),
             chooser.choose,
             await stack.enter_async_context(engine),
             system=launch.settings.system,

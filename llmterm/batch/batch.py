@@ -11,20 +11,19 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import Any, assert_never
+from typing import assert_never
 
 from llmterm.batch.engine import Answered, Engine, EngineLostError, Failed, Outcome
+from llmterm.batch.ledger import Ledger
 from llmterm.batch.outcome import kind_of
 from llmterm.batch.preparation import ASSUMED, prepared, stake
 from llmterm.batch.questions import BadLine, Question
-from llmterm.batch.results import Results
-from llmterm.batch.tally import Tally
 from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError
 from llmterm.respondent import Respondent
 from llmterm.threads import in_thread
 
-# Lines that are read at a time, and results that are written at a time, each in a thread.
+# Lines that are read at a time, in a thread.
 _AT_ONCE = 100
 # Where so many have failed in ways that the next one would too, and none was answered meanwhile, nothing more is asked.
 _HOPELESS = 20
@@ -39,7 +38,7 @@ class Batch:
     def __init__(
         self,
         questions: Iterator[Question | BadLine],
-        results: Results,
+        ledger: Ledger,
         choose: Callable[[str], Awaitable[Respondent]],
         engine: Engine,
         *,
@@ -48,12 +47,12 @@ class Batch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`choose` gives who is to answer for "provider/model", or for "", so that the `engine` has them answer."""
-        self.tally = Tally(began=clock())
+        self.tally = ledger.tally
         self.stopped = ""
         self.bad: list[BadLine] = []
         """The first of the lines that could not be asked; the file of failures has all."""
         self._questions = questions
-        self._results = results
+        self._ledger = ledger
         self._choose = choose
         self._engine = engine
         self._system = system
@@ -66,15 +65,8 @@ class Batch:
         self._at_stake = 0.0
         self._longest = ASSUMED
         self._hopeless = 0
-        self._answers: list[dict[str, Any]] = []
-        self._failures: list[dict[str, Any]] = []
         self._more, self._over = asyncio.Event(), False
         self._freed = asyncio.Event()
-
-    @property
-    def _spent(self) -> float:
-        """What all of it has cost, with the answers of earlier runs."""
-        return self._results.cost + (self.tally.cost or 0.0)
 
     @property
     def paused(self) -> bool:
@@ -141,7 +133,7 @@ class Batch:
             for each in some:
                 if self.stopped:
                     return
-                if self._results.has(each.id):
+                if self._ledger.has(each.id):
                     self.tally.skipped += 1
                 elif isinstance(each, BadLine):
                     if len(self.bad) < _NAMED:
@@ -173,29 +165,23 @@ class Batch:
             self._at_stake -= stake
             self._freed.set()
 
-    def _take(self, question: Question, outcome: Outcome) -> None:
+    def _take(self, question: Question | BadLine, outcome: Outcome) -> None:
         """Take in what came of a question."""
-        self.tally.add(outcome.spent)
+        self._ledger.settle(question.line, outcome)
         match outcome:
-            case Failed():
-                self._fail(question, outcome.error, outcome.kind, outcome.spent.cost)
+            case Failed(error=why, kind=kind):
+                self._hopeless += kind in _FOR_ALL
+                if self._hopeless >= _HOPELESS:
+                    self.stop(f"{_HOPELESS} have failed for what goes for all, the last: {why}")
             case Answered():
                 self._longest = max(self._longest, outcome.length)
-                self.tally.answered += 1
                 self._hopeless = 0
-                self._answers.append({"id": question.id, "line": question.line, **outcome.record})
-                self._more.set()
             case _:
                 assert_never(outcome)
-
-    def _fail(self, question: Question | BadLine, why: str, kind: str, cost: float | None = None) -> None:
-        self.tally.failed += 1
-        self._hopeless += kind in _FOR_ALL
-        if self._hopeless >= _HOPELESS:
-            self.stop(f"{_HOPELESS} have failed for what goes for all, the last: {why}")
-        paid = {} if cost is None else {"cost": cost}
-        self._failures.append({"id": question.id, "line": question.line, "error": why, "kind": kind, **paid})
         self._more.set()
+
+    def _fail(self, question: Question | BadLine, why: str, kind: str) -> None:
+        self._take(question, Failed(id=question.id, error=why, kind=kind))
 
     def _stake(self, respondent: Respondent, conversation: Conversation) -> float:
         """Return what an answer may cost. Raises ConfigError where there is a budget, and no price."""
@@ -205,7 +191,7 @@ class Batch:
 
     async def _affordable(self, stake: float) -> bool:
         """Wait until the budget has room for an answer beside those that stream; tell whether it ever has."""
-        while self._budget is not None and self._spent + self._at_stake + stake > self._budget:
+        while self._budget is not None and self._ledger.cost + self._at_stake + stake > self._budget:
             if self.stopped or not self.tally.running:
                 self.stop(f"one more answer might pass the budget of {self._budget:g}")
                 return False
@@ -213,13 +199,8 @@ class Batch:
             await self._freed.wait()
         return True
 
-    # The results
-
     async def _write(self) -> None:
-        while not self._over or self._answers or self._failures:
+        while not self._over or self._ledger.unwritten:
             await self._more.wait()
             self._more.clear()
-            answers, self._answers = self._answers, []
-            failures, self._failures = self._failures, []
-            if answers or failures:
-                await in_thread(self._results.add, answers, failures)
+            await self._ledger.write()

@@ -27,7 +27,7 @@ from llmterm.respondent import Respondent
 from llmterm.threads import in_thread
 
 UNHEARD = "whether it was accepted is not known: --resume finds out, and submits nothing twice"
-# Questions that are read at a time, and numbers of lines that are named.
+# Questions that are read, and failures that are written, at a time; numbers of lines that are named.
 _AT_ONCE = 100
 _TOLD = 10
 
@@ -73,7 +73,7 @@ class Handover:
         try:
             async for question in self._unasked(questions):
                 await self._pack(question, parcels, system, priced=budget is not None)
-                await self._ledger.write()
+                await self._ledger.write(_AT_ONCE)
         finally:
             self._ledger.flush()
         stakes = [line.stake or 0.0 for each in self._journal.open.values() for line in each.lines]

@@ -1,4 +1,4 @@
-"""Keeps count of what becomes of the questions of a batch that was handed over, and writes it down."""
+"""Keeps count of what becomes of the questions of a batch, and writes it down."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from llmterm.batch.results import Results
 from llmterm.batch.tally import Tally
 from llmterm.threads import in_thread
 
-# Lines that are written at a time.
-_AT_ONCE = 100
-
 
 class Ledger:
     """`tally` counts what was settled in this run."""
 
-    def __init__(self, results: Results) -> None:
-        self.tally = Tally(began=0.0)
+    def __init__(self, results: Results, *, began: float = 0.0) -> None:
+        """`began` is when the run did, in seconds of any clock."""
+        self.tally = Tally(began=began)
         self._results = results
         self._known: set[str] = set()
         self._answers: list[dict[str, Any]] = []
@@ -47,16 +45,25 @@ class Ledger:
             case _:
                 assert_never(outcome)
 
-    async def write(self) -> None:
-        """Write what has come, where it is worth it. Raises OSError."""
-        if len(self._answers) + len(self._failures) >= _AT_ONCE:
-            await in_thread(self.flush)
+    @property
+    def unwritten(self) -> int:
+        """How much has come that is not written yet."""
+        return len(self._answers) + len(self._failures)
+
+    async def write(self, enough: int = 1) -> None:
+        """Write what has come, if it is so much, in a thread. Raises OSError."""
+        if self.unwritten >= enough:
+            await in_thread(self._results.add, *self._taken())
 
     def flush(self) -> None:
-        """Write all that has come. Raises OSError."""
+        """Write what has come, at once: for who is cancelled, and could not wait. Raises OSError."""
+        self._results.add(*self._taken())
+
+    def _taken(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the answers and the failures that are to be written, which are nobody else's then."""
         answers, self._answers = self._answers, []
         failures, self._failures = self._failures, []
-        self._results.add(answers, failures)
+        return answers, failures
 
     def sync(self) -> None:
         """Have all that was written on the disk."""

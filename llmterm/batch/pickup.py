@@ -36,6 +36,8 @@ from llmterm.threads import in_thread
 from llmterm.transport.retry import retriable
 from llmterm.turn import Turn
 
+# Results that are written at a time.
+_AT_ONCE = 100
 # Until a job that was accepted unheard is listed, in seconds.
 _LISTED_SECONDS = 60.0
 # How often results are asked for whose connection broke, and how long that waits, doubled each time.
@@ -157,7 +159,7 @@ class Pickup:
                     strange.add(result.key[:_LONGEST_KEY])
             elif (line := waiting.pop(result.key, None)) is not None:  # the first counts
                 ledger.settle(line.number, await self._outcome(line, result, respondent, taker))
-                await ledger.write()
+                await ledger.write(_AT_ONCE)
 
         try:
             await _read_all(taker.jobs, job, take)
@@ -165,7 +167,6 @@ class Pickup:
                 why = job.why or "the batch has ended without a result for it"
                 ledger.settle(line.number, Failed(id=line.id, error=why, kind="missing"))
         finally:
-            # What is there is written, also for who is cancelled. Not in a thread: nobody would wait for it then.
             ledger.flush()
         await in_thread(ledger.sync)  # or a machine that loses its power would have lost what nobody has any more
         await in_thread(self._journal.close, submission.mark)
