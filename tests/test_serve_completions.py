@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import importlib
 import json
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
-from tests.serving import Client, serving
+from tests.serving import TOKEN, Client, serving
 from tests.wire import Exchange, Gate, finish, say, thought
+from tests.x11 import require
 
 HELLO = {"role": "user", "content": "Hello?"}
 PIXEL = base64.b64decode(
@@ -19,7 +23,7 @@ PIXEL = base64.b64decode(
 
 
 def asked(**more: Any) -> dict[str, Any]:
-    return {"model": "openai/test", "messages": [HELLO], **more}
+    return {"model": "openai/test", "messages": [HELLO]} | more
 
 
 async def streamed(client: Client, **more: Any) -> list[Any]:
@@ -50,7 +54,8 @@ async def test_usage_is_one_more_chunk_where_it_is_asked_for(tmp_path: Path) -> 
 
         assert done == "[DONE]"
         assert used["choices"] == []
-        assert used["usage"] == {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
+        counted = {name: count for name, count in used["usage"].items() if name.endswith("tokens")}
+        assert counted == {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
 
 
 async def test_answer_that_is_not_streamed_is_one_object(tmp_path: Path) -> None:
@@ -176,6 +181,7 @@ async def test_answer_that_breaks_off_says_so_in_the_stream(tmp_path: Path) -> N
         (asked(stream="yes"), 400, "stream"),
         (asked(max_tokens=0), 400, "max_tokens"),
         (asked(response_format={"type": "xml"}), 400, "response_format.type"),
+        (asked(response_format={"type": "json_schema", "json_schema": {"schema": {"type": 3}}}), 400, None),
         (
             asked(
                 messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/y.png"}}]}]
@@ -195,3 +201,66 @@ async def test_what_cannot_be_completed_is_refused_with_the_field(
         assert refused["error"]["param"] == param
         assert refused["error"]["type"] == "invalid_request_error"
         assert client.upstream.exchanges == []
+
+
+async def test_answer_that_streams_when_the_service_ends_ends_with_an_error(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("one ")
+        await exchange.hung_up()
+
+    async def read(url: str) -> str:
+        last = ""
+        async with (
+            httpx2.AsyncClient(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as http,
+            http.stream("POST", "/v1/chat/completions", json=asked(stream=True)) as response,
+        ):
+            async for line in response.aiter_lines():
+                if "one" in line:
+                    begun.set()
+                last = line or last
+        return last
+
+    async with serving(tmp_path, script) as client:
+        reading = asyncio.create_task(read(client.url))
+        await begun.wait()
+    assert json.loads((await reading).removeprefix("data: "))["error"]["code"] == "draining"
+
+
+async def test_sdk_of_openai_asks_whole_and_streaming_async_and_not(tmp_path: Path) -> None:
+    require(libraries=("openai",))
+    openai: Any = importlib.import_module("openai")
+
+    async def script(exchange: Exchange) -> None:
+        if not exchange.body:
+            await exchange.refuse(200, {"data": [{"id": "test"}]})
+            return
+        await exchange.start()
+        await exchange.raw(thought("hm"))
+        await exchange.text("An ")
+        await exchange.text("answer.")
+        await exchange.end()
+
+    async with serving(tmp_path, script) as client:
+        settings = {"base_url": f"{client.url}/v1", "api_key": TOKEN, "max_retries": 0}
+
+        def ask() -> list[str]:
+            with openai.OpenAI(**settings) as sdk:
+                raw = sdk.chat.completions.with_raw_response.create(**asked())
+                stream = sdk.chat.completions.create(**asked(stream=True))
+                streamed = "".join(each.choices[0].delta.content or "" for each in stream)
+                with pytest.raises(openai.NotFoundError) as missing:
+                    sdk.chat.completions.create(**asked(model="gpt-4o"))
+                assert missing.value.code == "model_not_found"
+                return [raw.parse().choices[0].message.content, streamed, raw.headers["content-type"]]
+
+        assert await asyncio.to_thread(ask) == ["An answer.", "An answer.", "application/json"]
+        async with openai.AsyncOpenAI(**settings) as sdk:
+            found = await sdk.chat.completions.create(**asked())
+            stream = await sdk.chat.completions.create(**asked(stream=True, stream_options={"include_usage": True}))
+            told = [each async for each in stream]
+            listed = [each.id async for each in await sdk.models.list()]
+        assert found.usage.total_tokens == told[-1].usage.total_tokens == 12
+        assert "openai/test" in listed

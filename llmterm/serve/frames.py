@@ -19,10 +19,10 @@ from llmterm.serve.served import Told
 from llmterm.states import TurnState
 
 # A proxy between may take a connection on which nothing comes for a dead one, usually after a minute.
-_ALIVE_SECONDS = 15.0
+ALIVE_SECONDS = 15.0
 ALIVE = b": alive\n\n"
 # Seconds between two writes to one reader: what comes faster goes out together. The first goes out at once.
-TOGETHER_SECONDS = 0.04
+_TOGETHER_SECONDS = 0.04
 # Nobody between may keep what comes, or wait for more of it (nginx: proxy_buffering).
 STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _OVER = (TurnState.DONE, TurnState.CANCELLED)
@@ -73,17 +73,27 @@ async def batches(turn: Told, after: int, ending: Callable[[], bool]) -> AsyncGe
     if after and after not in turn.places:
         yield [Entry(turn.places.start, Retraction(0, 0, ()))]
         after = 0
-    reader, loop, sent = turn.reader(after), asyncio.get_running_loop(), 0.0
+    async with aclosing(portions(turn.reader(after), lambda: turn.state in _OVER or ending())) as coming:
+        async for entries in coming:
+            yield entries
+
+
+async def portions(reader: Reader, enough: Callable[[], bool]) -> AsyncGenerator[list[Entry], None]:
+    """Yield what comes to a reader, together what comes in the same moment, until it has all and that is `enough`.
+
+    While nothing comes it is nothing, now and then. The reader leaves at the end.
+    """
+    loop, sent = asyncio.get_running_loop(), 0.0
     try:
         while True:
             if not reader.at_end:
-                if (soon := sent + TOGETHER_SECONDS - loop.time()) > 0:
+                if (soon := sent + _TOGETHER_SECONDS - loop.time()) > 0:
                     await asyncio.sleep(soon)
                 sent = loop.time()
                 yield list(reader.pending())
-            elif turn.state in _OVER or ending():
+            elif enough():
                 return
-            elif not await arrived(reader):
+            elif not await _within(reader.arrived()):
                 yield []
     finally:
         reader.leave()
@@ -105,15 +115,10 @@ async def changes(
         of.leave(session_id, changed)
 
 
-async def arrived(reader: Reader) -> bool:
-    """Wait until something has come; not for ever, and tell whether it has."""
-    return await _within(reader.arrived())
-
-
 async def _within(coming: Coroutine[Any, Any, object]) -> bool:
     """Wait until something has come; not for ever, and tell whether it has."""
     try:
-        async with asyncio.timeout(_ALIVE_SECONDS):
+        async with asyncio.timeout(ALIVE_SECONDS):
             await coming
     except TimeoutError:
         return False

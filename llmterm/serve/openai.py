@@ -5,12 +5,15 @@ https://platform.openai.com/docs/api-reference/chat
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llmterm.conversation import Conversation
-from llmterm.messages import Attachment, EndReason, Message, Options, Segment
+from llmterm.events import TurnEvent
+from llmterm.messages import Attachment, EndReason, Message, Opaque, Options, Segment, TextDelta, ThinkingDelta
+from llmterm.schema import Schema
 from llmterm.serve.attached import attachment, from_url
 from llmterm.serve.fields import Fields
 from llmterm.serve.problems import BadRequestError
@@ -36,7 +39,7 @@ class Completion:
 
 
 def completion(fields: Fields) -> Completion:
-    """Return what is asked for. Raises BadRequestError, which names the field."""
+    """Return what is asked for. Raises BadRequestError, which names the field, and UsageError for a schema."""
     if (fields.whole("n", 1) or 1) > 1:
         raise BadRequestError("n: an answer has one choice here", param="n")
     return Completion(
@@ -59,14 +62,14 @@ def options(fields: Fields) -> Options:
     )
 
 
-def _schema(wanted: Fields) -> dict[str, Any] | None:
+def _schema(wanted: Fields) -> Opaque | None:
     match wanted.text("type", "text"):
         case "text":
             return None
         case "json_object":
             return {"type": "object"}
         case "json_schema":
-            return wanted.inner("json_schema").inner("schema").value
+            return Schema.of(json.dumps(wanted.inner("json_schema").inner("schema").value)).value
         case other:
             raise wanted.wrong("type", f"is text, json_object or json_schema, not {other[:40]!r}")
 
@@ -130,11 +133,17 @@ def finish_reason(reason: EndReason) -> str:
     return _FINISH.get(reason, "stop")
 
 
-def usage(segments: Sequence[Segment]) -> dict[str, int]:
-    """Return what an answer took, in tokens."""
+def usage(segments: Sequence[Segment]) -> dict[str, Any]:
+    """Return what an answer took, in tokens; how many of them were cached, or thought, is not known here."""
     asked = sum(each.usage.input_tokens for each in segments)
     said = sum(each.usage.output_tokens for each in segments)
-    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+    return {
+        "prompt_tokens": asked,
+        "completion_tokens": said,
+        "total_tokens": asked + said,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +157,18 @@ class Head:
     def begin(self) -> dict[str, Any]:
         return self._chunk({"role": "assistant", "content": ""})
 
-    def text(self, text: str) -> dict[str, Any]:
-        return self._chunk({"content": text})
+    def chunk(self, event: TurnEvent) -> dict[str, Any] | None:
+        """Return the chunk that tells of an event; None for one that is nothing of the answer.
 
-    def thinking(self, text: str) -> dict[str, Any]:
-        """Return a chunk of what the model thinks, as DeepSeek's and most other servers name it."""
-        return self._chunk({"reasoning_content": text})
+        What the model thinks is called as DeepSeek's and most other servers call it.
+        """
+        match event:
+            case TextDelta(text) if text:
+                return self._chunk({"content": text})
+            case ThinkingDelta(text) if text:
+                return self._chunk({"reasoning_content": text})
+            case _:
+                return None
 
     def end(self, reason: EndReason) -> dict[str, Any]:
         return self._chunk({}, finish_reason(reason))

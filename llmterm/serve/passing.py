@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from llmterm.errors import LlmtermError, ProviderError
-from llmterm.events import TurnEvent
+from llmterm.events import Entry
 from llmterm.messages import EndReason
-from llmterm.serve.frames import STREAM_HEADERS, TOGETHER_SECONDS, arrived
+from llmterm.serve.frames import ALIVE_SECONDS, STREAM_HEADERS, portions
 from llmterm.serve.metrics import Account
+from llmterm.serve.turns import DrainingError
 from llmterm.states import TurnState
 from llmterm.turn import Turn
+
+T = TypeVar("T")
 
 # Ends at which what there is counts as an answer.
 _WHOLE = (
@@ -45,31 +50,21 @@ class PassingAnswer:
 
         Raises why there is no answer, and ClientDisconnect where its client has gone.
         """
-        await self._until(lambda: self._said, request)
+        with suppress(TimeoutError):  # its client has to hear something
+            async with asyncio.timeout(ALIVE_SECONDS):
+                await staying(request, self._come(lambda: self._said))
         if not self._said and (failure := self.failure) is not None:
             raise failure
 
     async def whole(self, request: Request) -> None:
         """Wait for its end. Raises why there is none, and ClientDisconnect where its client has gone."""
         try:
-            await self._until(lambda: False, request)
+            await staying(request, self._come(lambda: False))
             self.reason = self.turn.reason
             if (failure := self.failure) is not None:
                 raise failure
         finally:
             await self.cancel()
-
-    async def _until(self, enough: Callable[[], bool], request: Request) -> None:
-        """Wait for enough of the answer, or for its end. Raises ClientDisconnect where its client has gone."""
-        gone = asyncio.ensure_future(request.receive())
-        coming = asyncio.ensure_future(self._come(enough))
-        try:
-            await asyncio.wait({gone, coming}, return_when=asyncio.FIRST_COMPLETED)
-            if not coming.done():
-                raise ClientDisconnect
-        finally:
-            gone.cancel()
-            coming.cancel()
 
     async def _come(self, enough: Callable[[], bool]) -> None:
         while self.turn.state is TurnState.STREAMING and not enough():
@@ -81,25 +76,11 @@ class PassingAnswer:
         reply = self.turn.reply
         return not reply.blank or bool(reply.thoughts)
 
-    async def batches(self) -> AsyncIterator[list[TurnEvent]]:
-        """Yield what comes, from its beginning on; nothing, now and then, while nothing does."""
-        reader, loop, sent = self.turn.reader(waited_for=True), asyncio.get_running_loop(), 0.0
+    def portions(self) -> AsyncGenerator[list[Entry], None]:
+        """Return what comes, from its beginning on; nothing, now and then, while nothing does."""
+        reader = self.turn.reader(waited_for=True)
         self._reader.leave()
-        try:
-            while True:
-                if not reader.at_end:
-                    # What comes in the same moment goes out together.
-                    if (soon := sent + TOGETHER_SECONDS - loop.time()) > 0:
-                        await asyncio.sleep(soon)
-                    sent = loop.time()
-                    yield [entry.event for entry in reader.pending()]
-                elif self.turn.state is not TurnState.STREAMING:
-                    self.reason = self.turn.reason
-                    return
-                elif not await arrived(reader):
-                    yield []
-        finally:
-            reader.leave()
+        return portions(reader, lambda: self.turn.state is not TurnState.STREAMING)
 
     @property
     def failure(self) -> LlmtermError | None:
@@ -111,6 +92,8 @@ class PassingAnswer:
             raise turn.error
         if turn.reason in _WHOLE or turn.state is TurnState.STREAMING:
             return None
+        if turn.reason is EndReason.CRASH:
+            return DrainingError("the service is ending", hint="try again in a moment")
         return ProviderError(f"the answer was cut short: {turn.reason}")
 
     async def cancel(self) -> None:
@@ -121,14 +104,27 @@ class PassingAnswer:
 
 
 class PassingResponse(StreamingResponse):
-    """Sends an answer, and ends it with the connection, whatever that ends by."""
+    """Sends an answer, and does what is to be done at its `end` with the connection, whatever that ends by."""
 
-    def __init__(self, answer: PassingAnswer, content: AsyncIterator[bytes]) -> None:
+    def __init__(self, content: AsyncIterator[bytes], end: Callable[[], Awaitable[None]]) -> None:
         super().__init__(content, media_type="text/event-stream", headers=STREAM_HEADERS)
-        self._answer = answer
+        self._end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await self._answer.cancel()
+            await self._end()
+
+
+async def staying(request: Request, coming: Coroutine[Any, Any, T]) -> T:
+    """Return what comes. Raises ClientDisconnect where its client has gone before; then it is cancelled."""
+    gone, working = asyncio.ensure_future(request.receive()), asyncio.ensure_future(coming)
+    try:
+        await asyncio.wait({gone, working}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        gone.cancel()
+        working.cancel()

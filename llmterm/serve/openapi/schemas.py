@@ -110,7 +110,15 @@ SCHEMAS: Final[dict[str, Schema]] = {
                     }
                 )
             ),
-            "usage": thing({"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT}),
+            "usage": thing(
+                {
+                    "prompt_tokens": COUNT,
+                    "completion_tokens": COUNT,
+                    "total_tokens": COUNT,
+                    "prompt_tokens_details": thing({"cached_tokens": COUNT}),
+                    "completion_tokens_details": thing({"reasoning_tokens": COUNT}),
+                }
+            ),
         },
         words="An answer as OpenAI's clients expect it.",
     ),

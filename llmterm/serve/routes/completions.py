@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from llmterm.messages import TextDelta, ThinkingDelta
 from llmterm.serve.frames import ALIVE, frame
 from llmterm.serve.openai import Completion, Head, completion
 from llmterm.serve.passing import PassingAnswer, PassingResponse
@@ -39,24 +39,21 @@ async def _complete(request: Request) -> Response:
     except BaseException:
         await answer.cancel()
         raise
-    return PassingResponse(answer, _chunks(answer, head, wanted, service))
+    return PassingResponse(_chunks(answer, head, wanted, service), answer.cancel)
 
 
 async def _chunks(answer: PassingAnswer, head: Head, wanted: Completion, service: Service) -> AsyncIterator[bytes]:
     turn = answer.turn
     yield frame(head.begin())
-    async for events in answer.batches():
-        chunks = [
-            frame(head.text(event.text) if isinstance(event, TextDelta) else head.thinking(event.text))
-            for event in events
-            if isinstance(event, TextDelta | ThinkingDelta) and event.text
-        ]
-        if chunks or not events:
-            yield b"".join(chunks) or ALIVE
+    async with aclosing(answer.portions()) as coming:
+        async for entries in coming:
+            chunks = [frame(chunk) for entry in entries if (chunk := head.chunk(entry.event)) is not None]
+            if chunks or not entries:
+                yield b"".join(chunks) or ALIVE
     if (failure := answer.failure) is not None:
         yield frame(service.problem(failure).body)
         return
-    yield frame(head.end(answer.reason))
+    yield frame(head.end(turn.reason))
     if wanted.with_usage:
         yield frame(head.used(turn.reply.segments))
     yield _DONE
