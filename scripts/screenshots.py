@@ -1,6 +1,6 @@
 """Takes the pictures of the page: the real service in this process, and the real page in Debian's Chromium.
 
-    uv run python -m scripts.screenshots
+uv run python -m scripts.screenshots
 """
 
 from __future__ import annotations

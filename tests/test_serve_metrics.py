@@ -40,6 +40,16 @@ async def answered(client: Client, turn: str) -> None:
         await reply_of(told)
 
 
+async def failed(client: Client) -> str:
+    """Ask, and return the turn once it has failed: it could still be gone on with."""
+    turn: str = (await client.ask())["id"]
+    async with client.told(turn) as told:
+        async for entry in told:
+            if getattr(entry.event, "state", "") == TurnState.FAILED:
+                break
+    return turn
+
+
 async def test_every_part_of_an_answer_is_counted_once(tmp_path: Path) -> None:
     """Also those that rest and are gone on with, and those that OpenAI's clients ask for."""
     async with serving(tmp_path, until_hung_up("First. ", "second", then=" and third.")) as client:
@@ -75,16 +85,17 @@ async def test_failure_and_refusal_are_counted_by_what_they_are(tmp_path: Path) 
         await exchange.refuse(400, {"error": {"message": "no such thing"}})
 
     async with serving(tmp_path, script) as client:
-        async with client.told((await client.ask())["id"]) as told:
-            async for entry in told:  # until it has failed: it could still be gone on with
-                if getattr(entry.event, "state", "") == TurnState.FAILED:
-                    break
+        await failed(client)
+        turn = await failed(client)
+        await client.post(f"/v1/turns/{turn}/cancel")
+        asked = {"model": "openai/test", "messages": [{"role": "user", "content": "And now?"}]}
+        await client.post("/v1/chat/completions", asked, 400)
         await client.get("/v1/turns/nothing", status=404)
         await client.http.get("/metrics", headers={"authorization": "Bearer wrong"})
         found = await scraped(client)
 
-    failed = {**WHO, "error_type": "RequestRefusedError"}
-    assert found.value("gen_ai_client_operation_duration_seconds_count", **failed) == 1
+    refused = {**WHO, "error_type": "RequestRefusedError"}
+    assert found.value("gen_ai_client_operation_duration_seconds_count", **refused) == 3
     assert found.value("llmterm_refusals_total", code="not_found") == 1
     assert found.value("llmterm_refusals_total", code="invalid_token") == 1
 

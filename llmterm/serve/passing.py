@@ -99,6 +99,7 @@ class PassingAnswer:
     async def cancel(self) -> None:
         """End it, its connection to the provider too."""
         self._reader.leave()
+        self._account.settle()  # one that has failed is cancelled from then on
         await self.turn.cancel()
         self._account.settle()
 

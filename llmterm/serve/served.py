@@ -155,6 +155,7 @@ class ServedTurn:
     async def cancel(self, by: str = "") -> None:
         """End it; what came is kept."""
         over = self._recorded.turn.over
+        self.settle()  # one that has failed is cancelled from then on
         await self._recorded.turn.cancel()
         if not over and self.reason is EndReason.CANCEL:
             self._say("stopped", by)
