@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from llmterm.serve.guard import Guard
 from llmterm.serve.openapi.document import document
 from llmterm.serve.problems import BUG, Problem
-from llmterm.serve.routes import completions, events, metrics, models, sessions, stats, turns
+from llmterm.serve.routes import completions, events, metrics, models, sessions, sockets, stats, turns
 from llmterm.serve.service import Service
 
 _PAGE = Path(__file__).parent / "page"
@@ -77,6 +77,7 @@ def all_routes() -> list[BaseRoute]:
         Route("/healthz", _health, methods=["GET"]),
         Route("/openapi.json", _openapi, methods=["GET"]),
         *turns.routes(),
+        *sockets.routes(),
         *sessions.routes(),
         *models.routes(),
         *completions.routes(),

@@ -164,7 +164,9 @@ def _problem(status: int, code: str, words: str) -> Problem:
 
 async def _refuse(scope: Scope, send: Send, refusal: Problem) -> None:
     if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 4000 + refusal.status % 1000, "reason": refusal.words})
+        kind = [(b"content-type", b"application/json")]
+        await send({"type": "websocket.http.response.start", "status": refusal.status, "headers": [*kind, *_HEADERS]})
+        await send({"type": "websocket.http.response.body", "body": json.dumps(refusal.body).encode()})
         return
     extra = [(b"www-authenticate", b"Bearer")] if refusal.status == 401 else []
     await _answer(send, refusal.status, json.dumps(refusal.body).encode(), extra)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -24,9 +25,22 @@ class Readers:
 
     def stream(self, content: AsyncIterator[bytes]) -> StreamingResponse:
         """Return the answer that has somebody read `content`. Raises CrowdedError."""
+        self._require_room()
+        return _Stream(self, content)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Count somebody who reads, inside. Raises CrowdedError."""
+        self._require_room()
+        self.now += 1
+        try:
+            yield
+        finally:
+            self.now -= 1
+
+    def _require_room(self) -> None:
         if self.now >= self._most:
             raise CrowdedError("too many are reading", hint="try again in a moment")
-        return _Stream(self, content)
 
 
 class _Stream(StreamingResponse):

@@ -24,6 +24,7 @@ class Server(uvicorn.Server):
                 loop="asyncio",
                 http=cast("type[asyncio.Protocol]", partial(Connection, patience=patience)),
                 ws="websockets-sansio",
+                ws_per_message_deflate=False,  # small messages, and many
                 access_log=False,
                 log_config=None,
                 log_level="critical",  # whoever sends nonsense fills no log, and the application reports bugs itself

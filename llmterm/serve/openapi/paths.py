@@ -156,7 +156,10 @@ PATHS: Final[dict[str, dict[str, Schema]]] = {
             ],
             words="Server-sent events: `id:` is the place, `event:` the kind, `data:` an Event. The stream ends when "
             "the turn is over, not when it rests. A place that is none of the turn's is answered with a Retraction of "
-            "all, and all of it anew. `retry:` says that the service is ending: come back then.",
+            "all, and all of it anew. `retry:` says that the service is ending: come back then. A WebSocket at "
+            "/v1/turns/{turn}/ws?after=N has the same in one connection: each message is an Event, and "
+            '{"do": "pause"|"resume"|"cancel"|"edit"} with the fields of the same over HTTP does it; what cannot be '
+            "done is answered with a Problem.",
         )
     },
     "/v1/turns/{turn}/pause": {

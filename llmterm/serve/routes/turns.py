@@ -11,12 +11,15 @@ from starlette.routing import BaseRoute, Route
 from llmterm.messages import Message
 from llmterm.messages.plain import plain
 from llmterm.serve.attached import attachments_of
-from llmterm.serve.fields import options_of
+from llmterm.serve.fields import Fields, options_of
 from llmterm.serve.frames import events
 from llmterm.serve.served import ServedTurn, Told
-from llmterm.serve.service import answered, client_of, fields_of, service_of
+from llmterm.serve.service import Answer, Service, answered, client_of, fields_of, service_of
 from llmterm.serve.turns import Wanted
 from llmterm.sessions.export import segment_values
+
+# What can be done with a turn that is not over.
+COMMANDS = ("pause", "resume", "cancel", "edit")
 
 
 def routes() -> list[BaseRoute]:
@@ -25,10 +28,7 @@ def routes() -> list[BaseRoute]:
         Route("/v1/turns", answered(_ask), methods=["POST"]),
         Route(one, answered(_show), methods=["GET"]),
         Route(f"{one}/events", answered(_events), methods=["GET"]),
-        Route(f"{one}/pause", answered(_pause), methods=["POST"]),
-        Route(f"{one}/resume", answered(_resume), methods=["POST"]),
-        Route(f"{one}/cancel", answered(_cancel), methods=["POST"]),
-        Route(f"{one}/edit", answered(_edit), methods=["POST"]),
+        *(Route(f"{one}/{what}", answered(_command(what)), methods=["POST"]) for what in COMMANDS),
     ]
 
 
@@ -65,33 +65,31 @@ async def _events(request: Request) -> Response:
     return service.readers.stream(stream)
 
 
-async def _pause(request: Request) -> Response:
-    fields, turn = await fields_of(request), await _living(request)
-    await turn.pause(fields.text("by", ""))
-    return JSONResponse(values(turn))
+async def done_with(service: Service, turn_id: str, what: str, fields: Fields, client: str) -> ServedTurn:
+    """Do what a command says, and return the turn that it was done with. Raises our errors."""
+    turn, by = await service.turns.living(turn_id), fields.text("by", "")
+    match what:
+        case "pause":
+            await turn.pause(by)
+        case "resume":
+            guidance, model = fields.text("guidance", ""), fields.text("model", "")
+            await service.turns.resume(turn, guidance=guidance, model=model, by=by, client=client)
+        case "cancel":
+            await turn.cancel(by)
+        case "edit":
+            await turn.edit(fields.text("text", ""), by)
+        case _:
+            raise fields.wrong("do", f"has to be one of {', '.join(COMMANDS)}")
+    return turn
 
 
-async def _resume(request: Request) -> Response:
-    fields, turn = await fields_of(request), await _living(request)
-    guidance, model, by = (fields.text(name, "") for name in ("guidance", "model", "by"))
-    await service_of(request).turns.resume(turn, guidance=guidance, model=model, by=by, client=client_of(request))
-    return JSONResponse(values(turn))
+def _command(what: str) -> Answer:
+    async def answer(request: Request) -> Response:
+        fields, service = await fields_of(request), service_of(request)
+        turn = await done_with(service, request.path_params["turn"], what, fields, client_of(request))
+        return JSONResponse(values(turn))
 
-
-async def _cancel(request: Request) -> Response:
-    fields, turn = await fields_of(request), await _living(request)
-    await turn.cancel(fields.text("by", ""))
-    return JSONResponse(values(turn))
-
-
-async def _edit(request: Request) -> Response:
-    fields, turn = await fields_of(request), await _living(request)
-    await turn.edit(fields.text("text", ""), fields.text("by", ""))
-    return JSONResponse(values(turn))
-
-
-async def _living(request: Request) -> ServedTurn:
-    return await service_of(request).turns.living(request.path_params["turn"])
+    return answer
 
 
 def place(given: str) -> int:
