@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
-from llmterm.cli import command_line
+from llmterm.cli import _COMMANDS, command_line, program
+from llmterm.cli.help import readable
 from llmterm.errors import UsageError
 from tests.terminal import LLMTERM, Program, environment
 
@@ -108,3 +111,39 @@ def test_command_line_that_is_refused_is_shown_harmlessly(tmp_path: Path, given:
         assert len(program.text.splitlines()) == 1
         written = program.written.removeprefix(b"> \r\x1b[K")  # the prompt of a chat that does not come
         assert not [each for each in (b"\x1b", b"\x07", "\u202e".encode(), "\x9b".encode()) if each in written]
+
+
+def pages(columns: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The help texts of all commands, in a window of so many columns."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    app = program(*_COMMANDS)
+    readable(app)
+    found: dict[str, str] = {}
+    left = [("llmterm", typer.main.get_command(app))]
+    for path, command in left:
+        found[path] = command.get_help(command.context_class(command, info_name=path))
+        left += [(f"{path} {name}", each) for name, each in getattr(command, "commands", {}).items()]
+    return found
+
+
+def test_help_is_wrapped_between_words_in_any_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line is wider than the window, and no word, name of an option or sentence is cut."""
+    wide = pages(80, monkeypatch)
+    words = {path: page.split() for path, page in wide.items()}
+    assert len(wide) > 25
+
+    for columns in (60, 40):
+        narrow = pages(columns, monkeypatch)
+
+        assert [line for page in narrow.values() for line in page.split("\n") if len(line) > columns] == []
+        assert {path: page.split() for path, page in narrow.items()} == words
+    assert "..." not in wide["llmterm"].partition("Options:")[2]
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_program_shows_help_as_wide_as_the_window(tmp_path: Path, flag: str) -> None:
+    env = environment(tmp_path, COLUMNS="40")
+    done = subprocess.run([*LLMTERM, "sessions", flag], env=env, capture_output=True, text=True, check=True)
+
+    assert "export  Write a session to standard\n" in done.stdout
+    assert max(map(len, done.stdout.split("\n"))) <= 40

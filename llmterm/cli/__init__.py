@@ -43,8 +43,9 @@ _COMMANDS = (
     "completion",
 )
 
+_HELPS = {"-h", "--help"}
 # Options that belong to the program itself; with any other first, or with none, `chat` is meant.
-_TOP_OPTIONS = {"--version", "--help", "-h"}
+_TOP_OPTIONS = {"--version", *_HELPS}
 # Words that people try for them.
 _WORDS = {"help": "--help", "version": "--version"}
 # What is meant where an option is given without its number.
@@ -55,12 +56,17 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE)
 _HELP = """A chat with language models that can be paused in the middle of an answer.
 
 \b
-llmterm                    opens a chat
-llmterm "What is a monad?" asks at once; in a pipe, answers on standard output
-llmterm -p local "Why?"    the same, with options of `llmterm chat`
-llmterm ask "Why?"         answers, and that is all
-llmterm compare "Why?"     has several models answer, each named by -m"""
-_NAMES = {"help_option_names": ["-h", "--help"]}
+llmterm
+    opens a chat
+llmterm "Why?"
+    asks at once, or answers in a pipe
+llmterm -p local "Why?"
+    the same, with options of `chat`
+llmterm ask "Why?"
+    answers, and that is all
+llmterm compare "Why?"
+    has each model of -m answer"""
+_NAMES = {"help_option_names": sorted(_HELPS)}
 
 
 def main(opening: Opening) -> NoReturn:
@@ -142,6 +148,10 @@ def _run(arguments: Sequence[str], opening: Opening) -> None:
     """Do what a command line says. Raises UsageError for one that makes no sense, SystemExit for a code."""
     try:
         app = program(*_needed(arguments[0]))
+        if not _HELPS.isdisjoint(arguments):
+            from llmterm.cli.help import readable
+
+            readable(app)
         arguments = list(_with_numbers(arguments))
         # Typer's own way out prints arguments as they are, and has codes of its own.
         sys.exit(app(args=arguments, prog_name="llmterm", standalone_mode=False, obj=opening))
