@@ -107,6 +107,11 @@ def test_batch_is_handed_over_and_fetched_another_day(tmp_path: Path, kind: Kind
     assert {each["model"] for each in read(tmp_path / "a.jsonl")} == {MODELS[kind]}
     assert read(tmp_path / "a.jsonl")[0]["usage"] == {"input_tokens": 5, "output_tokens": 7}
     assert not at.journal.exists()
+    if kind == "anthropic":
+        assert [each.path for each in at.server.exchanges if "results" in each.path] == [
+            "/elsewhere/messages/batches/msgbatch_0/results",
+            "/v1/messages/batches/msgbatch_1/results",
+        ]
 
 
 def aged(journal: Path) -> None:
@@ -172,6 +177,53 @@ def test_killed_at_any_other_step_it_is_submitted_once_and_fetched_once(tmp_path
     assert once(tmp_path, 250)
 
 
+REFUSED: dict[str, Any] = {
+    "openai": {
+        "response": {"body": {"error": {"message": "no sk-very-secret-key", "code": "context_length_exceeded"}}}
+    },
+    "anthropic": {
+        "result": {
+            "type": "errored",
+            "error": {"type": "error", "error": {"type": "request_too_large", "message": "no sk-very-secret-key"}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_request_that_was_refused_says_why_and_so_does_one_without_a_result(tmp_path: Path, kind: Kind) -> None:
+    """As where it is asked at once; and no key is in it."""
+    questions(tmp_path, 3)
+    with desk(tmp_path, kind) as at:
+        at.hand_over()
+        at.jobs.end()
+        last, _, first = at.jobs.held[0].lines
+        at.jobs.held[0].lines = [{"custom_id": last["custom_id"], **REFUSED[kind]}, first]
+        done = at.run("--resume")
+
+    assert done.returncode == 3
+    assert [each["id"] for each in read(tmp_path / "a.jsonl")] == ["q0"]
+    why = {each["id"]: (each["kind"], each["error"]) for each in read(tmp_path / "a.failed.jsonl")}
+    assert why["q1"] == ("missing", "the batch has ended without a result for it")
+    assert why["q2"][0] == "contexttoolong"
+    assert "no ***" in why["q2"][1]
+
+
+def test_responses_are_handed_over_as_responses(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[providers.openai]\napi = "responses"\n')
+    questions(tmp_path, 2)
+    with desk(tmp_path) as at:
+        at.hand_over()
+        created = at.server.exchanges[-1].body
+        at.jobs.end()
+        done = at.run("--resume")
+
+    assert created["endpoint"] == "/v1/responses"
+    assert done.returncode == 0, done.stderr.decode()
+    assert once(tmp_path, 2)
+    assert read(tmp_path / "a.jsonl")[0]["usage"] == {"input_tokens": 5, "output_tokens": 7}
+
+
 def test_results_that_break_off_are_asked_for_again(tmp_path: Path) -> None:
     """Half a line is none, and what has come of it before is not written twice."""
     questions(tmp_path, 3)
@@ -199,6 +251,7 @@ def test_what_expired_or_failed_has_its_reason_and_is_submitted_again_when_that_
         failed_why = (tmp_path / "a.failed.jsonl").read_text()
         at.run("--via", "provider", "--retry-failed")
         canceled = at.run("--cancel")
+        too_late = at.run("--cancel")
         after = at.run("--resume")
         canceled_why = read(tmp_path / "a.failed.jsonl")
         at.run("--via", "provider", "--retry-failed")
@@ -212,6 +265,7 @@ def test_what_expired_or_failed_has_its_reason_and_is_submitted_again_when_that_
     assert "the batch is failed: bad *** (line 1 of the batch)" in failed_why
     assert canceled.returncode == 0, canceled.stderr.decode()
     assert b"batch_2 is being canceled" in canceled.stderr
+    assert b"batch_2 has ended: the batch is cancelled" in too_late.stderr
     assert after.returncode == 3
     assert {each["kind"] for each in canceled_why} == {"line", "canceled"}
     assert done.returncode == 0

@@ -56,7 +56,8 @@ async def handed_over(
             if plan.wait:
                 await pickup.wait(ledger)
         finally:
-            notice(ledger.tally.total_words())
+            if ledger.tally.over:
+                notice(ledger.tally.total_words())
             _say_open(journal)
         if handover.stopped:
             notice(handover.stopped)

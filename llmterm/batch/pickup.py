@@ -104,9 +104,14 @@ class Pickup:
         for submission in list(self._journal.open.values()):
             _, taker = await self._whom(submission)
             submission = await self._heard(submission, taker.jobs)
-            if submission.job:
+            if not submission.job:
+                continue
+            job = await taker.jobs.look(submission.job)
+            if job.state == "running":
                 await taker.jobs.cancel(submission.job)
                 self._tell(f"{submission.provider}: {submission.job} is being canceled")
+            else:
+                self._tell(f"{submission.provider}: {_far(job)}")
 
     async def _fetch(self, submission: Submission, ledger: Ledger) -> None:
         respondent, taker = await self._whom(submission)

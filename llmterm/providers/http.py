@@ -122,7 +122,9 @@ class HttpProvider:
 
         if request.continuation is not None or not self._wire.schemas(request.model):
             request = in_words(request)
-        wire = self._worded(request.model)
+        wire = self._wire
+        if wire.plain is not None and self._learned.knows("no_summary", self.name, request.model):
+            wire = wire.plain
 
         async def ask(key: str) -> WireStream:
             nonlocal wire
@@ -161,7 +163,7 @@ class HttpProvider:
         self._require_key()
         if not self._wire.schemas(request.model):
             request = in_words(request)
-        wire = self._worded(request.model)
+        wire = self._wire.plain or self._wire  # an account without summaries would hear of that tomorrow, for each
         payload = await self._body(await in_thread_if(are_long(request.messages), wire.payload, request), request)
         return wire.path(request), {name: each for name, each in payload.items() if name not in _STREAMING}
 
@@ -187,12 +189,6 @@ class HttpProvider:
     async def _body(self, payload: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
         """Return what a payload is when it is sent."""
         return payload
-
-    def _worded(self, model: str) -> Wire:
-        """Return the wire for a model: without summaries where the account is known to have none."""
-        if self._wire.plain is not None and self._learned.knows("no_summary", self.name, model):
-            return self._wire.plain
-        return self._wire
 
     def _require_key(self) -> None:
         if self._needs_key and not self._endpoint.has_key:

@@ -128,7 +128,7 @@ class JobApi:
             return None
         if not given.path.startswith(f"{root}/") or not _NAME.fullmatch(given.path.removeprefix("/")):
             return None
-        return given.path.removeprefix(root)
+        return given.path.removeprefix(root) + (f"?{given.query}" if given.query else "")
 
     async def _fetch(self, call: Call, limits: StreamLimits) -> Mapping[str, Any]:
         try:
