@@ -354,3 +354,28 @@ async def test_paste_that_is_short_is_text_and_none_is_forged(tmp_path: Path) ->
         composer.begin(Phase.ASKING)
         source.send_text(f"\U0010f000 see{paste.format('/tmp/cat.png')}\r")
         assert await composer.decision() == Send("\ufffd see @/tmp/cat.png ")
+
+
+@instant
+async def test_earlier_messages_are_called_back_from_any_row_of_a_long_line(tmp_path: Path) -> None:
+    """Where Up would go through all of its rows; and what is typed is there again afterwards, in vi mode as well."""
+    long = "\n".join(map(str, range(300)))
+    for vi in (False, True):
+        async with composing(tmp_path / str(vi), vi=vi) as (composer, source):
+            for sent in ("first", "second\nof two rows"):
+                composer.begin(Phase.ASKING)
+                composer.put(sent)
+                source.send_text("\r")
+                assert await composer.decision() == Send(sent)
+            composer.begin(Phase.ASKING)
+            composer.put(long)
+            for keys, line in (
+                ("\x10", "second\nof two rows"),
+                ("\x10", "first"),
+                ("\x0e", "second\nof two rows"),
+                ("\x0e", long),
+                ("\x1b[A\x10\x10", "first"),
+                ("\x0e\x0e", long),
+            ):
+                source.send_text(keys)
+                await composer.seen(lambda line=line: composer.text == line)  # type: ignore[misc]

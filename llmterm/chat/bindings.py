@@ -13,6 +13,7 @@ from string import ascii_lowercase, digits
 from typing import assert_never
 
 from prompt_toolkit.application import get_app
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import (
     Condition,
@@ -46,6 +47,12 @@ def written() -> bool:
 
 def _nothing(_event: KeyPressEvent) -> None:
     pass
+
+
+def _of_any_beginning(buffer: Buffer) -> None:
+    """Have all that was sent called back in the place of several rows: nothing else begins like those."""
+    if "\n" in buffer.text and buffer.history_search_text is None:
+        buffer.history_search_text = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,7 @@ class Bindings:
         keys = KeyBindings()
         bind_typing(keys)
         self._add_sending(keys)
+        self._add_history(keys)
         self._add_queue(keys)
         self._add_pausing(keys)
         self._add_leaving(keys)
@@ -227,6 +235,19 @@ class Bindings:
         @keys.add("c-v", filter=vi_insert_mode | emacs_insert_mode)
         def _(event: KeyPressEvent) -> None:
             self._send_shortcut("/paste")
+
+    def _add_history(self, keys: KeyBindings) -> None:
+        """Add the keys that call back what was sent from any row of the line: the arrows go through all its rows."""
+
+        @keys.add("c-p")
+        def _(event: KeyPressEvent) -> None:
+            _of_any_beginning(event.current_buffer)
+            event.current_buffer.history_backward(event.arg)
+
+        @keys.add("c-n")
+        def _(event: KeyPressEvent) -> None:
+            _of_any_beginning(event.current_buffer)
+            event.current_buffer.history_forward(event.arg)
 
     def _add_queue(self, keys: KeyBindings) -> None:
         edited = Condition(lambda: self._queue.edited)

@@ -18,6 +18,7 @@ _KEYS = (
     ("Enter", "sends; on an empty line takes the next message that waits after a stop"),
     ("Alt-Enter", "begins a new line, and so does Ctrl-J (in vi mode: Esc, o)"),
     ("Up, Down", "earlier messages that begin like the line; Ctrl-R searches in all"),
+    ("Ctrl-P, Ctrl-N", "the same from any row of a line of several, which Up goes through"),
     ("Ctrl-X Ctrl-E", "opens the line in your editor"),
     ("/ and @", "open a menu: of commands, and of the files below this folder"),
     ("Enter, Tab, Esc", "in a menu: takes what is marked, completes, closes; arrows move"),
