@@ -103,6 +103,8 @@ class RemoteSession:
         """The question came to nothing."""
         self._nothing.add(turn_id)
         self.talk.withdraw()
+        if not self.talk.path:
+            self.id = None  # there is nothing in it
 
     def left(self) -> None:
         """Its answer goes on, or rests, without the chat."""
