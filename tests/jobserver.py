@@ -66,9 +66,12 @@ class JobServer:
         """Have all that runs end, with an answer to each, or with none."""
         for each in self.held:
             if each.state == "running":
-                each.state = state
-                if state != "failed":
-                    each.lines = [self._line(key, body, state) for key, body in each.requests.items()][::-1]
+                self.end_one(each, state)
+
+    def end_one(self, held: Held, state: Literal["ended", "expired", "failed", "canceled"] = "ended") -> None:
+        held.state = state
+        if state != "failed":
+            held.lines = [self._line(key, body, state) for key, body in held.requests.items()][::-1]
 
     async def __call__(self, exchange: Exchange) -> None:
         if self.refuse is not None:
@@ -137,8 +140,7 @@ class JobServer:
         held = found[0]
         if exchange.method == "POST":
             assert path.endswith("cancel")
-            held.state = "canceled"
-            held.lines = [self._line(key, body, "canceled") for key, body in held.requests.items()]
+            self.end_one(held, "canceled")
         elif re.search(r"results|content|download", path):
             return b"".join(json.dumps(each).encode() + b"\n" for each in held.lines)
         return self._shown(held)

@@ -135,13 +135,12 @@ def test_killed_while_it_is_accepted_it_is_found_and_not_submitted_again(tmp_pat
     """Among others; where nothing of ours is listed with a batch, its results tell once it has ended."""
     questions(tmp_path, 3)
     with desk(tmp_path, kind) as at:
-        for other in range(3):
-            questions(tmp_path, 3 if kind == "anthropic" else 1)
-            at.hand_over("-o", str(tmp_path / f"other{other}.jsonl"))
-        at.jobs.end()
-        questions(tmp_path, 3)
         killed(at, "accepted", "--via", "provider")
         aged(at.journal)
+        for other in range(1 if kind == "gemini" else 2):  # so many fill a page of the list
+            at.hand_over("-o", str(tmp_path / f"other{other}.jsonl"))
+        for held in at.jobs.held[1:]:
+            at.jobs.end_one(held)
         resumed = at.run("--resume")
         at.jobs.end()
         fetched = at.run("--resume")
@@ -149,7 +148,7 @@ def test_killed_while_it_is_accepted_it_is_found_and_not_submitted_again(tmp_pat
     assert resumed.returncode == 0, resumed.stderr.decode()
     assert (b"may be what was submitted" if kind == "anthropic" else b"was accepted, though") in resumed.stderr
     assert fetched.returncode == 0, fetched.stderr.decode()
-    assert len(at.jobs.held) == 4
+    assert len(at.jobs.held) == (2 if kind == "gemini" else 3)
     assert once(tmp_path, 3)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmterm.batch.journal import Journal, Submission
@@ -40,6 +40,7 @@ async def _bytes(parcel: Parcel) -> bytes:
     return b"".join([piece async for piece in parcel.content()])
 
 
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b"]), st.text("xé\n", max_size=120)), max_size=30),
     st.integers(1, 5),
