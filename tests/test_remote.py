@@ -13,7 +13,7 @@ from llmterm import __version__
 from llmterm.errors import ConfigError, ConnectError, SessionError, UsageError
 from llmterm.eventlog import Reader
 from llmterm.events import Notice, StateChanged
-from llmterm.messages import EndReason, Message, Options, TextDelta
+from llmterm.messages import Attachment, EndReason, Message, Options, TextDelta
 from llmterm.recorded import Standing
 from llmterm.remote.host import RemoteHost
 from llmterm.remote.record import load
@@ -175,6 +175,22 @@ async def test_questions_are_asked_again_edited_and_taken_back(tmp_path: Path) -
         assert (question.text, session.talk.messages) == ("Why?", ())
         assert len(await session.read(lambda shelf: shelf.infos())) == 1
         assert [each.id for each in found] == [session.id]
+
+
+async def test_a_question_that_is_edited_keeps_what_was_attached_to_it(tmp_path: Path) -> None:
+    """Its bytes are the service's: they do not come here, and do not go back."""
+    image = Attachment(name="a.png", media_type="image/png", data=b"\x89PNG\r\n\x1a\n")
+    async with serving(tmp_path, say("Because.")) as client, attached(client.url) as here:
+        async with await here.host.ask(Message(role="user", text="Why?", attachments=[image])) as turn:
+            await over(turn)
+        (light,) = here.session.edit().attachments
+        async with await here.host.ask(Message(role="user", text="How?", attachments=[light])) as turn:
+            await over(turn)
+        first, second = (each.body["messages"][-1]["content"] for each in client.upstream.exchanges)
+
+        assert light.data == b""
+        assert [each for each in second if each["type"] != "text"] == [each for each in first if each["type"] != "text"]
+        assert len(second) == 2
 
 
 async def test_a_command_that_cannot_reach_the_service_is_a_notice_and_the_answer_stays(tmp_path: Path) -> None:

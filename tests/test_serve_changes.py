@@ -34,7 +34,8 @@ async def test_whoever_watches_a_session_hears_of_its_turns_and_its_title(tmp_pa
             while (await anext(told))["turn"] is not None:
                 pass
             await client.http.patch(f"/v1/sessions/{session}", json={"title": "Mine"})
-            assert await anext(told) == {"id": session, "turn": None}
+            renamed = await anext(told)
+            assert (renamed["id"], renamed["turn"]) == (session, None)
             turn = (await client.ask("And?", session=session))["id"]
             seen = [(await anext(told))["turn"]]
             while seen[-1] is not None:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ async def attach(settings: Settings, environ: Mapping[str, str], place: Place, q
     token = token or environ.get(TOKEN, "") or _own(url, environ)
     if not token:
         raise ConfigError(
-            "the service has a token", hint=f"--attach takes the link that it prints; {TOKEN} has one, too"
+            "the service wants a token", hint=f"--attach takes the link that it prints; {TOKEN} has one, too"
         )
     secrets = known_secrets(settings, environ)
     secrets.add(token)
@@ -61,7 +62,8 @@ async def attach(settings: Settings, environ: Mapping[str, str], place: Place, q
         wanted = await _latest(service) if place.latest else place.session
         stored = None if wanted is None else await load(service, wanted)
         launch = Launch(
-            settings=settings,
+            # Of several who read it one would resume it before the others.
+            settings=replace(settings, chat=replace(settings.chat, auto_resume=0)),
             environ=environ,
             provider=provider,
             model=model,

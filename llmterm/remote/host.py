@@ -8,9 +8,9 @@ import json
 from contextlib import suppress
 from typing import Any, Protocol
 
-from llmterm.errors import LlmtermError
+from llmterm.errors import LlmtermError, ProtocolError
 from llmterm.messages import Message, Options
-from llmterm.messages.plain import plain
+from llmterm.messages.plain import READERS, plain
 from llmterm.remote.record import load
 from llmterm.remote.service import Service
 from llmterm.remote.session import RemoteSession
@@ -40,6 +40,10 @@ class RemoteHost:
         self._service = service
         self._session = session
         self._choice = choice
+        self._seen: tuple[str | None, str] = (
+            None,
+            "",
+        )  # the session as it was when somebody else had done nothing to it
 
     @property
     def left(self) -> str:
@@ -64,6 +68,8 @@ class RemoteHost:
                     "options": _said(choice.options),
                     "again": again,
                     "replaces": editing and not again,
+                    # What the session had attached is there: here it is without its bytes.
+                    "keeps": [each.name for each in question.attachments if not each.data] if editing else [],
                     **({"session": session.id} if session.id else {}),
                     **({"system": session.talk.system} if session.talk.system and not session.id else {}),
                 },
@@ -87,10 +93,12 @@ class RemoteHost:
             with suppress(LlmtermError):
                 async with self._service.listening(path) as stream:
                     while frames := await stream.read():
-                        if any(_is_session(each.data) for each in frames):
+                        now = (session.id, _mark(frames[-1].data))
+                        if now != self._seen:
                             stored = await load(self._service, session.recorded())
                             if session.differs(stored):
                                 return stored
+                            self._seen = now
             await asyncio.sleep(_AGAIN)
 
 
@@ -100,11 +108,12 @@ def attached(service: Service, system: str, choice: Choice) -> tuple[RemoteSessi
     return session, RemoteHost(service, session, choice)
 
 
-def _is_session(data: str) -> bool:
+def _mark(data: str) -> str:
+    """Return the mark of a session, another one whenever that has changed. Raises ProtocolError."""
     try:
-        return isinstance(json.loads(data), dict)
-    except ValueError:
-        return False
+        return str(READERS["str"](json.loads(data)["mark"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProtocolError(f"the service: {error!r}") from None
 
 
 def _said(options: Options) -> dict[str, Any]:

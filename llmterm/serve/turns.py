@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, UsageError
 from llmterm.lane import Driver, Lane
-from llmterm.messages import EndReason, Message, Options, StreamLimits
+from llmterm.messages import Attachment, EndReason, Message, Options, StreamLimits
 from llmterm.providers import Provider
 from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
@@ -79,6 +79,7 @@ class Wanted:
     `client` is who asks, as far as it is known: an address.
     `before` is what was said before where there is no session. Where it is not `kept`, nothing of it is on any record.
     The last question of a session is asked `again`, or the question `replaces` it: what was said stays beside it.
+    What it `keeps` are the names of attachments of the last one that go along again.
     """
 
     question: Message
@@ -91,6 +92,7 @@ class Wanted:
     kept: bool = True
     again: bool = False
     replaces: bool = False
+    keeps: tuple[str, ...] = ()
 
 
 class Turns:
@@ -196,7 +198,8 @@ class Turns:
             session.open(stored)
             await session.ready()
             last = session.edit() if wanted.again or wanted.replaces else wanted.question
-            return await self._begin(respondent, session, last if wanted.again else wanted.question, wanted.client)
+            asked = last if wanted.again else _keeping(wanted.question, last.attachments, wanted.keeps)
+            return await self._begin(respondent, session, asked, wanted.client)
 
     async def find(self, given: str) -> ServedTurn | PastTurn:
         """Return the turn of that id: one that lives here, or is on the record. Raises NoSuchTurnError."""
@@ -386,6 +389,14 @@ class Turns:
             return store.load(session_id, peek=True)
         finally:
             store.close()
+
+
+def _keeping(question: Message, attached: Sequence[Attachment], names: Sequence[str]) -> Message:
+    """Return the question with those of the attachments that are named."""
+    kept = [each for each in attached if each.name in names]
+    if not kept:
+        return question
+    return Message(role="user", text=question.text, attachments=[*kept, *question.attachments])
 
 
 def _nothing() -> None:

@@ -59,6 +59,7 @@ _QUESTION: Final = {
             "kept": said(FLAG, "Whether it is on the record; it is where that is missing."),
             "again": said(FLAG, "The session's last question is asked again; the answer that was stays beside it."),
             "replaces": said(FLAG, "This question takes the place of the session's last one, which stays beside it."),
+            "keeps": said(several(TEXT), "Names of attachments of the question that it replaces, to go along again."),
         },
     ),
     "anyOf": [{"required": ["question"]}, {"required": ["again", "session"], "properties": {"again": {"const": True}}}],

@@ -146,7 +146,8 @@ def watch(service: Service, session_id: str) -> AsyncGenerator[bytes, None]:
 
     def now() -> dict[str, Any]:
         turn = turns.of_session(session_id)
-        return {"id": session_id, "turn": None if turn is None else turn.id}
+        mark = turns.changes.mark(session_id)
+        return {"id": session_id, "turn": None if turn is None else turn.id, "mark": mark}
 
     return changes(turns.changes, session_id, now, lambda: service.ending)
 

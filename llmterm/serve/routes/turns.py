@@ -49,6 +49,7 @@ async def _ask(request: Request) -> Response:
         kept=fields.flag("kept", default=True),
         again=again,
         replaces=fields.flag("replaces"),
+        keeps=fields.texts("keeps"),
     )
     return JSONResponse(values(await service.turns.ask(wanted)), status_code=201)
 
