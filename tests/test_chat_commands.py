@@ -141,7 +141,7 @@ def test_help_lists_every_command_that_is_completed(open_chat: Open) -> None:
         listed = dict(re.findall(r"(?m)^/(\S+) (?:.*?)  +(\S.*)$", said))
         expect(
             chat,
-            ("/keys", r"(?s)Ctrl-X Ctrl-E +opens the line in your editor\n.*SPACE +pauses.*alt-e +/edit"),
+            ("/keys", r"(?s)Ctrl-X Ctrl-E +opens the line in your editor\n.*SPACE +pauses.*Alt-E +/edit"),
             ("/?", r"(?s)SPACE +goes on\n.*Esc +keeps it as it is"),
             ("/temprature 1", r"^there is no /temprature \(did you mean /temperature\?\)"),
             ("/xyzzy", r"^there is no /xyzzy \(/help lists all\)"),

@@ -372,7 +372,7 @@ def test_question_mark_lists_what_can_be_done(open_chat: Open, tmp_path: Path) -
         chat.program.send(" ")
         chat.program.wait_for("paused")
         chat.program.send("?")
-        chat.program.wait_for(r"(?s)SPACE   goes on.*alt-z   /edit.*alt-r   /again.*paused")
+        chat.program.wait_for(r"(?s)SPACE   goes on.*Alt-Z   /edit.*Alt-R   /again.*paused")
         chat.program.send("why?\x7f\x7f\x7f\x7f")  # in a text it is a letter like others
         chat.program.send(" ")
         chat.program.wait_for(r"two\.\n\n>(\n(?!.*SPACE pause).*)?$")

@@ -153,7 +153,7 @@ def test_an_excerpt_is_one_line_and_says_something_where_the_text_does(source: s
 
 def test_what_is_taken_back_can_be_had_again(open_chat: Open, tmp_path: Path) -> None:
     """By the keys, which can be others, step by step; the next question is asked beside it."""
-    with open_chat(numbered(), **configured(tmp_path, '[keys]\nprevious = "alt-j"\nnext = "alt-k"\n')) as chat:
+    with open_chat(numbered(), **configured(tmp_path, '[keys]\nprevious = "alt-j"\nnext = "Alt-K"\n')) as chat:
         program = chat.program
         chat.ask("one")
         program.wait_for(r"one 1\.\n+>")
@@ -173,7 +173,7 @@ def test_what_is_taken_back_can_be_had_again(open_chat: Open, tmp_path: Path) ->
         program.wait_for(r"two 2\.\n+>\n.*version 1 of 2")
         assert said(chat) == ["one", "one 1.", "two", "two 2."]
         chat.ask("/keys")
-        program.wait_for(r"alt-j, alt-k +what was asked or answered otherwise")
+        program.wait_for(r"Alt-J, Alt-K +what was asked or answered otherwise")
         program.send("\x04")
         assert program.exit_code == 0
 

@@ -182,3 +182,21 @@ def test_moving_picture_is_small_and_has_no_script() -> None:
     assert "animate" in names
     assert names <= {"svg", "title", "style", "rect", "circle", "g", "text", "animate"}
     assert picture.stat().st_size < 150_000
+
+
+# Alt and Ctrl with a key, otherwise than Alt-E, Ctrl-X, Alt-Left and Ctrl-SPACE are spelt; the chord has pynput's way.
+MISSPELT = re.compile(
+    r"(?<![\w<])(?:(?:alt|ctrl|control|shift)[-+]\w+|(?:Alt|Ctrl|Shift)(?:\+\w+|-[a-z]\w*)|C-[a-z]|\^[A-Z])\b"
+)
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "config.example.toml"], ids=lambda page: page.name)
+def test_keys_are_spelt_in_one_way(page: Path) -> None:
+    assert MISSPELT.findall(page.read_text()) == []
+
+
+def test_keys_are_spelt_in_one_way_in_the_help_of_the_chat() -> None:
+    helped = "\n".join(catalogue(dict.fromkeys(KEYS, "alt-e")).help())
+
+    assert "(Alt-E)" in helped
+    assert MISSPELT.findall(helped) == []

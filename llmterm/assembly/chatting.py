@@ -186,9 +186,12 @@ def _build(
     service: Service | None,
 ) -> Chat:
     settings = launch.settings
-    bound = asdict(settings.keys)
+    bound = {name: key.lower() for name, key in asdict(settings.keys).items()}
     if len(set(bound.values())) < len(bound):
-        raise ConfigError("two commands in [keys] are on the same key", hint=", ".join(map("=".join, bound.items())))
+        raise ConfigError(
+            "two commands in [keys] are on the same key",
+            hint=", ".join(f"{name}={key.title()}" for name, key in bound.items()),
+        )
     autorepeat, messages = Autorepeat(time.monotonic), MessageQueue()
     choices = Choices(
         provider=launch.provider,

@@ -67,12 +67,13 @@ def style_check(style: str) -> str:
 
 
 def key_check(name: str) -> str:
-    return "" if re.fullmatch(r"alt-[a-z0-9]", name) else 'must be like "alt-e": alt- and a small letter or a digit'
+    good = re.fullmatch(r"alt-[a-z0-9]", name.lower(), re.ASCII)
+    return "" if good else 'must be like "Alt-E": Alt- and a letter or a digit'
 
 
 def version_key_check(name: str) -> str:
-    good = re.fullmatch(r"alt-(?:[a-z0-9]|left|right|up|down)", name)
-    return "" if good else 'must be like "alt-left" or "alt-v": alt- and an arrow, a small letter or a digit'
+    good = re.fullmatch(r"alt-(?:[a-z0-9]|left|right|up|down)", name.lower(), re.ASCII)
+    return "" if good else 'must be like "Alt-Left" or "Alt-V": Alt- and an arrow, a letter or a digit'
 
 
 def address_check(url: str) -> str:

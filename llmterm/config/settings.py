@@ -96,12 +96,12 @@ class ThemeSettings:
 class KeysSettings:
     """The keys of the commands of a pause, and, at the prompt, those to the version before and after."""
 
-    edit: str = field(default="alt-e", metadata=checked(key_check))
-    back: str = field(default="alt-b", metadata=checked(key_check))
-    on: str = field(default="alt-m", metadata=checked(key_check))
-    again: str = field(default="alt-r", metadata=checked(key_check))
-    previous: str = field(default="alt-left", metadata=checked(version_key_check))
-    next: str = field(default="alt-right", metadata=checked(version_key_check))
+    edit: str = field(default="Alt-E", metadata=checked(key_check))
+    back: str = field(default="Alt-B", metadata=checked(key_check))
+    on: str = field(default="Alt-M", metadata=checked(key_check))
+    again: str = field(default="Alt-R", metadata=checked(key_check))
+    previous: str = field(default="Alt-Left", metadata=checked(version_key_check))
+    next: str = field(default="Alt-Right", metadata=checked(version_key_check))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ async def _show_pause(context: Context, _argument: str) -> Outcome:
 
 
 async def _keys(context: Context, _argument: str) -> Outcome:
-    both = ", ".join(context.settings.keys[name] for name in ("previous", "next"))
+    both = ", ".join(context.settings.keys[name].title() for name in ("previous", "next"))
     prompt = [*_KEYS, (both, "what was asked or answered otherwise, on an empty line: /versions")]
     lines = ["at the prompt", *_table(prompt), "", "while an answer streams", *_table(_STREAMING), "", "at a pause"]
     return Say("\n".join([*lines, *(f"  {line}" for line in pause_help(context))]))

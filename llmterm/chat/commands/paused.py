@@ -28,12 +28,12 @@ _RESTARTED = {"k": "/both", "n": "/newer"}
 def commands(keys: Mapping[str, str]) -> list[Command]:
     """Return them; `keys` are theirs, by their names."""
     return [
-        Command(name="edit", summary=f"({keys['edit']}) edit it; where none is, the last question", run=_edit),
-        Command(name="back", summary=f"({keys['back']}) take off its last paragraph", run=_back),
+        Command(name="edit", summary=f"({keys['edit'].title()}) edit it; where none is, the last question", run=_edit),
+        Command(name="back", summary=f"({keys['back'].title()}) take off its last paragraph", run=_back),
         Command(
             name="on",
             argument="[PROVIDER/]MODEL",
-            summary=f"({keys['on']}) go on, or answer anew, with another model from now on",
+            summary=f"({keys['on'].title()}) go on, or answer anew, with another model from now on",
             run=_on,
             values=other_names,
             picks=True,
@@ -45,7 +45,7 @@ def commands(keys: Mapping[str, str]) -> list[Command]:
             run=_steer,
             meanwhile=True,
         ),
-        Command(name="again", summary=f"({keys['again']}) begin it again", run=_again),
+        Command(name="again", summary=f"({keys['again'].title()}) begin it again", run=_again),
         Command(name="both", summary="(k) keep both, where the model started over", run=_both),
         Command(name="newer", summary="(n) use the new one, where it did", run=_newer),
     ]
@@ -61,7 +61,7 @@ def shortcuts(context: Context) -> dict[str, str]:
 
 def pause_help(context: Context) -> list[str]:
     """Return what an answer at rest can be told, a line each."""
-    keys = [f"{context.settings.keys[name]:<7} /{name:<6} {what}" for name, what in _WHAT.items()]
+    keys = [f"{context.settings.keys[name].title():<7} /{name:<6} {what}" for name, what in _WHAT.items()]
     return [
         "SPACE   goes on",
         "text    guides the rest",

@@ -25,7 +25,7 @@ _WHO = 3
 
 def commands(keys: Mapping[str, str]) -> list[Command]:
     """Return it; `keys` are those of `_STEPS`, by their names."""
-    both = ", ".join(keys[name] for name in _STEPS)
+    both = ", ".join(keys[name].title() for name in _STEPS)
     return [
         Command(
             name="versions",
