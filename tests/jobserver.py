@@ -32,7 +32,8 @@ class Held:
 class JobServer:
     """`stall` names the step at which it says nothing any more; `answers` what a question is answered with.
 
-    `cut` is how many bytes of the results it sends before it breaks the connection, once.
+    `cut` is how many bytes of the results it sends before it breaks the connection, once; one that is `deaf` breaks it
+    when it has accepted a batch.
     """
 
     def __init__(self, kind: Kind) -> None:
@@ -41,6 +42,7 @@ class JobServer:
         self.stall = ""
         self.refuse: tuple[int, str] | None = None
         self.cut = 0
+        self.deaf = False
         self.stalled = 0
         self.answers: Callable[[str], str] = lambda question: f"answer to {question}"
         self._files: dict[str, bytes] = {}
@@ -166,6 +168,9 @@ class JobServer:
         assert not any("stream" in each for each in requests.values())
         self.held.append(held)
         if await self._stalls("accepted", exchange):
+            return None
+        if self.deaf:
+            exchange.drop()
             return None
         return self._shown(held)
 

@@ -223,6 +223,22 @@ def test_responses_are_handed_over_as_responses(tmp_path: Path) -> None:
     assert read(tmp_path / "a.jsonl")[0]["usage"] == {"input_tokens": 5, "output_tokens": 7}
 
 
+def test_answer_to_a_submission_that_is_lost_does_not_submit_it_twice(tmp_path: Path) -> None:
+    questions(tmp_path, 2)
+    with desk(tmp_path) as at:
+        at.jobs.deaf = True
+        lost = at.hand_over()
+        at.jobs.deaf = False
+        at.jobs.end()
+        done = at.run("--resume")
+
+    assert lost.returncode == 3
+    assert b"whether it was accepted is not known: --resume finds out" in lost.stderr
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(at.jobs.held) == 1
+    assert once(tmp_path, 2)
+
+
 def test_results_that_break_off_are_asked_for_again(tmp_path: Path) -> None:
     """Half a line is none, and what has come of it before is not written twice."""
     questions(tmp_path, 3)

@@ -139,6 +139,8 @@ class Handover:
             if never_accepted(error):
                 await in_thread(self._journal.close, mark)
             else:
+                # Once more, with the time of now: it may be listed a while after it was sent.
+                await in_thread(self._journal.submit, replace(submission, at=self._clock()))
                 error.hint = UNHEARD
             raise
         await in_thread(self._journal.accept, mark, job)

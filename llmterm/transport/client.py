@@ -12,6 +12,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from http.cookiejar import CookieJar
 from typing import Any
 
@@ -221,11 +222,15 @@ class Transport:
         response = await self._accepted(call, limits, began)
         return FrameStream(call, response, limits, began)
 
-    async def fetch(self, call: Call, limits: StreamLimits) -> Any:
-        """Send `call` and return the JSON it is answered with. Raises our errors only."""
+    async def fetch(self, call: Call, limits: StreamLimits, *, once: bool = False) -> Any:
+        """Send `call` and return the JSON it is answered with. Raises our errors only.
+
+        What is to be sent `once` is not sent again where a kept connection ended with no answer: it may have arrived.
+        """
         began = asyncio.get_running_loop().time()
         call = self.routed(call)
-        response = await again_if_stale(lambda: self._accepted(call, limits, began))
+        accepted = partial(self._accepted, call, limits, began)
+        response = await (accepted() if once else again_if_stale(accepted))
         try:
             with translated(call, limits):
                 async with asyncio.timeout_at(_after(began, limits.stream_timeout)):

@@ -71,7 +71,8 @@ class JobApi:
     async def post(self, path: str, payload: Mapping[str, Any], *, model: str = "") -> Mapping[str, Any]:
         """Return what a request is answered with that is sent again only where it was certainly not accepted."""
         return await self._endpoint.manage(
-            lambda key: self._fetch(replace(self._call(path, key, model), payload=payload), _SENDING), again=_again
+            lambda key: self._fetch(replace(self._call(path, key, model), payload=payload), _SENDING, once=True),
+            again=_again,
         )
 
     async def send(
@@ -81,7 +82,8 @@ class JobApi:
 
         def attempt(key: str) -> Awaitable[Mapping[str, Any]]:
             call = self._call(path, key, model)
-            return self._fetch(replace(call, content=content, headers={**call.headers, **headers}), _SENDING)
+            sent = replace(call, content=content, headers={**call.headers, **headers})
+            return self._fetch(sent, _SENDING, once=once)
 
         return await (self._endpoint.manage(attempt, again=_again) if once else self._endpoint.manage(attempt))
 
@@ -130,9 +132,9 @@ class JobApi:
             return None
         return given.path.removeprefix(root) + (f"?{given.query}" if given.query else "")
 
-    async def _fetch(self, call: Call, limits: StreamLimits) -> Mapping[str, Any]:
+    async def _fetch(self, call: Call, limits: StreamLimits, *, once: bool = False) -> Mapping[str, Any]:
         try:
-            answer = await self._transport.fetch(call, limits)
+            answer = await self._transport.fetch(call, limits, once=once)
         except ModelNotFoundError as error:
             error.hint = "check the model's name, and whether the base URL has the interface for batches"
             raise
