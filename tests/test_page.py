@@ -137,10 +137,7 @@ async def test_ten_tabs_of_one_browser_stream_at_once(tmp_path: Path, running: B
 
 @in_browser
 async def test_narrow_window_has_all_of_it(tmp_path: Path, running: Browser) -> None:
-    async with (
-        serving(tmp_path, say("| a | b |\n|---|---|\n| " + "wide " * 60 + "| x |\n")) as client,
-        browser() as running,
-    ):
+    async with serving(tmp_path, say("| a | b |\n|---|---|\n| " + "wide " * 60 + "| x |\n")) as client:
         context = await context_of(running, viewport={"width": 360, "height": 640})
         seen = await tab(context, client)
         await seen.ask("Why?")

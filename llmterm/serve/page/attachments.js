@@ -1,6 +1,6 @@
 // Images and PDFs that go with the next message: chosen, dropped or pasted.
 
-import { element } from "./message.js";
+import { element } from "./elements.js";
 
 const KINDS = ["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"];
 const LIMIT = 50 * 1024 * 1024;
@@ -16,18 +16,22 @@ export class Attachments {
     for (const file of files) {
       if (!KINDS.includes(file.type)) this.say(`${file.name || "that"} is no PNG, JPEG, GIF, WebP or PDF`);
       else if (file.size > LIMIT) this.say(`${file.name} is too large: 50 MB at most`);
-      else this.files.push({ name: file.name || "pasted", data: await base64(file), type: file.type });
+      else this.files.push({ name: file.name || "pasted", data: await base64(file) });
     }
     this.show();
   }
 
-  clear() {
+  // Return them: they go with a message now.
+  all() {
+    const files = this.files;
     this.files = [];
     this.show();
+    return files.map(({ name, data }) => ({ name, data }));
   }
 
-  get values() {
-    return this.files.map(({ name, data }) => ({ name, data }));
+  giveBack(files) {
+    this.files = [...files, ...this.files];
+    this.show();
   }
 
   show() {

@@ -4,23 +4,28 @@
 const SOON = 15;
 const WAIT = 400;
 const LONGEST = 8000;
+const LOST = "The service is not there. What came is kept, and it goes on where it was once it is back.";
+const REFUSED = {
+  401: "The service has another token now: open the link that llmterm serve prints.",
+  429: "The service has as many readers as it may have. This goes on where it was once there is room.",
+};
 
 export class Channel {
   constructor() {
     this.turns = new Map();
     this.connection = null;
     this.wait = WAIT;
-    this.lost = false;
+    this.trouble = "";
   }
 
-  // Have all that a turn has told, and will tell, given to `taker({events})`; and `taker({lost})` what becomes of the
-  // connection.
+  // Have all that a turn has told, and will tell, given to `taker({events})`, what it has told so far as `anew`; and
+  // `taker({trouble})` what becomes of the connection, "" for nothing bad.
   follow(turn, taker) {
     const known = this.turns.get(turn);
     if (known) {
       known.takers.add(taker);
-      if (known.events.length) taker({ events: known.events });
-      if (this.lost) taker({ lost: true });
+      if (known.events.length) taker({ events: known.events, anew: true });
+      if (this.trouble) taker({ trouble: this.trouble });
       return;
     }
     this.turns.set(turn, { events: [], takers: new Set([taker]), over: false });
@@ -56,14 +61,14 @@ export class Channel {
     }
     try {
       const response = await fetch(`/v1/events?${query}`, { signal: connection.signal });
-      if (!response.ok) throw new Error(String(response.status));
-      this.tell(false);
+      if (!response.ok) throw new Error(REFUSED[response.status] ?? LOST);
+      this.tell("");
       this.wait = WAIT;
       await this.read(response.body.getReader());
       if (connection === this.connection) this.again(WAIT);
-    } catch {
+    } catch (problem) {
       if (connection !== this.connection) return; // another has taken its place
-      this.tell(true);
+      this.tell(Object.values(REFUSED).includes(problem.message) ? problem.message : LOST);
       this.wait = Math.min(LONGEST, this.wait * 2);
       this.again(this.wait);
     }
@@ -103,10 +108,10 @@ export class Channel {
     for (const taker of known.takers) taker({ events });
   }
 
-  tell(lost) {
-    if (lost === this.lost) return;
-    this.lost = lost;
-    for (const { takers } of this.turns.values()) for (const taker of takers) taker({ lost });
+  tell(trouble) {
+    if (trouble === this.trouble) return;
+    this.trouble = trouble;
+    for (const { takers } of this.turns.values()) for (const taker of takers) taker({ trouble });
   }
 }
 

@@ -1,6 +1,7 @@
 // Markdown that grows in place. What a model says is untrusted: only these elements are ever made, text is only ever
 // text, and only these kinds of addresses are links.
 
+import { copies } from "./clipboard.js";
 import * as smd from "./vendor/smd.min.js";
 
 const ELEMENTS = {
@@ -30,6 +31,8 @@ const ELEMENTS = {
   [smd.EQUATION_BLOCK]: "code",
   [smd.EQUATION_INLINE]: "code",
 };
+// What has only parts of itself in it, and no text.
+const HOLDERS = ["TABLE", "THEAD", "TBODY", "TR", "UL", "OL"];
 const SCHEMES = ["http:", "https:", "mailto:"];
 
 export class Markdown {
@@ -40,21 +43,29 @@ export class Markdown {
 
   clear() {
     this.root.replaceChildren();
-    this.parser = smd.parser(renderer(this.root));
+    this.nodes = [this.root];
+    this.parser = smd.parser({ data: { nodes: this.nodes }, add_token, end_token, add_text, set_attr });
   }
 
   write(text) {
     smd.parser_write(this.parser, text);
   }
 
+  // Mark that what comes was written by another, or later.
+  seam(words) {
+    let place = this.nodes.at(-1);
+    while (HOLDERS.includes(place.tagName) && place.lastElementChild) place = place.lastElementChild;
+    const mark = place.appendChild(document.createElement("span"));
+    mark.className = "seam";
+    mark.title = words;
+    mark.setAttribute("role", "img");
+    mark.setAttribute("aria-label", words);
+  }
+
   // There is no more of it: what was withheld is shown.
   end() {
     smd.parser_end(this.parser);
   }
-}
-
-function renderer(root) {
-  return { data: { nodes: [root] }, add_token, end_token, add_text, set_attr };
 }
 
 function add_token(data, type) {
@@ -104,11 +115,7 @@ function code(parent) {
   const pre = panel.appendChild(document.createElement("pre"));
   pre.tabIndex = 0;
   const text = pre.appendChild(document.createElement("code"));
-  copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(text.textContent);
-    copy.textContent = "Copied";
-    setTimeout(() => (copy.textContent = "Copy"), 1500);
-  });
+  copies(copy, () => text.textContent);
   return text;
 }
 

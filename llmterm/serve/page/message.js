@@ -1,5 +1,8 @@
 // What is said, as it is seen: a question, or an answer with its thinking, its text and what it took.
 
+import { copies } from "./clipboard.js";
+import { button, element } from "./elements.js";
+import { figures } from "./figures.js";
 import { Markdown } from "./markdown.js";
 
 const ENDS = {
@@ -15,18 +18,10 @@ const ENDS = {
   restart: "the model has started over",
 };
 
-export function element(name, className = "", text = "") {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
-}
-
-export function question(message) {
+export function question({ text, attachments = [] }) {
   const block = element("article", "question");
   block.setAttribute("aria-label", "You");
-  block.append(element("div", "said", message.text));
-  for (const each of message.attachments ?? []) block.append(element("span", "chip", each.name));
+  block.append(element("div", "said", text), ...attachments.map((each) => element("span", "chip", each.name)));
   return block;
 }
 
@@ -37,88 +32,103 @@ export class Answer {
     this.block = element("article", "answer");
     this.block.setAttribute("aria-label", "Answer");
     this.thinking = element("details", "thinking");
-    this.thinking.append(element("summary", "", "Thinking"), element("div"));
-    this.thinking.hidden = true;
+    this.thoughts = element("div");
+    this.thinking.append(element("summary", "", "Thinking"), this.thoughts);
     this.body = element("div", "text");
     this.wait = element("div", "wait");
     this.wait.append(element("span"), element("span"), element("span"));
+    this.end = element("p", "end");
+    this.took = element("span", "figures");
+    this.tools = element("span", "tools");
     this.foot = element("footer");
-    this.block.append(this.thinking, this.wait, this.body, this.foot);
+    this.foot.append(this.end, this.took, this.tools);
+    this.block.append(this.thinking, this.body, this.wait, this.foot);
     this.markdown = new Markdown(this.body);
-    this.shown = 0;
-    this.thought = 0;
+    this.begin();
+  }
+
+  // Nothing of it is shown yet.
+  begin() {
+    this.markdown.clear();
+    this.thoughts.textContent = "";
+    this.shown = this.thought = this.seam = 0;
     this.closed = false;
   }
 
-  // Show a reply as it is now.
+  // Show a reply as it is now; `anew` where something of it was taken back.
   show(reply, anew = false) {
     // What was withheld in case more should come is shown at rest; to go on, it is all read once more.
     const more = reply.text.length > this.shown || reply.thinking.length > this.thought;
-    if (anew || (this.closed && more)) {
-      this.markdown.clear();
-      this.thinking.lastChild.textContent = "";
-      this.shown = this.thought = 0;
-      this.closed = false;
-    }
+    if (anew || (this.closed && more)) this.begin();
     const streaming = reply.state === "streaming";
-    if (this.streams || !streaming) {
-      if (reply.thinking.length > this.thought) {
-        this.thinking.lastChild.append(reply.thinking.slice(this.thought).join(""));
-        this.thought = reply.thinking.length;
-      }
-      if (reply.text.length > this.shown) {
-        this.markdown.write(reply.text.slice(this.shown).join(""));
-        this.shown = reply.text.length;
-      }
-    }
+    if (this.streams || !streaming) this.grow(reply);
     this.thinking.hidden = !this.thought;
     this.thinking.classList.toggle("now", streaming && !this.shown);
     this.wait.hidden = !streaming || (this.streams && this.shown > 0);
     this.block.dataset.state = reply.state;
-    if (!streaming && !this.closed) {
-      this.markdown.end();
-      this.closed = true;
+    if (streaming) {
+      this.foot.hidden = true;
+      return;
     }
-    this.figures(reply);
+    if (!this.closed) this.markdown.end();
+    this.closed = true;
+    this.rest(reply);
+  }
+
+  grow(reply) {
+    if (reply.thinking.length > this.thought) {
+      this.thoughts.append(reply.thinking.slice(this.thought).join(""));
+      this.thought = reply.thinking.length;
+    }
+    for (const seam of reply.seams) {
+      if (seam.start <= this.seam || seam.start < this.shown || seam.start >= reply.text.length) continue;
+      this.write(reply, seam.start);
+      this.markdown.seam(`${seam.provider}/${seam.model} went on here${seam.guidance ? `: “${seam.guidance}”` : ""}`);
+      this.seam = seam.start;
+    }
+    this.write(reply, reply.text.length);
+  }
+
+  write(reply, upto) {
+    if (upto > this.shown) this.markdown.write(reply.text.slice(this.shown, upto).join(""));
+    this.shown = upto;
   }
 
   // What it took, who wrote it, and how it has ended where that was no usual end.
-  figures(reply) {
-    this.foot.replaceChildren();
-    if (reply.state === "streaming") return;
+  rest(reply) {
     const why = reply.state === "failed" ? reply.words || "it failed" : ENDS[reply.reason];
-    if (why && reply.state !== "paused") this.foot.append(element("p", "end", `■ ${why}`));
-    if (!reply.over) return;
-    const line = figures(reply.segments);
-    if (line) this.foot.append(element("span", "figures", line));
-    this.tools = this.foot.appendChild(element("span", "tools"));
+    this.end.textContent = why && reply.state !== "paused" ? `■ ${why}` : "";
+    this.took.textContent = reply.over ? figures(reply.segments) : "";
+    this.foot.hidden = reply.state === "paused";
+    if (!reply.over || this.tools.childNodes.length) return;
+    const copied = this.tools.appendChild(button("Copy", "Copy the answer, as it was written"));
+    copies(copied, () => reply.text.join(""));
   }
 
-  tool(words, title, act) {
-    if (!this.tools) return;
-    const made = element("button", "", words);
-    made.type = "button";
-    made.title = title;
-    made.addEventListener("click", act);
-    this.tools.append(made);
+  // Resolves to what the text is changed to, in its place; null where it is left as it was.
+  edit(reply) {
+    const field = element("textarea", "edited");
+    field.value = reply.text.join("");
+    field.setAttribute("aria-label", "The answer, to be changed");
+    const row = element("div", "tools");
+    this.body.replaceChildren(field, row);
+    field.style.setProperty("height", `${field.scrollHeight + 4}px`);
+    field.focus();
+    return new Promise((resolve) => {
+      const keep = () => resolve(field.value);
+      const leave = () => resolve(null);
+      field.addEventListener("keydown", (event) => {
+        event.stopPropagation();
+        if (event.key === "Escape") leave();
+        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) keep();
+      });
+      row.append(button("Keep the change", "Ctrl-Enter", keep), button("Leave it as it was", "Esc", leave));
+    });
   }
-}
 
-// Return who has written an answer and what it took; segments may be as events or as sessions have them.
-export function figures(segments) {
-  if (!segments.length) return "";
-  const models = [...new Set(segments.map((each) => `${each.provider}/${each.model}`))];
-  const sum = (of) => segments.reduce((all, each) => all + (of(each) ?? 0), 0);
-  const tokens = sum((each) => each.output_tokens ?? each.usage?.output_tokens);
-  const asked = sum((each) => each.input_tokens ?? each.usage?.input_tokens);
-  const seconds = sum((each) => each.duration_ms ?? each.timing?.duration_ms) / 1000;
-  const first = segments[0].first_token_ms ?? segments[0].timing?.first_token_ms;
-  const cost = sum((each) => each.cost);
-  const parts = [models.join(", ")];
-  if (segments.length > 1) parts.push(`${segments.length} parts`);
-  if (tokens) parts.push(`${asked.toLocaleString("en")} + ${tokens.toLocaleString("en")} tokens`);
-  if (tokens && seconds > 0.5) parts.push(`${Math.round(tokens / seconds)} a second`);
-  if (first != null) parts.push(`first after ${(first / 1000).toFixed(1)} s`);
-  if (cost) parts.push(cost < 0.01 ? `${cost.toFixed(4)}` : cost.toFixed(2));
-  return parts.join(" · ");
+  // It is the last one, which can be asked for again.
+  last(again) {
+    const made = this.tools.appendChild(button("Again", "Ask again: this answer stays beside the other", again));
+    made.className = "again";
+  }
 }

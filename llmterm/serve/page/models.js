@@ -1,11 +1,11 @@
 // Who answers: a list that is filtered as one types.
 
 import { models } from "./api.js";
-import { element } from "./message.js";
+import { element } from "./elements.js";
 
 export class Models {
-  constructor(dialog, filter, list, { chosen, say }) {
-    Object.assign(this, { dialog, filter, list, chosen, say, known: [], at: 0 });
+  constructor(dialog, filter, list, { chosen }) {
+    Object.assign(this, { dialog, filter, list, chosen, known: [], at: 0 });
     filter.addEventListener("input", () => this.show());
     filter.addEventListener("keydown", (event) => this.key(event));
     list.addEventListener("click", (event) => {
@@ -31,8 +31,9 @@ export class Models {
     const found = this.known.filter((id) => words.every((word) => id.toLowerCase().includes(word)));
     this.at = 0;
     this.list.replaceChildren(
-      ...found.slice(0, 300).map((id) => {
+      ...found.slice(0, 300).map((id, at) => {
         const row = element("li", "", id);
+        row.id = `model-${at}`;
         row.dataset.model = id;
         row.setAttribute("role", "option");
         return row;
@@ -55,9 +56,12 @@ export class Models {
   }
 
   mark() {
+    this.filter.removeAttribute("aria-activedescendant");
     this.list.querySelectorAll("li[data-model]").forEach((row, at) => {
       row.setAttribute("aria-selected", String(at === this.at));
-      if (at === this.at) row.scrollIntoView({ block: "nearest" });
+      if (at !== this.at) return;
+      row.scrollIntoView({ block: "nearest" });
+      this.filter.setAttribute("aria-activedescendant", row.id);
     });
   }
 

@@ -1,54 +1,67 @@
 // An answer as its events make it: the same as llmterm's own reducer. Texts are never compared.
 
-export const OVER = ["done", "cancelled"];
+const OVER = ["done", "cancelled"];
 
 export class Reply {
   constructor() {
     this.text = [];
     this.thinking = [];
     this.segments = [];
+    this.started = null;
     this.state = "streaming";
     this.reason = null;
     this.words = "";
+    // What there is to be said of it now: what it waits for, who has paused it.
     this.notice = null;
-    this.model = "";
     this.seq = 0;
   }
 
-  // Take an event in; return what has changed: "text", "thinking", "all", "state", "notice", or "".
+  // An answer of the record that is over.
+  static past({ text, thinking, segments, status }) {
+    const reply = new Reply();
+    push(reply.text, text);
+    push(reply.thinking, thinking);
+    reply.segments = segments;
+    reply.state = status === "interrupted" ? "cancelled" : "done";
+    reply.reason = status === "interrupted" ? "cancel" : (segments.at(-1)?.end_reason ?? "stop");
+    return reply;
+  }
+
+  // Take an event in; return whether something that was there has been taken back.
   add(event) {
-    if (event.seq <= this.seq && event.event !== "Retraction") return ""; // it was there already
+    if (event.seq <= this.seq && event.event !== "Retraction") return false; // it was there already
     this.seq = event.seq;
     switch (event.event) {
       case "SegmentStarted":
-        this.model = `${event.provider}/${event.model}`;
-        this.started = { at: this.text.length, guidance: event.guidance, model: this.model };
-        return "state";
+        this.started = { ...event, start: this.text.length };
+        break;
       case "TextDelta":
         push(this.text, event.text);
-        return "text";
+        if (!this.notice?.by) this.notice = null;
+        break;
       case "ThinkingDelta":
         push(this.thinking, event.text);
-        return "thinking";
+        break;
       case "Retraction":
         this.text.length = Math.min(this.text.length, event.text);
         this.thinking.length = Math.min(this.thinking.length, event.thinking);
         this.segments = [...event.segments];
-        return "all";
+        if (this.started) this.started.start = Math.min(this.started.start, event.text);
+        return true;
       case "SegmentEnded":
         if (event.segment) this.segments.push(event.segment);
-        return "state";
+        this.started = null;
+        break;
       case "StateChanged":
         this.state = event.state;
         this.reason = event.reason;
         this.words = event.words;
-        return "state";
+        this.notice = null;
+        break;
       case "Notice":
-        this.notice = event;
-        return "notice";
-      default:
-        return "";
+        if (event.text) this.notice = event;
     }
+    return false;
   }
 
   get over() {
@@ -57,6 +70,18 @@ export class Reply {
 
   get rests() {
     return this.state === "paused" || this.state === "failed";
+  }
+
+  // Who writes it, or has last.
+  get model() {
+    const last = this.started ?? this.segments.at(-1);
+    return last ? `${last.provider}/${last.model}` : "";
+  }
+
+  // Where it was gone on with.
+  get seams() {
+    const parts = this.started ? [...this.segments, this.started] : this.segments;
+    return parts.filter((each) => each.start > 0);
   }
 }
 

@@ -1,15 +1,15 @@
 // The sessions at the left: searched, opened, renamed, deleted.
 
 import { sessions } from "./api.js";
-import { element } from "./message.js";
+import { element } from "./elements.js";
 
 const DAY = 86_400_000;
 
 export class Sessions {
-  constructor(list, search, { open, say }) {
+  constructor(list, search, { gone, say }) {
     this.list = list;
     this.search = search;
-    this.open = open;
+    this.gone = gone;
     this.say = say;
     this.current = "";
     let waiting;
@@ -19,7 +19,9 @@ export class Sessions {
     });
   }
 
-  async refresh() {
+  // Read it anew; `current` is the session that is open.
+  async refresh(current = this.current) {
+    this.current = current;
     const words = this.search.value.trim();
     try {
       const found = (await sessions.list(words)).sessions;
@@ -63,6 +65,15 @@ export class Sessions {
     return row;
   }
 
+  // Go to the session that is so many further down.
+  step(by) {
+    const links = [...this.list.querySelectorAll(".session a")];
+    const at = links.findIndex((each) => each.hasAttribute("aria-current"));
+    const next = links[at < 0 ? 0 : at + by];
+    next?.click();
+    return Boolean(next);
+  }
+
   rename(row, session) {
     const field = element("input");
     field.value = session.title;
@@ -101,7 +112,7 @@ export class Sessions {
     }
     try {
       await sessions.remove(session.id);
-      if (session.id === this.current) this.open("");
+      this.gone(session.id);
     } catch (problem) {
       this.say(problem.message);
     }

@@ -18,7 +18,8 @@ class Settings {
     document.documentElement.dataset.theme = this.values.theme;
   }
 
-  show(dialog) {
+  // Have them changed; `changed` is called once they are.
+  show(dialog, changed) {
     const field = (id) => dialog.querySelector(`#${id}`);
     field("theme").value = this.values.theme;
     field("streams").checked = this.values.streams;
@@ -31,6 +32,7 @@ class Settings {
       this.values.name = field("name").value.trim();
       this.keep();
       this.begin();
+      changed();
     };
     dialog.showModal();
   }

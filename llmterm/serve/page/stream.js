@@ -15,10 +15,10 @@ if (shared) {
   });
 }
 
-// Calls `take(events)` with all that a turn tells, from its beginning on, and `trouble(whether)` when the service is
-// lost and found again. Returns what ends it.
-export function follow(turn, take, trouble) {
-  const taker = ({ events, lost }) => (events ? take(events) : trouble(lost));
+// Calls `take(events, anew)` with all that a turn tells, from its beginning on, `anew` where that is told once more; and
+// `trouble(words)` when the service is lost, and with "" when it is found again. Returns what ends it.
+export function follow(turn, { take, trouble }) {
+  const taker = (told) => (told.events ? take(told.events, Boolean(told.anew)) : trouble(told.trouble));
   takers.set(turn, taker);
   if (shared) shared.port.postMessage({ follow: turn });
   else own.follow(turn, taker);
