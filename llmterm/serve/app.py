@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from llmterm.serve.guard import Guard
 from llmterm.serve.openapi.document import document
 from llmterm.serve.problems import BUG, Problem
-from llmterm.serve.routes import completions, events, metrics, models, sessions, sockets, stats, turns
+from llmterm.serve.routes import completions, events, metrics, models, responses, sessions, sockets, stats, turns
 from llmterm.serve.service import Service
 
 _PAGE = Path(__file__).parent / "page"
@@ -81,6 +81,7 @@ def all_routes() -> list[BaseRoute]:
         *sessions.routes(),
         *models.routes(),
         *completions.routes(),
+        *responses.routes(),
         *events.routes(),
         *stats.routes(),
         *metrics.routes(),

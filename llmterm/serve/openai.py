@@ -58,28 +58,30 @@ def options(fields: Fields) -> Options:
         max_tokens=fields.whole("max_tokens", 1) if limit is None else limit,
         seed=fields.whole("seed", -(2**63), 2**63),
         stop=fields.texts("stop"),
-        schema=_schema(fields.inner("response_format")),
+        schema=schema_of(fields.inner("response_format"), "json_schema"),
     )
 
 
-def _schema(wanted: Fields) -> Opaque | None:
+def schema_of(wanted: Fields, inner: str = "") -> Opaque | None:
+    """Return the schema of the form that is wanted, in that or in its field `inner`. Raises UsageError."""
     match wanted.text("type", "text"):
         case "text":
             return None
         case "json_object":
             return {"type": "object"}
         case "json_schema":
-            return Schema.of(json.dumps(wanted.inner("json_schema").inner("schema").value)).value
+            schema = (wanted.inner(inner) if inner else wanted).inner("schema")
+            return Schema.of(json.dumps(schema.value)).value
         case other:
             raise wanted.wrong("type", f"is text, json_object or json_schema, not {other[:40]!r}")
 
 
-def conversation(given: Sequence[object]) -> Conversation:
+def conversation(given: Sequence[object], place: str = "messages") -> Conversation:
     """Return the messages as a conversation that ends with a question."""
     system: list[str] = []
     said: list[Message] = []
     for number, each in enumerate(given):
-        fields = Fields(each, f"messages[{number}].")
+        fields = Fields(each, f"{place}[{number}].")
         role, (text, attached) = fields.text("role"), _content(fields)
         if role in _SYSTEM:
             system.append(text)
@@ -90,7 +92,7 @@ def conversation(given: Sequence[object]) -> Conversation:
         else:
             raise fields.wrong("role", "is system, developer, user, assistant or tool")
     if not said or said[-1].role != "user":
-        raise BadRequestError("messages: the last one has to be a question", param="messages")
+        raise BadRequestError(f"{place}: the last one has to be a question", param=place)
     return Conversation(system="\n\n".join(system), messages=tuple(said))
 
 

@@ -45,6 +45,8 @@ class Told(Protocol):
         ...
 
     @property
+    def error(self) -> BaseException | None: ...
+    @property
     def reply(self) -> Reply: ...
     @property
     def places(self) -> range:
@@ -229,6 +231,7 @@ class PastTurn:
         last = message.segments[-1].end_reason if message.segments else EndReason.STOP
         self.reason: EndReason | None = EndReason.CANCEL if stopped else last
         self.words = ""
+        self.error: BaseException | None = None
         parts = message.segments
         self.model = (parts[-1].provider, parts[-1].model) if parts else ("", "")
         # Its places are none that a reader of earlier can know: it gets all of it anew.

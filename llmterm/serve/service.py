@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +18,8 @@ from llmterm.serve.guard import BODY_LIMIT, TooLargeError
 from llmterm.serve.metrics import Metrics
 from llmterm.serve.problems import BadRequestError, Problem, problem
 from llmterm.serve.readers import Readers
+from llmterm.serve.responses import Asked
+from llmterm.serve.served import Told
 from llmterm.serve.turns import Turns
 from llmterm.sessions import SessionStore
 from llmterm.threads import in_thread
@@ -35,15 +38,23 @@ class Service:
     metrics: Metrics
     readers: Readers
     ending: bool = False
+    responses: WeakKeyDictionary[Told, Asked] = field(default_factory=WeakKeyDictionary)
+    """What was asked for by who has answers as OpenAI's responses, as long as those live here."""
 
     def problem(self, error: LlmtermError) -> Problem:
         """Return why something cannot be done, fit for a client."""
-        why = problem(error)
+        return self.fit(problem(error))
+
+    def fit(self, why: Problem) -> Problem:
+        """Return a problem fit for a client."""
         return why._replace(words=self.secrets.redact(why.words))
 
     def refusal(self, error: LlmtermError) -> JSONResponse:
         """Return the answer to what cannot be done."""
-        why = self.problem(error)
+        return self.refused(problem(error))
+
+    def refused(self, why: Problem) -> JSONResponse:
+        why = self.fit(why)
         self.metrics.refused(why.code)
         return JSONResponse(why.body, status_code=why.status, headers=dict(why.headers))
 

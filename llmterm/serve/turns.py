@@ -80,6 +80,8 @@ class Wanted:
     `before` is what was said before where there is no session. Where it is not `kept`, nothing of it is on any record.
     The last question of a session is asked `again`, or the question `replaces` it: what was said stays beside it.
     What it `keeps` are the names of attachments of the last one that go along again.
+    Where `after` is not the last row of the session, another session begins with what there was up to that. `plain`: it
+    is a program's own, and the model is not told how to pause itself.
     """
 
     question: Message
@@ -93,6 +95,8 @@ class Wanted:
     again: bool = False
     replaces: bool = False
     keeps: tuple[str, ...] = ()
+    after: int = 0
+    plain: bool = False
 
 
 class Turns:
@@ -177,6 +181,10 @@ class Turns:
 
     async def _ask(self, wanted: Wanted) -> ServedTurn:
         respondent = await self._respondent(wanted.model, wanted.options, wanted.question)
+        if wanted.plain:
+            respondent = replace(respondent, marker=None)
+        if wanted.after or (wanted.kept and wanted.before):
+            wanted = replace(wanted, session=await in_thread(self._begun, wanted), before=())
         system = self._terms.system if wanted.system is None else wanted.system
         session = CurrentSession(self.store, system=system, kept=wanted.kept, shared=self._writer)
         if wanted.before:
@@ -258,6 +266,11 @@ class Turns:
         """Let go of what is over in a session, once that is on the record: its row may be opened again."""
         for each in await self.settled(session_id):
             self._turns.pop(each.id, None)
+
+    async def dismiss(self, turn: ServedTurn) -> None:
+        """Have a turn live here no more. One that came to nothing, or is on no record, leaves no trace."""
+        self._turns.pop(turn.id, None)
+        await turn.close()
 
     async def release(self, session_id: str) -> None:
         """Let go of a session: what lives of it is paused, and on the record."""
@@ -375,6 +388,24 @@ class Turns:
             return await self._built(answer.provider)
         provider, _ = await self._chosen("")
         return provider
+
+    def _begun(self, wanted: Wanted) -> str:
+        """Return the session that ends with what the question follows. Raises NoSuchTurnError, SessionError."""
+        store = self.store.another()
+        try:
+            if not wanted.session:
+                with store.together():
+                    session_id = store.create(system=wanted.system or "")
+                    for message in wanted.before:
+                        store.add(session_id, message)
+                return session_id
+            stored = store.load(wanted.session, peek=True)
+            if wanted.after not in stored.rows:
+                raise NoSuchTurnError(f"there is no turn {turn_id(wanted.session, wanted.after)}")
+            size = stored.rows.index(wanted.after) + 1
+            return stored.id if size == len(stored.rows) else store.branch(stored.id, size)
+        finally:
+            store.close()
 
     def _loaded(self, session_id: str) -> StoredSession:
         store = self.store.another()

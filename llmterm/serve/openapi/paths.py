@@ -81,6 +81,23 @@ _COMPLETION: Final = asked(
     },
 )
 
+_RESPONSE: Final = asked(
+    {"input": {"anyOf": [WORDS, several({"type": "object"})]}},
+    {
+        "model": said(TEXT, "provider/model; the usual one where it is missing."),
+        "instructions": TEXT,
+        "previous_response_id": said(TEXT, "The response that it goes on with."),
+        "stream": FLAG,
+        "store": said(FLAG, "Whether it is a session of the store; it is where that is missing."),
+        "background": said(FLAG, "Whether it goes on without whoever asks."),
+        "temperature": {**NUMBER, "minimum": 0, "maximum": 2},
+        "max_output_tokens": _FROM_ONE,
+        "text": asked({}, {"format": asked({}, {"type": one_of(["text", "json_object", "json_schema"])})}),
+        "metadata": {"type": "object"},
+    },
+)
+_ONE_RESPONSE: Final = at("response", "The response's id, the same after a restart.")
+
 PATHS: Final[dict[str, dict[str, Schema]]] = {
     "/": {"get": operation("page.show", "The page: a chat in the browser", kinds=_PAGE)},
     "/healthz": {"get": _HEALTH},
@@ -133,6 +150,32 @@ PATHS: Final[dict[str, dict[str, Schema]]] = {
             words="On no record, and over when its client is. Fields that are not known are left aside; with `stream` "
             "it comes as server-sent events, each a chunk, the last of them `[DONE]`.",
         )
+    },
+    "/v1/responses": {
+        "post": operation(
+            "responses.create",
+            "Ask for a response, as OpenAI's clients do",
+            ref("Response"),
+            kinds={"text/event-stream": TEXT},
+            body=_RESPONSE,
+            words="Over when its client is, unless it is in the background. Fields that are not known are left aside.",
+        )
+    },
+    "/v1/responses/{response}": {
+        "get": operation(
+            "responses.show",
+            "What there is of a response, or its events",
+            ref("Response"),
+            kinds={"text/event-stream": TEXT},
+            parameters=[
+                _ONE_RESPONSE,
+                query("stream", {**FLAG, "default": False}, "Whether it comes as events."),
+                query("starting_after", COUNT, "The number of the last event that is known."),
+            ],
+        )
+    },
+    "/v1/responses/{response}/cancel": {
+        "post": operation("responses.cancel", "End it; what came is kept", ref("Response"), parameters=[_ONE_RESPONSE])
     },
     "/v1/turns": {
         "post": operation(

@@ -122,6 +122,44 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
         words="An answer as OpenAI's clients expect it.",
     ),
+    "Response": thing(
+        {
+            "id": TEXT,
+            "object": {"const": "response"},
+            "created_at": COUNT,
+            "status": one_of(["completed", "failed", "in_progress", "cancelled", "incomplete"]),
+            "background": FLAG,
+            "error": perhaps(thing({"code": TEXT, "message": TEXT})),
+            "incomplete_details": perhaps(thing({"reason": one_of(["max_output_tokens", "content_filter"])})),
+            "instructions": perhaps(TEXT),
+            "max_output_tokens": perhaps(COUNT),
+            "metadata": {"type": "object"},
+            "model": TEXT,
+            "output": several({"type": "object"}),
+            "parallel_tool_calls": FLAG,
+            "previous_response_id": perhaps(TEXT),
+            "reasoning": {"type": "object"},
+            "store": FLAG,
+            "temperature": perhaps(NUMBER),
+            "text": {"type": "object"},
+            "tool_choice": {"const": "none"},
+            "tools": several({"type": "object"}),
+            "top_p": perhaps(NUMBER),
+            "truncation": {"const": "disabled"},
+            "usage": perhaps(
+                thing(
+                    {
+                        "input_tokens": COUNT,
+                        "input_tokens_details": thing({"cached_tokens": COUNT}),
+                        "output_tokens": COUNT,
+                        "output_tokens_details": thing({"reasoning_tokens": COUNT}),
+                        "total_tokens": COUNT,
+                    }
+                )
+            ),
+        },
+        words="An answer as OpenAI's clients have it that ask for responses.",
+    ),
     "Turn": thing(
         {
             "id": said(TEXT, "The same after a restart."),
