@@ -99,7 +99,7 @@ class Chat:
             outcome: Outcome = Word.DONE
             if session is not None:
                 outcome = await self._open(Open(session))
-            else:
+            elif not self._host.shared:  # there somebody else may be about to go on with his
                 outcome = await sessions.offer(self._context)
             while not isinstance(outcome, Leave):
                 outcome = await self._next(outcome)

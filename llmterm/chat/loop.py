@@ -355,12 +355,11 @@ class AnswerLoop:
     async def _show_changed(self) -> None:
         """Keep the answer as it is now, and show it."""
         await self._turn.kept()
-        self._say_notices()
-        reply = self._answer.reply
-        if not reply.body:
-            self._view.begin("the answer begins again")
-            return
-        self._view.begin(f"the answer is now {count(len(reply.body), 'character')} long")
+        notices, reply = list(self._answer.passed_over()), self._answer.reply
+        changed = f"the answer is now {count(len(reply.body), 'character')} long"
+        self._view.begin(changed if reply.body else "the answer begins again")
+        for notice in notices:
+            self._view.say(notice.text, error=notice.failure)
         for part in reply.body.parts:
             self._view.event(TextDelta(part))
 
