@@ -99,20 +99,20 @@ def run() -> list[Row]:
             )
         for _ in range(KILLS):
             program = _started(home, server)
-            _wait(program, server, server.asked + dice.randint(1, _MOST))
+            wait(program, server, server.asked + dice.randint(1, _MOST))
             program.kill()
             program.wait()
         before = server.asked
         began = time.monotonic()
         program = _started(home, server)
-        _wait(program, server, before + _WARM)
-        warm = _resident(program.pid)
+        wait(program, server, before + _WARM)
+        warm = resident(program.pid)
         last = warm
         while program.poll() is None:
-            last = _resident(program.pid) or last
+            last = resident(program.pid) or last
             time.sleep(0.05)
         seconds = time.monotonic() - began
-        found = Counter(_answers(home / "answers.jsonl"))
+        found = Counter(answers(home / "answers.jsonl"))
     wanted = {(f"q{each}", f"answer to question {each}") for each in range(QUESTIONS)}
     twice = sum(count - 1 for count in found.values())
     return [
@@ -141,7 +141,7 @@ def _started(home: Path, server: Server) -> subprocess.Popen[bytes]:
     )
 
 
-def _wait(program: subprocess.Popen[bytes], server: Server, asked: int) -> None:
+def wait(program: subprocess.Popen[bytes], server: Server, asked: int) -> None:
     """Wait until the server was asked so often."""
     end = time.monotonic() + _PATIENCE
     while server.asked < asked:
@@ -150,14 +150,14 @@ def _wait(program: subprocess.Popen[bytes], server: Server, asked: int) -> None:
         time.sleep(0.002)
 
 
-def _answers(path: Path) -> Iterator[tuple[str, str]]:
+def answers(path: Path) -> Iterator[tuple[str, str]]:
     with path.open("rb") as lines:
         for line in lines:
             value = json.loads(line)
             yield value["id"], value["text"]
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """Return the bytes of a process that are in memory, 0 where it is gone."""
     with suppress(OSError, IndexError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

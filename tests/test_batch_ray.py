@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import secrets
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -21,77 +17,13 @@ from pathlib import Path
 import pytest
 
 from tests import starter
+from tests.cluster import HEAD, WORKER, Cluster, wait
 from tests.conftest import need
-from tests.terminal import LLMTERM, PATIENCE, Program, environment
+from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, WireServer
 
 pytestmark = pytest.mark.xdist_group("ray")
-HEAD, OTHER = "127.0.0.2", "127.0.0.3"
 AT_ONCE = 60
-
-
-class Cluster:
-    """Two nodes of a processor each, that are known by the token that only they have."""
-
-    def __init__(self, folder: Path) -> None:
-        self.token = secrets.token_hex(24)
-        self._folder = folder
-        self._nodes: list[subprocess.Popen[bytes]] = []
-        with socket.socket() as free:
-            free.bind((HEAD, 0))
-            self._port = free.getsockname()[1]
-
-    @property
-    def address(self) -> str:
-        return f"{HEAD}:{self._port}"
-
-    @property
-    def environ(self) -> dict[str, str]:
-        return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
-
-    def begin(self) -> None:
-        place = ["--port", str(self._port), "--include-dashboard", "false", "--temp-dir", str(self._folder)]
-        self._start("--head", *place, "--node-ip-address", HEAD)
-        self._start("--address", self.address, "--node-ip-address", OTHER)
-
-    def workers(self) -> list[int]:
-        """The processes that answer."""
-        return [pid for pid in self._processes() if _words(pid).startswith("ray::Seat")]
-
-    def end(self) -> None:
-        """End it, and nothing else that may run on this machine."""
-        for node in reversed(self._nodes):
-            node.terminate()
-        for node in self._nodes:
-            node.wait()
-        for pid in self._processes():
-            os.kill(pid, signal.SIGKILL)
-
-    def _start(self, *words: str) -> None:
-        log = self._folder / f"{len(self._nodes)}.log"
-        ray = Path(sys.executable).with_name("ray")
-        with log.open("wb") as output:
-            node = subprocess.Popen(
-                [ray, "start", "--block", "--num-cpus", "1", "--disable-usage-stats", *words],
-                env={**environment(self._folder), **self.environ},
-                stdout=output,
-                stderr=output,
-                stdin=subprocess.DEVNULL,
-            )
-        self._nodes.append(node)
-        _wait(lambda: b"Ray runtime started" in log.read_bytes(), log.read_text)
-
-    def _processes(self) -> list[int]:
-        token = f"RAY_AUTH_TOKEN={self.token}\0".encode()
-        found = list[int]()
-        for each in Path("/proc").glob("[0-9]*/environ"):
-            pid = int(each.parent.name)
-            try:
-                if token in each.read_bytes() and pid != os.getpid():
-                    found.append(pid)
-            except OSError:  # somebody else's, or over
-                continue
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -108,22 +40,6 @@ def cluster() -> Iterator[Cluster]:
             yield found
         finally:
             found.end()
-
-
-def _words(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
-
-
-def _wait(condition: object, said: object) -> None:
-    end = time.monotonic() + PATIENCE
-    assert callable(condition)
-    assert callable(said)
-    while not condition():
-        assert time.monotonic() < end, said()
-        time.sleep(0.1)  # another process's, that tells nobody
 
 
 def command(folder: Path, cluster: Cluster, *arguments: str) -> list[str]:
@@ -190,7 +106,7 @@ def test_every_question_is_answered_once_whoever_ends(tmp_path: Path, cluster: C
         before = len(server.exchanges)
         with Program(command(tmp_path, cluster, "--resume", "--rpm", "60000"), env, columns=150) as program:
             program.wait_for(partial(asked, server, before + 100))
-            os.kill(max(cluster.workers()), signal.SIGKILL)
+            os.kill(max(cluster.processes(WORKER)), signal.SIGKILL)
 
             assert program.exit_code == 0, program.text
             text = program.text
@@ -236,7 +152,7 @@ def test_space_pauses_all_workers(tmp_path: Path, cluster: Cluster) -> None:
 
         assert program.exit_code == 130
     assert len(answers(tmp_path)) == 199
-    _wait(lambda: not cluster.workers(), lambda: "workers are still there")
+    wait(lambda: not cluster.processes(WORKER), lambda: "workers are still there")
 
 
 @pytest.mark.parametrize(
