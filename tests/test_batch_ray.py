@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,19 +17,22 @@ from pathlib import Path
 import pytest
 
 from tests import starter
-from tests.cluster import HEAD, WORKER, Cluster, wait
+from tests.cluster import WORKER, Cluster, wait
 from tests.conftest import need
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, WireServer
 
-pytestmark = pytest.mark.xdist_group("ray")
 AT_ONCE = 60
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+@pytest.fixture(autouse=True)
+def _ray() -> None:
     if find_spec("ray") is None:
         need("Ray")
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
     if sys.platform != "linux":
         need("two addresses of its own")
     # In a short name: there are sockets in it.
@@ -42,13 +45,13 @@ def cluster() -> Iterator[Cluster]:
             found.end()
 
 
-def command(folder: Path, cluster: Cluster, *arguments: str) -> list[str]:
+def command(folder: Path, address: str, *arguments: str) -> list[str]:
     words = [*LLMTERM, "batch", str(folder / "q.jsonl"), "-o", str(folder / "a.jsonl"), "-m", "openai/test"]
-    return [*words, "--engine", "ray", "--address", cluster.address, "-n", str(AT_ONCE), *arguments]
+    return [*words, "--engine", "ray", "--address", address, "-n", str(AT_ONCE), *arguments]
 
 
-def env_of(folder: Path, server: WireServer, cluster: Cluster, **more: str) -> dict[str, str]:
-    return environment(folder, OPENAI_BASE_URL=server.base_url, **cluster.environ, **more)
+def env_of(folder: Path, server: WireServer, cluster: Mapping[str, str], **more: str) -> dict[str, str]:
+    return environment(folder, OPENAI_BASE_URL=server.base_url, **cluster, **more)
 
 
 def questions(folder: Path, number: int) -> None:
@@ -76,7 +79,19 @@ def asked(server: WireServer, enough: int) -> bool:
     return len(server.exchanges) >= enough
 
 
-def test_every_question_is_answered_once_whoever_ends(tmp_path: Path, cluster: Cluster) -> None:
+def test_batch_on_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
+    """In one test: a cluster takes longer to begin than all of it, and wherever else tests run they want one more."""
+    for each in (
+        _every_question_is_answered_once_whoever_ends,
+        _space_pauses_all_workers,
+        _key_that_is_missing_is_one_of_its_machines,
+    ):
+        folder = tmp_path / each.__name__
+        folder.mkdir()
+        each(folder, cluster)
+
+
+def _every_question_is_answered_once_whoever_ends(tmp_path: Path, cluster: Cluster) -> None:
     """A worker, and the program itself; while requests fail, and others are limited."""
     questions(tmp_path, 700)
     dice, faults = random.Random(7), Counter[str]()
@@ -97,14 +112,14 @@ def test_every_question_is_answered_once_whoever_ends(tmp_path: Path, cluster: C
                 await answering(exchange)
 
     with WireServer(script) as server:
-        env = env_of(tmp_path, server, cluster)
-        with Program(command(tmp_path, cluster), env) as program:
+        env = env_of(tmp_path, server, cluster.environ)
+        with Program(command(tmp_path, cluster.address), env) as program:
             program.wait_for(partial(asked, server, 150))
             program.wait_for(lambda: (tmp_path / "a.jsonl").stat().st_size > 0)
             os.kill(program.pid, signal.SIGKILL)
         kept = len(answers(tmp_path))
         before = len(server.exchanges)
-        with Program(command(tmp_path, cluster, "--resume", "--rpm", "60000"), env, columns=150) as program:
+        with Program(command(tmp_path, cluster.address, "--resume", "--rpm", "60000"), env, columns=150) as program:
             program.wait_for(partial(asked, server, before + 100))
             os.kill(max(cluster.processes(WORKER)), signal.SIGKILL)
 
@@ -123,7 +138,7 @@ def test_every_question_is_answered_once_whoever_ends(tmp_path: Path, cluster: C
     assert len(server.exchanges) - 700 - sum(faults[each] for each in ("limit", "fault", "cut")) <= 2 * (AT_ONCE + 200)
 
 
-def test_space_pauses_all_workers(tmp_path: Path, cluster: Cluster) -> None:
+def _space_pauses_all_workers(tmp_path: Path, cluster: Cluster) -> None:
     """No connection is open meanwhile; Ctrl-C leaves, and what is answered is kept. No worker stays behind."""
     questions(tmp_path, 200)
     resumed = list[str]()
@@ -137,7 +152,7 @@ def test_space_pauses_all_workers(tmp_path: Path, cluster: Cluster) -> None:
 
     with (
         WireServer(script) as server,
-        Program(command(tmp_path, cluster), env_of(tmp_path, server, cluster), columns=150) as program,
+        Program(command(tmp_path, cluster.address), env_of(tmp_path, server, cluster.environ), columns=150) as program,
     ):
         program.wait_for(partial(asked, server, AT_ONCE))
         program.wait_for("SPACE pauses")
@@ -155,22 +170,33 @@ def test_space_pauses_all_workers(tmp_path: Path, cluster: Cluster) -> None:
     wait(lambda: not cluster.processes(WORKER), lambda: "workers are still there")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--address", f"{HEAD}:1"], f"no cluster at {HEAD}:1: Connection refused"),
-        (["--address", "nowhere"], "nowhere is no address of a cluster"),
-        (["--address", "ray://there:10001"], "ray:// is for clients"),
-        (["-p", "anthropic", "-m", "test"], "no key for anthropic"),
-    ],
-)
-def test_what_cannot_be_is_said(tmp_path: Path, cluster: Cluster, arguments: Sequence[str], said: str) -> None:
-    """In a line; the key that is missing is one of the cluster's machines, whatever this one has."""
+def _key_that_is_missing_is_one_of_its_machines(tmp_path: Path, cluster: Cluster) -> None:
+    """Whatever this one has."""
     questions(tmp_path, 1)
 
     with WireServer(answering) as server:
-        env = env_of(tmp_path, server, cluster, ANTHROPIC_API_KEY="sk-ant-of-here")
-        done = starter.run(command(tmp_path, cluster, *arguments), env)
+        env = env_of(tmp_path, server, cluster.environ, ANTHROPIC_API_KEY="sk-ant-of-here")
+        done = starter.run(command(tmp_path, cluster.address, "-p", "anthropic", "-m", "test"), env)
+
+    assert done.returncode == 2, done.stderr.decode()
+    assert "no key for anthropic" in done.stderr.decode()
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:1", "no cluster at 127.0.0.1:1: Connection refused"),
+        ("nowhere", "nowhere is no address of a cluster"),
+        ("ray://there:10001", "ray:// is for clients"),
+    ],
+)
+def test_address_of_no_cluster_is_said_in_a_line(tmp_path: Path, address: str, said: str) -> None:
+    questions(tmp_path, 1)
+
+    with WireServer(answering) as server:
+        done = starter.run(command(tmp_path, address), env_of(tmp_path, server, {}))
 
     assert done.returncode == 2, done.stderr.decode()
     assert said in done.stderr.decode()
