@@ -91,6 +91,27 @@ async def test_what_is_done_here_has_come_about_here_and_there(tmp_path: Path) -
         assert client.upstream.exchanges[0].body["max_tokens"] == 9
 
 
+async def test_a_pause_has_come_about_also_where_the_screen_is_held(tmp_path: Path) -> None:
+    """More waits than a held screen is waited for."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        for _ in range(3_000):
+            await exchange.text("x ")
+        await exchange.hung_up()
+
+    async with serving(tmp_path, script) as client, attached(client.url) as here:
+        async with await here.host.ask(WHY) as turn:
+            reader = turn.reader()
+            await reader.filled()
+            await turn.pause(upto=2)
+
+            assert (turn.state, turn.reply.text, reader.text) == (TurnState.PAUSED, "x ", 0)
+        shown = await client.get(f"/v1/sessions/{here.session.id}")
+
+        assert shown["messages"][1]["text"] == "x "
+
+
 async def test_leaving_is_not_stopping_and_who_comes_back_reads_on(tmp_path: Path) -> None:
     """What somebody else does meanwhile is told with his name."""
     async with serving(tmp_path, halves()) as client, attached(client.url) as here:

@@ -28,7 +28,8 @@ _AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0)
 _PATIENCE = 5.0
 _LOST = "the service cannot be reached"
 _OVER = (TurnState.DONE, TurnState.CANCELLED)
-# Chunks that may wait for a screen that is held or slow before no more is read.
+# Chunks that may wait for a screen that is held: then it has been for long enough. The log has text once, and nobody
+# there waits for who is slow here.
 _BUFFER = 1024
 
 
@@ -44,6 +45,7 @@ class RemoteTurn:
         self._id = now.id
         self._seq = now.seq
         self._log = EventLog(now.reply)
+        self._tries = 0
         self._moved = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self.who = now.who
@@ -146,21 +148,19 @@ class RemoteTurn:
 
     async def _follow(self) -> None:
         """Take in what comes until it is over; a service that is lost is asked again."""
-        tries = 0
         while True:
             try:
                 if await self._listen():
                     return
-                tries = 0
             except ProviderError as error:
                 if error.status is not None or isinstance(error, ProtocolError):
                     self._log.append(Notice(str(error), failure=True))
-                delay = _AGAIN[min(tries, len(_AGAIN) - 1)]
-                tries += 1
+                delay = _AGAIN[min(self._tries, len(_AGAIN) - 1)]
+                self._tries += 1
                 await self.progress.wait(delay, _LOST)
-            except LlmtermError as error:  # it is there, and this is not
-                self.error = error
+            except Exception as error:  # it is there, and this is not; or a bug, which belongs to whoever reads
                 self._stand(TurnState.FAILED, EndReason.ERROR, str(error))
+                self.error = error
                 return
 
     async def _listen(self) -> bool:
@@ -175,7 +175,6 @@ class RemoteTurn:
                         return False
                     first = False
                     self._take(entry)
-                await self._log.room()
         if self.state in _OVER:
             return True
         raise ProviderError(_LOST)  # it ends
@@ -188,7 +187,7 @@ class RemoteTurn:
         self._stand(now.state, now.reason, now.words)
 
     def _take(self, entry: Entry) -> None:
-        self._seq = entry.seq
+        self._seq, self._tries = entry.seq, 0
         match entry.event:
             case StateChanged(state, reason, words):
                 self._stand(state, reason, words)

@@ -19,6 +19,8 @@ from llmterm.serve.metrics import Account
 from llmterm.sessions.current import CurrentSession
 from llmterm.states import TurnState
 
+# Of who does something, so many characters are told.
+_LONGEST_NAME = 80
 # Seconds that the end of an answer waits for a store that somebody else keeps locked.
 _PATIENCE = 5.0
 
@@ -195,6 +197,7 @@ class ServedTurn:
             self._task.add_done_callback(lambda _: told())
 
     def _say(self, what: str, by: str) -> None:
+        by = " ".join(by.split())[:_LONGEST_NAME]
         if by:
             self._recorded.turn.note(Notice(f"{what} by {by}", passing=True, by=by))
 
