@@ -180,7 +180,7 @@ class Head:
 
     def whole(self, text: str, thinking: str, reason: EndReason, segments: Sequence[Segment]) -> dict[str, Any]:
         """Return an answer that was not streamed."""
-        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
         if thinking:
             message["reasoning_content"] = thinking
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(reason)}

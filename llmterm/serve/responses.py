@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from llmterm.errors import LlmtermError, ProviderError
 from llmterm.messages import EndReason, Options
@@ -22,6 +22,20 @@ from llmterm.states import TurnState
 _PREFIX = "resp_"
 _SHORT = (EndReason.LENGTH, EndReason.LIMIT, EndReason.CONTINUATION)
 _BROKEN = (EndReason.NETWORK, EndReason.TIMEOUT, EndReason.ERROR, EndReason.CRASH)
+# What nobody can ask for here, as OpenAI's clients expect it where nobody has.
+_USUAL: Final[dict[str, Any]] = {
+    "tool_choice": "none",
+    "tools": [],
+    "max_tool_calls": None,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "top_logprobs": 0,
+    "truncation": "disabled",
+    "service_tier": "default",
+    "safety_identifier": None,
+    "prompt_cache_key": None,
+}
 # What else there can be in an input is an answer's, and came to nothing here: it says nothing.
 _NOTHING = {"role": "assistant", "content": ""}
 
@@ -137,6 +151,7 @@ class Response:
             "id": f"{_PREFIX}{turn.id}",
             "object": "response",
             "created_at": self.asked.created,
+            "completed_at": None,
             "status": "in_progress",
             "background": self.asked.background,
             "error": None,
@@ -150,13 +165,10 @@ class Response:
             "previous_response_id": f"{_PREFIX}{self.asked.previous}" if self.asked.previous else None,
             "reasoning": {"effort": None, "summary": None},
             "store": wanted.kept if wanted is not None else True,
-            "temperature": options.temperature,
+            "temperature": 1.0 if options.temperature is None else options.temperature,
             "text": {"format": {"type": "text" if options.schema is None else "json_schema"}},
-            "tool_choice": "none",
-            "tools": [],
-            "top_p": None,
-            "truncation": "disabled",
             "usage": None,
+            **_USUAL,
         }
 
     @property

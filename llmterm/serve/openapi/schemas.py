@@ -102,7 +102,12 @@ SCHEMAS: Final[dict[str, Schema]] = {
                     {
                         "index": COUNT,
                         "message": thing(
-                            {"role": {"const": "assistant"}, "content": TEXT, "refusal": {"type": "null"}},
+                            {
+                                "role": {"const": "assistant"},
+                                "content": TEXT,
+                                "refusal": {"type": "null"},
+                                "annotations": several({"type": "object"}),
+                            },
                             {"reasoning_content": said(TEXT, "What the model thought, where it was shown.")},
                         ),
                         "logprobs": {"type": "null"},
@@ -140,12 +145,20 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "previous_response_id": perhaps(TEXT),
             "reasoning": {"type": "object"},
             "store": FLAG,
-            "temperature": perhaps(NUMBER),
+            "temperature": NUMBER,
             "text": {"type": "object"},
+            "completed_at": {"type": "null"},
             "tool_choice": {"const": "none"},
             "tools": several({"type": "object"}),
-            "top_p": perhaps(NUMBER),
+            "max_tool_calls": {"type": "null"},
+            "top_p": NUMBER,
+            "presence_penalty": NUMBER,
+            "frequency_penalty": NUMBER,
+            "top_logprobs": COUNT,
             "truncation": {"const": "disabled"},
+            "service_tier": TEXT,
+            "safety_identifier": {"type": "null"},
+            "prompt_cache_key": {"type": "null"},
             "usage": perhaps(
                 thing(
                     {
