@@ -26,7 +26,7 @@ _QUIET = (
 
 @asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
-    require("chromium", libraries=("playwright",))
+    require("chromium", libraries=("playwright", "axe_playwright_python"))
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
@@ -64,6 +64,19 @@ class Tab:
     async def answer(self) -> str:
         """Return the last answer as a reader takes it."""
         return await self.page.locator(".answer .text").last.inner_text()
+
+    async def barriers(self) -> list[str]:
+        """Return what keeps somebody from using what is seen now, light and dark, as axe-core judges it."""
+        from axe_playwright_python.async_playwright import Axe
+
+        found = []
+        for scheme in ("light", "dark"):
+            await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            result = (await Axe().run(self.page)).response
+            found += [
+                f"{scheme}: {each['id']} {node['target']}" for each in result["violations"] for node in each["nodes"]
+            ]
+        return found
 
 
 async def tab(context: BrowserContext, client: Client, path: str = "") -> Tab:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 PAGE = Path(__file__).parent.parent / "llmterm" / "serve" / "page"
+# The smallest PNG.
+PIXEL = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 pytestmark = pytest.mark.xdist_group("chromium")
 in_browser = pytest.mark.asyncio(loop_scope="module")
 
@@ -106,6 +109,137 @@ async def test_page_comes_back_after_a_restart_with_nothing_lost_or_doubled(tmp_
 
     assert answer == "First.\n\nword0 word1 word2 and the end."
     assert seen.trouble == []
+
+
+@in_browser
+async def test_answer_is_edited_gone_on_with_copied_and_asked_again_without_a_mouse(
+    tmp_path: Path, running: Browser
+) -> None:
+    """And in no state of it does anything keep somebody from using it."""
+    script = until_hung_up("# First\n\n```python\nx\n```\n\nword0 ", then="and the end.")
+    async with serving(tmp_path, script) as client:
+        context = await context_of(running)
+        await context.grant_permissions(["clipboard-read", "clipboard-write"])
+        seen = await tab(context, client)
+        page = seen.page
+        barriers = await seen.barriers()
+        await seen.ask("Why?")
+        await seen.says("word0")
+        await page.keyboard.press("Space")
+        await seen.paused("paused by")
+        barriers += await seen.barriers()
+        await page.keyboard.press("Alt+e")
+        await page.locator("textarea.edited").fill("Another word0 ")
+        await page.keyboard.press("Control+Enter")
+        await seen.paused("edited by")
+        await page.keyboard.press("Space")
+        await seen.answered()
+        edited = await seen.answer()
+        seam = await page.locator(".seam").get_attribute("title")
+        barriers += await seen.barriers()
+        await page.get_by_role("button", name="Copy").last.press("Enter")
+        await page.get_by_role("button", name="Copied").wait_for()
+        copied = await page.evaluate("() => navigator.clipboard.readText()")
+        await page.get_by_role("button", name="Again").press("Enter")
+        await page.get_by_text("2/2").wait_for()
+        await seen.answered()
+        again = await seen.answer()
+        await page.get_by_role("button", name="The version before").press("Enter")
+        await page.get_by_text("1/2").wait_for()
+
+        assert edited == copied == "Another word0 and the end."
+        assert seam == "openai/test went on here"
+        assert again == "and the end."
+        assert await seen.answer() == edited
+        assert barriers == []
+        assert seen.trouble == []
+
+
+@in_browser
+async def test_session_is_found_renamed_and_deleted_by_a_second_press_in_all_tabs(
+    tmp_path: Path, running: Browser
+) -> None:
+    async with serving(tmp_path, say("An answer.")) as client:
+        session = (await client.ask("Why is tea green?"))["session"]
+        await client.ask("What is a semaphore?")
+        context = await context_of(running)
+        one = await tab(context, client)
+        other = await tab(context, client, f"#{session}")
+        await other.answered()
+        rows = one.page.locator("#sessions .session")
+        await rows.nth(1).wait_for()
+        await one.page.keyboard.press("Control+k")
+        await one.page.keyboard.type("green")
+        await rows.nth(1).wait_for(state="detached")
+        found = await rows.inner_text()
+        await one.page.fill("#search", "")
+        await rows.nth(1).wait_for()
+        await one.page.get_by_label("Rename Why is tea green?").press("Enter")
+        await one.page.get_by_label("Title").fill("Tea <b>")
+        await one.page.keyboard.press("Enter")
+        await other.page.locator("#title").get_by_text("Tea <b>").wait_for()
+        remove = one.page.get_by_label("Delete Tea <b>")
+        await remove.press("Enter")
+        there = await client.get("/v1/sessions")
+        await remove.press("Enter")
+        await rows.nth(1).wait_for(state="detached")
+        await other.page.locator("#title").get_by_text("New chat").wait_for()
+
+        assert "green" in found
+        assert len(there["sessions"]) == 2
+        assert [each["title"] for each in (await client.get("/v1/sessions"))["sessions"]] == ["What is a semaphore?"]
+        assert one.trouble == other.trouble == []
+
+
+_PASTE = """() => {
+  const files = new DataTransfer();
+  for (const [name, type] of [["a.png", "image/png"], ["b.gif", "image/gif"], ["c.exe", "application/x-dosexec"]])
+    files.items.add(new File([Uint8Array.from(atob(PIXEL), (each) => each.charCodeAt(0))], name, { type }));
+  const paste = new ClipboardEvent("paste", { clipboardData: files, bubbles: true, cancelable: true });
+  document.getElementById("line").dispatchEvent(paste);
+}""".replace("PIXEL", f'"{b64encode(PIXEL).decode()}"')
+
+
+@in_browser
+async def test_files_are_pasted_and_an_answer_can_be_shown_only_once_it_is_there(
+    tmp_path: Path, running: Browser
+) -> None:
+    gate = Gate()
+    asked: list[object] = []
+
+    async def script(exchange: Exchange) -> None:
+        asked.append(exchange.body["messages"][-1]["content"])
+        await exchange.start()
+        await exchange.text("half ")
+        await gate.wait()
+        await exchange.text("whole")
+        await exchange.end()
+
+    async with serving(tmp_path, script) as client:
+        seen = await tab(await context_of(running), client)
+        page = seen.page
+        await page.get_by_role("button", name="Settings").click()
+        await page.get_by_label("Show answers as they come").uncheck()
+        await page.get_by_role("combobox", name="Colours").select_option("dark")
+        await page.get_by_role("button", name="Close").click()
+        ground = await page.evaluate("() => getComputedStyle(document.body).colorScheme")
+        await page.evaluate(_PASTE)
+        await page.get_by_label("Leave out b.gif").click()
+        refused = await page.get_by_role("alert").inner_text()
+        await seen.ask("What is it?")
+        await page.locator(".answer .wait").wait_for()
+        shown = await page.locator(".question").inner_text()
+        hidden = await seen.answer()
+        gate.open()
+        await seen.answered()
+
+        assert ground == "dark"
+        assert refused == "c.exe is no PNG, JPEG, GIF, WebP or PDF"
+        assert shown.split() == ["What", "is", "it?", "a.png"]
+        assert b64encode(PIXEL).decode() in str(asked[0])
+        assert hidden == ""
+        assert await seen.answer() == "half whole"
+        assert seen.trouble == []
 
 
 @in_browser

@@ -29,6 +29,8 @@ export class Models {
   show() {
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const found = this.known.filter((id) => words.every((word) => id.toLowerCase().includes(word)));
+    // A provider may have models that it does not list.
+    if (!found.length && words[0]?.includes("/")) found.push(this.filter.value.trim());
     this.at = 0;
     this.list.replaceChildren(
       ...found.slice(0, 300).map((id, at) => {

@@ -5,8 +5,9 @@ import { button, element } from "./elements.js";
 // `blocks` are those of the messages; `go(row)` goes over to the version of that row.
 export function versions(forks, messages, blocks, go) {
   messages.forEach(({ row }, at) => {
-    const rows = forks.find((each) => each.includes(row));
-    if (!rows || !blocks[at]) return;
+    const fork = forks.find((each) => each.includes(row));
+    if (!fork || !blocks[at]) return;
+    const rows = fork.toSorted((one, other) => one - other); // as they came; the one that was looked at last is last
     const place = rows.indexOf(row);
     const bar = blocks[at].appendChild(element("nav", "versions"));
     bar.setAttribute("aria-label", "Versions");
