@@ -93,6 +93,7 @@ def test_window_that_is_dragged_while_an_answer_streams_loses_nothing() -> None:
             window.resize(columns, dice.choice([30, 25, 20]))
         window.resize(100, 30)
         window.wait_for(r"The end\.\n\n>")
+        window.wait_for(lambda: "tokens/s" not in window.text)  # the answer may be all there, and not yet over
 
         words = [word for word in window.text.split() if word.startswith("word")]
         assert words == [f"word{number}" for number in range(400)]
