@@ -98,8 +98,8 @@ async def test_llm_asks_by_an_extra_model(tmp_path: Path) -> None:
 
 
 async def test_npm_package_ai_asks_for_responses_and_completions(tmp_path: Path) -> None:
-    require("node")
     modules = _installed("LLMTERM_TEST_NODE_MODULES")
+    require("node")
     async with serving(tmp_path, blue) as client:
         (tmp_path / "node_modules").symlink_to(modules)
         (tmp_path / "ask.mjs").write_text(SCRIPT)
@@ -110,8 +110,8 @@ async def test_npm_package_ai_asks_for_responses_and_completions(tmp_path: Path)
 
 async def test_codex_asks_for_responses(tmp_path: Path) -> None:
     """It offers tools; what it gets is words."""
-    require("node")
     modules = _installed("LLMTERM_TEST_NODE_MODULES")
+    require("node")
     async with serving(tmp_path / "served", blue) as client:
         (tmp_path / "config.toml").write_text(_codex(client))
         words = (f"{modules}/.bin/codex", "exec", "--skip-git-repo-check", "Why is the sky blue?")
