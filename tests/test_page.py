@@ -101,6 +101,8 @@ async def test_page_comes_back_after_a_restart_with_nothing_lost_or_doubled(tmp_
         await seen.says("word0")
         port = int(client.url.rpartition(":")[2])
     await seen.page.locator("#bar[data-state=lost]").wait_for()
+    await seen.page.evaluate("() => (location.hash = '#another')")  # it cannot be read: what is open stays open
+    await seen.page.get_by_role("alert").get_by_text("does not answer").wait_for()
     async with serving(tmp_path, say("word2 and the end."), port=port):
         await seen.paused("paused: the service was ended")
         await seen.page.keyboard.press("Space")

@@ -1,6 +1,6 @@
 // One session as it is open: what was said in it, the turn that is not over, and what waits to be asked.
 
-import { sessions, turns } from "./api.js";
+import { Problem, sessions, turns } from "./api.js";
 import { element } from "./elements.js";
 import { Live } from "./live.js";
 import { Answer, question } from "./message.js";
@@ -13,14 +13,18 @@ import { versions } from "./versions.js";
 const SOON = 100;
 
 export class Chat {
-  // `changed` is called whenever something of it has; `listed` when the list of sessions has to be read again; `say` with
-  // what went wrong.
+  // `changed` is called whenever something of it has; `listed` when the list of sessions has to be read again; `say`
+  // with what went wrong.
   constructor(log, { changed, listed, say }) {
     Object.assign(this, { log, changed, listed, say });
     this.session = "";
     this.title = "";
+    // What the service calls the session as it is now, and how the answer in it stood last.
+    this.mark = "";
+    this.state = "";
     this.live = null;
     this.queue = [];
+    this.beginning = false;
     this.rows = new Set();
     this.opened = 0;
     this.atEnd = true;
@@ -29,16 +33,22 @@ export class Chat {
 
   // --- what is open
 
-  // Open a session, "" for a new one.
-  async open(id) {
-    if (id !== this.session) this.queue = [];
+  // Open a session, "" for a new one, in which `queue` waits. One that cannot be read leaves open what is; in place of
+  // one that is not there any more there is a new one.
+  async open(id, queue = id === this.session ? this.queue : []) {
     const mine = ++this.opened;
-    const found = id ? await this.tried(() => sessions.show(id)) : null;
+    const found = id ? await sessions.show(id).catch((problem) => problem) : {};
     if (mine !== this.opened) return;
+    if (found instanceof Problem) this.say(found.message);
+    if (found instanceof Problem && found.status !== 404 && this.log.hasChildNodes()) {
+      this.changed();
+      return;
+    }
     this.leave();
-    this.session = found?.id ?? "";
-    this.title = found?.title ?? "";
-    if (found) this.show(found);
+    this.queue = queue;
+    this.session = found.id ?? "";
+    this.title = found.title ?? "";
+    if (found.id) this.show(found);
     else this.log.replaceChildren(welcome());
     this.toEnd();
     this.changed();
@@ -126,7 +136,7 @@ export class Chat {
 
   // Ask, now or once what streams is over. Resolves to whether it was taken.
   async ask(text, attachments = []) {
-    if (!this.live) return this.begin({ question: text, attachments });
+    if (!this.live && !this.beginning) return this.begin({ question: text, attachments });
     this.queue.push({ text, attachments });
     this.changed();
     return true;
@@ -146,16 +156,22 @@ export class Chat {
   }
 
   async begin(wanted) {
+    this.beginning = true;
+    try {
+      return await this.began(wanted);
+    } finally {
+      this.beginning = false;
+    }
+  }
+
+  async began(wanted) {
     const { session } = this;
     const named = { ...wanted, model: settings.model, ...(session ? { session } : {}) };
     const begun = await this.tried(() => turns.begin(named));
     if (!begun) return false;
     if (session !== this.session || this.live?.id === begun.id) return true; // another is open, or it is followed
     if (!session || wanted.again) {
-      const waiting = this.queue;
-      const opening = this.open(begun.session);
-      this.queue = waiting;
-      await opening;
+      await this.open(begun.session, this.queue);
       return true;
     }
     for (const each of this.log.querySelectorAll(".again")) each.remove();
