@@ -97,6 +97,7 @@ def _name() -> str:
     with suppress(OSError, KeyError, ImportError):
         user = getpass.getuser()
     place = f"process {os.getpid()}"
-    with suppress(OSError, AttributeError, ValueError):
-        place = os.ttyname(sys.stdin.fileno()).removeprefix("/dev/")
+    if sys.platform != "win32":
+        with suppress(OSError, ValueError):
+            place = os.ttyname(sys.stdin.fileno()).removeprefix("/dev/")
     return f"{user} at {place}"
