@@ -24,9 +24,10 @@ from llmterm.serve.app import application
 from llmterm.serve.connection import Patience
 from llmterm.serve.metrics import Metrics
 from llmterm.serve.readers import Readers
+from llmterm.serve.respondents import Terms
 from llmterm.serve.server import Server
 from llmterm.serve.service import Service
-from llmterm.serve.turns import Terms, Turns
+from llmterm.serve.turns import Turns
 from llmterm.threads import in_thread, take_turns
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")

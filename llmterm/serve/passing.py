@@ -16,7 +16,7 @@ from llmterm.events import Entry
 from llmterm.messages import EndReason
 from llmterm.serve.frames import ALIVE_SECONDS, STREAM_HEADERS, portions
 from llmterm.serve.metrics import Account
-from llmterm.serve.turns import DrainingError
+from llmterm.serve.refusals import DrainingError
 from llmterm.states import TurnState
 from llmterm.turn import Turn
 

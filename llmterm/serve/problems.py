@@ -27,7 +27,7 @@ from llmterm.errors import (
     UsageError,
 )
 from llmterm.serve.readers import CrowdedError
-from llmterm.serve.turns import ConflictError, DrainingError, FullError, NoSuchModelError, NoSuchTurnError
+from llmterm.serve.refusals import ConflictError, DrainingError, FullError, NoSuchModelError, NoSuchTurnError
 
 
 class Problem(NamedTuple):

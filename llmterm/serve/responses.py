@@ -15,8 +15,9 @@ from llmterm.messages import EndReason, Options
 from llmterm.serve.fields import Fields
 from llmterm.serve.openai import conversation, schema_of
 from llmterm.serve.problems import BadRequestError, Problem, problem
+from llmterm.serve.refusals import DrainingError, NoSuchTurnError
 from llmterm.serve.served import Told
-from llmterm.serve.turns import DrainingError, NoSuchTurnError, Wanted
+from llmterm.serve.wanted import Wanted
 from llmterm.states import TurnState
 
 _PREFIX = "resp_"

@@ -6,23 +6,25 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, UsageError
 from llmterm.lane import Driver, Lane
-from llmterm.messages import Attachment, EndReason, Message, Options, StreamLimits
+from llmterm.messages import EndReason, Message, Options
 from llmterm.providers import Provider
-from llmterm.providers.attachments import refused
 from llmterm.providers.registry import ProviderRegistry
 from llmterm.recorded import RecordedTurn
 from llmterm.respondent import Respondent
 from llmterm.serve.changes import Changes
 from llmterm.serve.metrics import Metrics
+from llmterm.serve.refusals import ConflictError, DrainingError, FullError, NoSuchTurnError
+from llmterm.serve.respondents import Respondents, Terms
 from llmterm.serve.served import PastTurn, ServedTurn, closed, place_of, turn_id
+from llmterm.serve.wanted import Wanted
 from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
 from llmterm.sessions.current import CurrentSession, Writer
 from llmterm.sessions.record import LAST
@@ -34,69 +36,6 @@ from llmterm.turn import Turn
 # what there is of it.
 _LINGERS = 300.0
 _LOOKS_EVERY = 15.0
-
-
-class NoSuchTurnError(UsageError):
-    """There is no turn of that id, or no session."""
-
-
-class NoSuchModelError(UsageError):
-    """No provider of that name has models."""
-
-
-class ConflictError(UsageError):
-    """Something else is being done there."""
-
-
-class DrainingError(UsageError):
-    """The service is ending, and begins nothing."""
-
-
-class FullError(UsageError):
-    """There are as many turns as the service may have."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """On what terms is answered what says nothing of it.
-
-    `most` is how many turns may stream at once, `most_of_client` how many that one client has asked for, None for any.
-    """
-
-    system: str
-    options: Options
-    limits: StreamLimits
-    fallback: tuple[str, ...] = ()
-    marker: str | None = None
-    most: int = 1_000
-    most_of_client: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A question, and who is to answer it: "provider/model", "" for the usual one. It goes on with a `session`.
-
-    `client` is who asks, as far as it is known: an address.
-    `before` is what was said before where there is no session. Where it is not `kept`, nothing of it is on any record.
-    The last question of a session is asked `again`, or the question `replaces` it: what was said stays beside it.
-    What it `keeps` are the names of attachments of the last one that go along again.
-    Where `after` is not the last row of the session, another session begins with what there was up to that. `plain`: it
-    is a program's own, and the model is not told how to pause itself.
-    """
-
-    question: Message
-    client: str = ""
-    model: str = ""
-    session: str = ""
-    system: str | None = None
-    options: Options = field(default_factory=Options)
-    before: tuple[Message, ...] = ()
-    kept: bool = True
-    again: bool = False
-    replaces: bool = False
-    keeps: tuple[str, ...] = ()
-    after: int = 0
-    plain: bool = False
 
 
 class Turns:
@@ -114,6 +53,7 @@ class Turns:
         self.store = store
         self.providers = providers
         self._terms = terms
+        self._respondents = Respondents(providers, terms)
         self._metrics = metrics
         self._clock = clock
         # One thread writes all sessions: SQLite has one writer at a time anyway.
@@ -158,7 +98,7 @@ class Turns:
     async def passing(self, asked: Conversation, *, model: str, options: Options, client: str) -> Turn:
         """Return a turn that is on no record, ready to be started by the one who reads it. Raises as `ask`."""
         with self._room(client):
-            respondent = await self._respondent(model, options, asked.messages[-1])
+            respondent = await self._respondents.of(model, options, asked.messages[-1])
             turn = await replace(respondent, marker=None).turn(asked)
             self._passing[turn] = client
             return turn
@@ -180,7 +120,7 @@ class Turns:
             self._beginning -= Counter((client,))
 
     async def _ask(self, wanted: Wanted) -> ServedTurn:
-        respondent = await self._respondent(wanted.model, wanted.options, wanted.question)
+        respondent = await self._respondents.of(wanted.model, wanted.options, wanted.question)
         if wanted.plain:
             respondent = replace(respondent, marker=None)
         if wanted.after or (wanted.kept and wanted.before):
@@ -206,8 +146,7 @@ class Turns:
             session.open(stored)
             await session.ready()
             last = session.edit() if wanted.again or wanted.replaces else wanted.question
-            asked = last if wanted.again else _keeping(wanted.question, last.attachments, wanted.keeps)
-            return await self._begin(respondent, session, asked, wanted.client)
+            return await self._begin(respondent, session, wanted.question_over(last), wanted.client)
 
     async def find(self, given: str) -> ServedTurn | PastTurn:
         """Return the turn of that id: one that lives here, or is on the record. Raises NoSuchTurnError."""
@@ -251,7 +190,7 @@ class Turns:
         name: str | None = None
         with self._room(client):
             if model:
-                provider, name = await self._chosen(model)
+                provider, name = await self._respondents.chosen(model)
             await turn.resume(guidance=guidance, provider=provider, model=name, by=by)
             turn.client = client
 
@@ -327,7 +266,7 @@ class Turns:
         assert answer is not None
         session = CurrentSession(self.store, system=stored.conversation.system, shared=self._writer)
         session.open(stored)
-        respondent = replace(self._terms_of(await self._provider(answer), answer.model), options=answer.options)
+        respondent = await self._respondents.of_rest(answer)
         await session.whole()
         turn = await respondent.turn(await session.conversation(), answer, first=self._clock())
         return await self._lives(turn, session, answer, client="")
@@ -350,45 +289,6 @@ class Turns:
         turn.when_over(lambda: self.changes.tell(turn.session_id))
         return turn
 
-    async def _respondent(self, model: str, options: Options, question: Message) -> Respondent:
-        provider, name = await self._chosen(model)
-        who = self.providers.label(provider.name, name)
-        if refusal := refused(question.attachments, provider.accepts(name), who):
-            raise refusal
-        return replace(self._terms_of(provider, name), options=_over(options, self._terms.options))
-
-    def _terms_of(self, provider: Provider, model: str) -> Respondent:
-        terms = self._terms
-        return Respondent(
-            provider=provider,
-            model=model,
-            options=terms.options,
-            limits=terms.limits,
-            marker=terms.marker,
-            fallbacks=self.providers.fallbacks(terms.fallback, besides=(provider.name, model)),
-        )
-
-    async def _chosen(self, given: str) -> tuple[Provider, str]:
-        """Return who is meant by "provider/model". Raises UsageError, ConfigError and ProviderError."""
-        if given and given.partition("/")[0] not in self.providers.names:
-            raise NoSuchModelError(f"there is no model {given[:80]!r}", hint="models are called provider/model")
-        name, model = await self.providers.choose(given)
-        self.providers.require(name)
-        return await self._built(name), model
-
-    async def _built(self, name: str) -> Provider:
-        """Return a provider, which is made at its first use: that may ask a keyring."""
-        if self.providers.has(name):
-            return self.providers.get(name)
-        return await in_thread(self.providers.get, name)
-
-    async def _provider(self, answer: OpenAnswer) -> Provider:
-        """Return who has begun an answer; where that is nobody known any more, the usual one, to be told otherwise."""
-        with suppress(UsageError):
-            return await self._built(answer.provider)
-        provider, _ = await self._chosen("")
-        return provider
-
     def _begun(self, wanted: Wanted) -> str:
         """Return the session that ends with what the question follows. Raises NoSuchTurnError, SessionError."""
         store = self.store.another()
@@ -408,26 +308,12 @@ class Turns:
             store.close()
 
     def _loaded(self, session_id: str) -> StoredSession:
-        store = self.store.another()
-        try:
+        with closing(self.store.another()) as store:
             return store.load(session_id, last=LAST)
-        finally:
-            store.close()
 
     def _peeked(self, session_id: str) -> StoredSession:
-        store = self.store.another()
-        try:
+        with closing(self.store.another()) as store:
             return store.load(session_id, peek=True)
-        finally:
-            store.close()
-
-
-def _keeping(question: Message, attached: Sequence[Attachment], names: Sequence[str]) -> Message:
-    """Return the question with those of the attachments that are named."""
-    kept = [each for each in attached if each.name in names]
-    if not kept:
-        return question
-    return Message(role="user", text=question.text, attachments=[*kept, *question.attachments])
 
 
 def _nothing() -> None:
@@ -436,17 +322,6 @@ def _nothing() -> None:
 
 def _is_left(turn: ServedTurn, now: float) -> bool:
     return not turn.read and turn.state is not TurnState.STREAMING and now - turn.used_at > _LINGERS
-
-
-def _over(options: Options, usual: Options) -> Options:
-    """Return the options, with the usual ones where they say nothing."""
-    return Options(
-        temperature=usual.temperature if options.temperature is None else options.temperature,
-        max_tokens=options.max_tokens or usual.max_tokens,
-        seed=usual.seed if options.seed is None else options.seed,
-        stop=options.stop or usual.stop,
-        schema=options.schema,
-    )
 
 
 def _unkept() -> str:

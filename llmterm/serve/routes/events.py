@@ -12,11 +12,11 @@ from starlette.routing import BaseRoute, Route
 from llmterm.events import encoded
 from llmterm.serve.frames import ALIVE, batches, frame
 from llmterm.serve.problems import BadRequestError
+from llmterm.serve.refusals import NoSuchTurnError
 from llmterm.serve.routes.sessions import watch
 from llmterm.serve.routes.turns import place
 from llmterm.serve.served import Told
 from llmterm.serve.service import answered, service_of
-from llmterm.serve.turns import NoSuchTurnError
 from llmterm.streams import merge
 
 _MOST = 100

@@ -21,7 +21,7 @@ from llmterm.serve.responses import Asked, Response, asked, failure, status, tur
 from llmterm.serve.served import ServedTurn, Told, place_of
 from llmterm.serve.service import Service, answered, client_of, fields_of, read_store, service_of
 from llmterm.serve.telling import Telling
-from llmterm.serve.turns import Wanted
+from llmterm.serve.wanted import Wanted
 from llmterm.states import TurnState
 from llmterm.threads import in_thread
 

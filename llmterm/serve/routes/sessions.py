@@ -12,9 +12,9 @@ from starlette.routing import BaseRoute, Route
 from llmterm.messages import Options
 from llmterm.serve.frames import changes
 from llmterm.serve.problems import BadRequestError
+from llmterm.serve.refusals import ConflictError
 from llmterm.serve.served import turn_id
 from llmterm.serve.service import Service, answered, fields_of, read_store, service_of, whole_of
-from llmterm.serve.turns import ConflictError
 from llmterm.sessions import SessionInfo, SessionStore, StoredSession, export, markdown
 from llmterm.sessions.export import segment_values
 from llmterm.sessions.portable import portable

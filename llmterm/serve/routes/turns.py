@@ -15,7 +15,7 @@ from llmterm.serve.fields import Fields, options_of
 from llmterm.serve.frames import events
 from llmterm.serve.served import ServedTurn, Told
 from llmterm.serve.service import Answer, Service, answered, client_of, fields_of, service_of
-from llmterm.serve.turns import Wanted
+from llmterm.serve.wanted import Wanted
 from llmterm.sessions.export import segment_values
 
 # What can be done with a turn that is not over.
