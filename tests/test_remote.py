@@ -79,7 +79,8 @@ async def test_what_is_done_here_has_come_about_here_and_there(tmp_path: Path) -
             with pytest.raises(SessionError, match="no model 'nobody/m'"):
                 await turn.resume(guidance="", continuation=None, who=("nobody", "m"))
             await turn.resume(guidance="in verse", continuation=None, who=turn.who)
-            assert (turn.state, turn.guidance) == (TurnState.STREAMING, "in verse")
+            assert turn.guidance == "in verse"
+            assert turn.state is not TurnState.PAUSED  # what comes may be all there by now
             await over(turn)
         notices = [each.event for each in reader.pending() if isinstance(each.event, Notice)]
         shown = await client.get(f"/v1/sessions/{here.session.id}")
