@@ -144,11 +144,11 @@ def test_stop_keeps_what_there_is(open_chat: Open, key: str, paused_first: bool)
             chat.program.wait_for(PAUSED)
 
         chat.program.send(key)
-        chat.program.wait_for(r"half an answer\n\n(■ stopped\n\n)?>(\n(?!.*SPACE pause).*)?$")
-        answer = chat.messages()[-1]
+        chat.program.wait_for(r"half an answer\n\n■ stopped\n\n>(\n(?!.*SPACE pause).*)?$")
         chat.ask("and now?")
         chat.program.wait_for(r"next answer\n\n>(\n(?!.*SPACE pause).*)?$")
 
+        answer = chat.messages()[1]
         assert (answer["text"], answer["status"]) == ("half an answer", "interrupted")
         assert chat.sessions()[0].state == "complete"
         sent = chat.server.exchanges[1].body["messages"]

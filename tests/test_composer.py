@@ -356,12 +356,12 @@ async def test_paste_that_is_short_is_text_and_none_is_forged(tmp_path: Path) ->
         assert await composer.decision() == Send("\ufffd see @/tmp/cat.png ")
 
 
-@instant
 async def test_earlier_messages_are_called_back_from_any_row_of_a_long_line(tmp_path: Path) -> None:
     """Where Up would go through all of its rows; and what is typed is there again afterwards, in vi mode as well."""
     long = "\n".join(map(str, range(300)))
     for vi in (False, True):
         async with composing(tmp_path / str(vi), vi=vi) as (composer, source):
+            await composer.ready()  # a thread has read what is in the file
             for sent in ("first", "second\nof two rows"):
                 composer.begin(Phase.ASKING)
                 composer.put(sent)

@@ -124,6 +124,7 @@ class Turns:
         if wanted.plain:
             respondent = replace(respondent, marker=None)
         if wanted.after or (wanted.kept and wanted.before):
+            await self.settled(wanted.session)
             wanted = replace(wanted, session=await in_thread(self._begun, wanted), before=())
         system = self._terms.system if wanted.system is None else wanted.system
         session = CurrentSession(self.store, system=system, kept=wanted.kept, shared=self._writer)
