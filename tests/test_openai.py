@@ -27,10 +27,12 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
+from llmterm.progress import Progress
+from llmterm.providers.http import HttpProvider
 from llmterm.providers.openai import models, parse, payload, thinks, wire
 from llmterm.providers.stream import WireStream
 from llmterm.providers.wire import Choice, Failure, MalformedFrameError, Whole
-from llmterm.transport import Call, Transport
+from llmterm.transport import Breaker, Call, Endpoint, FrameStream, KeyRing, RateLimits, RetryPolicy, Transport
 from tests.wire import Exchange, Script, WireServer, delta, finish, say
 
 REQUEST = Request(
@@ -597,3 +599,32 @@ async def test_emoji_that_was_cut_in_two_is_whole(transport: Transport) -> None:
 
 async def _open(gate: asyncio.Event) -> None:
     gate.set()
+
+
+class _Watched(Transport):
+    """Keeps what was asked last."""
+
+    asked: Call
+
+    async def open(self, call: Call, limits: StreamLimits) -> FrameStream:
+        self.asked = call
+        return await super().open(call, limits)
+
+
+async def test_long_conversation_is_let_go_of_in_pieces_once_it_was_sent() -> None:
+    """To free it at once, at the end of its answer, kept a key waiting for that long."""
+    said = tuple(Message(role="user" if number % 2 == 0 else "assistant", text="so") for number in range(3_501))
+    transport, endpoint = (
+        _Watched(),
+        Endpoint("openai", KeyRing(["sk-test"]), RateLimits(), Breaker(), RetryPolicy(attempts=1)),
+    )
+    with WireServer(say("fine.")) as server:
+        provider = HttpProvider(transport, wire(), endpoint, base_url=server.base_url)
+        stream = await provider.open(Request(model="m", messages=said), StreamLimits(), Progress())
+        await stream.read()
+        await stream.aclose()
+        await provider.aclose()
+
+        assert len(server.exchanges[0].body["messages"]) == len(said)
+        assert transport.asked.payload is not None
+        assert 0 < len(transport.asked.payload["messages"]) <= 1_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from llmterm.providers.stream import WireStream
 from llmterm.providers.structured import in_words
 from llmterm.providers.wire import Wire
 from llmterm.redaction import redact
-from llmterm.threads import in_thread_if
+from llmterm.threads import in_thread_if, in_turns
 from llmterm.transport import Call, Endpoint, FrameStream, Transport
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ _LISTING = StreamLimits(first_token_timeout=10.0, chunk_timeout=10.0, stream_tim
 _NO_IMAGES = re.compile(r"\bimages?\b|image_url|vision|multi-?modal|mmproj|modalit", re.IGNORECASE)
 # What a request says to have its answer in pieces.
 _STREAMING = frozenset({"stream", "stream_options"})
+# So many messages are freed in a tenth of a millisecond.
+_AT_ONCE = 1_000
 _NEAREST = replace(_LISTING, stream_timeout=3.0)
 
 
@@ -207,7 +209,10 @@ class HttpProvider:
         try:
             # In a thread, as about the tokens: a long conversation is gone through as a whole.
             call = await in_thread_if(are_long(request.messages), self._call, request, key, wire)
-            return await self._transport.open(call, limits)
+            frames = await self._transport.open(call, limits)
+            if call.payload is not None:
+                await in_turns(_let_go(call.payload))
+            return frames
         except ModelNotFoundError as error:
             error.hint = await self._nearest(request.model, key) or error.hint
             raise
@@ -273,3 +278,11 @@ class HttpProvider:
         if near:
             return f"did you mean {' or '.join(near)}?"
         return f"there are {', '.join(names[:5])}" if names else ""
+
+
+def _let_go(payload: Mapping[str, Any]) -> Generator[None, None, None]:
+    """Take what was sent apart, in turns with everybody else: to free a long conversation at once takes its time."""
+    for each in payload.values():
+        while isinstance(each, list) and len(each) > _AT_ONCE:
+            del each[-_AT_ONCE:]
+            yield
