@@ -32,6 +32,19 @@ def halves_for_each() -> Script:
     return script
 
 
+def in_two(gate: Gate) -> Script:
+    """Return a script whose second half waits for the gate."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.start()
+        await exchange.text("one ")
+        await gate.wait()
+        await exchange.text("two")
+        await exchange.end()
+
+    return script
+
+
 async def until_said(client: Client, turn: str, word: str) -> None:
     """Wait until a turn has said that word."""
     async with client.told(turn) as told:
@@ -51,15 +64,7 @@ async def paused(client: Client) -> str:
 
 async def test_every_reader_gets_all_of_the_answer_whenever_it_comes(tmp_path: Path) -> None:
     gate = Gate()
-
-    async def script(exchange: Exchange) -> None:
-        await exchange.start()
-        await exchange.text("one ")
-        await gate.wait()
-        await exchange.text("two")
-        await exchange.end()
-
-    async with serving(tmp_path, script) as client:
+    async with serving(tmp_path, in_two(gate)) as client:
         turn = (await client.ask())["id"]
         async with client.told(turn) as early, client.told(turn) as other:
             first = await anext(early)
@@ -159,15 +164,7 @@ async def test_answer_that_streams_when_the_service_ends_is_paused_and_on_the_re
 
 async def test_leaving_is_not_stopping(tmp_path: Path) -> None:
     gate = Gate()
-
-    async def script(exchange: Exchange) -> None:
-        await exchange.start()
-        await exchange.text("one ")
-        await gate.wait()
-        await exchange.text("two")
-        await exchange.end()
-
-    async with serving(tmp_path, script) as client:
+    async with serving(tmp_path, in_two(gate)) as client:
         turn = (await client.ask())["id"]
         async with client.told(turn) as told:
             await anext(told)

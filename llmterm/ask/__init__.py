@@ -130,7 +130,7 @@ def _misfit(turn: Turn, schema: Schema) -> str:
     return "" if turn.reply.blank else schema.misfit(turn.reply.text)
 
 
-class Played(Protocol):
+class Ended(Protocol):
     """A turn that has come to rest, or to its end."""
 
     @property
@@ -145,7 +145,7 @@ class Played(Protocol):
     def reply(self) -> Reply: ...
 
 
-def judged(turn: Played, session: str | None, options: Options) -> Answered:
+def judged(turn: Ended, session: str | None, options: Options) -> Answered:
     """Return what has become of a turn, asked with these options, that is in that session, if it is kept."""
     problem = _problem(turn, session)
     limited = turn.reason is EndReason.LENGTH and options.max_tokens is not None
@@ -154,7 +154,7 @@ def judged(turn: Played, session: str | None, options: Options) -> Answered:
     return Answered(reply=turn.reply, session=session, problem=problem)
 
 
-def _problem(turn: Played, session: str | None) -> LlmtermError | None:
+def _problem(turn: Ended, session: str | None) -> LlmtermError | None:
     """Return why a turn has not come to a whole answer, and how to go on in that session; None where it has."""
     said = f": {turn.end_words}" if turn.end_words else ""
     if turn.state is TurnState.FAILED and isinstance(turn.error, LlmtermError):

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from llmterm.errors import LlmtermError, ProtocolError
 from llmterm.messages import Message, Options
@@ -17,33 +17,21 @@ from llmterm.remote.session import RemoteSession
 from llmterm.remote.told import standing
 from llmterm.remote.turn import RemoteTurn
 from llmterm.sessions import OpenAnswer, StoredSession
+from llmterm.sessions.current import Answerer
 
 # Seconds before a service that is lost is asked again what has changed.
 _AGAIN = 2.0
 
 
-class Choice(Protocol):
-    """Who is asked, and with what options."""
-
-    @property
-    def provider(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def options(self) -> Options: ...
-
-
 class RemoteHost:
     shared = True
 
-    def __init__(self, service: Service, session: RemoteSession, choice: Choice) -> None:
+    def __init__(self, service: Service, session: RemoteSession, choice: Answerer) -> None:
         self._service = service
         self._session = session
         self._choice = choice
-        self._seen: tuple[str | None, str] = (
-            None,
-            "",
-        )  # the session as it was when somebody else had done nothing to it
+        # The session as it was when somebody else had done nothing to it.
+        self._seen: tuple[str | None, str] = (None, "")
 
     @property
     def left(self) -> str:
@@ -102,7 +90,7 @@ class RemoteHost:
             await asyncio.sleep(_AGAIN)
 
 
-def attached(service: Service, system: str, choice: Choice) -> tuple[RemoteSession, RemoteHost]:
+def attached(service: Service, system: str, choice: Answerer) -> tuple[RemoteSession, RemoteHost]:
     """Return a session of a service, and who has questions answered in it."""
     session = RemoteSession(service, system=system)
     return session, RemoteHost(service, session, choice)
