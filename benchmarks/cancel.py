@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
 import httpx2
 
@@ -22,7 +23,7 @@ from benchmarks.measure import Row, alone, percentile
 from benchmarks.programs import Programs, Reports, programs
 from benchmarks.providers import SUBJECTS, Subject
 from llmterm.assembly.roster import registry
-from llmterm.config import RemoteSettings, Settings
+from llmterm.config import BUILT_IN, RemoteSettings, Settings
 from llmterm.config.settings import ProvidersSettings
 from llmterm.conversation import Conversation
 from llmterm.messages import Options, TextDelta
@@ -158,7 +159,9 @@ async def _cancel_all(cancels: list[Callable[[], Awaitable[object]]], closed: Cl
 
 async def _rows(subject: Subject, subjects: Programs) -> list[Row]:
     dice = random.Random(20261121)
-    settings = Settings(providers=ProvidersSettings(remotes={"openai": RemoteSettings(api=subject.api)}))
+    said: dict[str, Any] = dict(subject.said)
+    remote = replace(RemoteSettings.of(BUILT_IN[subject.provider]), **said)
+    settings = Settings(providers=ProvidersSettings(remotes={subject.provider: remote}))
     providers = registry(settings, subject.environ(subjects.port))
     try:
         provider = providers.get(subject.provider)

@@ -1,13 +1,13 @@
 """The CPU of a whole answer from each provider, start-up included, against a bare loop that knows the same wire.
 
-Gemini goes through its SDK, which decodes and validates each event: no goal, only the figure, and that against the
-SDK alone.
+Gemini's requests are worded by its SDK, whose import is most of what they take: no goal, only the figure, and that
+against the SDK alone, which also decodes and validates each event.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from benchmarks.answer import Recipe
 from benchmarks.child import Child
@@ -21,13 +21,16 @@ GOAL = 1.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A provider over one of its wires: `base_url`, which is the server's with `path`, is a variable of its SDK."""
+    """A provider over one of its wires: `base_url`, which is the server's with `path`, is a variable of its SDK.
+
+    `said` is what its configuration says.
+    """
 
     name: str
     provider: str
     base_url: str
     path: str = ""
-    api: Literal["chat", "responses"] = "chat"
+    said: Mapping[str, str] = field(default_factory=dict)
 
     def environ(self, port: int) -> dict[str, str]:
         return {self.base_url: f"http://127.0.0.1:{port}{self.path}", f"{self.provider.upper()}_API_KEY": "none"}
@@ -35,11 +38,12 @@ class Subject:
 
 SUBJECTS = (
     Subject(name="openai", provider="openai", base_url="OPENAI_BASE_URL", path="/v1"),
-    Subject(name="responses", provider="openai", base_url="OPENAI_BASE_URL", path="/v1", api="responses"),
+    Subject(name="responses", provider="openai", base_url="OPENAI_BASE_URL", path="/v1", said={"api": "responses"}),
     Subject(name="anthropic", provider="anthropic", base_url="ANTHROPIC_BASE_URL"),
     Subject(name="cohere", provider="cohere", base_url="CO_API_URL"),
     Subject(name="ollama", provider="ollama", base_url="OLLAMA_HOST"),
     Subject(name="gemini", provider="gemini", base_url="GOOGLE_GEMINI_BASE_URL"),
+    Subject(name="gemini-wire", provider="gemini", base_url="GOOGLE_GEMINI_BASE_URL", said={"client": "wire"}),
 )
 
 
@@ -56,9 +60,9 @@ def _rows(subject: Subject, subjects: Programs) -> list[Row]:
         return _cpu(_ours(subject, subjects, recipe))
 
     def bare() -> float:
-        return _cpu(subjects.bare(recipe, subject.name, subject.path))
+        return _cpu(subjects.bare(recipe, subject.name.removesuffix("-wire"), subject.path))
 
-    if subject.provider != "gemini":
+    if subject.name != "gemini":
         figures, baseline = alternate(ROUNDS, ours, bare)
         return [compared(what, figures, baseline, form="{:.2f}", goal=GOAL)]
     figures, baseline, sdk = alternate(ROUNDS, ours, bare, lambda: _cpu(subjects.bare_genai(recipe)))
@@ -70,9 +74,10 @@ def _rows(subject: Subject, subjects: Programs) -> list[Row]:
 
 def _ours(subject: Subject, subjects: Programs, recipe: Recipe) -> Child:
     env = subjects.env() | subject.environ(subjects.port)
-    if subject.api == "responses":
-        configuration = subjects.home / "responses.toml"
-        configuration.write_text('[providers.openai]\napi = "responses"\n', encoding="utf-8")
+    if subject.said:
+        configuration = subjects.home / f"{subject.name}.toml"
+        said = "".join(f'{name} = "{value}"\n' for name, value in subject.said.items())
+        configuration.write_text(f"[providers.{subject.provider}]\n{said}", encoding="utf-8")
         env["LLMTERM_CONFIG"] = str(configuration)
     return subjects.pipe(recipe, env, "--provider", subject.provider, "--model", "test")
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
-import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmterm.errors import (
@@ -26,6 +26,7 @@ from llmterm.errors import (
     StreamTimeoutError,
 )
 from llmterm.messages import (
+    Attachment,
     EndReason,
     Finished,
     Message,
@@ -41,6 +42,7 @@ from llmterm.messages import (
 from llmterm.progress import Progress
 from llmterm.providers import gemini
 from llmterm.providers.gemini import continuation, models, parse, payload, wire
+from llmterm.providers.genai import Genai
 from llmterm.providers.http import HttpProvider
 from llmterm.providers.retrying import RetryingStream
 from llmterm.providers.wire import Failure, Opaque, WireEvent
@@ -72,8 +74,8 @@ USAGE = UsageReport(Usage(input_tokens=5, output_tokens=10))
 # What is sent.
 
 
-def test_payload_is_what_the_sdk_is_called_with() -> None:
-    """The system prompt is a setting, the assistant is the model, and only what was asked for is said."""
+def test_payload_has_what_was_asked_for_and_no_more() -> None:
+    """The system prompt stands apart, and the assistant is the model."""
     request = Request(
         model="gemini-2.0-flash",
         messages=(*REQUEST.messages, Message(role="assistant", text="a"), Message(role="user", text="b")),
@@ -81,30 +83,22 @@ def test_payload_is_what_the_sdk_is_called_with() -> None:
     )
 
     assert payload(request) == {
-        "model": "gemini-2.0-flash",
         "contents": [
             {"role": "user", "parts": [{"text": "q"}]},
             {"role": "model", "parts": [{"text": "a"}]},
             {"role": "user", "parts": [{"text": "b"}]},
         ],
-        "config": {
-            "system_instruction": "s",
-            "temperature": 0.5,
-            "max_output_tokens": 9,
-            "seed": 4,
-            "stop_sequences": ["END"],
-            "automatic_continuation": False,
-            "automatic_function_calling": {"disable": True},
-        },
+        "systemInstruction": {"parts": [{"text": "s"}]},
+        "generationConfig": {"temperature": 0.5, "maxOutputTokens": 9, "seed": 4, "stopSequences": ["END"]},
     }
 
 
 @pytest.mark.parametrize("model", ["gemini-3.6-flash", "gemini-4-pro", "gemini-2.5-flash"])
 def test_sampling_is_left_to_the_model(model: str) -> None:
     """Newer models do worse, or refuse, when they are told: only the user's own wish is sent."""
-    config = payload(Request(model=model, messages=REQUEST.messages))["config"]
+    config = payload(Request(model=model, messages=REQUEST.messages))["generationConfig"]
 
-    assert not {"temperature", "top_p", "top_k"} & set(config)
+    assert not {"temperature", "topP", "topK"} & set(config)
 
 
 @pytest.mark.parametrize(
@@ -123,9 +117,9 @@ def test_sampling_is_left_to_the_model(model: str) -> None:
 )
 def test_thoughts_are_asked_for_where_there_are_any(model: str, thinks: bool) -> None:
     """Asking a model that does not think for its thoughts is refused."""
-    config = payload(Request(model=model, messages=REQUEST.messages))["config"]
+    config = payload(Request(model=model, messages=REQUEST.messages))["generationConfig"]
 
-    assert config.get("thinking_config") == ({"include_thoughts": True} if thinks else None)
+    assert config.get("thinkingConfig") == ({"includeThoughts": True} if thinks else None)
 
 
 @pytest.mark.parametrize(
@@ -158,9 +152,9 @@ def test_signatures_go_back_behind_the_text() -> None:
 
     assert content["parts"] == [
         {"text": "a"},
-        {"text": "", "thought_signature": "AAEC"},
-        {"text": "", "thought_signature": "A-_="},
-        {"text": "", "thought_signature": "AA=="},
+        {"text": "", "thoughtSignature": "AAEC"},
+        {"text": "", "thoughtSignature": "A-8="},
+        {"text": "", "thoughtSignature": "AA=="},
     ]
 
 
@@ -242,7 +236,63 @@ def test_no_json_breaks_the_parser(value: dict[str, Any]) -> None:
     assert all(isinstance(name, str) for name in models(value))
 
 
-# Through the SDK.
+# Worded by the SDK.
+
+
+def camel(value: Any) -> Any:
+    """Return JSON with the names in it as the API's documentation has them: the SDK has both forms, and so the API."""
+    match value:
+        case dict():
+            return {_camel(name) if name != "$defs" else name: camel(each) for name, each in value.items()}
+        case list():
+            return [camel(each) for each in value]
+        case _:
+            return value
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(each.capitalize() for each in others)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+signed = st.binary(max_size=9).map(lambda data: {"gemini": [{"thoughtSignature": base64.b64encode(data).decode()}]})
+images = st.binary(max_size=9).map(lambda data: Attachment(name="n", media_type="image/png", data=data))
+questions = st.builds(Message, role=st.just("user"), text=texts, attachments=st.lists(images, max_size=2))
+answers = st.builds(Message, role=st.just("assistant"), text=texts, provider_data=st.just({}) | signed)
+optional = st.builds(
+    Options,
+    temperature=st.none() | st.sampled_from([0.0, 0.5, 2.0]),
+    max_tokens=st.none() | st.integers(1, 9_000),
+    seed=st.none() | st.integers(0, 2**31 - 1),
+    stop=st.lists(texts, max_size=2).map(tuple),
+    schema=st.none() | st.just({"type": "object", "properties": {"a": {"type": "string", "maxLength": 3}}}),
+)
+systems = st.builds(Message, role=st.just("system"), text=texts)
+
+
+@pytest.fixture(scope="module")
+def genai() -> Genai:
+    """The SDK, loaded."""
+    loaded = Genai("gemini")
+    asyncio.run(loaded.load())
+    return loaded
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.builds(
+        Request,
+        model=st.sampled_from(["gemini-4-argon", "models/gemini-3.1-pro", "gemini-2.0-flash"]),
+        messages=st.tuples(systems, questions, answers, questions) | st.tuples(questions),
+        options=optional,
+    )
+)
+def test_what_the_sdk_sends_is_what_the_wire_says(genai: Genai, asked: Request) -> None:
+    """Who talks to the API without the SDK talks to it in the same words."""
+    body = payload(asked)
+
+    assert camel(genai.worded(asked.model, body)) == body
 
 
 @pytest.fixture
@@ -316,12 +366,12 @@ async def test_whole_answer_arrives(transport: Transport) -> None:
     assert rest == [
         ThinkingDelta("hm"),
         USAGE,
-        Finished(EndReason.STOP, {"gemini": [{"thoughtSignature": "AA-_\n"}]}),
+        Finished(EndReason.STOP, {"gemini": [{"thoughtSignature": "AA+/\n"}]}),
     ]
 
 
 async def test_request_is_the_sdks_with_our_key(transport: Transport) -> None:
-    """Path, version and body are google-genai's; the key goes into the header and nowhere else."""
+    """It words the body; the key goes into the header and nowhere else."""
     with WireServer(send(end())) as server:
         await read_all(await open_stream(provider(transport, server)))
 
@@ -366,18 +416,17 @@ async def test_blocked_prompt_is_an_end(transport: Transport) -> None:
 
 
 async def test_word_that_is_new_is_no_failure(transport: Transport) -> None:
-    """Whether the process lets the SDK warn of it, or takes warnings for errors."""
+    """The services say new things before anybody has read of them."""
     new = end("BRAND_NEW", safetyRatings=[{"category": "HARM_CATEGORY_BRAND_NEW", "probability": 7}])
-    for action in ("ignore", "error"):
-        with warnings.catch_warnings(action=action):
-            text, rest = await answer(transport, send(part("a", brandNew={"x": 1}), new))
 
-        assert text == "a"
-        assert rest[-1] == Finished(EndReason.OTHER)
+    text, rest = await answer(transport, send(part("a", brandNew={"x": 1}), new))
+
+    assert text == "a"
+    assert rest[-1] == Finished(EndReason.OTHER)
 
 
-async def test_what_the_sdk_breaks_at_is_read_without_it(transport: Transport) -> None:
-    """A type it does not expect, half an emoji: the answer goes on."""
+async def test_what_is_odd_in_an_event_costs_nothing_else(transport: Transport) -> None:
+    """A type that is not expected, half an emoji: the answer goes on."""
     odd = {**part("b"), "responseId": {"not": "a string"}}
     halves = [
         b'data: {"candidates": [{"content": {"parts": [{"text": "%s"}]}}]}\n\n' % h for h in (b"\\ud83d", b"\\ude00")
@@ -390,7 +439,7 @@ async def test_what_the_sdk_breaks_at_is_read_without_it(transport: Transport) -
 
 
 async def test_comments_and_garbage_between_the_events_are_skipped(transport: Transport) -> None:
-    """The SDK would take them for a broken answer."""
+    """They are none of the answer."""
     noise = b": ping\r\n\r\nevent: x\r\ndata: garbage\r\n\r\ndata:\r\n\r\ndata: [1]\r\n\r\n"
 
     text, rest = await answer(transport, send(noise, part("a"), noise, end(), noise))
@@ -428,7 +477,7 @@ async def test_bad_key_is_an_auth_error(transport: Transport) -> None:
 
 
 async def test_rate_limit_says_how_long_to_wait(transport: Transport) -> None:
-    """The hint is in the body; the SDK does not ask again by itself."""
+    """The hint is in the body; nothing asks again by itself."""
     details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "48s"}]
     body = {"error": {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED", "details": details}}
 
@@ -459,7 +508,7 @@ async def test_unknown_model_is_not_found(transport: Transport) -> None:
 
 
 async def test_name_that_is_no_model_is_refused_here(transport: Transport) -> None:
-    """What the SDK will not send is our error too, and nothing is asked."""
+    """It would be another path, and nothing is asked."""
     request = Request(model="../files", messages=REQUEST.messages)
     with WireServer(send(end())) as server, pytest.raises(RequestRefusedError, match="invalid model"):
         await read_all(await provider(transport, server).open(request, StreamLimits(), Progress()))
@@ -601,7 +650,7 @@ async def test_cancelling_before_the_headers_hangs_up(transport: Transport) -> N
 
 
 async def test_what_was_received_and_not_read_is_not_lost(transport: Transport) -> None:
-    """However much of it the SDK has not seen yet."""
+    """However much of it that is."""
     texts = [f"{number} " for number in range(100)]
     sent = asyncio.Event()
 
@@ -620,7 +669,7 @@ async def test_what_was_received_and_not_read_is_not_lost(transport: Transport) 
 
 
 async def test_connection_is_used_again(transport: Transport) -> None:
-    """Whatever the SDK leaves behind, the pool is the transport's."""
+    """The pool is the transport's."""
     with WireServer(send(part("a"), end())) as server:
         served = provider(transport, server)
         for _ in range(3):
@@ -650,7 +699,7 @@ async def test_models_are_those_that_answer(transport: Transport) -> None:
 
 @pytest.mark.parametrize("body", [[1], {"models": 3}, {"models": [{"name": 3}]}])
 async def test_list_that_is_none_is_our_error(transport: Transport, body: object) -> None:
-    """None of the SDK's own exceptions escapes."""
+    """What has another shape is said to be no list."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.refuse(200, body)
@@ -659,8 +708,8 @@ async def test_list_that_is_none_is_our_error(transport: Transport, body: object
         await provider(transport, server).models()
 
 
-def test_no_answer_breaks_the_sdk_or_us() -> None:
-    """Whatever goes through the SDK: events, or one of our errors."""
+def test_no_answer_breaks_us() -> None:
+    """Whatever comes: events, or one of our errors."""
     answers: list[list[Any]] = []
 
     async def script(exchange: Exchange) -> None:
@@ -689,5 +738,5 @@ def test_wire_is_whole() -> None:
     spoken = wire()
 
     assert spoken.name == "gemini"
-    assert spoken.models_path == "/v1/models"
+    assert spoken.models_path == "/v1/models?pageSize=1000"
     assert spoken.headers("") == {}

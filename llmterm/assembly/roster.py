@@ -146,6 +146,7 @@ def _remote(
             transport,
             endpoint,
             base_url=base_url,
+            client=remote.client,
             needs_key=needs_key,
             facts=facts,
             learned=learned,

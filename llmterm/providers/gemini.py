@@ -1,20 +1,26 @@
-"""Gemini, asked through google-genai.
+"""Gemini's API: https://ai.google.dev/api/generate-content.
 
-https://ai.google.dev/api/generate-content. `payload` speaks the SDK's words, `parse` understands an event of the
-answer as the server sends it; what lies between the two is `genai.py`'s. A prompt that is blocked and an answer that
-is withheld are ends like any other, and thoughts are shown.
+A prompt that is blocked and an answer that is withheld are ends like any other, and thoughts are shown. The request is
+worded by google-genai (`genai.py`), which takes the payload in the words of the API and says what is to be sent; or it
+is that payload, where the SDK is not wanted. The events of the answer are read here in either case.
 """
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, assert_never, cast
+from dataclasses import replace
+from typing import Any, Literal, assert_never
+from urllib.parse import quote
 
+from llmterm.address import joined
 from llmterm.errors import (
     AuthError,
     ModelNotFoundError,
+    ProtocolError,
     ProviderError,
     RateLimitError,
     RequestRefusedError,
@@ -29,6 +35,7 @@ from llmterm.messages import (
     Message,
     Part,
     Request,
+    StreamLimits,
     TextDelta,
     TextPart,
     ThinkingDelta,
@@ -53,7 +60,8 @@ from llmterm.providers.wire import (
     details,
     reason,
 )
-from llmterm.transport import Call, Endpoint, Transport
+from llmterm.transport import Call, Embedded, Endpoint, FrameStream, Transport
+from llmterm.transport.failures import too_slow
 from llmterm.untrusted import count
 
 NAME = "gemini"
@@ -103,21 +111,23 @@ _ERRORS: Mapping[int, type[ProviderError]] = {
 }
 _SIGNATURE = "thoughtSignature"
 _BASE64 = re.compile(r"(?:[\w-]{4})*(?:[\w-]{2}==|[\w-]{3}=)?", re.ASCII)
+_PAGE = 1000
+_MOST_MODELS = 10_000
 
 
 def wire(api_version: str = "v1") -> Wire:
-    """Return the wire, whose payload is for `Genai` to send."""
+    """Return the wire as the API has it, in that version."""
     return Wire(
         name=NAME,
         known=frozenset({"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId", "error"}),
-        path=lambda request: f"/{api_version}/models/{_bare(request.model)}:streamGenerateContent",
+        path=lambda request: f"/{api_version}/{_named(request.model)}:streamGenerateContent?alt=sse",
         payload=payload,
         parse=lambda frame: parse(decoded(frame)),
         headers=lambda key: {"x-goog-api-key": key} if key else {},
         continuation=continuation,
         attachments=frozenset({"image", "pdf"}),
         schemas=lambda _: True,
-        models_path=f"/{api_version}/models",
+        models_path=f"/{api_version}/models?pageSize={_PAGE}",
         models=models,
     )
 
@@ -130,33 +140,36 @@ def _bare(model: str) -> str:
     return model.removeprefix("models/")
 
 
-def payload(request: Request) -> dict[str, Any]:
-    """Return the arguments of google-genai's `generate_content_stream` for `request`.
+def _named(model: str) -> str:
+    """Return the name of a model as a path. Raises RequestRefusedError for what would be another path."""
+    if not model or ".." in model or not set("?&#").isdisjoint(model):
+        raise RequestRefusedError(f"{NAME}: invalid model {model!r}", provider=NAME, model=model)
+    return model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
 
-    Messages with nothing in them are left out: a part without content would be a 400.
-    """
+
+def payload(request: Request) -> dict[str, Any]:
+    """Return the body of `request`. Messages with nothing in them are left out: a part without content is a 400."""
     options = request.options
     system = "\n\n".join(each.text for each in request.messages if each.role == "system" and each.text)
-    config: dict[str, Any] = {
-        "system_instruction": system or None,
+    generation: dict[str, Any] = {
         "temperature": options.temperature,
-        "max_output_tokens": request.left(),
+        "maxOutputTokens": request.left(),
         "seed": options.seed,
-        "stop_sequences": list(options.stop) or None,
+        "stopSequences": list(options.stop) or None,
         # https://ai.google.dev/gemini-api/docs/structured-output
-        "response_mime_type": None if options.schema is None else "application/json",
-        "response_json_schema": options.schema,
-        "thinking_config": {"include_thoughts": True} if _thinks(request.model) else None,
-        # One request for one answer: what goes on with it, and when, is not the SDK's to decide.
-        "automatic_continuation": False,
-        "automatic_function_calling": {"disable": True},
+        "responseMimeType": None if options.schema is None else "application/json",
+        "responseJsonSchema": options.schema,
+        "thinkingConfig": {"includeThoughts": True} if _thinks(request.model) else None,
     }
-    contents = [_content(each) for each in request.messages if each.role != "system"]
     return {
-        "model": request.model,
-        "contents": [content for content in contents if content["parts"]],
-        "config": {name: value for name, value in config.items() if value is not None},
+        "contents": [content for content in map(_content, _said(request)) if content["parts"]],
+        **({"systemInstruction": {"parts": [{"text": system}]}} if system else {}),
+        "generationConfig": {name: value for name, value in generation.items() if value is not None},
     }
+
+
+def _said(request: Request) -> Iterator[Message]:
+    return (each for each in request.messages if each.role != "system")
 
 
 def _thinks(model: str) -> bool:
@@ -172,19 +185,19 @@ def _content(message: Message) -> dict[str, Any]:
 
 
 def _parts(part: Part, *, own: bool) -> Iterator[dict[str, Any]]:
-    """Yield what a part is in the SDK's words; `Genai` encodes the bytes. With its `own` go the model's signatures."""
+    """Yield what a part is in the API's words. With its `own` go the model's signatures."""
     match part:
         case TextPart(text):
             if text:
                 yield {"text": str(text)}
         case Attachment(media_type=media_type, data=data):
-            yield {"inline_data": {"mime_type": media_type, "data": data}}
+            yield {"inlineData": {"mimeType": media_type, "data": Embedded(data)}}
         case ThinkingPart() | ToolCall() | ToolResult():
             pass  # thoughts stay here, and no request offers a tool yet
         case _:
             assert_never(part)
     if own:
-        yield from ({"text": "", "thought_signature": signature} for signature in _signatures(part))
+        yield from ({"text": "", _SIGNATURE: signature} for signature in _signatures(part))
 
 
 def _signatures(part: Part) -> Iterator[str]:
@@ -194,7 +207,7 @@ def _signatures(part: Part) -> Iterator[str]:
         for signature in kept.split() if isinstance(kept, str) else ():
             safe = signature.replace("+", "-").replace("/", "_")
             if _BASE64.fullmatch(safe):
-                yield safe
+                yield base64.urlsafe_b64encode(base64.urlsafe_b64decode(safe)).decode()  # the SDK takes no other form
 
 
 def parse(chunk: Mapping[str, Any]) -> Iterator[WireEvent]:
@@ -227,7 +240,7 @@ def _candidate(candidate: Mapping[str, Any]) -> Iterator[WireEvent]:
         if isinstance(part, Mapping):
             yield from _part(part)
     yield from _cited(candidate)
-    if ended := reason(candidate.get("finishReason")):
+    if ended := reason(candidate.get("finishReason")).upper():
         end = _FINISH.get(ended, EndReason.OTHER)
         named = ended if end in (EndReason.OTHER, EndReason.REFUSAL) else ""
         yield Finished(end, words=details(named, candidate.get("finishMessage")))
@@ -275,20 +288,56 @@ def _answers(model: Mapping[str, Any]) -> bool:
 
 
 class GeminiProvider(HttpProvider):
-    """An `HttpProvider` whose transport is google-genai over the real one."""
+    """An `HttpProvider` that reads lists of models to their last page, and has its requests worded by google-genai."""
 
-    def __init__(self, transport: Transport, genai: Genai, wire: Wire, endpoint: Endpoint, **about: Any) -> None:
-        # It has what a provider needs of a transport: `open`, `fetch` and `aclose`.
-        super().__init__(cast(Transport, genai), wire, endpoint, **about)
-        self._below = transport
+    def __init__(
+        self, transport: Transport, wire: Wire, endpoint: Endpoint, genai: Genai | None = None, **about: Any
+    ) -> None:
+        """Without `genai` a request is what the wire says."""
+        if genai is not None:
+            payload = wire.payload
+            wire = replace(wire, payload=lambda request: genai.worded(request.model, payload(request)))
+        super().__init__(transport, wire, endpoint, **about)
         self._genai = genai
 
-    @property
-    def _plain(self) -> Transport:
-        return self._below
+    async def alone(self, request: Request) -> tuple[str, Mapping[str, Any]]:
+        await self._load()
+        return await super().alone(request)
 
-    async def _body(self, payload: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
-        return await self._genai.body(Call(who=self.name, model=request.model, url=self._base_url, payload=payload))
+    async def _opened(self, request: Request, key: str, wire: Wire, limits: StreamLimits) -> FrameStream:
+        await self._load()
+        return await super()._opened(request, key, wire, limits)
+
+    async def _load(self) -> None:
+        if self._genai is not None:
+            await self._genai.load()
+
+    async def _listed(self, call: Call, limits: StreamLimits) -> Sequence[str]:
+        """Read page by page: each has its own time and size; their number is the server's to choose."""
+        names: list[str] = []
+        page = call
+        try:
+            async with asyncio.timeout(limits.stream_timeout):
+                while len(names) < _MOST_MODELS:
+                    body = await self._transport.fetch(page, limits)
+                    if not _is_list(body):
+                        what = f"{call.who}: what came from {call.address} is no list of models"
+                        raise ProtocolError(what, hint="check the base URL", provider=call.who)
+                    names += models(body)
+                    after = body.get("nextPageToken")
+                    if not isinstance(after, str) or not after:
+                        break
+                    page = replace(call, url=joined(call.url, f"?pageToken={quote(after, safe='')}"))
+        except TimeoutError:
+            raise too_slow(call, limits.stream_timeout) from None
+        return names
+
+
+def _is_list(body: Any) -> bool:
+    listed = body.get("models", []) if isinstance(body, Mapping) else None
+    return isinstance(listed, list) and all(
+        isinstance(each, Mapping) and isinstance(each.get("name"), str) for each in listed
+    )
 
 
 def provider(
@@ -296,22 +345,22 @@ def provider(
     endpoint: Endpoint,
     *,
     base_url: str,
+    client: Literal["sdk", "wire"] = "sdk",
     needs_key: str = "",
     facts: ModelFacts | None = None,
     learned: Learned | None = None,
     secrets: Iterable[str] = (),
     api_version: str = "v1",
 ) -> HttpProvider:
-    """Return the provider.
+    """Return the provider, whose requests are worded by the `client`.
 
     `api_version` is that of GOOGLE_GENAI_API_VERSION, in which the SDK calls v1beta by a short name, too.
     """
-    version = "v1beta" if api_version == "beta" else api_version
     return GeminiProvider(
         transport,
-        Genai(transport, base_url=base_url, api_version=version),
-        wire(version),
+        wire("v1beta" if api_version == "beta" else api_version),
         endpoint,
+        Genai(endpoint.name) if client == "sdk" else None,
         base_url=base_url,
         needs_key=needs_key,
         facts=facts,

@@ -152,7 +152,7 @@ class HttpProvider:
         from llmterm.providers.jobs.api import JobApi
 
         return JobApi(
-            self._plain,
+            self._transport,
             self._endpoint,
             base_url=self._base_url,
             headers=self._headers,
@@ -166,7 +166,7 @@ class HttpProvider:
         if not self._wire.schemas(request.model):
             request = in_words(request)
         wire = self._wire.plain or self._wire  # an account without summaries would hear of that tomorrow, for each
-        payload = await self._body(await in_thread_if(are_long(request.messages), wire.payload, request), request)
+        payload = await in_thread_if(are_long(request.messages), wire.payload, request)
         return wire.path(request), {name: each for name, each in payload.items() if name not in _STREAMING}
 
     def answered(self, model: str, body: str) -> WireStream:
@@ -182,15 +182,6 @@ class HttpProvider:
 
     async def aclose(self) -> None:
         await self._transport.aclose()
-
-    @property
-    def _plain(self) -> Transport:
-        """The transport, without what words a request before it."""
-        return self._transport
-
-    async def _body(self, payload: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
-        """Return what a payload is when it is sent."""
-        return payload
 
     def _require_key(self) -> None:
         if self._needs_key and not self._endpoint.has_key:
@@ -264,9 +255,12 @@ class HttpProvider:
             headers=self._headers(key),
             secrets=(key, *self._secrets),
         )
-        listed = self._wire.models(await self._transport.fetch(call, limits))
-        named = [redact(each, call.secrets) for each in listed]
+        named = [redact(each, call.secrets) for each in await self._listed(call, limits)]
         return [*named, *(each for each in self._facts.known if each not in named)]
+
+    async def _listed(self, call: Call, limits: StreamLimits) -> Sequence[str]:
+        """Return the names in the list that `call` asks for."""
+        return self._wire.models(await self._transport.fetch(call, limits))
 
     async def _nearest(self, model: str, key: str) -> str:
         """Return a hint that names what there is instead of `model`."""

@@ -11,6 +11,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -39,7 +40,7 @@ from llmterm.providers.attachments import Accepts
 from llmterm.providers.openai import wire
 from llmterm.providers.stream import WireStream
 from llmterm.transport import Call, Transport
-from tests.contract.dialects import LOCAL, Dialect
+from tests.contract.dialects import LOCAL, Dialect, configured
 from tests.wire import Exchange, Script, WireServer
 
 E = TypeVar("E", bound=LlmtermError)
@@ -213,7 +214,10 @@ class Caller:
         if self.dialect.name == "local":
             return LocalWire(self.server)
         environ = {**environment(self.dialect, self.server), **self._environ}
-        return registry(self._settings, environ).get(self.dialect.name)
+        remotes = self._settings.providers.remotes
+        said = replace(remotes[self.dialect.name], **configured(self.dialect))
+        providers = replace(self._settings.providers, remotes={**remotes, self.dialect.name: said})
+        return registry(replace(self._settings, providers=providers), environ).get(self.dialect.name)
 
     def _socket(self) -> str:
         if self.dialect.name != "local" or not hasattr(socket, "AF_UNIX"):

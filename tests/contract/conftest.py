@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.dialects import ALL, REMOTE, Dialect
+from tests.contract.dialects import ALL, REMOTE, Dialect, label
 
 
-@pytest.fixture(params=ALL, ids=lambda dialect: dialect.name)
+@pytest.fixture(params=ALL, ids=label)
 def dialect(request: pytest.FixtureRequest) -> Dialect:
-    """One of all six."""
+    """One of them all."""
     found: Dialect = request.param
     return found
 
 
-@pytest.fixture(params=REMOTE, ids=lambda dialect: dialect.name)
+@pytest.fixture(params=REMOTE, ids=label)
 def remote(request: pytest.FixtureRequest) -> Dialect:
-    """One of the five that have an address, limits and retries."""
+    """One of those that have an address, limits and retries."""
     found: Dialect = request.param
     return found

@@ -11,7 +11,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from llmterm.messages import EndReason
 
@@ -189,7 +189,12 @@ class Anthropic:
 
 @dataclass(frozen=True, slots=True)
 class Gemini:
-    """Content, generated and streamed; CRLF throughout, and no end but that of the body."""
+    """Content, generated and streamed; CRLF throughout, and no end but that of the body.
+
+    `client` words the requests, as the configuration has it.
+    """
+
+    client: Literal["sdk", "wire"] = "sdk"
 
     name: ClassVar[str] = "gemini"
     url_variable: ClassVar[str] = "GOOGLE_GEMINI_BASE_URL"
@@ -254,7 +259,8 @@ class Gemini:
 
     def _with(self, media_type: str, data: bytes, text: str) -> object:
         # google-genai would write the other alphabet; a server takes either: https://protobuf.dev/programming-guides/json/
-        inline = {"mime_type": media_type, "data": _base64(data)}
+        name = "mime_type" if self.client == "sdk" else "mimeType"  # the same to the server, too
+        inline = {name: media_type, "data": _base64(data)}
         return {"role": "user", "parts": [{"inlineData": inline}, {"text": text}]}
 
     def _part(self, part: object) -> bytes:
@@ -419,8 +425,22 @@ LOCAL = OpenAI(
     too_long="request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it",
 )
 # With an address, limits and retries; the embedded model has none of these.
-REMOTE: tuple[Dialect, ...] = (OpenAI(), Anthropic(), Gemini(), Cohere(), Ollama())
+REMOTE: tuple[Dialect, ...] = (OpenAI(), Anthropic(), Gemini(), Gemini(client="wire"), Cohere(), Ollama())
 ALL: tuple[Dialect, ...] = (*REMOTE, LOCAL)
+
+
+def label(dialect: Dialect) -> str:
+    """Return what tells a dialect from the others: a provider may have two."""
+    return "-".join((dialect.name, *(f"{value}" for value in configured(dialect).values())))
+
+
+def configured(dialect: Dialect) -> dict[str, Any]:
+    """Return what the configuration says of the provider that a dialect is spoken to, beside what it is anyway."""
+    match dialect:
+        case Gemini(client="wire"):
+            return {"client": "wire"}
+        case _:
+            return {}
 
 
 def whole(dialect: Dialect, *texts: str, reason: EndReason = EndReason.STOP) -> list[bytes]:

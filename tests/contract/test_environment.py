@@ -19,12 +19,12 @@ from llmterm.config import BUILT_IN, ProvidersSettings, RemoteSettings, Settings
 from llmterm.errors import ConfigError, ModelNotFoundError
 from llmterm.messages import Message, Request, StreamLimits
 from tests.contract.caller import KEY, Caller, InstantProgress, answering, environment, fails, refuse
-from tests.contract.dialects import REMOTE, Dialect, whole
+from tests.contract.dialects import REMOTE, Dialect, label, whole
 from tests.wire import Exchange, Script, WireServer
 
 WORD = "pass:word/@0123"
 QUOTED = quote(WORD, safe="")
-KEYED = [pytest.param(dialect, id=dialect.name) for dialect in REMOTE if dialect.key_variables]
+KEYED = [pytest.param(dialect, id=label(dialect)) for dialect in REMOTE if dialect.key_variables]
 KEY_VARIABLES = [
     pytest.param(dialect, variable, id=variable) for dialect in REMOTE for variable in dialect.key_variables
 ]

@@ -26,10 +26,10 @@ from llmterm.errors import (
 )
 from llmterm.messages import EndReason, StreamEvent, StreamLimits, UsageReport
 from tests.contract.caller import KEY, KEY_MARK, Answer, Caller, answering, fails, refuse
-from tests.contract.dialects import ALL, Dialect, whole
+from tests.contract.dialects import ALL, Dialect, label, whole
 from tests.wire import Exchange, Gate, Script, WireServer, say
 
-NAMED = [pytest.param(dialect, id=dialect.name) for dialect in ALL if dialect.request_id]
+NAMED = [pytest.param(dialect, id=label(dialect)) for dialect in ALL if dialect.request_id]
 SLOW_TO_BEGIN = StreamLimits(first_token_timeout=0.2, quiet_timeout=0.2)
 SILENT = StreamLimits(chunk_timeout=0.2)
 PAGE = f"<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n<body>{KEY}</body>\n</html>\n".encode()

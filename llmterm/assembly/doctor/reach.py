@@ -102,9 +102,6 @@ async def _ask_all(
     settings: Settings,
     sources: Mapping[str, str],
 ) -> list[Check]:
-    kinds = {remote.kind for name in names if (remote := settings.providers.remote(name))}
-    if "gemini" in kinds:
-        importlib.import_module("llmterm.providers.genai")  # half a second that is nobody's latency
     return list(
         await asyncio.gather(
             *(_ask(providers, name, sources.get(name, ""), config.key_hint(name, settings)) for name in names)
