@@ -117,7 +117,8 @@ def _fill(tx: Transaction, sessions: int, messages: int) -> None:
         )
         tx.change_each(
             "INSERT INTO segments VALUES"
-            " (?, 0, 'p', 'm', 'fresh', 0, 9, 'stop', 9, 99, 0, 99, 999, '', 0, NULL, '', '', '')",
+            " (?, 0, 'p', 'm', 'fresh', 0, 9, 'stop', 9, 99, 0, 99, 999, '', 0, NULL, '', '', '',"
+            " 0, 0, NULL, NULL, NULL)",
             ((first + place,) for place in range(1, messages, 2)),
         )
         tx.change("UPDATE sessions SET head_id = ? WHERE id = ?", first + messages - 1, str(session))

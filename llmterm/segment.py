@@ -223,6 +223,9 @@ class OpenSegment:
         if self._first_token is None and reply.usage is None and not started.guidance:
             return None
         usage = self._usage(reply)
+        asked = replace(usage, output_tokens=0, cost=None)
+        input_cost = self._cost(started.model, asked)
+        uncached = self._cost(started.model, replace(asked, cached_tokens=0, cache_write_tokens=0))
         return Segment(
             provider=started.provider,
             model=started.model,
@@ -241,6 +244,8 @@ class OpenSegment:
             cut=self._cut,
             added=self._seam.join.added if self._seam else "",
             cost=self._cost(started.model, usage),
+            input_cost=input_cost,
+            saved=None if uncached is None or input_cost is None else uncached - input_cost,
         )
 
     @property
@@ -258,7 +263,12 @@ class OpenSegment:
         if usage.output_tokens or reply.finish is not None or self._first_token is None:
             return usage
         guess = self._estimate(reply)
-        return replace(guess, input_tokens=usage.input_tokens or guess.input_tokens)
+        return replace(
+            usage,
+            input_tokens=usage.input_tokens or guess.input_tokens,
+            output_tokens=guess.output_tokens,
+            estimated=True,
+        )
 
     def _estimate(self, reply: Reply) -> Usage:
         """Return what the segment may have taken: it was cut before its usage came, or there is none."""

@@ -14,6 +14,7 @@ from typing import Any
 # Far beyond what is real, and so small that sums of very many of them still fit 64 bits.
 MOST_TOKENS = 10**12
 MOST_BYTES = 10**15
+MOST_COST = 10.0**9
 MOST_SECONDS = 10.0**9
 _MOST_DIGITS = 18
 _LARGEST = 1_000_000_000_000_000_000
@@ -48,6 +49,13 @@ def count(value: object, most: int = MOST_TOKENS) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         return 0
     return int(min(value, most))
+
+
+def amount(value: object) -> float | None:
+    """Return a sum of money out of JSON, at most `MOST_COST`; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return None
+    return float(min(value, MOST_COST))
 
 
 def seconds(text: str) -> float | None:

@@ -316,7 +316,7 @@ def test_models_are_read_from_the_listing() -> None:
                     },
                 }
             ),
-            [UsageReport(Usage(input_tokens=123))],
+            [UsageReport(Usage(input_tokens=123, cached_tokens=100, cache_write_tokens=20))],
         ),
         (frame({"type": "message_start", "message": {"usage": None}}), []),
         (frame({"type": "ping"}), []),
@@ -540,7 +540,10 @@ async def test_whole_answer_arrives(transport: Transport) -> None:
     events, exchange = await answer(transport, script, ask(HAIKU))
 
     assert text_of(events) == "Grüße, 世界 👩‍👩‍👧"
-    assert events[-2:] == [UsageReport(Usage(input_tokens=15, output_tokens=7)), Finished(EndReason.STOP)]
+    assert events[-2:] == [
+        UsageReport(Usage(input_tokens=15, output_tokens=7, cached_tokens=10)),
+        Finished(EndReason.STOP),
+    ]
     assert exchange.path == "/v1/messages"
     assert (exchange.headers["x-api-key"], exchange.headers["anthropic-version"]) == ("sk-ant-1", "2023-06-01")
     assert "sk-ant-1" not in json.dumps(exchange.body)

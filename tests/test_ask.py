@@ -114,7 +114,13 @@ def test_json_is_one_object_with_all_there_is_of_the_answer(tmp_path: Path) -> N
     answer = answer_of(done)
     assert (done.stderr, done.returncode) == (b"", 0)
     assert (answer["text"], answer["thinking"]) == ("Grüße\n", "Hm.")
-    assert answer["usage"] == {"input_tokens": 5, "output_tokens": 7, "estimated": False}
+    assert answer["usage"] == {
+        "input_tokens": 5,
+        "output_tokens": 7,
+        "cached_tokens": 0,
+        "cache_write_tokens": 0,
+        "estimated": False,
+    }
     assert answer["cost"] == pytest.approx(40e-6)
     assert (answer["status"], answer["error"]) == ("complete", None)
     assert answer["segments"] == stored(tmp_path)[-1]["segments"]

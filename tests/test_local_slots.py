@@ -221,7 +221,7 @@ def test_engine_says_what_it_had_and_how_many_tokens_it_has_made() -> None:
     events = list(parse(Frame("", COUNTED % "Hi")))
 
     assert (before, holding.had, holding.begun) == ([], 7, True)
-    assert events == [TextDelta("Hi"), UsageReport(Usage(input_tokens=9, output_tokens=3))]
+    assert events == [TextDelta("Hi"), UsageReport(Usage(input_tokens=9, output_tokens=3, cached_tokens=4))]
     for frame in ("{garbage", '{"timings": 5, "prompt_progress": []}', '{"timings": {"predicted_n": -1}}'):
         assert timings(Frame("", frame)) == Timings()
 

@@ -27,6 +27,7 @@ from llmterm.messages import (
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)  # surrogates too
 FIGURE = st.integers(min_value=0, max_value=2**63 - 1)
+AMOUNT = st.floats(-1_000, 1_000)
 # A text in pieces, cut anywhere.
 ROPE = st.lists(TEXT, max_size=3).map(tuple).map(Rope)
 JSON = st.recursive(
@@ -42,9 +43,20 @@ SEGMENT = st.builds(
     start=FIGURE,
     end=FIGURE,
     end_reason=st.sampled_from(EndReason),
-    usage=st.builds(Usage, input_tokens=FIGURE, output_tokens=FIGURE, estimated=st.booleans()),
+    usage=st.builds(
+        Usage,
+        input_tokens=FIGURE,
+        output_tokens=FIGURE,
+        cached_tokens=FIGURE,
+        cache_write_tokens=FIGURE,
+        estimated=st.booleans(),
+        cost=st.none() | AMOUNT,
+    ),
     timing=st.builds(Timing, first_token_ms=st.none() | FIGURE, duration_ms=FIGURE),
     guidance=TEXT,
+    cost=st.none() | AMOUNT,
+    input_cost=st.none() | AMOUNT,
+    saved=st.none() | AMOUNT,
 )
 ATTACHMENT = st.builds(Attachment, name=TEXT, media_type=TEXT, data=st.binary(max_size=8))
 OPAQUE: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.dictionaries(TEXT, JSON, max_size=3)

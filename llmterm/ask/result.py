@@ -30,6 +30,8 @@ def result(answered: Answered, *, structured: bool = False) -> dict[str, Any]:
         "usage": {
             "input_tokens": sum(usage.input_tokens for usage in usages),
             "output_tokens": sum(usage.output_tokens for usage in usages),
+            "cached_tokens": sum(usage.cached_tokens for usage in usages),
+            "cache_write_tokens": sum(usage.cache_write_tokens for usage in usages),
             "estimated": any(usage.estimated for usage in usages),
         },
         "cost": cost_of(reply.segments),

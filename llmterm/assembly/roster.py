@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from llmterm.transport import Endpoint, RateLimits
     from llmterm.transport.limits import Permits
 
-_MILLION = 1_000_000
 _WITH_FALLBACK = 5.0  # seconds
 
 
@@ -80,7 +79,7 @@ def registry(
             build=lambda: wrap(_remote(name, remote, settings, environ, known, permits)),
             model=remote.model,
             lacks=lambda: config.missing_key(name, settings, environ),
-            price=lambda model: _price(remote.price(model)),
+            price=lambda model: str(_price(name, model, settings, environ) or ""),
             window=lambda model: window(name, model),
             owns=lambda given: config.has_model(name, settings, given),
         )
@@ -101,8 +100,10 @@ def registry(
     )
 
 
-def _price(price: config.Price | None) -> str:
-    return f"{price.input:g} in, {price.output:g} out for a million tokens" if price is not None else ""
+def _price(name: str, model: str, settings: Settings, environ: Mapping[str, str]) -> config.Price | None:
+    from llmterm.config.prices import price  # the table, which no answer of a local model asks for
+
+    return price(name, model, settings, environ)
 
 
 def _remote(
@@ -130,10 +131,8 @@ def _remote(
     official = name == "openai" and base_url.rstrip("/") == config.BUILT_IN[name].base_url
 
     def cost(model: str, usage: Usage) -> float | None:
-        price = remote.price(model)
-        if price is None:
-            return None
-        return (usage.input_tokens * price.input + usage.output_tokens * price.output) / _MILLION
+        price = _price(name, model, settings, environ)
+        return None if price is None else price.cost(usage)
 
     known = config.KNOWN.get(name)
     own = remote.kind == "openai" and (known is None or not known.needs_key or base_url.rstrip("/") != known.base_url)

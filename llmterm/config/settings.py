@@ -29,7 +29,7 @@ from llmterm.config.credential import Credential
 from llmterm.config.endpoints import BUILT_IN, KNOWN, PRESETS, Continuation, Endpoint, Kind
 from llmterm.errors import UsageError
 from llmterm.marker import DEFAULT_MARKER
-from llmterm.messages import StreamLimits
+from llmterm.messages import StreamLimits, Usage
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -43,6 +43,8 @@ DAY = 86_400.0
 # Of a model that is not known to be quiet.
 _FIRST_TOKEN_SECONDS = 60.0
 _FLAGS = {"chunk_timeout": "timeout"}
+_MILLION = 1_000_000
+_MOST_MONEY = 1_000_000
 # The metadata of a key that means something to one kind of provider only.
 KIND = "kind"
 # The themes there are without a configuration.
@@ -165,10 +167,41 @@ class ServeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """In any currency, for a million tokens."""
+    """In any currency, for a million tokens.
 
-    input: float = field(metadata=within(0, 1_000_000))
-    output: float = field(metadata=within(0, 1_000_000))
+    `cached` is for input that the provider's cache has, `cache_write` for input that is written to it; None is as for
+    any other. A request with more than `above` tokens of input, 0 for no such number, costs `input_above` and
+    `output_above`, all of it, where they are set; what the cache has is dearer then by as much as other input.
+    """
+
+    input: float = field(metadata=within(0, _MOST_MONEY))
+    output: float = field(metadata=within(0, _MOST_MONEY))
+    cached: float | None = field(default=None, metadata=within(0, _MOST_MONEY))
+    cache_write: float | None = field(default=None, metadata=within(0, _MOST_MONEY))
+    above: int = field(default=0, metadata=within(0, 1_000_000_000))
+    input_above: float | None = field(default=None, metadata=within(0, _MOST_MONEY))
+    output_above: float | None = field(default=None, metadata=within(0, _MOST_MONEY))
+
+    def cost(self, usage: Usage) -> float:
+        """Return what so many tokens cost, whatever the provider says itself."""
+        asked = usage.uncached_tokens * self.input
+        asked += usage.cached_tokens * _either(self.cached, self.input)
+        asked += usage.cache_write_tokens * _either(self.cache_write, self.input)
+        written = self.output
+        if self.above and usage.input_tokens > self.above:
+            asked *= _either(self.input_above, self.input) / self.input if self.input else 1.0
+            written = _either(self.output_above, self.output)
+        return (asked + usage.output_tokens * written) / _MILLION
+
+    def __str__(self) -> str:
+        """Return it in a few words: what there is to know before a model is chosen."""
+        words = [f"{self.input:g} in", f"{self.output:g} out"]
+        words += [f"{self.cached:g} cached"] if self.cached is not None else []
+        return f"{', '.join(words)} for a million tokens"
+
+
+def _either(price: float | None, usual: float) -> float:
+    return usual if price is None else price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,11 @@ def _one_of(words: Any) -> Reader:
     return check
 
 
+def _since(kind: type[T], **new: Any) -> Reader:
+    """Return what reads a value that had not these fields in an earlier version, as whose they are read."""
+    return lambda value: read(kind, {**new, **value} if isinstance(value, dict) else value)
+
+
 def _part(value: object) -> Part:
     match value:
         case {"type": str(name), **others} if name in _PARTS:
@@ -119,6 +124,9 @@ def _bytes(value: object) -> bytes:
     except binascii.Error:
         raise ValueError("not base64") from None
 
+
+_usage = _since(Usage, cached_tokens=0, cache_write_tokens=0, cost=None)
+_segment = _since(Segment, input_cost=None, saved=None)
 
 # By the type that a field is annotated with.
 READERS: Final[Mapping[str, Reader]] = {
@@ -137,15 +145,15 @@ READERS: Final[Mapping[str, Reader]] = {
     "Continuation | None": _perhaps(_one_of(Continuation)),
     "EndReason": EndReason,
     "EndReason | None": _perhaps(EndReason),
-    "Usage": partial(read, Usage),
-    "Usage | None": _perhaps(partial(read, Usage)),
+    "Usage": _usage,
+    "Usage | None": _perhaps(_usage),
     "Timing": partial(read, Timing),
-    "Segment | None": _perhaps(partial(read, Segment)),
-    "tuple[Segment, ...]": _several(partial(read, Segment)),
-    "Sequence[Segment]": _several(partial(read, Segment)),
+    "Segment | None": _perhaps(_segment),
+    "tuple[Segment, ...]": _several(_segment),
+    "Sequence[Segment]": _several(_segment),
     "tuple[Part, ...]": _several(_part),
     "tuple[Message, ...]": _several(partial(read, Message)),
-    "Options": lambda value: read(Options, {"schema": None, **value} if isinstance(value, dict) else value),  # once new
+    "Options": _since(Options, schema=None),
     "Request": partial(read, Request),
     "Rope": lambda value: Rope.of(_exactly(str)(value)),
 }

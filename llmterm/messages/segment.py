@@ -37,11 +37,23 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the provider counted them, or, where `estimated`, as this program guessed them."""
+    """Tokens as the provider counted them, or, where `estimated`, as this program guessed them.
+
+    Of the input, `cached_tokens` were read from the provider's cache and `cache_write_tokens` written to it. `cost` is
+    what the provider itself says that the request costs, None where it says nothing.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
     estimated: bool = False
+    cost: float | None = None
+
+    @property
+    def uncached_tokens(self) -> int:
+        """The input that was neither read from the cache nor written to it."""
+        return max(self.input_tokens - self.cached_tokens - self.cache_write_tokens, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +71,9 @@ class Segment:
 
     `guidance` is what the user typed while the answer was paused just before this segment. `seam` says how it joins
     what was there, `cut` what was taken off its beginning and `added` what was put before that. `cost` is in the
-    currency of the configured price, where there is one. Text that no segment covers was written by the user.
+    currency of the price, where there is one: `input_cost` of it is for what was asked, which goes on from a pause
+    with all that was there, and `saved` is how much more it would have been without the provider's cache. Text that no
+    segment covers was written by the user.
     """
 
     provider: str
@@ -75,6 +89,8 @@ class Segment:
     cut: str = ""
     added: str = ""
     cost: float | None = None
+    input_cost: float | None = None
+    saved: float | None = None
 
     def ending(self, end: int) -> Segment:
         """Return as much of the segment as is in a text that ends there, with about the tokens of that much."""

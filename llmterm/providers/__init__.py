@@ -76,7 +76,7 @@ class Provider(Protocol):
         ...
 
     def cost(self, model: str, usage: Usage) -> float | None:
-        """Return what `usage` costs, in the currency of the configured price; None where there is no price."""
+        """Return what `usage` costs: as the provider states it, else in the currency of the price, None without one."""
         ...
 
     async def models(self) -> Sequence[str]:

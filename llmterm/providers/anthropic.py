@@ -317,11 +317,13 @@ def _usage(usage: object, *, begun: bool = False) -> Iterator[WireEvent]:
     An answer that has only `begun` counts one token, which says nothing of those that come until the end.
     """
     if isinstance(usage, dict):
-        sent = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+        read, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
         yield UsageReport(
             Usage(
-                input_tokens=sum(count(usage.get(name)) for name in sent),
+                input_tokens=count(usage.get("input_tokens")) + read + written,
                 output_tokens=0 if begun else count(usage.get("output_tokens")),
+                cached_tokens=read,
+                cache_write_tokens=written,
             )
         )
 

@@ -222,9 +222,13 @@ def _text(text: object) -> Iterator[TextDelta]:
 def _usage(counted: object) -> Iterator[WireEvent]:
     """Yield the tokens of the model, or, where they are not told, those that are billed."""
     match counted:
-        case {"tokens": dict(tokens)} | {"billed_units": dict(tokens)}:
+        case {"tokens": dict(tokens), **beside} | {"billed_units": dict(tokens), **beside}:
             yield UsageReport(
-                Usage(input_tokens=count(tokens.get("input_tokens")), output_tokens=count(tokens.get("output_tokens")))
+                Usage(
+                    input_tokens=count(tokens.get("input_tokens")),
+                    output_tokens=count(tokens.get("output_tokens")),
+                    cached_tokens=count(beside.get("cached_tokens")),
+                )
             )
 
 

@@ -266,9 +266,11 @@ def _cited(candidate: Mapping[str, Any]) -> Iterator[Cited]:
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
+    """Return the tokens: what came out of the cache is part of the prompt, what was thought stands beside the text."""
     return Usage(
         input_tokens=count(usage.get("promptTokenCount")) + count(usage.get("toolUsePromptTokenCount")),
         output_tokens=count(usage.get("candidatesTokenCount")) + count(usage.get("thoughtsTokenCount")),
+        cached_tokens=count(usage.get("cachedContentTokenCount")),
     )
 
 

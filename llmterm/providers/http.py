@@ -90,7 +90,6 @@ class HttpProvider:
         """
         self._facts = facts or ModelFacts()
         self.name = endpoint.name
-        self.cost = self._facts.cost
         self._transport = transport
         self._wire = wire
         self._endpoint = endpoint
@@ -98,6 +97,9 @@ class HttpProvider:
         self._needs_key = needs_key
         self._learned = learned or Learned()
         self._secrets = secrets
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        return self._facts.cost(model, usage) if usage.cost is None else usage.cost
 
     def continuation(self, model: str) -> Continuation:
         if self._learned.knows("no_prefill", self.name, model):

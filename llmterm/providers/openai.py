@@ -50,7 +50,7 @@ from llmterm.providers.wire import (
     whole,
 )
 from llmterm.schema import Schema
-from llmterm.untrusted import count
+from llmterm.untrusted import amount, count
 
 _FINISH = {
     "stop": EndReason.STOP,
@@ -348,4 +348,19 @@ def _joined(value: object) -> str:
 
 
 def _usage(usage: dict[str, Any]) -> Usage:
-    return Usage(input_tokens=count(usage.get("prompt_tokens")), output_tokens=count(usage.get("completion_tokens")))
+    """Return the tokens; those of the cache are some of the prompt's, under one of two names.
+
+    https://developers.openai.com/api/docs/guides/prompt-caching, https://api-docs.deepseek.com/guides/kv_cache. What it
+    costs is said by OpenRouter (https://openrouter.ai/docs/use-cases/usage-accounting) as a number, by Perplexity in
+    an object (https://docs.perplexity.ai/api-reference/chat-completions-post).
+    """
+    told = usage.get("prompt_tokens_details")
+    details: dict[str, Any] = told if isinstance(told, dict) else {}
+    cost = usage.get("cost")
+    return Usage(
+        input_tokens=count(usage.get("prompt_tokens")),
+        output_tokens=count(usage.get("completion_tokens")),
+        cached_tokens=count(details.get("cached_tokens")) or count(usage.get("prompt_cache_hit_tokens")),
+        cache_write_tokens=count(details.get("cache_write_tokens")),
+        cost=amount(cost.get("total_cost") if isinstance(cost, dict) else cost),
+    )

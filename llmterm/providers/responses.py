@@ -45,7 +45,7 @@ from llmterm.providers.wire import (
     details,
     whole,
 )
-from llmterm.untrusted import count
+from llmterm.untrusted import amount, count
 
 NAME = "responses"
 
@@ -239,13 +239,22 @@ def _end(response: dict[str, Any], *, complete: bool) -> Iterator[WireEvent]:
         yield from _cited(item)
     usage = response.get("usage")
     if isinstance(usage, dict):
-        yield UsageReport(
-            Usage(input_tokens=count(usage.get("input_tokens")), output_tokens=count(usage.get("output_tokens")))
-        )
+        yield UsageReport(_usage(usage))
     reason = _object(response, "incomplete_details").get("reason")
     ended = _INCOMPLETE.get(reason, EndReason.OTHER) if isinstance(reason, str) else EndReason.OTHER
     words = details(reason) if ended is EndReason.OTHER else ""
     yield Finished(EndReason.STOP) if complete else Finished(ended, words=words)
+
+
+def _usage(usage: dict[str, Any]) -> Usage:
+    details = _object(usage, "input_tokens_details")
+    return Usage(
+        input_tokens=count(usage.get("input_tokens")),
+        output_tokens=count(usage.get("output_tokens")),
+        cached_tokens=count(details.get("cached_tokens")),
+        cache_write_tokens=count(details.get("cache_write_tokens")),
+        cost=amount(usage.get("cost")),  # OpenRouter's
+    )
 
 
 def _said(response: dict[str, Any]) -> Iterator[TextDelta | ThinkingDelta]:

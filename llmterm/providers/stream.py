@@ -230,9 +230,16 @@ class WireStream:
             events.append(source)
 
     def _count(self, usage: Usage) -> UsageReport:
+        before = self._usage
+        cached = usage.cached_tokens or before.cached_tokens
+        written = usage.cache_write_tokens or before.cache_write_tokens
         self._usage = Usage(
-            input_tokens=usage.input_tokens or self._usage.input_tokens,
-            output_tokens=usage.output_tokens or self._usage.output_tokens,
+            # A report may say some of it, or be wrong: the parts are never more than the whole.
+            input_tokens=max(usage.input_tokens or before.input_tokens, cached + written),
+            output_tokens=usage.output_tokens or before.output_tokens,
+            cached_tokens=cached,
+            cache_write_tokens=written,
+            cost=before.cost if usage.cost is None else usage.cost,
         )
         return UsageReport(self._usage)
 

@@ -37,5 +37,12 @@ def timings(frame: Frame) -> Timings:
     had = count(progress.get("cache")) if isinstance(progress, dict) else None
     if not isinstance(times, dict) or not count(times.get("predicted_n")):
         return Timings(had)
-    asked = count(times.get("cache_n")) + count(times.get("prompt_n"))
-    return Timings(had, Usage(input_tokens=asked, output_tokens=count(times.get("predicted_n"))))
+    kept = count(times.get("cache_n"))
+    return Timings(
+        had,
+        Usage(
+            input_tokens=kept + count(times.get("prompt_n")),
+            output_tokens=count(times.get("predicted_n")),
+            cached_tokens=kept,
+        ),
+    )

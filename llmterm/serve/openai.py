@@ -136,14 +136,14 @@ def finish_reason(reason: EndReason) -> str:
 
 
 def usage(segments: Sequence[Segment]) -> dict[str, Any]:
-    """Return what an answer took, in tokens; how many of them were cached, or thought, is not known here."""
+    """Return what an answer took, in tokens; how many of them were thought is not known here."""
     asked = sum(each.usage.input_tokens for each in segments)
     said = sum(each.usage.output_tokens for each in segments)
     return {
         "prompt_tokens": asked,
         "completion_tokens": said,
         "total_tokens": asked + said,
-        "prompt_tokens_details": {"cached_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": sum(each.usage.cached_tokens for each in segments)},
         "completion_tokens_details": {"reasoning_tokens": 0},
     }
 

@@ -212,7 +212,7 @@ class Response:
         took, gave = sum(each.input_tokens for each in usages), sum(each.output_tokens for each in usages)
         return {
             "input_tokens": took,
-            "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens_details": {"cached_tokens": sum(each.cached_tokens for each in usages)},
             "output_tokens": gave,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": took + gave,

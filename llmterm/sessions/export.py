@@ -116,8 +116,13 @@ def segment_values(segment: Segment) -> dict[str, Any]:
         "end_reason": segment.end_reason.value,
         "input_tokens": segment.usage.input_tokens if reported else None,
         "output_tokens": segment.usage.output_tokens if reported else None,
+        "cached_tokens": segment.usage.cached_tokens if reported else None,
+        "cache_write_tokens": segment.usage.cache_write_tokens if reported else None,
         "first_token_ms": segment.timing.first_token_ms,
         "duration_ms": segment.timing.duration_ms,
+        "cost": segment.cost,
+        "input_cost": segment.input_cost,
+        "saved": segment.saved,
     }
 
 

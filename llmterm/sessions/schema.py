@@ -222,4 +222,12 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
         "CREATE INDEX sessions_by_title ON sessions (title, id)",
     ),
+    (
+        # Of the input, what the provider's cache had and what was written to it; what the provider says of the cost.
+        "ALTER TABLE segments ADD COLUMN cached_tokens INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE segments ADD COLUMN cache_write_tokens INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE segments ADD COLUMN stated_cost REAL",
+        "ALTER TABLE segments ADD COLUMN input_cost REAL",
+        "ALTER TABLE segments ADD COLUMN saved REAL",
+    ),
 )

@@ -15,6 +15,7 @@ from llmterm.sessions.database import Row, Transaction, readable
 _REASONS = {reason.value: reason for reason in EndReason}
 # Where the reason why it ended stands in a row, and what it has cost.
 _REASON, _COST = 7, 15
+_COLUMNS = 24
 
 
 class StoredSegments(Sequence[Segment]):
@@ -90,7 +91,7 @@ def cost_of(segments: Sequence[Segment]) -> float | None:
 
 def insert_segments(tx: Transaction, message_id: int, segments: Sequence[Segment]) -> None:
     tx.change_each(
-        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO segments VALUES ({', '.join('?' * _COLUMNS)})",
         [
             (
                 message_id,
@@ -112,6 +113,11 @@ def insert_segments(tx: Transaction, message_id: int, segments: Sequence[Segment
                 each.seam,
                 each.cut,
                 each.added,
+                each.usage.cached_tokens,
+                each.usage.cache_write_tokens,
+                each.usage.cost,
+                each.input_cost,
+                each.saved,
             )
             for position, each in enumerate(segments)
         ],
@@ -120,7 +126,7 @@ def insert_segments(tx: Transaction, message_id: int, segments: Sequence[Segment
 
 def _segment(row: Row) -> Segment:
     _, _, provider, model, mode, start, end, reason, asked, answered, estimated, first_token, *rest = readable(row)
-    duration, guidance, retries, cost, seam, cut, added = rest
+    duration, guidance, retries, cost, seam, cut, added, cached, written, stated, input_cost, saved = rest
     return Segment(
         provider=provider,
         model=model,
@@ -128,10 +134,19 @@ def _segment(row: Row) -> Segment:
         start=start,
         end=end,
         end_reason=_REASONS[reason],
-        usage=Usage(input_tokens=asked, output_tokens=answered, estimated=bool(estimated)),
+        usage=Usage(
+            input_tokens=asked,
+            output_tokens=answered,
+            cached_tokens=cached,
+            cache_write_tokens=written,
+            estimated=bool(estimated),
+            cost=stated,
+        ),
         timing=Timing(first_token_ms=first_token, duration_ms=duration, retries=retries),
         guidance=guidance,
         cost=cost,
+        input_cost=input_cost,
+        saved=saved,
         seam=seam,
         cut=cut,
         added=added,

@@ -49,4 +49,4 @@ class FetchedProvider(ProviderAround):
 
     def cost(self, model: str, usage: Usage) -> float | None:
         cost = self._provider.cost(model, usage)
-        return None if cost is None else cost * SHARE
+        return cost if cost is None or usage.cost is not None else cost * SHARE

@@ -72,6 +72,12 @@ _EVENTS: Final[dict[str, Schema]] = {
     ),
 }
 
+_COSTS: Final = {
+    "cost": said(perhaps(NUMBER), "In the currency of the prices."),
+    "input_cost": said(perhaps(NUMBER), "What of it the input costs."),
+    "saved": said(perhaps(NUMBER), "How much more it would be without the provider's cache."),
+}
+
 _TALLY: Final = {
     "answers": COUNT,
     "segments": COUNT,
@@ -198,12 +204,24 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "end_reason": one_of(EndReason),
             "input_tokens": perhaps(COUNT),
             "output_tokens": perhaps(COUNT),
+            "cached_tokens": perhaps(COUNT),
+            "cache_write_tokens": perhaps(COUNT),
             "first_token_ms": perhaps(COUNT),
             "duration_ms": COUNT,
+            **_COSTS,
         },
         words="Which model wrote text[start:end], in code points. Text that no segment covers was written by the user.",
     ),
-    "Usage": thing({"input_tokens": COUNT, "output_tokens": COUNT, "estimated": FLAG}),
+    "Usage": thing(
+        {
+            "input_tokens": COUNT,
+            "output_tokens": COUNT,
+            "cached_tokens": said(COUNT, "Of the input: read from the provider's cache."),
+            "cache_write_tokens": said(COUNT, "Of the input: written to it."),
+            "estimated": FLAG,
+            "cost": said(perhaps(NUMBER), "As the provider states it."),
+        }
+    ),
     "ToldSegment": thing(
         {
             "provider": TEXT,
@@ -218,7 +236,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "seam": TEXT,
             "cut": TEXT,
             "added": TEXT,
-            "cost": perhaps(NUMBER),
+            **_COSTS,
         },
         words="A segment as events have it.",
     ),
