@@ -26,7 +26,7 @@ from llmterm.sessions.talk import Path, Talk
 from llmterm.sessions.titles import clean_title
 from llmterm.sessions.versions import Fork, forks_of
 from llmterm.sessions.whole import HeldAnswer, HeldMessage
-from llmterm.threads import in_thread
+from llmterm.threads import in_thread, in_thread_if
 
 if TYPE_CHECKING:
     from llmterm.sessions.unkept import Unkept
@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 # What is only read may be waited for.
 _READING_SECONDS = 5.0
+# So many messages are gathered in a tenth of a millisecond, which is what a thread takes to begin.
+_AT_ONCE = 1_000
 
 
 class Answerer(Protocol):
@@ -150,7 +152,8 @@ class CurrentSession:
 
     async def conversation(self, *more: Message) -> Conversation:
         """Return what the next question follows, as it goes along with that, and `more`; the whole session is ready."""
-        return await in_thread(_conversation, self.talk.system, self.talk.kept, more)
+        path = self.talk.kept
+        return await in_thread_if(len(path) > _AT_ONCE, _conversation, self.talk.system, path, more)
 
     async def ready(self) -> None:
         """Have all of it in hand, as it is now, to be asked in."""
