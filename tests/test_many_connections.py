@@ -16,7 +16,7 @@ from tests.wire import Exchange, Gate, WireServer, say
 
 MANY = 300
 # Connections that a pool keeps for later, and that it has before there is another one.
-KEPT, IN_A_POOL = 20, 64
+KEPT, IN_A_POOL = 8, 16
 
 
 class Counted(asyncio.Semaphore):

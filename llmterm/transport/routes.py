@@ -19,9 +19,9 @@ import httpx2
 from llmterm.errors import ConfigError
 from llmterm.transport.proxies import Proxies, Proxy
 
-# So many connections are in a pool before there is another.
-_IN_A_POOL = 64
-_POOL = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+# So many connections are in a pool before there is another, and kept when they are idle.
+_IN_A_POOL = 16
+_POOL = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
 
 
 class Routes(httpx2.AsyncBaseTransport):
@@ -59,7 +59,7 @@ class Routes(httpx2.AsyncBaseTransport):
 
     def _made(self, proxy: Proxy | None, encrypted: bool) -> httpx2.AsyncHTTPTransport:
         # Where nothing is encrypted, no certificates are loaded, and those that cannot be are no hindrance.
-        verify = self._certificates if encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        verify = self._certificates if encrypted else self._no_certificates
         if proxy is None:
             return httpx2.AsyncHTTPTransport(uds=self._socket, limits=_POOL, verify=verify)
         proxy.require()
@@ -76,6 +76,10 @@ class Routes(httpx2.AsyncBaseTransport):
         except OSError as error:
             hint = "check SSL_CERT_FILE and SSL_CERT_DIR"
             raise ConfigError(f"the certificates cannot be read: {error.strerror or error}", hint=hint) from None
+
+    @cached_property
+    def _no_certificates(self) -> ssl.SSLContext:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _connections(pool: httpx2.AsyncHTTPTransport) -> Sequence[Any]:
