@@ -71,6 +71,7 @@ class EventLog:
         self._waited_for: frozenset[ref[Reader]] = frozenset()
         self._room = asyncio.Event()
         self._telling: asyncio.TimerHandle | None = None
+        self._told_at = 0.0
         if reply is not None:
             self._put(reply)
 
@@ -228,14 +229,20 @@ class EventLog:
         self._tell(everybody=True)
 
     def _tell(self, *, everybody: bool) -> None:
-        """Wake the readers: those that are waited for at once, the others with what else comes in the same moment."""
+        """Wake the readers: those that are waited for at once, the others too, unless they were a moment ago: then with
+        what else comes in the same one."""
         for reader in _living(self._readers if everybody else self._waited_for):
             reader.wake()
         if not everybody and self._telling is None and len(self._readers) > len(self._waited_for):
-            self._telling = asyncio.get_running_loop().call_later(_TELLING_SECONDS, self._told)
+            loop = asyncio.get_running_loop()
+            soon = self._told_at + _TELLING_SECONDS - loop.time()
+            if soon > 0:
+                self._telling = loop.call_later(soon, self._tell_others)
+            else:
+                self._tell_others()
 
-    def _told(self) -> None:
-        self._telling = None
+    def _tell_others(self) -> None:
+        self._telling, self._told_at = None, asyncio.get_running_loop().time()
         self._tell(everybody=True)
 
 
@@ -345,6 +352,12 @@ class Reader:
     async def arrived(self) -> None:
         """Wait until something has come that was not read, also after the turn is over: it may be cut then."""
         while self.at_end:
+            self._arrival.clear()
+            await self._arrival.wait()
+
+    async def woken(self) -> None:
+        """Wait until something has come that was not read, or somebody wakes it."""
+        if self.at_end:
             self._arrival.clear()
             await self._arrival.wait()
 

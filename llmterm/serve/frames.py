@@ -26,6 +26,9 @@ _TOGETHER_SECONDS = 0.04
 # Nobody between may keep what comes, or wait for more of it (nginx: proxy_buffering).
 STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _OVER = (TurnState.DONE, TurnState.CANCELLED)
+# Made once: `json.dumps` makes one for each text that it is given.
+_AS_IT_IS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ESCAPED = json.JSONEncoder(separators=(",", ":"))
 
 
 def frame(data: object, *, event: str = "", number: int | None = None) -> bytes:
@@ -36,11 +39,11 @@ def frame(data: object, *, event: str = "", number: int | None = None) -> bytes:
 
 def dumped(data: object) -> str:
     """Return JSON that can be sent as UTF-8: half a character of two, which a model may say, is escaped."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    text = _AS_IT_IS.encode(data)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return json.dumps(data, separators=(",", ":"))
+        return _ESCAPED.encode(data)
     return text
 
 
@@ -84,6 +87,7 @@ async def portions(reader: Reader, enough: Callable[[], bool]) -> AsyncGenerator
     While nothing comes it is nothing, now and then. The reader leaves at the end.
     """
     loop, sent = asyncio.get_running_loop(), 0.0
+    beat = _Beat(reader)
     try:
         while True:
             if not reader.at_end:
@@ -93,10 +97,39 @@ async def portions(reader: Reader, enough: Callable[[], bool]) -> AsyncGenerator
                 yield list(reader.pending())
             elif enough():
                 return
-            elif not await _within(reader.arrived()):
+            elif beat.struck():
                 yield []
+            else:
+                await reader.woken()
     finally:
+        beat.end()
         reader.leave()
+
+
+class _Beat:
+    """Wakes a reader now and then. One timer for all the time: a timeout for each wait costs as much as what it waits
+    for."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._due = False
+        self._begin()
+
+    def struck(self) -> bool:
+        """Tell, once, that it has."""
+        due, self._due = self._due, False
+        return due
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+    def _begin(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(ALIVE_SECONDS, self._strike)
+
+    def _strike(self) -> None:
+        self._due = True
+        self._reader.wake()
+        self._begin()
 
 
 async def changes(
