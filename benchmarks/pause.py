@@ -12,8 +12,8 @@ from benchmarks.programs import Programs, ask, programs
 PAUSES = 200
 PAUSES_PER_ANSWER = 20
 RATE = 2000.0
-CLOSED_GOAL = 10.0
-SHOWN_GOAL = 50.0
+CLOSED_GOAL = 5.0
+SHOWN_GOAL = 20.0
 # How long an answer streams before a key, in seconds.
 _STREAMING = (0.02, 0.2)
 

@@ -693,7 +693,7 @@ def test_ctrl_c_that_stops_an_answer_says_that_the_next_one_leaves(open_chat: Op
         chat.ask("one")
         program.wait_for("half an answer")
         program.send(" ")
-        program.wait_for("paused")
+        program.wait_for("paused after")
         program.send("\x03")
         program.wait_for(r"stopped(?s:.*)Ctrl-C again to leave")
         program.send("x\x7f")

@@ -147,7 +147,7 @@ def test_listed_name_is_understood_wherever_a_model_is_named(tmp_path: Path) -> 
         chat.program.send(f"/model {name}\r")
         chat.program.wait_for(r"(?m)^openai/m$")
         chat.ask("go")
-        chat.program.wait_for("paused")
+        chat.program.wait_for(r"paused [^\n]+")
         chat.program.send(f"/on {name}\r")
         chat.program.wait_for("three")
 

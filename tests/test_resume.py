@@ -523,7 +523,7 @@ def test_answer_goes_on_at_another_provider_in_the_chat(tmp_path: Path) -> None:
             chat.ask(QUESTION)
             chat.program.wait_for("One fox sat")
             chat.program.send(" ")
-            chat.program.wait_for("paused")
+            chat.program.wait_for("paused after")
             chat.program.send(f"/on anthropic/{anthropic.model}\r")
             chat.program.wait_for(r"It slept\.\n\n>(\n(?!.*SPACE pause).*)?$")
             chat.ask(NEXT)

@@ -353,7 +353,7 @@ def test_terminal_that_is_closed_has_the_code_of_a_hang_up_in_every_state_of_a_c
     def paused(chat: Conversation) -> None:
         streaming(chat)
         chat.program.send(" ")
-        chat.program.wait_for("paused")
+        chat.program.wait_for("paused after")
 
     for state in (prompt, menu, streaming, paused):
         with opened(tmp_path / state.__name__, until_hung_up("half"), *plain) as chat:

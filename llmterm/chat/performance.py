@@ -87,7 +87,7 @@ class Performance:
             await self._show_events()
             kept = asyncio.create_task(self._turn.kept())
             try:
-                # While the disk is waited for: what a pause says comes only after both.
+                # While the disk is waited for: a pause is said at once, and what the keys do comes after both.
                 await self._live.window.steady()
                 self._view.frame()
             finally:
@@ -308,6 +308,8 @@ class Performance:
     def _status(self) -> str:
         if self._drawing:
             return drawing_line(paused=self._turn.state is TurnState.PAUSED)
+        if self._turn.state is TurnState.PAUSED:
+            return "paused"
         now = self._clock()
         if self._first_token is not None and now >= self._rated + _RATE_SECONDS:
             chunks = self._turn.reply.chunks
