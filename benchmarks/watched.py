@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from llmterm.messages import Opaque, Request, StreamEvent, StreamLimits, TextDelta, UsageReport
+from llmterm.messages import Request, StreamEvent, StreamLimits, TextDelta, UsageReport
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
 from llmterm.providers.around import ProviderAround
@@ -53,8 +53,8 @@ class _WatchedStream:
     async def aclose(self) -> None:
         await self._stream.aclose()
 
-    async def detach(self) -> Opaque | None:
-        return await self._stream.detach()
+    async def detach(self) -> None:
+        await self._stream.detach()
 
     def _passing(self, events: Sequence[StreamEvent]) -> Iterator[StreamEvent]:
         """Yield what passes: the tokens up to a text go with it."""

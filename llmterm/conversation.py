@@ -106,9 +106,9 @@ def _merged(first: Message, second: Message) -> Message:
 def resumed(rest: Snapshot, continuation: Continuation, guidance: str = "", end: End | None = None) -> Request:
     """Return the request that goes on with an answer at rest.
 
-    The whole answer so far is replayed, and counts against its limit. Guidance of earlier pauses of the same answer is
-    still in force. An answer without any text yet is simply asked for again. `end` is that of the text, where that is
-    known.
+    The whole answer so far is replayed, and counts against its limit; at a cursor it is read on, and nothing is asked.
+    Guidance of earlier pauses of the same answer is still in force. An answer without any text yet is simply asked for
+    again. `end` is that of the text, where that is known.
     """
     reply = rest.reply
     request = replace(rest.request, spent=reply.spent)
@@ -117,6 +117,10 @@ def resumed(rest: Snapshot, continuation: Continuation, guidance: str = "", end:
     match mode_of(reply, continuation):
         case "fresh":
             return _guided(request, wishes)
+        case "cursor":
+            part = reply.message("interrupted")
+            messages = (*request.messages, part)
+            return replace(request, messages=messages, continuation="cursor", cursor=reply.cursor, spent=0)
         case "prefill":
             # Several providers refuse, or do worse after, a prefill that ends in white space; the seam puts it back.
             part = Message(role="assistant", text=reply.body.rstrip())
@@ -130,6 +134,8 @@ def resumed(rest: Snapshot, continuation: Continuation, guidance: str = "", end:
 
 def mode_of(reply: Reply, continuation: Continuation) -> Mode:
     """Return how a segment is asked for that begins now, of a model that is asked in that way to go on."""
+    if continuation == "cursor":
+        return "cursor"
     if reply.blank:
         return "fresh"
     return "instruct" if continuation == "instruct" else "prefill"

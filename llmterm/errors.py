@@ -7,6 +7,7 @@ LlmtermError
 │   ├── AuthError              the key was refused (401, 403)
 │   ├── ModelNotFoundError     no such model, or no such address (404)
 │   ├── RequestRefusedError    the request itself was refused (other 4xx)
+│   │   ├── CursorRefusedError     the provider has no such generation, or has it no more
 │   │   ├── ContextTooLongError    the conversation does not fit the model
 │   │   ├── PrefillRefusedError    the model takes no beginning of its answer
 │   │   └── SummaryRefusedError    what the model thought may not be shown to this account
@@ -96,6 +97,10 @@ class RequestRefusedError(ProviderError):
 
 
 class ContextTooLongError(RequestRefusedError):
+    pass
+
+
+class CursorRefusedError(RequestRefusedError):
     pass
 
 

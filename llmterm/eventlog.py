@@ -15,7 +15,7 @@ from typing import Literal, Self, TypeAlias
 from weakref import ref
 
 from llmterm.events import Entry, Retraction, SegmentEnded, StateChanged, TurnEvent, reduced
-from llmterm.messages import Carried, Finished, Reply, TextDelta, ThinkingDelta, UsageReport
+from llmterm.messages import Carried, Cursor, Finished, Reply, TextDelta, ThinkingDelta, UsageReport
 from llmterm.states import TurnState
 
 # Readers that nobody waits for are told of text together, so often: a wake-up for each chunk costs more than the chunk.
@@ -102,6 +102,11 @@ class EventLog:
     def keep(self, event: Carried | Finished) -> None:
         """Take in what is for the reply alone: what a provider wants back, and how its stream ended."""
         self.reply = self.reply.add(event)
+
+    def place(self, cursor: Cursor | None) -> None:
+        """Have the answer be one that can be gone on with there."""
+        self.reply = self.reply.at(cursor)
+        self._tell(everybody=False)
 
     def rewrite(self, reply: Reply) -> None:
         """Put `reply` in the place of what there is; what they do not share at their beginning is taken back."""

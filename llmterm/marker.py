@@ -122,6 +122,11 @@ class MarkerScanner:
         return 0
 
     @property
+    def withholds(self) -> bool:
+        """Whether some of what has come was not given out."""
+        return len(self._rest) > self._shown
+
+    @property
     def in_code(self) -> bool:
         """Whether what comes next is code, in which a marker is text."""
         return bool(self._fence or self._span)

@@ -128,6 +128,7 @@ class RecordedTurn:
         # Whether the answer is at rest as far as the record knows, and when at the latest it is to be written.
         self._rests = self.rested
         self._due: float | None = None
+        self._cursor = turn.reply.cursor
         self._over = asyncio.Event()
         if self._rests:
             self._reader.skip()
@@ -148,7 +149,7 @@ class RecordedTurn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.turn.pause(EndReason.CRASH)  # one that is over or at rest stays so
+        await self.turn.detach(EndReason.CRASH)  # one that is over or at rest stays so
         self._following.cancel()
         await asyncio.wait({self._following})
         try:
@@ -226,7 +227,7 @@ class RecordedTurn:
         loop = asyncio.get_running_loop()
         while self.standing is Standing.OPEN:
             if self._due is None:
-                await self._reader.arrived()
+                await self._reader.woken()
             else:  # more text is nothing to be woken for
                 with suppress(TimeoutError):
                     async with asyncio.timeout_at(self._due):
@@ -239,6 +240,9 @@ class RecordedTurn:
         changed = False
         for entry in self._reader.pending():
             changed = self._note(entry.event) or changed
+        if self.turn.reply.cursor != self._cursor:
+            self._cursor = self.turn.reply.cursor
+            self._due = self._due or asyncio.get_running_loop().time() + _SECONDS
         self._tell()
         return changed and self.turn.state in AT_REST
 

@@ -16,6 +16,8 @@ from llmterm.marker import MarkerScanner
 from llmterm.messages import (
     Carried,
     Cited,
+    Cursor,
+    CursorMoved,
     EndReason,
     Finished,
     Mode,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from llmterm.seam import Seam
 
 # What comes of an event of a stream: it is a part of the answer, or belongs to it.
-Told: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Carried | Cited | Finished
+Told: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Carried | Cited | CursorMoved | Finished
 
 # Between what was thought before a pause and after it.
 _GAP = "\n\n"
@@ -65,7 +67,8 @@ class OpenSegment:
         self._cost = cost
         self._start = len(reply.body)
         self._thought = len(reply.thoughts)
-        self._thinks_anew = self._thought > 0 and reply.blank
+        cursor = reply.cursor if started.mode == "cursor" else None
+        self._thinks_anew = self._thought > 0 and reply.blank and cursor is None
         self._clock = clock
         self._began = clock()
         self._first_token: float | None = None
@@ -74,8 +77,12 @@ class OpenSegment:
         self._timed = False
         self._scanner: MarkerScanner | None = None
         self._stop = ""
+        # Where the generation began, and how it was asked for: one that has said nothing yet has its seam before it.
+        self._origin = (self._start, started.mode) if cursor is None else (cursor.start, cursor.mode)
+        self._inside = self._origin[0] < self._start
         # A literal continuation is in the middle of the answer from its first character on.
-        self._tag = None if started.mode == "prefill" else ThinkTag()
+        self._tag = None if self._inside or self._origin[1] == "prefill" else ThinkTag()
+        self._reached: CursorMoved | None = None
 
     def ask(self, request: Request, recall: Recall, stop: str) -> None:
         """Begin: `request` is as it is sent, `recall` what it goes on with.
@@ -83,7 +90,7 @@ class OpenSegment:
         `stop` is the marker where the provider stops at it and says so, and no other stop sequence could be meant.
         """
         self._request = request
-        self._seam = _seam(recall, self._started.mode)
+        self._seam = None if self._inside else _seam(recall, self._origin[1])
         self._scanner = recall.scanner
         self._stop = stop
         log.event(
@@ -134,6 +141,9 @@ class OpenSegment:
                 return self._think(event)
             case UsageReport() | Carried() | Cited():
                 return (event,)
+            case CursorMoved():
+                self._reached = event
+                return () if self._withholds else (event,)
             case Finished():
                 return self._finish(event)
             case _:
@@ -165,13 +175,39 @@ class OpenSegment:
     def flush(self, *, ended: bool = False) -> Sequence[Told]:
         """Give out all that is withheld. Half a tag is text where the answer has `ended`; where it has not it is no
         text to go on from, as it would be a tag then."""
+        half = self._tag is not None and self._tag.entered
         thinking, text = self._tag.close() if self._tag else ("", "")
         if text.strip() and not ended:
             thinking, text = text, ""
         thought = self._think(ThinkingDelta(thinking, 0)) if thinking else ()
         text = (self._join(text) if text else "") + self._released()
         text += self._scanner.close() if self._scanner else ""
-        return (*thought, TextDelta(text, 0)) if text else thought
+        told = (*thought, TextDelta(text, 0)) if text else thought
+        if self._reached is None or self.end is not None or ended or half or self._withholds:
+            return told
+        return (*told, self._reached)
+
+    def cursor(self, moved: CursorMoved, reply: Reply) -> Cursor:
+        """Return the cursor that is at the end of the reply."""
+        return Cursor(
+            provider=self._started.provider,
+            model=self._started.model,
+            place=moved.place,
+            text=len(reply.body),
+            thinking=len(reply.thoughts),
+            runs=moved.runs,
+            start=self._origin[0],
+            mode=self._origin[1],
+        )
+
+    @property
+    def _withholds(self) -> bool:
+        """Whether what has come is not what was told, so that nothing is known of what comes behind it."""
+        if self._tag is not None and self._tag.entered:
+            return True
+        if self._seam is not None and (self._seam.withholds or self._seam.restarted):
+            return True
+        return self._scanner is not None and (self._scanner.found or self._scanner.withholds)
 
     def _touch(self) -> None:
         """Note that the first of the answer has come."""
@@ -220,12 +256,13 @@ class OpenSegment:
             tokens=reply.usage and reply.usage.output_tokens,
             answer=log.Said(reply.body),
         )
-        if self._first_token is None and reply.usage is None and not started.guidance:
+        asked = started.guidance or (reply.cursor is not None and started.mode != "cursor")
+        if self._first_token is None and reply.usage is None and not asked:
             return None
         usage = self._usage(reply)
-        asked = replace(usage, output_tokens=0, cost=None)
-        input_cost = self._cost(started.model, asked)
-        uncached = self._cost(started.model, replace(asked, cached_tokens=0, cache_write_tokens=0))
+        given = replace(usage, output_tokens=0, cost=None)
+        input_cost = self._cost(started.model, given)
+        uncached = self._cost(started.model, replace(given, cached_tokens=0, cache_write_tokens=0))
         return Segment(
             provider=started.provider,
             model=started.model,
@@ -272,7 +309,8 @@ class OpenSegment:
 
     def _estimate(self, reply: Reply) -> Usage:
         """Return what the segment may have taken: it was cut before its usage came, or there is none."""
-        asked = tokens.of_messages(self._request.messages) if self._request is not None else 0
+        asks = self._request is not None and self._request.continuation != "cursor"
+        asked = tokens.of_messages(self._request.messages) if self._request is not None and asks else 0
         written = Rope.joined([reply.thoughts, reply.body])
         came = tokens.of_answer(reply.chunks, written, self._thought + self._start)
         return Usage(input_tokens=asked, output_tokens=came, estimated=True)
@@ -293,4 +331,4 @@ def _seam(recall: Recall, mode: Mode) -> Seam | None:
         return None
     from llmterm.seam import Seam
 
-    return Seam(recall.before, mode="prefill" if mode == "fresh" else mode, end=recall.end)
+    return Seam(recall.before, mode="instruct" if mode == "instruct" else "prefill", end=recall.end)

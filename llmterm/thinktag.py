@@ -26,6 +26,11 @@ class ThinkTag:
     def over(self) -> bool:
         return self._place == "text"
 
+    @property
+    def entered(self) -> bool:
+        """Whether something has come of which it depends what the rest is."""
+        return self._place != "before" or bool(self._held)
+
     def feed(self, text: str) -> tuple[str, str]:
         """Return what of the text so far is thinking, and what is text, each without what was returned before."""
         thinking = ""

@@ -19,7 +19,7 @@ from typing import assert_never
 from llmterm import log
 from llmterm.citations import Citations
 from llmterm.conversation import mode_of, resumed
-from llmterm.errors import LlmtermError, NetworkError, PrefillRefusedError, TurnStateError
+from llmterm.errors import CursorRefusedError, LlmtermError, NetworkError, PrefillRefusedError, TurnStateError
 from llmterm.eventlog import EventLog, Reader
 from llmterm.events import Entry, Notice, SegmentEnded, SegmentStarted, StateChanged
 from llmterm.fallback import Fallback, Fallbacks
@@ -27,6 +27,8 @@ from llmterm.messages import (
     Carried,
     Cited,
     Continuation,
+    Cursor,
+    CursorMoved,
     EndReason,
     Finished,
     Reply,
@@ -48,6 +50,9 @@ from llmterm.states import AT_REST, BY_PROVIDER, TRANSITIONS, TurnState, end_rea
 from llmterm.threads import in_turns
 
 __all__ = ["Turn", "TurnState"]
+
+# Ends at which what comes next is not what the model was about to say.
+_TURNED = (EndReason.CANCEL, EndReason.MARKER, EndReason.RESTART)
 
 
 class Turn:
@@ -78,7 +83,6 @@ class Turn:
         self.end_words = ""
         """What the provider said of the end, where it was no usual one. From outside, as all that it says."""
         self._state = TurnState.READY if rest is None else TurnState.PAUSED
-        self._cursor = None if rest is None else rest.cursor
         self._detaching = False
         self._provider = provider
         self._limits = limits or StreamLimits()
@@ -87,6 +91,7 @@ class Turn:
         self._pump: asyncio.Task[EndReason] | None = None
         self._stopping: EndReason | None = None
         self._segment: OpenSegment | None = None
+        self._behind: Reply | None = None  # what there was when the last cursor was gone on from
         self._citations = Citations()
         self._log = EventLog(None if rest is None else rest.reply, first=first)
         if rest is not None and first:
@@ -134,14 +139,23 @@ class Turn:
     ) -> None:
         """Resume the answer from what is there, with another provider or model if given.
 
-        `continuation` is how that is asked for, whatever is known of the model.
+        Where its provider goes on with it, it is read on from its cursor; not so with `guidance`, by another model, or
+        where `continuation` says how that is asked for, whatever is known of the model: then nothing goes on there.
         Raises TurnStateError unless the turn is paused or failed.
         """
         if self._state not in AT_REST:
             raise TurnStateError(f"a turn that is {self._state} cannot be resumed")
-        self._provider = provider or self._provider
+        before, self._provider = self._provider, provider or self._provider
         if model is not None:
             self.request = replace(self.request, model=model)
+        cursor = self.reply.cursor
+        if cursor is not None and self._can_go_on(cursor) and not guidance and continuation is None:
+            self._behind = self.reply
+            if (len(self.reply.body), len(self.reply.thoughts)) != (cursor.text, cursor.thinking):
+                self._log.rewrite(self.reply.back_to(cursor))
+            self._stream("cursor", "")
+            return
+        self._let_go(before)
         self._stream(continuation or self._provider.continuation(self.request.model), guidance)
 
     async def pause(self, reason: EndReason = EndReason.PAUSE, *, upto: int | None = None) -> Snapshot:
@@ -152,30 +166,33 @@ class Turn:
         """
         await self._stop(reason)
         if upto is not None and upto < len(self.reply.body) and self._state is not TurnState.CANCELLED:
+            self._let_go()
             self._log.rewrite(self.reply.cut(len(self.reply.body) - upto, reason))
             self.reason = reason
             if self._state is TurnState.DONE:
                 self._move(TurnState.PAUSED)
         return self.snapshot()
 
-    async def detach(self) -> Snapshot:
+    async def detach(self, reason: EndReason = EndReason.PAUSE) -> Snapshot:
         """Leave the answer, which goes on at its provider, and return where it is to be taken up again.
 
         Where the provider lets none go on, this is a pause, and the snapshot has no cursor. At any moment, as `pause`.
         """
         self._detaching = self._stopping is None
-        await self._stop(EndReason.PAUSE)
+        await self._stop(reason)
         return self.snapshot()
 
     def rewrite(self, reply: Reply) -> None:
         """Put `reply` in the place of the answer so far. Raises TurnStateError unless the turn is paused or failed."""
         if self._state not in AT_REST:
             raise TurnStateError(f"an answer that is {self._state} cannot be rewritten")
+        self._let_go()
         self._log.rewrite(reply)
 
     async def cancel(self) -> Snapshot:
         """End the turn for good, keeping what was received. At any moment, any number of times."""
         await self._stop(EndReason.CANCEL)
+        self._let_go()
         if TurnState.CANCELLED in TRANSITIONS[self._state]:
             self.reason = EndReason.CANCEL
             self._move(TurnState.CANCELLED)
@@ -187,7 +204,7 @@ class Turn:
 
     def snapshot(self) -> Snapshot:
         """Return all that it takes to go on with the answer, here or in another process, as it stands."""
-        return Snapshot(request=self.request, reply=self.reply, reason=self.reason, cursor=self._cursor)
+        return Snapshot(request=self.request, reply=self.reply, reason=self.reason)
 
     @property
     def places(self) -> range:
@@ -213,6 +230,19 @@ class Turn:
         """Return a reader of the events. One that is `waited_for` slows the stream down to its own pace."""
         return self._log.reader(after, bound=self._limits.buffer_size if waited_for else None)
 
+    def _can_go_on(self, cursor: Cursor) -> bool:
+        """Tell whether who would be asked now is who goes on there."""
+        return (cursor.provider, cursor.model) == (self._provider.name, self.request.model)
+
+    def _let_go(self, provider: Provider | None = None) -> None:
+        """Have the same generation go on no more, where one does at the provider: what comes is another one."""
+        cursor, provider = self.reply.cursor, provider or self._provider
+        if cursor is None:
+            return
+        self._log.place(None)
+        if cursor.runs and cursor.provider == provider.name:
+            provider.stop(cursor)
+
     def _move(self, state: TurnState) -> None:
         if state not in TRANSITIONS[self._state]:
             raise TurnStateError(f"a turn cannot go from {self._state} to {state}")
@@ -224,7 +254,7 @@ class Turn:
     def _stream(self, continuation: Continuation | None, guidance: str) -> None:
         self.error = None
         self.end_words = ""
-        self._cursor, self._detaching = None, False  # what goes on elsewhere is another answer now
+        self._detaching = False
         self._move(TurnState.STREAMING)
         self._stopping = None
         self.progress = Progress(self._log)
@@ -265,24 +295,37 @@ class Turn:
                 return self._exhausted()
             try:
                 return await self._receive_from(request, segment)
-            except PrefillRefusedError:
-                if self._stopping or segment.begun or request.continuation in (None, "instruct"):
+            except LlmtermError as error:
+                instead = None if self._stopping or segment.begun else await self._instead(error, request)
+                if instead is None:
                     raise
                 # In the same breath; the user sees only that the answer goes on.
-                self._provider.cannot_prefill(request.model)
-                continuation = "instruct"
+                continuation, words = instead
                 segment = self._segment = self._open(continuation, guidance)
-            except LlmtermError as error:
-                other = None
-                if not self._stopping and not segment.begun and not self.reply.segments:
-                    other = await self._fallbacks.next_for(error, self.progress)
-                if other is None:
-                    raise
+                if words:
+                    self.progress.say(words)
+                if recall.before is not self.reply.body:
+                    recall = await in_turns(Recall(self.reply.body, self._marker).read())
+
+    async def _instead(self, error: LlmtermError, request: Request) -> tuple[Continuation, str] | None:
+        """Return how the answer is asked for after an error at its beginning, and what is to be said of that; None
+        where it is not."""
+        match error:
+            case CursorRefusedError():
+                self._log.place(None)
+                if self._behind is not None and self._behind.body is not self.reply.body:
+                    self._log.rewrite(self._behind.at(None))
+                words = f"{error.message}: what is there is sent again, and the answer goes on from that"
+                return self._provider.continuation(request.model), words
+            case PrefillRefusedError() if request.continuation not in (None, "instruct"):
+                self._provider.cannot_prefill(request.model)
+                return "instruct", ""
+            case _ if not self.reply.segments and (other := await self._fallbacks.next_for(error, self.progress)):
+                self._let_go()
                 self._provider, model = other
                 self.request = replace(self.request, model=model)
-                continuation = self._provider.continuation(model)
-                segment = self._segment = self._open(continuation, guidance)
-                self.progress.say(f"{self._provider.name}/{model} answers instead")
+                return self._provider.continuation(model), f"{self._provider.name}/{model} answers instead"
+        return None
 
     async def _ask(
         self, segment: OpenSegment, continuation: Continuation | None, guidance: str, recall: Recall
@@ -308,6 +351,7 @@ class Turn:
 
     async def _receive_from(self, request: Request, segment: OpenSegment) -> EndReason:
         stream = await self._provider.open(request, self._limits, self.progress)
+        broken = False
         try:
             while events := await stream.read():
                 for event in events:
@@ -323,9 +367,12 @@ class Turn:
                     break
                 self._take(event, segment)
             raise
+        except LlmtermError:
+            broken = True  # here; where it can, the answer goes on there
+            raise
         finally:
-            if self._detaching:
-                self._cursor = await stream.detach()
+            if self._detaching or broken:
+                await stream.detach()
             else:
                 await stream.aclose()
         raise NetworkError(f"{self._provider.name}: the answer broke off without an end")
@@ -347,6 +394,9 @@ class Turn:
                     self._log.keep(event)
                 case Cited():
                     self._citations.add(event)
+                case CursorMoved():
+                    if self._segment is not None and self.reply.finish is None:
+                        self._log.place(self._segment.cursor(event, self.reply))
                 case _:
                     assert_never(event)
 
@@ -388,7 +438,8 @@ class Turn:
             end = EndReason.ERROR
         self.reason = end
         # A failure in the middle of an answer is a pause; a bug of ours never is.
-        resumable = len(self.reply.body) > 0 and isinstance(self.error, LlmtermError)
+        there = len(self.reply.body) > 0 or self.reply.cursor is not None
+        resumable = there and isinstance(self.error, LlmtermError)
         self._move(outcome(end, resumable=resumable))
 
     def _close(self, end: EndReason) -> EndReason:
@@ -402,11 +453,21 @@ class Turn:
             self.started_over = segment.held
         if end is EndReason.PAUSE and self.reply.finish is not None:
             end = self.reply.finish  # the answer was over before the key took effect
+        self._settle_cursor(end)
         if end in BY_PROVIDER:
             for line in self._citations.untold():
                 self._log.append(Notice(line))
         self._log.append(SegmentEnded(segment.close(self.reply, end)))
         return end
+
+    def _settle_cursor(self, end: EndReason) -> None:
+        """Keep the cursor where the answer goes on there after that end, or nothing of it would be made meanwhile."""
+        cursor = self.reply.cursor
+        left = self._detaching or self.error is not None
+        if end in BY_PROVIDER:
+            self._log.place(None)  # not before: until its end is on the record the answer can be read on to that
+        elif cursor is not None and (end in _TURNED or (cursor.runs and not left)):
+            self._let_go()
 
     def _fail(self, error: BaseException) -> None:
         """Keep an error: whatever it is, it belongs to whoever reads `events`."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from llmterm import cli, config
 from llmterm.assembly.chatting import chat
 from llmterm.assembly.launch import Launch
-from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, TextDelta, Usage
+from llmterm.messages import Continuation, Cursor, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
 from llmterm.providers.registry import Entry, ProviderRegistry
@@ -48,6 +48,9 @@ class BrokenProvider:
         return Accepts()
 
     def cannot_prefill(self, model: str) -> None:
+        pass
+
+    def stop(self, cursor: Cursor) -> None:
         pass
 
     def preparation(self, model: str) -> str:

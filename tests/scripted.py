@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from llmterm.messages import Continuation, Finished, Opaque, Request, StreamEvent, StreamLimits, TextDelta, Usage
+from llmterm.messages import Continuation, Cursor, Finished, Request, StreamEvent, StreamLimits, TextDelta, Usage
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
 
@@ -57,12 +57,8 @@ class ScriptedStream:
     async def aclose(self) -> None:
         self.closed = True
 
-    async def detach(self) -> Opaque | None:
-        """It goes on where there is a cursor, and is closed where there is none."""
-        cursor = self._provider.cursor
-        self.detached = cursor is not None
-        self.closed = True
-        return cursor
+    async def detach(self) -> None:
+        self.detached = self.closed = True
 
 
 class ScriptedProvider:
@@ -73,7 +69,7 @@ class ScriptedProvider:
     def __init__(self, mode: Continuation = "prefill") -> None:
         self.mode = mode
         self.stops = False
-        self.cursor: Opaque | None = None
+        self.stopped: list[Cursor] = []
         self.requests: list[Request] = []
         self.streams: list[ScriptedStream] = []
         self.given = ""
@@ -91,6 +87,9 @@ class ScriptedProvider:
 
     def cannot_prefill(self, model: str) -> None:
         self.mode = "instruct"
+
+    def stop(self, cursor: Cursor) -> None:
+        self.stopped.append(cursor)
 
     def preparation(self, model: str) -> str:
         return ""

@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise, permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -197,13 +197,13 @@ class Told:
 
 
 @pytest.fixture(params=["prefill", "instruct"])
-def mode(request: pytest.FixtureRequest) -> Continuation:
-    found: Continuation = request.param
+def mode(request: pytest.FixtureRequest) -> Literal["prefill", "instruct"]:
+    found: Literal["prefill", "instruct"] = request.param
     return found
 
 
 @pytest.fixture
-async def told(tmp_path: Path, store: SessionStore, mode: Continuation) -> Told:
+async def told(tmp_path: Path, store: SessionStore, mode: Literal["prefill", "instruct"]) -> Told:
     settings = Settings(providers=ProvidersSettings(remotes={"openai": RemoteSettings(continuation=mode)}))
     with WireServer(tell) as server:
         async with registry(settings, _environ(tmp_path, (OpenAI(), server))) as providers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmterm.messages import EndReason, Message, Options, Reply, Request, Rope, Snapshot, TextDelta, Usage
+from llmterm.messages import Cursor, EndReason, Message, Options, Reply, Request, Rope, Snapshot, TextDelta, Usage
 from llmterm.states import TurnState
 from llmterm.turn import Turn
 from tests.scripted import ScriptedProvider
@@ -21,7 +20,18 @@ from tests.terminal import environment
 from tests.values import JSON, MESSAGE, OPAQUE, OPTIONS, SEGMENT, TEXT
 from tests.wire import Exchange, WireServer
 
-CONTINUATIONS = ["prefill", "prefix", "continue_final_message", "instruct"]
+CONTINUATIONS = ["prefill", "prefix", "continue_final_message", "instruct", "cursor"]
+CURSOR = st.builds(
+    Cursor,
+    provider=TEXT,
+    model=TEXT,
+    place=OPAQUE,
+    text=st.integers(0, 99),
+    thinking=st.integers(0, 99),
+    runs=st.booleans(),
+    start=st.integers(0, 99),
+    mode=st.sampled_from(["fresh", "prefill", "instruct"]),
+)
 REQUEST = st.builds(
     Request,
     model=TEXT,
@@ -29,6 +39,8 @@ REQUEST = st.builds(
     options=OPTIONS,
     continuation=st.none() | st.sampled_from(CONTINUATIONS),
     spent=st.integers(0, 10**6),
+    background=st.booleans(),
+    cursor=st.none() | CURSOR,
 )
 REPLY = st.builds(
     Reply,
@@ -39,10 +51,9 @@ REPLY = st.builds(
     finish=st.none() | st.sampled_from(EndReason),
     chunks=st.integers(0, 9),
     provider_data=OPAQUE,
+    cursor=st.none() | CURSOR,
 )
-SNAPSHOT = st.builds(
-    Snapshot, request=REQUEST, reply=REPLY, reason=st.sampled_from(EndReason), cursor=st.none() | OPAQUE
-)
+SNAPSHOT = st.builds(Snapshot, request=REQUEST, reply=REPLY, reason=st.sampled_from(EndReason))
 PLAIN = Snapshot(
     request=Request(model="m", messages=(Message(role="user", text="q"),), options=Options(seed=1)),
     reply=Reply().add(TextDelta("half")),
@@ -101,6 +112,14 @@ def test_text_that_is_no_snapshot_is_a_value_error(text: str) -> None:
         Snapshot.from_json(text)
 
 
+def test_snapshot_of_before_there_were_cursors_is_read() -> None:
+    """Its request and its reply say nothing of them, and it says beside them that it has none."""
+    value = json.loads(PLAIN.to_json())
+    del value["request"]["background"], value["request"]["cursor"], value["reply"]["cursor"]
+
+    assert Snapshot.from_json(json.dumps({**value, "cursor": None})) == PLAIN
+
+
 # Gone on with
 
 
@@ -117,40 +136,6 @@ async def test_every_turn_that_rests_is_made_of_its_snapshot() -> None:
 
     assert (again.state, again.reason, again.reply) == (TurnState.PAUSED, EndReason.PAUSE, turn.reply)
     assert again.snapshot() == before
-
-
-@pytest.mark.parametrize("cursor", [None, {"scripted": {"response": "r1", "after": 7}}])
-async def test_answer_that_is_left_goes_on_where_its_provider_can(cursor: dict[str, Any] | None) -> None:
-    """Its snapshot says where; everywhere else to leave is to stop, and there is no cursor."""
-    provider = ScriptedProvider()
-    provider.cursor = cursor
-    turn = Turn(provider, PLAIN.request)
-    turn.start()
-    await provider.opened.wait()
-    provider.stream.put(TextDelta("one "))
-
-    rest = await turn.detach()
-
-    assert (turn.state, rest.reply.text, rest.reason) == (TurnState.PAUSED, "one ", EndReason.PAUSE)
-    assert rest.cursor == cursor
-    assert provider.stream.closed
-    assert provider.stream.detached is (cursor is not None)
-    assert Snapshot.from_json(rest.to_json()) == rest
-
-
-async def test_answer_that_is_paused_or_gone_on_with_has_no_cursor() -> None:
-    """What goes on elsewhere is another answer from then on."""
-    provider = ScriptedProvider()
-    provider.cursor = {"scripted": {}}
-    turn = Turn(provider, replace(PLAIN, cursor={"scripted": {}}))
-    assert turn.snapshot().cursor == {"scripted": {}}
-
-    turn.resume()
-    await provider.opened.wait()
-    rest = await turn.pause()
-
-    assert rest.cursor is None
-    assert not provider.stream.detached
 
 
 PAUSED = """

@@ -4,6 +4,7 @@ All are frozen. Equal content means equal value; identity (a row, an id) belongs
 in characters (code points), time in milliseconds where a name ends in `_ms` and in seconds elsewhere.
 """
 
+from llmterm.messages.cursor import Cursor
 from llmterm.messages.cutoff import cut_off
 from llmterm.messages.limits import StreamLimits
 from llmterm.messages.message import Message, Role, Status, are_long
@@ -23,13 +24,24 @@ from llmterm.messages.request import Continuation, Options, Request
 from llmterm.messages.rope import Rope
 from llmterm.messages.segment import EndReason, Mode, Segment, Timing, Usage
 from llmterm.messages.snapshot import Snapshot
-from llmterm.messages.stream import Carried, Cited, Finished, StreamEvent, TextDelta, ThinkingDelta, UsageReport
+from llmterm.messages.stream import (
+    Carried,
+    Cited,
+    CursorMoved,
+    Finished,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    UsageReport,
+)
 
 __all__ = [
     "Attachment",
     "Carried",
     "Cited",
     "Continuation",
+    "Cursor",
+    "CursorMoved",
     "EndReason",
     "Finished",
     "Message",

@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, get_args
 
+from llmterm.messages.cursor import Cursor
 from llmterm.messages.message import Message, Role, Status
 from llmterm.messages.parts import Attachment, Part, TextPart, ThinkingPart, ToolCall, ToolResult
 from llmterm.messages.request import Continuation, Options, Request
@@ -105,7 +106,7 @@ def _one_of(words: Any) -> Reader:
     return check
 
 
-def _since(kind: type[T], **new: Any) -> Reader:
+def since(kind: type[T], **new: Any) -> Reader:
     """Return what reads a value that had not these fields in an earlier version, as whose they are read."""
     return lambda value: read(kind, {**new, **value} if isinstance(value, dict) else value)
 
@@ -125,8 +126,8 @@ def _bytes(value: object) -> bytes:
         raise ValueError("not base64") from None
 
 
-_usage = _since(Usage, cached_tokens=0, cache_write_tokens=0, cost=None)
-_segment = _since(Segment, input_cost=None, saved=None)
+_usage = since(Usage, cached_tokens=0, cache_write_tokens=0, cost=None)
+_segment = since(Segment, input_cost=None, saved=None)
 
 # By the type that a field is annotated with.
 READERS: Final[Mapping[str, Reader]] = {
@@ -153,7 +154,8 @@ READERS: Final[Mapping[str, Reader]] = {
     "Sequence[Segment]": _several(_segment),
     "tuple[Part, ...]": _several(_part),
     "tuple[Message, ...]": _several(partial(read, Message)),
-    "Options": _since(Options, schema=None),
-    "Request": partial(read, Request),
+    "Options": since(Options, schema=None),
+    "Cursor | None": _perhaps(partial(read, Cursor)),
+    "Request": since(Request, background=False, cursor=None),
     "Rope": lambda value: Rope.of(_exactly(str)(value)),
 }

@@ -5,16 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Self, assert_never
 
+from llmterm.messages.cursor import Cursor
 from llmterm.messages.message import Message, Status
 from llmterm.messages.parts import NOTHING, Opaque, nothing
 from llmterm.messages.rope import Rope
 from llmterm.messages.segment import EndReason, Segment, Usage
-from llmterm.messages.stream import Carried, Cited, Finished, StreamEvent, TextDelta, ThinkingDelta, UsageReport
+from llmterm.messages.stream import (
+    Carried,
+    Cited,
+    CursorMoved,
+    Finished,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    UsageReport,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer as received so far, over all its segments; `add` is a pure reducer over stream events."""
+    """An answer as received so far, over all its segments; `add` is a pure reducer over stream events.
+
+    At the `cursor` the same generation can be gone on with.
+    """
 
     body: Rope = field(default_factory=Rope)
     thoughts: Rope = field(default_factory=Rope)
@@ -23,6 +36,7 @@ class Reply:
     finish: EndReason | None = None
     chunks: int = 0
     provider_data: Opaque = field(default_factory=nothing, hash=False)
+    cursor: Cursor | None = None
 
     @property
     def text(self) -> str:
@@ -69,26 +83,46 @@ class Reply:
                     finish=self.finish,
                     chunks=self.chunks + chunks,
                     provider_data=self.provider_data,
+                    cursor=self.cursor,
                 )
             case ThinkingDelta(text, chunks):
                 return replace(self, thoughts=self.thoughts.add(text), chunks=self.chunks + chunks)
             case UsageReport(usage):
                 return replace(self, usage=usage)
             case Carried(data):
-                return self if self.segments else replace(self, provider_data=data)
-            case Cited():
-                return self
+                return replace(self, provider_data=data) if self._is_one else self
+            case Cited() | CursorMoved():
+                return self  # where the cursor is in the answer, `at` says
             case Finished(reason, data):
                 # An answer in several parts is not what any provider has signed.
-                return replace(self, finish=reason, provider_data=NOTHING if self.segments else data)
+                data = data if self._is_one else NOTHING
+                return replace(self, finish=reason, provider_data=data)
             case _:
                 assert_never(event)
 
+    @property
+    def _is_one(self) -> bool:
+        """Whether all of it is of one generation: what a provider has signed is a whole answer of its own."""
+        return not self.segments or (self.cursor is not None and self.cursor.mode == "fresh")
+
+    def at(self, cursor: Cursor | None) -> Reply:
+        """Return the reply with its cursor there, or nowhere."""
+        return replace(self, cursor=cursor)
+
+    def back_to(self, cursor: Cursor) -> Reply:
+        """Return the reply without what came behind the cursor: it comes again."""
+        back = self.cut(max(0, len(self.body) - cursor.text))
+        return replace(back, thoughts=self.thoughts.head(cursor.thinking), cursor=cursor)
+
     def close(self, *segments: Segment) -> Reply:
         """End the segment being written, with its record if it has one; the next starts with fresh figures."""
-        # What a provider has signed is a whole answer of its own.
-        data = NOTHING if self.segments and segments else self.provider_data
-        together = (*self.segments, *segments)
+        together, data = self.segments, self.provider_data
+        for segment in segments:
+            if segment.mode == "cursor":
+                together = _gone_on(together, segment)
+            else:
+                data = NOTHING if together else data
+                together = (*together, segment)
         return replace(self, segments=together, usage=None, finish=None, chunks=0, provider_data=data)
 
     def cut(self, size: int, reason: EndReason | None = None) -> Reply:
@@ -99,14 +133,15 @@ class Reply:
             replace(each.ending(end), end_reason=reason or each.end_reason) if each.end > end else each
             for each in self.segments
         )
-        return replace(self, body=self.body.head(end), segments=kept)
+        cursor = self.cursor if self.cursor is not None and self.cursor.text <= end else None
+        return replace(self, body=self.body.head(end), segments=kept, cursor=cursor)
 
     def rewrite(self, text: str) -> Reply:
         """Return the reply with another text; segments keep what is still theirs at its beginning."""
         shared = self.body.common(Rope.of(text))
         body = self.body.head(shared).add(text[shared:])
         kept = tuple(each.ending(shared) for each in self.segments if each.start < shared or not each.end)
-        return replace(self, body=body, segments=kept, provider_data=NOTHING)
+        return replace(self, body=body, segments=kept, provider_data=NOTHING, cursor=None)
 
     def unseam(self, number: int) -> Reply:
         """Return the reply with what was changed at the beginning of segment `number`, from 0, undone."""
@@ -121,7 +156,7 @@ class Reply:
             for index, each in enumerate(self.segments)
         ]
         segments[number] = replace(segments[number], seam="", cut="", added="")
-        return replace(self, body=body, segments=tuple(segments))
+        return replace(self, body=body, segments=tuple(segments), cursor=None)
 
     def message(self, status: Status) -> Message:
         """Return the answer as one message."""
@@ -143,3 +178,24 @@ class Reply:
             segments=tuple(message.segments),
             provider_data=message.provider_data,
         )
+
+
+def _gone_on(segments: tuple[Segment, ...], last: Segment) -> tuple[Segment, ...]:
+    """Return the segments with one behind them in which a generation went on that had been asked for before.
+
+    What a provider counts is the generation, so the segment that asked for it has all of its tokens, and its cost; the
+    ones that only read on have none. What was only guessed is guessed on.
+    """
+    first = next((at for at in reversed(range(len(segments))) if segments[at].mode != "cursor"), None)
+    if first is None:
+        return (*segments, last)
+    origin = segments[first]
+    if last.usage.estimated:
+        written = origin.usage.output_tokens + last.usage.output_tokens
+        usage = replace(origin.usage, output_tokens=written, estimated=True)
+        cost = None if origin.cost is None or last.cost is None else origin.cost + last.cost
+        origin = replace(origin, usage=usage, cost=cost)
+    else:
+        origin = replace(origin, usage=last.usage, cost=last.cost, input_cost=last.input_cost, saved=last.saved)
+    last = replace(last, usage=Usage(), cost=None, input_cost=None, saved=None)
+    return (*segments[:first], origin, *segments[first + 1 :], last)

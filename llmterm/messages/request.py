@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from llmterm.messages.cursor import Cursor
 from llmterm.messages.message import Message
 from llmterm.messages.parts import Opaque
 
 # How a model is asked to go on with an answer: literally (`prefill`, or one of the two flags that some servers want
-# with it), or by an instruction.
-Continuation: TypeAlias = Literal["prefill", "prefix", "continue_final_message", "instruct"]
+# with it), or by an instruction. At a `cursor` it is not asked: the same generation goes on.
+Continuation: TypeAlias = Literal["prefill", "prefix", "continue_final_message", "instruct", "cursor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,8 @@ class Request:
     """All that a provider may look at. Resuming an answer is nothing but making another one of these.
 
     `continuation` is None for a new answer; for the rest of one that ends in an assistant's message, unless it is by
-    instruction. `spent` is how many tokens of its limit the answer has taken.
+    instruction. `spent` is how many tokens of its limit the answer has taken. `background`: where the provider can, the
+    answer is to go on being made when its reader leaves. `cursor` is where one is read on from.
     """
 
     model: str
@@ -41,6 +43,8 @@ class Request:
     options: Options = field(default_factory=Options)
     continuation: Continuation | None = None
     spent: int = 0
+    background: bool = False
+    cursor: Cursor | None = None
 
     @property
     def exhausted(self) -> bool:

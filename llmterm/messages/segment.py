@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-Mode: TypeAlias = Literal["fresh", "prefill", "instruct"]
+Mode: TypeAlias = Literal["fresh", "prefill", "instruct", "cursor"]
 
 
 class EndReason(StrEnum):

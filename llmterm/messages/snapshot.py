@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
-from llmterm.messages.parts import Opaque
-from llmterm.messages.plain import READERS, Reader, plain, read
+from llmterm.messages.cursor import Cursor
+from llmterm.messages.plain import READERS, Reader, plain, read, since
 from llmterm.messages.reply import Reply
 from llmterm.messages.request import Request
 from llmterm.messages.segment import EndReason
@@ -21,15 +20,18 @@ _VERSION = 1
 class Snapshot:
     """An answer at rest: enough to continue it later, in another process, with another model.
 
-    `request` is the question as first asked, without any instruction to continue. `cursor` is the provider's own, where
-    the answer goes on being made there: opaque JSON by the name of the provider; None where it does not. No key, header
-    or address is in any of it.
+    `request` is the question as first asked, without any instruction to continue. No key, header or address is in any
+    of it.
     """
 
     request: Request
     reply: Reply
     reason: EndReason
-    cursor: Opaque | None = None
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where its provider goes on with it by the same generation, None where none does."""
+        return self.reply.cursor
 
     def to_json(self) -> str:
         """Return it as JSON in ASCII, with its version; attachments are in it as base64."""
@@ -41,6 +43,7 @@ class Snapshot:
         try:
             match json.loads(text):
                 case {"version": 1, **others}:
+                    others.pop("cursor", None)  # none had one when it was no part of the reply
                     return read(cls, others, _READERS)
                 case {"version": int(version)}:
                     raise ValueError(f"version {version} is of a later llmterm")
@@ -50,4 +53,4 @@ class Snapshot:
             raise ValueError(f"no snapshot: {error}") from None
 
 
-_READERS: Mapping[str, Reader] = {**READERS, "Reply": partial(read, Reply)}
+_READERS: Mapping[str, Reader] = {**READERS, "Reply": since(Reply, cursor=None)}

@@ -59,4 +59,12 @@ class Cited:
     title: str = ""
 
 
-StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Carried | Cited | Finished
+@dataclass(frozen=True, slots=True)
+class CursorMoved:
+    """The same generation can be gone on with from here; the last one counts. See `Cursor`."""
+
+    place: Opaque = field(hash=False)
+    runs: bool = True
+
+
+StreamEvent: TypeAlias = TextDelta | ThinkingDelta | UsageReport | Carried | Cited | CursorMoved | Finished

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from llmterm.messages import Continuation, Opaque, Request, StreamEvent, StreamLimits, Usage
+from llmterm.messages import Continuation, Cursor, Request, StreamEvent, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
 
@@ -32,10 +32,10 @@ class EventStream(Protocol):
         """Stop the answer, if it is not over, and let go of its connection. Idempotent."""
         ...
 
-    async def detach(self) -> Opaque | None:
-        """Let go of the connection and of nothing else: the answer goes on, and is where the cursor says.
+    async def detach(self) -> None:
+        """Let go of the connection and of nothing else: the answer goes on, and its last `CursorMoved` says where.
 
-        A provider at which no answer goes on without its reader stops it, as `aclose` does, and gives no cursor.
+        A provider at which no answer goes on without its reader stops it, as `aclose` does.
         """
         ...
 
@@ -64,6 +64,10 @@ class Provider(Protocol):
         """Take note that `model` has refused a literal continuation: `continuation` is another one from now on."""
         ...
 
+    def stop(self, cursor: Cursor) -> None:
+        """Have an answer that goes on there go on no more. That is done meanwhile; `aclose` waits for it."""
+        ...
+
     def preparation(self, model: str) -> str:
         """Return what an answer of `model` has to wait for before it is asked for, or "". Raises as `open` does."""
         ...
@@ -71,7 +75,8 @@ class Provider(Protocol):
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
         """Ask for an answer; the stream's first `read` waits for it. Raises ProviderError or ConfigError.
 
-        The request has only attachments that the model `accepts`: see `noted`.
+        The request has only attachments that the model `accepts`: see `noted`. One with a cursor reads on there; the
+        stream raises CursorRefusedError where nothing is to be read any more.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmterm.messages import Continuation, Request, StreamLimits, Usage
+from llmterm.messages import Continuation, Cursor, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers import EventStream, Provider
 from llmterm.providers.attachments import Accepts
@@ -31,6 +31,9 @@ class ProviderAround:
 
     def cannot_prefill(self, model: str) -> None:
         self._provider.cannot_prefill(model)
+
+    def stop(self, cursor: Cursor) -> None:
+        self._provider.stop(cursor)
 
     def preparation(self, model: str) -> str:
         return self._provider.preparation(model)

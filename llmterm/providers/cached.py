@@ -23,7 +23,6 @@ from llmterm.messages import (
     Cited,
     EndReason,
     Finished,
-    Opaque,
     Part,
     Reply,
     Request,
@@ -162,9 +161,9 @@ class KeptStream:
         self._reply = None
         await self._stream.aclose()
 
-    async def detach(self) -> Opaque | None:
+    async def detach(self) -> None:
         self._reply = None
-        return await self._stream.detach()
+        await self._stream.detach()
 
     async def _take(self, event: StreamEvent) -> None:
         if self._reply is None:

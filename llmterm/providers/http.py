@@ -19,7 +19,7 @@ from llmterm.errors import (
     ServerError,
     SummaryRefusedError,
 )
-from llmterm.messages import Continuation, Request, StreamLimits, Usage, are_long
+from llmterm.messages import Continuation, Cursor, Request, StreamLimits, Usage, are_long
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
 from llmterm.providers.capabilities import accepted
@@ -115,6 +115,9 @@ class HttpProvider:
 
     def cannot_prefill(self, model: str) -> None:
         self._learned.learn("no_prefill", self.name, model)
+
+    def stop(self, cursor: Cursor) -> None:
+        """None of these goes on without its reader."""
 
     def preparation(self, model: str) -> str:
         return ""

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from llmterm.errors import LlmtermError, LocalModelError, ProviderError
-from llmterm.messages import Continuation, Request, StreamEvent, StreamLimits, Usage
+from llmterm.messages import Continuation, Cursor, Request, StreamEvent, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
 from llmterm.providers.openai import wire
@@ -152,6 +152,9 @@ class LocalProvider:
 
     def cannot_prefill(self, model: str) -> None:
         """Every model can."""
+
+    def stop(self, cursor: Cursor) -> None:
+        """Nothing goes on here without its reader."""
 
     def preparation(self, model: str) -> str:
         """Return what an answer of `model` has to wait for first, or ""."""

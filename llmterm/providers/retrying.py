@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from llmterm.errors import LlmtermError
-from llmterm.messages import Carried, Cited, Opaque, StreamEvent, UsageReport
+from llmterm.messages import Carried, Cited, CursorMoved, StreamEvent, UsageReport
 from llmterm.progress import Progress
 from llmterm.providers import EventStream
 from llmterm.transport import Endpoint
@@ -46,9 +46,10 @@ class RetryingStream:
             if self._stream is not None:
                 await self._stream.aclose()
 
-    async def detach(self) -> Opaque | None:
+    async def detach(self) -> None:
         with self._leaving():
-            return None if self._stream is None else await self._stream.detach()
+            if self._stream is not None:
+                await self._stream.detach()
 
     @contextmanager
     def _leaving(self) -> Iterator[None]:
@@ -64,7 +65,7 @@ class RetryingStream:
         self._stream = None
         stream = self._stream = await self._open(key)
         try:
-            while all(isinstance(event, UsageReport | Carried | Cited) for event in self._early):
+            while all(isinstance(event, UsageReport | Carried | Cited | CursorMoved) for event in self._early):
                 events = await stream.read()
                 self._early += events
                 if not events:

@@ -20,6 +20,7 @@ from llmterm.framing import Frame
 from llmterm.messages import (
     Carried,
     Cited,
+    CursorMoved,
     EndReason,
     Finished,
     StreamEvent,
@@ -191,7 +192,7 @@ class WireStream:
                 events.append(self._set_off(event))
             case Whole(parts):
                 self._take_all(self._unsaid(parts), events)
-            case Choice() | Break() | Carried():
+            case Choice() | Break() | Carried() | CursorMoved():
                 pass  # an answer has no answers in it, and a wire carries nothing itself
             case UsageReport(usage):
                 events.append(self._count(usage))

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 
 from llmterm.messages import (
-    Opaque,
     Request,
     Rope,
     StreamEvent,
@@ -57,9 +56,9 @@ class ThrottledStream:
         await self._paced.aclose()
         await self._stream.aclose()
 
-    async def detach(self) -> Opaque | None:
+    async def detach(self) -> None:
         await self._paced.aclose()
-        return await self._stream.detach()
+        await self._stream.detach()
 
     async def _tokens(self) -> AsyncGenerator[Sequence[StreamEvent], None]:
         """Yield what comes, token by token; each waits until it was read."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from llmterm.errors import UsageError
-from llmterm.messages import Continuation, Request, StreamLimits, Usage
+from llmterm.messages import Continuation, Cursor, Request, StreamLimits, Usage
 from llmterm.progress import Progress
 from llmterm.providers import EventStream
 from llmterm.providers.attachments import Accepts
@@ -41,6 +41,9 @@ class RemoteProvider:
         self._refuse()
 
     def cannot_prefill(self, model: str) -> None:
+        self._refuse()
+
+    def stop(self, cursor: Cursor) -> None:
         self._refuse()
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:

@@ -74,6 +74,11 @@ class Seam:
         """Whether something is held back that `release` would give out."""
         return self.held != "" and not self._decided
 
+    @property
+    def withholds(self) -> bool:
+        """Whether it has something of what has come, or has yet to drop something of what comes."""
+        return self.holding or self._owed is not None
+
     def feed(self, text: str) -> str:
         """Take more of the continuation; return what is certain by now, "" while nothing is."""
         for at in range(len(text)):

@@ -15,11 +15,20 @@ from typing import NamedTuple
 
 from llmterm import tokens
 from llmterm.errors import SessionError
-from llmterm.messages import EndReason, Message, Mode, Options, Reply, Rope, Segment, Status, Timing, Usage
+from llmterm.messages import Cursor, EndReason, Message, Mode, Options, Reply, Rope, Segment, Status, Timing, Usage
 from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import OpenAnswer, SessionState
-from llmterm.sessions.rows import options_column, read_message, read_options, read_time, replace_reply, time_column
+from llmterm.sessions.rows import (
+    cursor_column,
+    options_column,
+    read_cursor,
+    read_message,
+    read_options,
+    read_time,
+    replace_reply,
+    time_column,
+)
 from llmterm.sessions.tree import leave, remove_leaves
 
 Clock = Callable[[], datetime]
@@ -53,6 +62,7 @@ class AnswerLog:
         self._seq = seq
         self._text = len(written.body)  # characters on the disk
         self._thinking = len(written.thoughts)
+        self._cursor = written.cursor
 
     @property
     def revision(self) -> int:
@@ -60,10 +70,13 @@ class AnswerLog:
         return self._revision
 
     def journal(self, reply: Reply) -> None:
-        """Append what is new since the last call; a reply that got shorter waits for `pause` or `finish`."""
+        """Append what is new since the last call; a reply that got shorter waits for `pause` or `finish`.
+
+        With the text is written where it is gone on with: what is behind that comes again.
+        """
         text = reply.body.slice(self._text, len(reply.body))
         thinking = reply.thoughts.slice(self._thinking, len(reply.thoughts))
-        if not text and not thinking:
+        if not text and not thinking and reply.cursor == self._cursor:
             return
         with self._database.writing() as tx:
             written = tx.change(
@@ -73,9 +86,12 @@ class AnswerLog:
             )
             if not written:
                 raise self._lost()
+            if reply.cursor != self._cursor:
+                place(tx, self.message_id, reply.cursor)
         self._seq += 1
         self._text += len(text)
         self._thinking += len(thinking)
+        self._cursor = reply.cursor
 
     def pause(self, reply: Reply, reason: EndReason) -> None:
         """Store the reply as it stands, longer or shorter than what was journalled. Any number of times."""
@@ -86,6 +102,7 @@ class AnswerLog:
         self._revision += 1
         self._text = len(reply.body)
         self._thinking = len(reply.thoughts)
+        self._cursor = reply.cursor
 
     def resume(self, *, provider: str, model: str, mode: Mode = "instruct", guidance: str = "") -> None:
         """Note that the answer streams again. `mode` and `guidance` are kept in case this process dies."""
@@ -98,6 +115,7 @@ class AnswerLog:
                 *(provider, model, mode, guidance, time_column(now)),
                 *(self._owner.pid, self._owner.host, self._owner.born, self.message_id),
             )
+            self._begin(tx, mode)
             touch(tx, self.message_id, now)
         self._revision += 1
 
@@ -109,6 +127,7 @@ class AnswerLog:
                 *(provider, model, mode, self.message_id, self._revision),
             ):
                 raise self._lost()
+            self._begin(tx, mode)
 
     def finish(self, reply: Reply, status: Status = "complete") -> None:
         """Store the answer for good."""
@@ -128,6 +147,12 @@ class AnswerLog:
             touch(tx, self.message_id, self._clock())
             give_up(tx, self.message_id)
         self._revision += 1
+
+    def _begin(self, tx: Transaction, mode: Mode) -> None:
+        """Forget the cursor of another generation than the one that comes."""
+        if mode != "cursor" and self._cursor is not None:
+            place(tx, self.message_id, None)
+            self._cursor = None
 
     def _advance(self, tx: Transaction) -> None:
         if not tx.change(
@@ -160,7 +185,7 @@ def insert_open(
     piped: bool,
 ) -> None:
     tx.change(
-        "INSERT INTO open_answers VALUES (?, 0, 'streaming', 'crash', ?, ?, ?, 'fresh', '', ?, ?, ?, ?, ?)",
+        "INSERT INTO open_answers VALUES (?, 0, 'streaming', 'crash', ?, ?, ?, 'fresh', '', ?, ?, ?, ?, ?, NULL)",
         *(message_id, provider, model, options_column(options), time_column(at)),
         *(owner.pid, owner.host, owner.born, piped),
     )
@@ -177,12 +202,12 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
     """Return the open answer that `message` is the row of, with the journal taken in; None if it is over."""
     row = tx.row(
         "SELECT revision, state, reason, provider, model, options, mode, guidance, began_at,"
-        " owner_pid, owner_host, owner_born FROM open_answers WHERE message_id = ?",
+        " owner_pid, owner_host, owner_born, cursor FROM open_answers WHERE message_id = ?",
         message_id,
     )
     if row is None:
         return None
-    revision, stored, reason, provider, model, options, mode, guidance, began_at, pid, host, born = row
+    revision, stored, reason, provider, model, options, mode, guidance, began_at, pid, host, born, cursor = row
     owner = Owner(pid=pid, host=host, born=born)
     state = state_of(stored, owner)
     ends: dict[SessionState, EndReason] = {"cut": EndReason.CRASH, "streaming": EndReason.OTHER}
@@ -193,7 +218,7 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
         reduce(Rope.add, (text for _, text, _ in lines), message.body),
         thinking=reduce(Rope.add, (thinking for _, _, thinking in lines), message.thoughts),
     )
-    if state != "paused" and (lines or guidance):
+    if state != "paused" and (lines or guidance or (cursor and mode != "cursor")):
         last = read_time(lines[-1][0] if lines else began_at)
         segment = Segment(
             provider=provider,
@@ -215,6 +240,7 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
         message=message,
         reason=end,
         revision=revision,
+        cursor=read_cursor(cursor),
     )
     return OpenRow(answer=answer, state=state, owner=owner)
 
@@ -224,6 +250,12 @@ def settle(tx: Transaction, message_id: int, reply: Reply, reason: EndReason) ->
     replace_reply(tx, message_id, reply, "interrupted")
     tx.change("DELETE FROM journal WHERE message_id = ?", message_id)
     tx.change("UPDATE open_answers SET state = 'paused', reason = ? WHERE message_id = ?", reason, message_id)
+    place(tx, message_id, reply.cursor)
+
+
+def place(tx: Transaction, message_id: int, cursor: Cursor | None) -> None:
+    """Note where an open answer is gone on with by the same generation."""
+    tx.change("UPDATE open_answers SET cursor = ? WHERE message_id = ?", cursor_column(cursor), message_id)
 
 
 def close(tx: Transaction, message_id: int, reply: Reply, status: Status) -> None:

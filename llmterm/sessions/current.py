@@ -16,7 +16,7 @@ from llmterm.conversation import Conversation
 from llmterm.errors import SessionError, UsageError
 from llmterm.lane import Driver
 from llmterm.loading import loading
-from llmterm.messages import Message, Options, Reply
+from llmterm.messages import Message, Options
 from llmterm.sessions import OpenAnswer, SessionStore, StoredSession
 from llmterm.sessions.answer_record import AnswerRecord, Step
 from llmterm.sessions.keeper import Change, Keeper, Write
@@ -236,7 +236,7 @@ class CurrentSession:
             provider=answer.provider,
             model=answer.model,
             options=answer.options,
-            reply=Reply.of(answer.message),
+            reply=answer.reply,
             reason=answer.reason,
         )
         opened = self.talk.answering = AnswerRecord(self, held)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, TypeAlias
 
 from llmterm.conversation import Conversation
-from llmterm.messages import EndReason, Message, Options, Reply, Request, Snapshot
+from llmterm.messages import Cursor, EndReason, Message, Options, Reply, Request, Snapshot
 
 # How many of its messages a session that is gone on with is opened with: while they are looked at the others are read.
 LAST = 100
@@ -62,7 +62,8 @@ class OpenAnswer(NamedTuple):
     """An answer that is not over: paused, or cut by the end of its process.
 
     `message` holds all that reached the disk. `reason` is CRASH where the answer was cut, and OTHER where it is only
-    being looked at while another process streams it. `revision` tells it from what others have made of it since.
+    being looked at while another process streams it. `revision` tells it from what others have made of it since. At the
+    `cursor` its provider may go on with it.
     """
 
     message_id: int
@@ -72,10 +73,15 @@ class OpenAnswer(NamedTuple):
     message: Message
     reason: EndReason
     revision: int = 0
+    cursor: Cursor | None = None
+
+    @property
+    def reply(self) -> Reply:
+        return Reply.of(self.message).at(self.cursor)
 
     def snapshot(self, request: Request) -> Snapshot:
         """Return what goes on with it; `request` is the question as it was first asked."""
-        return Snapshot(request=request, reply=Reply.of(self.message), reason=self.reason)
+        return Snapshot(request=request, reply=self.reply, reason=self.reason)
 
 
 class Earlier(NamedTuple):

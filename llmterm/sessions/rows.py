@@ -13,7 +13,8 @@ from itertools import zip_longest
 from typing import get_args
 
 from llmterm.loading import loading
-from llmterm.messages import Message, Options, Reply, Role, Rope, Status
+from llmterm.messages import Cursor, Message, Options, Reply, Role, Rope, Status
+from llmterm.messages.plain import plain, read
 from llmterm.sessions.attachments import insert_attachments, read_attachments
 from llmterm.sessions.database import Row, Transaction, as_text
 from llmterm.sessions.parts import column, parts, written
@@ -182,6 +183,18 @@ def options_column(options: Options) -> str:
 def read_options(column: str) -> Options:
     values = json.loads(column)
     return Options(**{**values, "stop": tuple(values["stop"])})
+
+
+def cursor_column(cursor: Cursor | None) -> str | None:
+    return None if cursor is None else written(plain(cursor))
+
+
+def read_cursor(column: str | None) -> Cursor | None:
+    """Return a stored cursor; None for what is none: all that is lost is that the answer is not asked for again."""
+    try:
+        return None if column is None else read(Cursor, json.loads(column))
+    except (ValueError, TypeError):
+        return None
 
 
 def time_column(moment: datetime) -> str:

@@ -230,4 +230,8 @@ MIGRATIONS: tuple[Migration, ...] = (
         "ALTER TABLE segments ADD COLUMN input_cost REAL",
         "ALTER TABLE segments ADD COLUMN saved REAL",
     ),
+    (
+        # Where the answer can be read on from at its provider, as JSON.
+        "ALTER TABLE open_answers ADD COLUMN cursor TEXT",
+    ),
 )

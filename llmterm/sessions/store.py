@@ -216,14 +216,14 @@ class SessionStore:
             row = read_open(tx, answer.message_id, message) if message else None
             if row is None or row.answer != answer or row.state == "streaming":
                 raise SessionError("the answer has changed since it was read", hint="open the session again")
-            settle(tx, answer.message_id, Reply.of(answer.message), answer.reason)
+            settle(tx, answer.message_id, answer.reply, answer.reason)
             # It rests with this process now, and cannot be deleted under it.
             tx.change(
                 "UPDATE open_answers SET revision = revision + 1, owner_pid = ?, owner_host = ?, owner_born = ?"
                 " WHERE message_id = ?",
                 *(self._owner.pid, self._owner.host, self._owner.born, answer.message_id),
             )
-        return self._log(answer.message_id, answer.revision + 1, Reply.of(answer.message))
+        return self._log(answer.message_id, answer.revision + 1, answer.reply)
 
     def open_again(self, session_id: str, options: Options, *, last: int | None = None) -> StoredSession:
         """Make the last answer, which was stopped, one at rest that can be gone on with, and return the session.

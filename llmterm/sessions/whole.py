@@ -12,7 +12,7 @@ from datetime import datetime
 
 from llmterm.conversation import Conversation, plain
 from llmterm.messages import EndReason, Message, Mode, Options, Reply, Status
-from llmterm.sessions.answer import insert_open, is_ours, settle
+from llmterm.sessions.answer import insert_open, is_ours, place, settle
 from llmterm.sessions.database import Transaction
 from llmterm.sessions.lookup import new_id
 from llmterm.sessions.owner import Owner
@@ -83,6 +83,7 @@ class HeldSession:
                 options=held.options,
                 message=held.reply.message("interrupted"),
                 reason=held.reason or EndReason.OTHER,
+                cursor=held.reply.cursor,
             )
         )
         return StoredSession(
@@ -196,5 +197,6 @@ def _insert_answer(tx: Transaction, session_id: str, answer: HeldAnswer, after: 
         "UPDATE open_answers SET mode = ?, guidance = ? WHERE message_id = ?",
         *(answer.mode, answer.guidance, message_id),
     )
+    place(tx, message_id, reply.cursor)
     tx.change("INSERT INTO journal VALUES (?, 0, ?, ?, ?)", message_id, time_column(at), text, thinking)
     return message_id

@@ -23,6 +23,7 @@ from llmterm.conversation import Conversation
 from llmterm.errors import LlmtermError
 from llmterm.messages import (
     Continuation,
+    Cursor,
     EndReason,
     Finished,
     Options,
@@ -101,6 +102,9 @@ class LocalWire:
         return Accepts()
 
     def cannot_prefill(self, model: str) -> None:
+        pass
+
+    def stop(self, cursor: Cursor) -> None:
         pass
 
     def preparation(self, model: str) -> str:
