@@ -47,7 +47,7 @@ def test_a_newer_terminal_pauses_and_stops_as_any_other(open_chat: Open) -> None
         chat.program.send("\x1b[117;5u\x1b[117;5u\x1b[117;5u\x1b[32u")
         chat.program.wait_for("paused after")
         chat.program.send("\x1b[32;1:2u\x1b[32;1:3ud")
-        chat.program.wait_for(r"\n> d\npaused")
+        chat.program.wait_for(r"\n> d\npaused - Enter")
         assert len(chat.server.exchanges) == 1
         chat.program.send("\x1b[117;5u\x1b[27u")
         chat.program.wait_for(STOPPED)

@@ -285,7 +285,7 @@ def test_undo_goes_round(open_chat: Open) -> None:
         chat.program.send("\x1br")
         chat.program.wait_for(r"Answer 2\.")
         chat.program.send(" ")
-        chat.program.wait_for(r"(?s)Answer 2\..*paused")
+        chat.program.wait_for(r"(?s)Answer 2\..*paused after")
         for number in (1, 2, 1):
             chat.program.send("/undo\r")
             chat.program.wait_for(rf"Answer {number}\.\n+>\npaused after [^\n]*\nopenai/test\Z")

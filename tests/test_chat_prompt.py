@@ -452,7 +452,7 @@ def test_draft_that_was_emptied_does_not_come_back_with_a_command(open_chat: Ope
         chat.ask("one")
         program.wait_for("half an answer")
         program.send("a draft\0")
-        program.wait_for(r"> a draft\npaused")
+        program.wait_for(r"> a draft\npaused - Enter")
         program.send("\x03?")
         program.wait_for(r"SPACE   goes on(?s:.*)\n>\n(?s:.*)paused")
         program.send("\x1b\x1b")

@@ -44,7 +44,7 @@ def test_commands_that_change_nothing_are_run_while_an_answer_streams(open_chat:
         program.send("/title Mine\r")
         program.wait_for(r"one two\n\nqueued 1: /title Mine\n>\n.*SPACE pause")
         program.send(" ")
-        program.wait_for(r"queued 1: /title Mine\n>\npaused")
+        program.wait_for(r"queued 1: /title Mine\n>\npaused after")
         program.send(" ")
         program.wait_for(r"three\.\n\n> /title Mine\nMine\n>")
 
