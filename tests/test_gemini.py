@@ -40,7 +40,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.progress import Progress
-from llmterm.providers import gemini
+from llmterm.providers import google
 from llmterm.providers.gemini import continuation, models, parse, payload, wire
 from llmterm.providers.genai import Genai
 from llmterm.providers.http import HttpProvider
@@ -303,7 +303,7 @@ async def transport() -> AsyncIterator[Transport]:
 
 
 def provider(transport: Transport, server: WireServer, *, key: str = KEY, api_version: str = "v1") -> HttpProvider:
-    return gemini.provider(
+    return google.provider(
         transport,
         Endpoint("gemini", KeyRing([key]), RateLimits(), Breaker(), RetryPolicy(attempts=1)),
         base_url=f"http://127.0.0.1:{server.port}",

@@ -138,13 +138,14 @@ def _remote(
     own = remote.kind == "openai" and (known is None or not known.needs_key or base_url.rstrip("/") != known.base_url)
     facts = ModelFacts(known=remote.models, cost=cost, attachments=remote.attachments, own=own)
     if remote.kind == "gemini":
-        from llmterm.providers import gemini
+        from llmterm.providers import google
 
         version = environ.get("GOOGLE_GENAI_API_VERSION", "").strip() or "v1"
-        return gemini.provider(
+        return google.provider(
             transport,
             endpoint,
             base_url=base_url,
+            interacting=remote.interactions,
             client=remote.client,
             needs_key=needs_key,
             facts=facts,

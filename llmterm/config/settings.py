@@ -226,6 +226,7 @@ class RemoteSettings:
     attachments: tuple[str, ...] | None = field(default=None, metadata=checked(attachments_check))
     api: Literal["chat", "responses"] = field(default="chat", metadata={KIND: "openai"})
     client: Literal["sdk", "wire"] = field(default="sdk", metadata={KIND: "gemini"})
+    interactions: bool = field(default=False, metadata={KIND: "gemini"})
     version: Literal["v2", "v1"] = field(default="v2", metadata={KIND: "cohere"})
     thinking: int | None = field(default=None, metadata={KIND: "anthropic", **checked(thinking_check)})
     requests_per_minute: int = field(default=0, metadata=within(0, 1_000_000))

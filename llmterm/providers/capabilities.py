@@ -92,6 +92,14 @@ _HOSTS: Mapping[str, _Host] = {
     "lmstudio": _Host(types=frozenset({_PNG, _JPEG, _WEBP})),
 }
 
+# https://ai.google.dev/gemini-api/docs/file-input-methods, .../image-understanding
+_GEMINI = _Host(
+    pdf=r"gemini",
+    never=rf"tts|native-audio|live|{_BLIND}",
+    types=frozenset({_PNG, _JPEG, _WEBP, "image/heic", "image/heif"}),
+    max_pdf=50 * MB,
+    max_total=_file(100 * MB - _WORDS),
+)
 # Any provider of these protocols that is not named above.
 _WIRES: Mapping[str, _Host] = {
     # https://platform.claude.com/docs/en/build-with-claude/vision, .../pdf-support
@@ -101,14 +109,8 @@ _WIRES: Mapping[str, _Host] = {
         max_image=_file(10 * MB),
         max_total=_file(32 * MB - _WORDS),
     ),
-    # https://ai.google.dev/gemini-api/docs/file-input-methods, .../image-understanding
-    "gemini": _Host(
-        pdf=r"gemini",
-        never=rf"tts|native-audio|live|{_BLIND}",
-        types=frozenset({_PNG, _JPEG, _WEBP, "image/heic", "image/heif"}),
-        max_pdf=50 * MB,
-        max_total=_file(100 * MB - _WORDS),
-    ),
+    "gemini": _GEMINI,
+    "interactions": _GEMINI,
     # https://docs.cohere.com/docs/image-inputs
     "cohere": _Host(image=r"vision", max_total=20 * MB),
     # https://docs.ollama.com/capabilities/vision

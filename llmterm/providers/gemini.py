@@ -7,20 +7,15 @@ is that payload, where the SDK is not wanted. The events of the answer are read 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal, assert_never
-from urllib.parse import quote
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, assert_never
 
-from llmterm.address import joined
 from llmterm.errors import (
     AuthError,
     ModelNotFoundError,
-    ProtocolError,
     ProviderError,
     RateLimitError,
     RequestRefusedError,
@@ -35,7 +30,6 @@ from llmterm.messages import (
     Message,
     Part,
     Request,
-    StreamLimits,
     TextDelta,
     TextPart,
     ThinkingDelta,
@@ -46,9 +40,6 @@ from llmterm.messages import (
     UsageReport,
     blocks,
 )
-from llmterm.providers.genai import Genai
-from llmterm.providers.http import HttpProvider, ModelFacts
-from llmterm.providers.learned import Learned
 from llmterm.providers.wire import (
     Choice,
     Failure,
@@ -60,8 +51,7 @@ from llmterm.providers.wire import (
     details,
     reason,
 )
-from llmterm.transport import Call, Embedded, Endpoint, FrameStream, Transport
-from llmterm.transport.failures import too_slow
+from llmterm.transport import Embedded
 from llmterm.untrusted import count
 
 NAME = "gemini"
@@ -109,10 +99,10 @@ _ERRORS: Mapping[int, type[ProviderError]] = {
     404: ModelNotFoundError,
     429: RateLimitError,
 }
+# Where models are listed, as many at once as there can be.
+LIST = "models?pageSize=1000"
 _SIGNATURE = "thoughtSignature"
 _BASE64 = re.compile(r"(?:[\w-]{4})*(?:[\w-]{2}==|[\w-]{3}=)?", re.ASCII)
-_PAGE = 1000
-_MOST_MODELS = 10_000
 
 
 def wire(api_version: str = "v1") -> Wire:
@@ -123,20 +113,26 @@ def wire(api_version: str = "v1") -> Wire:
         path=lambda request: f"/{api_version}/{_named(request.model)}:streamGenerateContent?alt=sse",
         payload=payload,
         parse=lambda frame: parse(decoded(frame)),
-        headers=lambda key: {"x-goog-api-key": key} if key else {},
+        headers=key_header,
         continuation=continuation,
         attachments=frozenset({"image", "pdf"}),
         schemas=lambda _: True,
-        models_path=f"/{api_version}/models?pageSize={_PAGE}",
+        models_path=f"/{api_version}/{LIST}",
         models=models,
     )
 
 
+def key_header(key: str) -> dict[str, str]:
+    """Return the header that the key is wanted in; none for an empty one."""
+    return {"x-goog-api-key": key} if key else {}
+
+
 def continuation(model: str) -> Continuation:
-    return next(mode for pattern, mode in _CONTINUATION if re.match(pattern, _bare(model)))
+    return next(mode for pattern, mode in _CONTINUATION if re.match(pattern, bare(model)))
 
 
-def _bare(model: str) -> str:
+def bare(model: str) -> str:
+    """Return the name of a model as the lists of others have it."""
     return model.removeprefix("models/")
 
 
@@ -159,7 +155,7 @@ def payload(request: Request) -> dict[str, Any]:
         # https://ai.google.dev/gemini-api/docs/structured-output
         "responseMimeType": None if options.schema is None else "application/json",
         "responseJsonSchema": options.schema,
-        "thinkingConfig": {"includeThoughts": True} if _thinks(request.model) else None,
+        "thinkingConfig": {"includeThoughts": True} if thinks(request.model) else None,
     }
     return {
         "contents": [content for content in map(_content, _said(request)) if content["parts"]],
@@ -172,8 +168,9 @@ def _said(request: Request) -> Iterator[Message]:
     return (each for each in request.messages if each.role != "system")
 
 
-def _thinks(model: str) -> bool:
-    return next(thinks for pattern, thinks in _THINKS if re.match(pattern, _bare(model)))
+def thinks(model: str) -> bool:
+    """Tell whether a model has thoughts that can be asked for."""
+    return next(thinks for pattern, thinks in _THINKS if re.match(pattern, bare(model)))
 
 
 def _content(message: Message) -> dict[str, Any]:
@@ -201,13 +198,17 @@ def _parts(part: Part, *, own: bool) -> Iterator[dict[str, Any]]:
 
 
 def _signatures(part: Part) -> Iterator[str]:
-    """Yield what the model signed its thoughts with, as far as it is base64: all else would break the request."""
     for block in blocks(part, NAME):
         kept = block.get(_SIGNATURE)
-        for signature in kept.split() if isinstance(kept, str) else ():
-            safe = signature.replace("+", "-").replace("/", "_")
-            if _BASE64.fullmatch(safe):
-                yield base64.urlsafe_b64encode(base64.urlsafe_b64decode(safe)).decode()  # the SDK takes no other form
+        yield from filter(None, map(signature, kept.split() if isinstance(kept, str) else ()))
+
+
+def signature(kept: str) -> str:
+    """Return what the model signed its thoughts with as it goes back; "" for what is no base64: it would be refused."""
+    safe = kept.replace("+", "-").replace("/", "_")
+    if not _BASE64.fullmatch(safe):
+        return ""
+    return base64.urlsafe_b64encode(base64.urlsafe_b64decode(safe)).decode()  # the SDK takes no other form
 
 
 def parse(chunk: Mapping[str, Any]) -> Iterator[WireEvent]:
@@ -278,7 +279,7 @@ def models(body: Any) -> Sequence[str]:
     """Return the names in a list of models, of those that answer."""
     listed = body.get("models") if isinstance(body, Mapping) else None
     return [
-        _bare(each["name"])
+        bare(each["name"])
         for each in (listed if isinstance(listed, list) else ())
         if isinstance(each, Mapping) and isinstance(each.get("name"), str) and _answers(each)
     ]
@@ -287,85 +288,3 @@ def models(body: Any) -> Sequence[str]:
 def _answers(model: Mapping[str, Any]) -> bool:
     methods = model.get("supportedGenerationMethods")
     return isinstance(methods, list) and "generateContent" in methods
-
-
-class GeminiProvider(HttpProvider):
-    """An `HttpProvider` that reads lists of models to their last page, and has its requests worded by google-genai."""
-
-    def __init__(
-        self, transport: Transport, wire: Wire, endpoint: Endpoint, genai: Genai | None = None, **about: Any
-    ) -> None:
-        """Without `genai` a request is what the wire says."""
-        if genai is not None:
-            payload = wire.payload
-            wire = replace(wire, payload=lambda request: genai.worded(request.model, payload(request)))
-        super().__init__(transport, wire, endpoint, **about)
-        self._genai = genai
-
-    async def alone(self, request: Request) -> tuple[str, Mapping[str, Any]]:
-        await self._load()
-        return await super().alone(request)
-
-    async def _opened(self, request: Request, key: str, wire: Wire, limits: StreamLimits) -> FrameStream:
-        await self._load()
-        return await super()._opened(request, key, wire, limits)
-
-    async def _load(self) -> None:
-        if self._genai is not None:
-            await self._genai.load()
-
-    async def _listed(self, call: Call, limits: StreamLimits) -> Sequence[str]:
-        """Read page by page: each has its own time and size; their number is the server's to choose."""
-        names: list[str] = []
-        page = call
-        try:
-            async with asyncio.timeout(limits.stream_timeout):
-                while len(names) < _MOST_MODELS:
-                    body = await self._transport.fetch(page, limits)
-                    if not _is_list(body):
-                        what = f"{call.who}: what came from {call.address} is no list of models"
-                        raise ProtocolError(what, hint="check the base URL", provider=call.who)
-                    names += models(body)
-                    after = body.get("nextPageToken")
-                    if not isinstance(after, str) or not after:
-                        break
-                    page = replace(call, url=joined(call.url, f"?pageToken={quote(after, safe='')}"))
-        except TimeoutError:
-            raise too_slow(call, limits.stream_timeout) from None
-        return names
-
-
-def _is_list(body: Any) -> bool:
-    listed = body.get("models", []) if isinstance(body, Mapping) else None
-    return isinstance(listed, list) and all(
-        isinstance(each, Mapping) and isinstance(each.get("name"), str) for each in listed
-    )
-
-
-def provider(
-    transport: Transport,
-    endpoint: Endpoint,
-    *,
-    base_url: str,
-    client: Literal["sdk", "wire"] = "sdk",
-    needs_key: str = "",
-    facts: ModelFacts | None = None,
-    learned: Learned | None = None,
-    secrets: Iterable[str] = (),
-    api_version: str = "v1",
-) -> HttpProvider:
-    """Return the provider, whose requests are worded by the `client`.
-
-    `api_version` is that of GOOGLE_GENAI_API_VERSION, in which the SDK calls v1beta by a short name, too.
-    """
-    return GeminiProvider(
-        transport,
-        wire("v1beta" if api_version == "beta" else api_version),
-        endpoint,
-        Genai(endpoint.name) if client == "sdk" else None,
-        base_url=base_url,
-        needs_key=needs_key,
-        facts=facts,
-        learned=learned,
-        secrets=secrets,
-    )

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import pytest
 
@@ -184,6 +184,16 @@ def environment(dialect: Dialect, server: WireServer) -> dict[str, str]:
     return {dialect.url_variable: f"{server.address}{dialect.url_path}", **keys} if dialect.url_variable else {}
 
 
+def settings_of(dialect: Dialect, settings: Settings | None = None, **said: Any) -> Settings:
+    """Return the settings with which a dialect is spoken, and that of its provider besides."""
+    settings = settings or Settings()
+    if dialect.name == "local":
+        return settings
+    remotes = settings.providers.remotes
+    remote = replace(remotes[dialect.name], **configured(dialect), **said)
+    return replace(settings, providers=replace(settings.providers, remotes={**remotes, dialect.name: remote}))
+
+
 class Caller:
     """Use it in an `async with`. `progress` is that of all its questions."""
 
@@ -218,10 +228,7 @@ class Caller:
         if self.dialect.name == "local":
             return LocalWire(self.server)
         environ = {**environment(self.dialect, self.server), **self._environ}
-        remotes = self._settings.providers.remotes
-        said = replace(remotes[self.dialect.name], **configured(self.dialect))
-        providers = replace(self._settings.providers, remotes={**remotes, self.dialect.name: said})
-        return registry(replace(self._settings, providers=providers), environ).get(self.dialect.name)
+        return registry(settings_of(self.dialect, self._settings), environ).get(self.dialect.name)
 
     def _socket(self) -> str:
         if self.dialect.name != "local" or not hasattr(socket, "AF_UNIX"):

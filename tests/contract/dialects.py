@@ -272,6 +272,85 @@ class Gemini:
 
 
 @dataclass(frozen=True, slots=True)
+class Interactions:
+    """Steps of an answer, as Google's own SDK says them, with an end that is said twice."""
+
+    name: ClassVar[str] = "gemini"
+    url_variable: ClassVar[str] = "GOOGLE_GEMINI_BASE_URL"
+    key_variables: ClassVar[tuple[str, ...]] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    request_id: ClassVar[str] = "x-goog-request-id"
+    too_long: ClassVar[str] = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
+    model: ClassVar[str] = "gemini-3.8-flash"
+    sighted: ClassVar[str] = "gemini-3.8-flash"
+    blind: ClassVar[str] = "gemini-2.5-flash-preview-tts"
+    url_path: ClassVar[str] = ""
+    path: ClassVar[str] = "/v1/interactions"
+    content_type: ClassVar[str] = "text/event-stream"
+    on_stop_sequence: ClassVar[EndReason] = EndReason.STOP
+    bad_key: ClassVar[tuple[int, str]] = (400, "API key not valid. Please pass a valid API key.")
+    busy: ClassVar[int] = 503
+    marker: ClassVar[bytes] = b"event: done\ndata: [DONE]\n\n"
+    garbage: ClassVar[bytes] = b"event: step.delta\ndata: {garbage\n\n"
+    comment: ClassVar[bytes] = b": keep-alive\n\n"
+
+    def opening(self) -> bytes:
+        interaction = {"id": "i", "status": "in_progress", "object": "interaction", "model": self.model}
+        created = self._event("interaction.created", interaction=interaction)
+        return created + self._event("step.start", index=0, step={"type": "model_output"})
+
+    def text(self, text: str) -> bytes:
+        return self._event("step.delta", index=0, delta={"type": "text", "text": text})
+
+    def thinking(self, text: str) -> bytes:
+        summary = {"type": "thought_summary", "content": {"type": "text", "text": text}}
+        return self._event("step.delta", index=0, delta=summary)
+
+    def ending(self, reason: EndReason = EndReason.STOP) -> bytes:
+        said = "incomplete" if reason is EndReason.LENGTH else "completed"
+        usage = {"total_input_tokens": INPUT_TOKENS, "total_output_tokens": OUTPUT_TOKENS, "total_tokens": 12}
+        interaction = {"id": "i", "status": said, "usage": usage}
+        return (
+            self._event("step.stop", index=0)
+            + self._event("interaction.status_update", interaction_id="i", status=said)
+            + self._event("interaction.completed", interaction=interaction)
+        )
+
+    def failure(self, words: str) -> bytes:
+        return self._event("error", error={"code": "unavailable", "message": words})
+
+    def refusal(self, status: int, words: str) -> dict[str, Any]:
+        return Gemini().refusal(status, words)
+
+    def listing(self, *names: str) -> dict[str, Any]:
+        return Gemini().listing(*names)
+
+    def question(self, body: Mapping[str, Any]) -> str:
+        return str(body["input"][-1]["content"][0]["text"])
+
+    def stop(self, body: Mapping[str, Any]) -> object:
+        return body["generation_config"]["stop_sequences"]
+
+    def key(self, headers: Mapping[str, str]) -> str:
+        return headers.get("x-goog-api-key", "")
+
+    def last(self, body: Mapping[str, Any]) -> object:
+        return body["input"][-1]
+
+    def with_image(self, text: str, data: bytes) -> object:
+        return self._with("image", "image/png", data, text)
+
+    def with_pdf(self, text: str, name: str, data: bytes) -> object | None:
+        return self._with("document", "application/pdf", data, text)
+
+    def _with(self, kind: str, media_type: str, data: bytes, text: str) -> object:
+        attached = {"type": kind, "mime_type": media_type, "data": _base64(data)}
+        return {"type": "user_input", "content": [attached, {"type": "text", "text": text}]}
+
+    def _event(self, kind: str, **event: object) -> bytes:
+        return _sse({"event_type": kind, "event_id": f"e-{kind}", **event}, kind)
+
+
+@dataclass(frozen=True, slots=True)
 class Cohere:
     """Chat, version 2."""
 
@@ -415,7 +494,7 @@ class Ollama:
         return f"{escaped}\n".encode()
 
 
-Dialect: TypeAlias = OpenAI | Anthropic | Gemini | Cohere | Ollama
+Dialect: TypeAlias = OpenAI | Anthropic | Gemini | Interactions | Cohere | Ollama
 
 LOCAL = OpenAI(
     name="local",
@@ -425,13 +504,27 @@ LOCAL = OpenAI(
     too_long="request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it",
 )
 # With an address, limits and retries; the embedded model has none of these.
-REMOTE: tuple[Dialect, ...] = (OpenAI(), Anthropic(), Gemini(), Gemini(client="wire"), Cohere(), Ollama())
+REMOTE: tuple[Dialect, ...] = (
+    OpenAI(),
+    Anthropic(),
+    Gemini(),
+    Gemini(client="wire"),
+    Interactions(),
+    Cohere(),
+    Ollama(),
+)
 ALL: tuple[Dialect, ...] = (*REMOTE, LOCAL)
 
 
 def label(dialect: Dialect) -> str:
     """Return what tells a dialect from the others: a provider may have two."""
-    return "-".join((dialect.name, *(f"{value}" for value in configured(dialect).values())))
+    match dialect:
+        case Gemini(client="wire"):
+            return "gemini-wire"
+        case Interactions():
+            return "interactions"
+        case _:
+            return dialect.name
 
 
 def configured(dialect: Dialect) -> dict[str, Any]:
@@ -439,6 +532,8 @@ def configured(dialect: Dialect) -> dict[str, Any]:
     match dialect:
         case Gemini(client="wire"):
             return {"client": "wire"}
+        case Interactions():
+            return {"interactions": True}
         case _:
             return {}
 

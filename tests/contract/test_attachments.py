@@ -100,7 +100,7 @@ async def test_image_of_an_earlier_question_goes_again(remote: Dialect) -> None:
         await sent(caller, first, Message(role="assistant", text="a cat"), about("sure?"), model=remote.sighted)
         again = caller.server.exchanges[-1].body
 
-    name = "contents" if remote.name == "gemini" else "messages"
+    name = next(each for each in ("contents", "input", "messages") if each in again)
     assert again[name][0] == alone[name][-1] == remote.with_image("what is it?", PNG)
     assert remote.question(again) == "sure?"
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
 
 import pytest
 
 from llmterm.assembly.roster import registry
-from llmterm.config import BUILT_IN, ProvidersSettings, RemoteSettings, Settings
+from llmterm.config import Settings
 from llmterm.messages import EndReason, Message, Options, Request, StreamLimits, TextDelta
 from llmterm.progress import Progress
 from llmterm.providers.local import LocalProvider
 from llmterm.providers.weights import available
 from llmterm.turn import Turn, TurnState
 from tests.conftest import need
-from tests.contract.caller import Answer, Caller, InstantProgress, answering, environment
+from tests.contract.caller import Answer, Caller, InstantProgress, answering, environment, settings_of
 from tests.contract.dialects import Dialect, whole
 from tests.reading import heard
 from tests.wire import Exchange, Gate, Script
@@ -111,10 +110,7 @@ async def test_cancel_before_anything_was_sent_leaves_nothing(dialect: Dialect) 
 
 def one_at_a_time(dialect: Dialect) -> Settings:
     """Return settings with which an answer that keeps its place blocks all others."""
-    if dialect.name not in BUILT_IN:
-        return Settings()
-    remote = replace(RemoteSettings.of(BUILT_IN[dialect.name]), max_concurrent=1)
-    return Settings(providers=ProvidersSettings(remotes={dialect.name: remote}))
+    return settings_of(dialect, max_concurrent=1)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -176,7 +172,7 @@ async def test_twenty_answers_at_a_time_are_ten_and_then_ten(remote: Dialect) ->
         asked = asyncio.gather(*(caller.ask(str(number)) for number in range(2 * LIMIT)))
         await caller.server.wait_async(lambda: len(exchanges) >= LIMIT)
         # Whoever asks from elsewhere comes after all those that would not wait.
-        other = registry(Settings(), environment(remote, caller.server)).get(remote.name)
+        other = registry(settings_of(remote), environment(remote, caller.server)).get(remote.name)
         async with aclosing(
             Answer(await other.open(caller.request("probe"), StreamLimits(), InstantProgress()))
         ) as probe:

@@ -8,18 +8,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
 
 from llmterm.assembly.roster import registry
-from llmterm.config import BUILT_IN, ProvidersSettings, RemoteSettings, Settings
+from llmterm.config import BUILT_IN, Settings
 from llmterm.errors import ConfigError, ModelNotFoundError
 from llmterm.messages import Message, Request, StreamLimits
-from tests.contract.caller import KEY, Caller, InstantProgress, answering, environment, fails, refuse
-from tests.contract.dialects import REMOTE, Dialect, label, whole
+from tests.contract.caller import KEY, Caller, InstantProgress, answering, environment, fails, refuse, settings_of
+from tests.contract.dialects import REMOTE, Dialect, configured, label, whole
 from tests.wire import Exchange, Script, WireServer
 
 WORD = "pass:word/@0123"
@@ -94,7 +93,7 @@ async def test_query_of_an_address_stays_behind_the_path(remote: Dialect, behind
         base = f"{server.address}/gateway{remote.url_path}"
         environ = {**environment(remote, server), remote.url_variable: f"{base}{behind}"}
         await ask(remote, Settings(), environ)
-        provider = registry(Settings(), environ).get(remote.name)
+        provider = registry(settings_of(remote), environ).get(remote.name)
         assert list(await provider.models()) == ["one"]
         await provider.aclose()
 
@@ -119,7 +118,7 @@ async def test_user_of_an_address_is_named_where_there_is_no_key(remote: Dialect
         url = f"http://us%40er:{QUOTED}@127.0.0.1:{server.port}{remote.url_path}"
         environ = {remote.url_variable: url, **dict.fromkeys(remote.key_variables[:1], key)}
         await ask(remote, Settings(), environ)
-        provider = registry(Settings(), environ).get(remote.name)
+        provider = registry(settings_of(remote), environ).get(remote.name)
         await provider.models()
         await provider.aclose()
 
@@ -136,7 +135,7 @@ async def test_password_of_an_address_is_not_sent_in_the_clear_either(remote: Di
     environ = {remote.url_variable: f"http://user:{QUOTED}@models.example"}
 
     with pytest.raises(ConfigError, match=r"the password for .* in the clear to models\.example") as caught:
-        registry(Settings(), environ).get(remote.name)
+        registry(settings_of(remote), environ).get(remote.name)
 
     assert "0123" not in str(caught.value)
 
@@ -153,7 +152,7 @@ async def test_host_of_ollama_needs_no_scheme() -> None:
 
 async def ask(dialect: Dialect, settings: Settings, environ: Mapping[str, str]) -> None:
     """Ask with these settings and variables, and read the answer."""
-    provider = registry(settings, environ).get(dialect.name)
+    provider = registry(settings_of(dialect, settings), environ).get(dialect.name)
     request = Request(model=dialect.model, messages=(Message(role="user", text="q"),))
     try:
         stream = await provider.open(request, StreamLimits(), InstantProgress())
@@ -214,7 +213,7 @@ def test_key_is_not_sent_in_the_clear(keyed: Dialect, address: str) -> None:
     environ = {keyed.url_variable: address, keyed.key_variables[0]: KEY}
 
     with fails(ConfigError, "in the clear") as caught:
-        registry(Settings(), environ).get(keyed.name)
+        registry(settings_of(keyed), environ).get(keyed.name)
 
     assert f"allow_http = true in [providers.{keyed.name}]" in caught.value.hint
     assert "word" not in str(caught.value)
@@ -224,19 +223,18 @@ def test_key_is_not_sent_in_the_clear(keyed: Dialect, address: str) -> None:
 @pytest.mark.parametrize("keyed", KEYED)
 async def test_key_may_go_to_this_machine_or_over_tls(keyed: Dialect, address: str) -> None:
     """Neither can be overheard."""
-    provider = registry(Settings(), {keyed.url_variable: address, keyed.key_variables[0]: KEY}).get(keyed.name)
+    provider = registry(settings_of(keyed), {keyed.url_variable: address, keyed.key_variables[0]: KEY}).get(keyed.name)
 
     await provider.aclose()
 
 
 async def test_clear_text_can_be_allowed_or_has_no_key_to_lose(remote: Dialect) -> None:
     """By the setting that the refusal names; without a key there is nothing to refuse."""
-    allowed = replace(RemoteSettings.of(BUILT_IN[remote.name]), allow_http=True)
-    settings = Settings(providers=ProvidersSettings(remotes={remote.name: allowed}))
+    settings = settings_of(remote, allow_http=True)
     address = {remote.url_variable: "http://10.0.0.1:8080"}
 
     with_key = registry(settings, {**address, **dict.fromkeys(remote.key_variables, KEY)}).get(remote.name)
-    without = registry(Settings(), address).get(remote.name)
+    without = registry(settings_of(remote), address).get(remote.name)
 
     await with_key.aclose()
     await without.aclose()
@@ -273,11 +271,14 @@ async def test_list_of_models_that_is_refused_is_no_second_failure(remote: Diale
 
 def test_program_answers_from_the_server_of_the_variables(remote: Dialect, tmp_path: Path) -> None:
     """The whole program, as a user of the SDK would start it: the answer is on standard output."""
+    said = "".join(f"{name} = {json.dumps(value)}\n" for name, value in configured(remote).items())
+    configuration = tmp_path / "config.toml"
+    configuration.write_text(f"[providers.{remote.name}]\n{said}", encoding="utf-8")
     with WireServer(greeting(remote)) as server:
         done = subprocess.run(
             [sys.executable, "-m", "llmterm", "chat", "--provider", remote.name, "--model", remote.model],
             input=b"a question",
-            env={**home(tmp_path), **environment(remote, server)},
+            env={**home(tmp_path), **environment(remote, server), "LLMTERM_CONFIG": str(configuration)},
             capture_output=True,
             timeout=60,
         )

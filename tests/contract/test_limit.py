@@ -13,7 +13,7 @@ from llmterm.config import ProvidersSettings, RemoteSettings, Settings
 from llmterm.messages import EndReason, Options
 from llmterm.turn import Turn, TurnState
 from tests.contract.caller import Caller
-from tests.contract.dialects import ALL, Dialect, OpenAI
+from tests.contract.dialects import ALL, Dialect, OpenAI, label
 from tests.reading import heard
 from tests.wire import Exchange, Script
 
@@ -55,14 +55,16 @@ FIELDS = {
     "openai": ("max_tokens",),
     "anthropic": ("max_tokens",),
     "gemini": ("generationConfig", "maxOutputTokens"),
+    "gemini-wire": ("generationConfig", "maxOutputTokens"),
+    "interactions": ("generation_config", "max_output_tokens"),
     "cohere": ("max_tokens",),
     "ollama": ("options", "num_predict"),
     "local": ("max_tokens",),
 }
-WIRES = (*(Wire(each, FIELDS[each.name]) for each in ALL), Wire(OpenAI(), ("max_output_tokens",), responses=True))
+WIRES = (*(Wire(each, FIELDS[label(each)]) for each in ALL), Wire(OpenAI(), ("max_output_tokens",), responses=True))
 
 
-@pytest.fixture(params=WIRES, ids=lambda wire: "responses" if wire.responses else wire.dialect.name)
+@pytest.fixture(params=WIRES, ids=lambda wire: "responses" if wire.responses else label(wire.dialect))
 def wire(request: pytest.FixtureRequest) -> Wire:
     found: Wire = request.param
     return found

@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,13 +16,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from llmterm.assembly.roster import registry
-from llmterm.config import BUILT_IN, ProvidersSettings, RemoteSettings, Settings
 from llmterm.errors import ConfigError, ConnectError, LlmtermError, ProviderError
 from llmterm.messages import Message, Request, StreamLimits
 from llmterm.transport import Proxies, Transport
 from llmterm.transport.download import download
 from tests.conftest import need
-from tests.contract.caller import KEY, Answer, Caller, InstantProgress, answering, fails
+from tests.contract.caller import KEY, Answer, Caller, InstantProgress, answering, fails, settings_of
 from tests.contract.dialects import REMOTE, Dialect, whole
 from tests.terminal import LLMTERM, environment
 from tests.wire import Exchange, WireServer
@@ -55,8 +53,7 @@ def counted() -> Iterator[tuple[list[str], Mapping[str, str]]]:
 
 async def ask(dialect: Dialect, environ: Mapping[str, str], *, allow_http: bool = False, key: str = KEY) -> str:
     """Return the answer of a provider at these variables."""
-    remote = replace(RemoteSettings.of(BUILT_IN[dialect.name]), allow_http=allow_http)
-    settings = Settings(providers=ProvidersSettings(remotes={dialect.name: remote}))
+    settings = settings_of(dialect, allow_http=allow_http)
     keys = dict.fromkeys(dialect.key_variables[:1], key)
     provider = registry(settings, {**keys, **environ}).get(dialect.name)
     request = Request(model=dialect.model, messages=(Message(role="user", text="q"),))
