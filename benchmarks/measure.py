@@ -49,11 +49,12 @@ def compared(
     )
 
 
-def alone(what: str, figure: float, *, form: str, goal: float | None = None) -> Row:
-    """Return the row of a figure that has no baseline; `goal` is of its own unit."""
+def alone(what: str, figure: float, *, form: str, goal: float | None = None, baseline: float | None = None) -> Row:
+    """Return the row of a figure that is held to no `baseline`, if there is one; `goal` is of its own unit."""
     return Row(
         what=what,
         ours=form.format(figure),
+        baseline="-" if baseline is None else form.format(baseline),
         goal="-" if goal is None else "<= " + form.format(goal),
         met="-" if goal is None else _met(figure, goal),
     )

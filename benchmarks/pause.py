@@ -1,13 +1,20 @@
-"""How soon a pause takes effect, from the key's byte on: the socket is closed, and the screen says so."""
+"""How soon a pause takes effect, from the key's byte on: the socket is closed, and the screen says so.
+
+Beside it the same of a program that does nothing else: what both take is the machine's. Three programs share it while
+they are measured, and one of them sends 2,000 chunks a second.
+"""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+from benchmarks import bare_pause
 from benchmarks.answer import Recipe
 from benchmarks.child import Child
 from benchmarks.measure import Row, alone, percentile
-from benchmarks.programs import Programs, ask, programs
+from benchmarks.programs import PROMPT, Programs, programs
 
 PAUSES = 200
 PAUSES_PER_ANSWER = 20
@@ -18,11 +25,18 @@ SHOWN_GOAL = 20.0
 _STREAMING = (0.02, 0.2)
 
 
+class Pause(NamedTuple):
+    """How long it took, in ms."""
+
+    closed: float
+    shown: float
+
+
 def run() -> list[Row]:
     dice = random.Random(20261121)
-    closed: list[float] = []
-    shown: list[float] = []
     recipe = Recipe(text="markdown", chunks=1_000_000, rate=RATE)
+    ours: list[Pause] = []
+    bare: list[Pause] = []
     with programs() as subjects:
         # The server says the same again at each resume: gone on with by instruction it would count as started over.
         config = subjects.home / "pause.toml"
@@ -30,28 +44,46 @@ def run() -> list[Row]:
         env = subjects.env(LLMTERM_CONFIG=str(config))
         for _ in range(PAUSES // PAUSES_PER_ANSWER):
             with subjects.chat(env) as chat:
-                ask(chat, recipe)
-                for _ in range(PAUSES_PER_ANSWER):
-                    subjects.reports.wait_for("first", draining=chat)
-                    chat.read_for(dice.uniform(*_STREAMING))
-                    key, closed_at, shown_at = _pause(chat, subjects)
-                    closed.append((closed_at - key) / 1e6)
-                    shown.append((shown_at - key) / 1e6)
-                    chat.write(b" ")
+                chat.wait_for(PROMPT)
+                ours += _pauses(chat, subjects, recipe, dice)
+            with subjects.bare_pause() as program:
+                program.wait_for(bare_pause.PROMPT)
+                bare += _pauses(program, subjects, recipe, dice)
+    closed = _rows("key to closed socket", [each.closed for each in ours], [each.closed for each in bare], CLOSED_GOAL)
+    shown = _rows(
+        "key to 'paused' on the screen", [each.shown for each in ours], [each.shown for each in bare], SHOWN_GOAL
+    )
+    return [*closed, *shown]
+
+
+def _rows(what: str, ours: Sequence[float], bare: Sequence[float], goal: float) -> list[Row]:
+    def row(name: str, of: Callable[[Sequence[float]], float], goal: float | None = None) -> Row:
+        return alone(f"{what}, {name}, ms", of(ours), form="{:.1f}", goal=goal, baseline=of(bare))
+
     return [
-        alone("key to closed socket, p50, ms", percentile(closed, 50), form="{:.1f}"),
-        alone("key to closed socket, p99, ms", percentile(closed, 99), form="{:.1f}", goal=CLOSED_GOAL),
-        alone("key to closed socket, max, ms", max(closed), form="{:.1f}"),
-        alone("key to 'paused' on the screen, p50, ms", percentile(shown, 50), form="{:.1f}"),
-        alone("key to 'paused' on the screen, p99, ms", percentile(shown, 99), form="{:.1f}", goal=SHOWN_GOAL),
-        alone("key to 'paused' on the screen, max, ms", max(shown), form="{:.1f}"),
+        row("p50", lambda figures: percentile(figures, 50)),
+        row("p99", lambda figures: percentile(figures, 99), goal),
+        row("max", max),
     ]
 
 
-def _pause(chat: Child, subjects: Programs) -> tuple[int, int, int]:
-    """Press SPACE; return when, when the server saw the end of the connection, and when the screen said "paused"."""
-    chat.forget()
-    key = chat.write(b" ")
-    shown_at = chat.wait_for(b"paused")
-    closed_at = subjects.reports.wait_for("closed", draining=chat)
-    return key, closed_at, shown_at
+def _pauses(program: Child, subjects: Programs, recipe: Recipe, dice: random.Random) -> list[Pause]:
+    """Ask, and pause and resume the answer again and again."""
+    program.write(recipe.question().encode() + b"\r")
+    taken: list[Pause] = []
+    for _ in range(PAUSES_PER_ANSWER):
+        subjects.reports.wait_for("first", draining=program)
+        program.read_for(dice.uniform(*_STREAMING))
+        taken.append(_pause(program, subjects))
+        program.write(b" ")
+    subjects.reports.wait_for("first", draining=program)
+    return taken
+
+
+def _pause(program: Child, subjects: Programs) -> Pause:
+    """Press SPACE; return when the server saw the end of the connection, and when the screen said "paused"."""
+    program.forget()
+    key = program.write(b" ")
+    shown_at = program.wait_for(b"paused")
+    closed_at = subjects.reports.wait_for("closed", draining=program)
+    return Pause((closed_at - key) / 1e6, (shown_at - key) / 1e6)

@@ -62,6 +62,11 @@ class Programs:
         url = f"http://127.0.0.1:{self.port}{path}"
         return _asked(Child([sys.executable, "-m", "benchmarks.bare_loop", provider, url], self.env()), recipe)
 
+    def bare_pause(self) -> Child:
+        """Start, in a terminal, the program that can pause and nothing else."""
+        url = f"http://127.0.0.1:{self.port}/v1"
+        return Child([sys.executable, "-m", "benchmarks.bare_pause", url], self.env(), terminal=TERMINAL)
+
     def bare_genai(self, recipe: Recipe) -> Child:
         """Start the loop that has nothing but Gemini's SDK."""
         url = f"http://127.0.0.1:{self.port}"
