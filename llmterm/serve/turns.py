@@ -33,13 +33,17 @@ from llmterm.threads import in_thread
 from llmterm.turn import Turn
 
 # For how many seconds an answer that is over, or rests, and that nobody reads, is kept in memory: then its record is
-# what there is of it.
-_LINGERS = 300.0
+# what there is of it. One that has come to nothing takes its question off the record then, and is in the way till then.
+_LINGERS, _LINGERS_AS_NOTHING = 300.0, 15.0
 _LOOKS_EVERY = 15.0
 
 
 class Turns:
-    """Those that live here. `clock` gives microseconds, ever more, also over a restart."""
+    """Those that live here. `clock` gives microseconds, ever more, also over a restart.
+
+    Of those that are over, and on the record, so many are kept in memory that nobody reads, the last ones: each takes
+    25 kB beside its text.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Turns:
         metrics: Metrics,
         *,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
+        most_over: int = 1_000,
     ) -> None:
         self.store = store
         self.providers = providers
@@ -56,6 +61,7 @@ class Turns:
         self._respondents = Respondents(providers, terms)
         self._metrics = metrics
         self._clock = clock
+        self._most_over = most_over
         # One thread writes all sessions: SQLite has one writer at a time anyway.
         self._writer = Writer(Driver("llmterm-records"), store.another())
         # Its thread is the same as long as this is open, as the connection wants it.
@@ -241,13 +247,18 @@ class Turns:
         """Let go, again and again, of what nobody wants any more. Ends by being cancelled."""
         while True:
             await asyncio.sleep(_LOOKS_EVERY)
-            now = asyncio.get_running_loop().time()
-            old = [each for each in self._turns.values() if _is_left(each, now)]
-            for each in old:
-                self._turns.pop(each.id, None)
-            await closed(old)
-            for session_id in [name for name, lock in self._asking.items() if not lock.locked()]:
-                del self._asking[session_id]
+            await self.let_go(asyncio.get_running_loop().time())
+
+    async def let_go(self, now: float) -> None:
+        """Let go of what nobody wants any more at that moment, in the loop's time."""
+        unread = [each for each in self._turns.values() if not each.read and each.state is not TurnState.STREAMING]
+        over = sorted((each for each in unread if each.over and each.session_id), key=lambda each: each.used_at)
+        old = {*over[: max(0, len(over) - self._most_over)], *(each for each in unread if _is_left(each, now))}
+        for each in old:
+            self._turns.pop(each.id, None)
+        await closed([*old])
+        for session_id in [name for name, lock in self._asking.items() if not lock.locked()]:
+            del self._asking[session_id]
 
     async def _make_room(self, session_id: str) -> None:
         """Let go of what has come to nothing in a session. Raises ConflictError where something else lives there."""
@@ -286,8 +297,9 @@ class Turns:
         turn = ServedTurn(RecordedTurn(made, session, asked), session, account, client=client, unkept=_unkept())
         await turn.begin()
         self._turns[turn.id] = turn
-        self.changes.tell(turn.session_id)
-        turn.when_over(lambda: self.changes.tell(turn.session_id))
+        session_id = turn.session_id  # which is none any more where it comes to nothing
+        self.changes.tell(session_id)
+        turn.when_over(lambda: self.changes.tell(session_id))
         return turn
 
     def _begun(self, wanted: Wanted) -> str:
@@ -322,7 +334,7 @@ def _nothing() -> None:
 
 
 def _is_left(turn: ServedTurn, now: float) -> bool:
-    return not turn.read and turn.state is not TurnState.STREAMING and now - turn.used_at > _LINGERS
+    return now - turn.used_at > (_LINGERS_AS_NOTHING if turn.came_to_nothing else _LINGERS)
 
 
 def _unkept() -> str:
