@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -55,9 +55,8 @@ async def answered(turns: Turns, provider: ScriptedProvider) -> ServedTurn:
 
 async def failed(turns: Turns) -> ServedTurn:
     turn = await asked(turns)
-    async with aclosing(turn.reader().streamed()) as told:
-        async for _ in told:
-            pass
+    async for _ in turn.reader().streamed():
+        pass
     assert turn.state is TurnState.FAILED
     return turn
 
