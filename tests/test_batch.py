@@ -28,6 +28,7 @@ from llmterm.batch.results import Lines, Results
 from llmterm.batch.tally import Tally
 from llmterm.config import Settings
 from llmterm.errors import UsageError
+from llmterm.messages import Options
 from tests import starter
 from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, Script, WireServer, say
@@ -62,6 +63,8 @@ def test_a_line_of_json_says_all_that_it_asks() -> None:
         "temperature": 0.5,
         "max_tokens": 9,
         "seed": 7,
+        "effort": "low",
+        "web_search": True,
         "attachments": ["cat.png"],
         "anything": "else",
     }
@@ -71,7 +74,7 @@ def test_a_line_of_json_says_all_that_it_asks() -> None:
     assert isinstance(found, Question)
     assert (found.line, found.id, found.model, found.files) == (1, "a", "openai/big", ("cat.png",))
     assert [(each.role, each.text) for each in found.messages] == [("system", "Be brief."), ("user", "one two")]
-    assert (found.options.temperature, found.options.max_tokens, found.options.seed) == (0.5, 9, 7)
+    assert found.options == Options(temperature=0.5, max_tokens=9, seed=7, effort="low", web_search=True)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +92,8 @@ def test_a_line_of_json_says_all_that_it_asks() -> None:
         ('{"messages": [{"role": "assistant", "content": "x"}]}', "the last of 'messages' is not the user's"),
         ('{"prompt": "x", "temperature": "hot"}', "'temperature' is 'hot'"),
         ('{"prompt": "x", "max_tokens": true}', "'max_tokens' is True"),
+        ('{"prompt": "x", "effort": "much"}', "'effort' is 'much'"),
+        ('{"prompt": "x", "top_p": 1.5}', "'top_p' is 1.5"),
         ('{"prompt": "x", "attachments": "a.png"}', "'attachments' is no list"),
     ],
 )

@@ -86,6 +86,15 @@ def test_choices(open_chat: Open) -> None:
             ("/temperature hot", r"^hot is no temperature \(a number from 0 to 2, or default\)"),
             ("/temperature nan", r"^nan is no temperature"),
             ("/temperature 3", r"^3 is no temperature"),
+            ("/effort", r"^effort: the provider's default\n"),
+            ("/effort low", r"^effort: low\n"),
+            ("/effort much", r"^there is no effort 'much' \(off, minimal, low, medium, high, max, default\)"),
+            ("/top-p 2", r"^2 is no top-p \(a number from 0 to 1, or default\)"),
+            ("/top-p 0.25", r"^top-p: 0\.25\n"),
+            ("/verbosity high", r"^verbosity: high\n"),
+            ("/service-tier flex", r"^service tier: flex\n"),
+            ("/web-search on", r"^web search: on\n"),
+            ("/web-search default", r"^web search: the provider's default\n"),
             ("/resume-mode", r"^resume mode: auto\n"),
             ("/resume-mode instruct", r"^resume mode: instruct\n"),
             ("/resume-mode never", r"^there is no resume mode 'never' \(auto, prefill, .*instruct\)"),
@@ -100,12 +109,15 @@ def test_choices(open_chat: Open) -> None:
             ("/system Be brief.", r"^Be brief\.\n\nIf you notice that "),
             ("/info", r"about the marker +If you notice that"),
             ("/info", r"(?s)session +not begun yet\n.*openai/third\n.*Be brief.\n.*0\.5\n.*hold\n.*auto\n"),
+            ("/info", r"(?s)effort +low\n.*top-p +0\.25\n.*verbosity +high\n.*service tier +flex\n"),
         )
         chat.ask("hi")
         chat.program.wait_for(r"fine\.\n\n>")
 
         body = chat.server.exchanges[0].body
         assert (body["model"], body["temperature"]) == ("third", 0.5)
+        wished = [body[name] for name in ("reasoning_effort", "top_p", "verbosity", "service_tier")]
+        assert wished == ["low", 0.25, "high", "flex"]
         assert body["messages"][0]["content"].startswith("Be brief.")
 
 
@@ -149,9 +161,10 @@ def test_help_lists_every_command_that_is_completed(open_chat: Open) -> None:
         )
 
         words = """
-            ? again attach back both branch clear compare continue copy discard doctor edit exit export help info keys
-            load model new newer on pager paste pause-mode provider quit resume-mode retry role save seams search
-            sessions steer system temperature theme thinking title tokens undo versions
+            ? again attach back both branch clear compare continue copy discard doctor edit effort exit export help
+            info keys load model new newer on pager paste pause-mode provider quit resume-mode retry role save seams
+            search service-tier sessions steer system temperature theme thinking title tokens top-p undo verbosity
+            versions web-search
         """
         assert set(listed) == set(words.split())
         assert all(listed.values())

@@ -61,6 +61,8 @@ def configure(home: Path, text: str) -> None:
         ("llmterm --vers", ["--version"]),
         ("llmterm --keys ", ["terminal", "global"]),
         ("llmterm --theme ", ["auto", "dark", "light", "high-contrast"]),
+        ("llmterm ask --effort m", ["minimal", "medium", "max"]),
+        ("llmterm --verbosity ", ["low", "medium", "high"]),
         ("llmterm --pause-mode=", ["--pause-mode=cut", "--pause-mode=hold"]),
         ("llmterm sessions export --format ", ["json", "markdown"]),
         ("llmterm completion ", ["bash", "zsh", "fish"]),

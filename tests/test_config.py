@@ -45,6 +45,7 @@ from llmterm.config import (
 )
 from llmterm.config.credential import Credential
 from llmterm.config.reader import Reader
+from llmterm.config.settings import GIVEN
 from llmterm.errors import ConfigError, UsageError
 from llmterm.messages import StreamLimits
 
@@ -327,6 +328,18 @@ def test_a_mistake_is_named_with_its_line(written: Written, text: str, expected:
     [
         ("temperature = 2.1", "1: temperature must be from 0 to 2"),
         ("temperature = nan", "1: temperature must be from 0 to 2"),
+        (
+            "effort = 'much'",
+            '1: effort must be "off" or "minimal" or "low" or "medium" or "high" or "max"',
+        ),
+        ("asked_effort = 'low'", '1: unknown key "asked_effort": did you mean "effort"?'),
+        ("top_p = 1.1", "1: top_p must be from 0 to 1"),
+        ("service_tier = 'Very fast'", '1: service_tier must be a provider\'s word, such as "flex"'),
+        (
+            "[providers.openai.per_model.'gpt-*']\neffort = 3",
+            '2: effort in [providers.openai.per_model."gpt-*"] must be '
+            '"off" or "minimal" or "low" or "medium" or "high" or "max"',
+        ),
         ("max_tokens = 0", "1: max_tokens must be from 1 to 10,000,000"),
         ("seed = -1", "1: seed must be from 0 to 4,294,967,295"),
         (f"seed = 0x{'f' * 5000}", "1: seed must be from 0 to 4,294,967,295"),
@@ -533,6 +546,8 @@ def names(kind: Any) -> dict[str, Any]:
     """Return the tree of the names of all fields."""
     found = {}
     for item in fields(kind):
+        if GIVEN in item.metadata:
+            continue  # of a flag, and of no file
         value = getattr(kind, item.name)
         found[item.name] = names(value) if is_dataclass(value) else None
     return found
@@ -568,18 +583,20 @@ def test_the_example_shows_the_defaults(written: Written) -> None:
 
     remotes = dict(settings.providers.remotes)
     shown = remotes["openai"]
-    assert None not in (settings.temperature, settings.max_tokens, settings.seed, shown.api_key, shown.attachments)
+    assert None not in (shown.api_key, shown.attachments)
     assert remotes.pop("mine").base_url
-    remotes["openai"] = replace(shown, api_key=None, attachments=None, prices={})
+    assert shown.model_settings(MODEL).effort == "low"
+    remotes["openai"] = replace(shown, api_key=None, attachments=None, prices={}, per_model={})
     assert remotes["anthropic"].thinking is not None
     remotes["anthropic"] = replace(remotes["anthropic"], thinking=None)
     providers = replace(settings.providers, remotes=remotes)
     assert settings.stream.limits().first_token_timeout == StreamLimits().first_token_timeout
     stream = replace(settings.stream, first_token_timeout=None)
     assert settings.themes["mine"].styles
-    unset = replace(
-        settings, temperature=None, max_tokens=None, seed=None, stream=stream, providers=providers, themes={}
-    )
+    names_of_options = ["temperature", "max_tokens", "seed", "effort", "top_p", "verbosity", "service_tier"]
+    options: dict[str, Any] = dict.fromkeys(names_of_options)
+    assert None not in (getattr(settings, name) for name in options)
+    unset = replace(settings, stream=stream, providers=providers, themes={}, **options)
     assert unset == Settings()
 
 

@@ -16,6 +16,7 @@ from llmterm.messages import (
     EndReason,
     Finished,
     Message,
+    Options,
     Part,
     Reply,
     Request,
@@ -28,6 +29,7 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
+from llmterm.messages.plain import READERS, plain
 from llmterm.providers import anthropic, cohere, gemini, ollama, openai, responses
 from tests.values import ATTACHMENT, OPAQUE, PART, ROPE, TEXT
 
@@ -233,3 +235,22 @@ def test_common_beginning_does_not_depend_on_the_parts(one: list[str], other: li
     size = max(size for size in range(len(first) + 1) if second.startswith(first[:size]))
 
     assert Rope(tuple(one)).common(Rope(tuple(other))) == size
+
+
+def test_options_of_an_older_program_are_read_and_those_of_this_one_come_back() -> None:
+    """What was not known when they were written is not said; what is wrong is refused."""
+    older = {"temperature": 0.5, "max_tokens": None, "seed": None, "stop": ["END"]}
+    now = Options(effort="max", top_p=0.5, verbosity="low", service_tier="flex", web_search=False)
+
+    assert READERS["Options"](older) == Options(temperature=0.5, stop=("END",))
+    assert READERS["Options"](plain(now)) == now
+    with pytest.raises(ValueError, match="none of off"):
+        READERS["Options"]({**older, "effort": "much"})
+
+
+def test_options_stand_over_others_where_they_say_something() -> None:
+    usual = Options(temperature=0.5, seed=3, web_search=True, stop=("END",))
+
+    assert Options(temperature=0.0, web_search=False).over(usual) == Options(
+        temperature=0.0, seed=3, web_search=False, stop=("END",)
+    )

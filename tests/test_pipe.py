@@ -173,6 +173,7 @@ async def refuse(exchange: Exchange) -> None:
         (["--model", "/no/such.gguf"], {}, 2, "cannot read"),
         (["--model", __file__ + ".gguf"], {}, 2, "cannot read"),
         (["--temperature", "9"], {}, 2, "temperature"),
+        (["--effort", "much"], {}, 2, "--effort is off or minimal or low"),
         (["--keys", "nonsense"], {}, 2, "terminal or global"),
         (["--marker", "!!"], {}, 2, "marker"),
         (["--session", "nope"], {}, 4, "nope"),

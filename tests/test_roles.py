@@ -94,6 +94,16 @@ def test_any_text_can_be_said_in_quotes(text: str, items: list[str]) -> None:
         ("options: x", ['2: unknown key "options": there are description, provider, model, temperature']),
         ("model: a\n\nmodel: b", ["4: model is there twice"]),
         ("model: [a]\ntemperature: warm", ["2: model must be text, not a list", "3: temperature must be a number"]),
+        (
+            "effort: much\nverbosity: [a]\nweb_search: 1\ntop_p: 2\nservice_tier: Very fast",
+            [
+                "2: effort must be one of off, minimal, low, medium, high, max",
+                "3: verbosity must be text, not a list",
+                "4: web_search must be true or false",
+                "5: top_p must be from 0 to 1",
+                "6: service_tier must be a provider's word",
+            ],
+        ),
         ("temperature: 3\nseed: -1", ["2: temperature must be from 0 to 2", "3: seed must be from 0 to"]),
         ("max_tokens: 1.5", ["2: max_tokens must be a whole number"]),
         ("attachments: a.md", ["2: attachments must be a list"]),
@@ -169,19 +179,31 @@ def test_role_says_what_the_model_is_told_and_how_it_is_asked(tmp_path: Path) ->
     role(
         tmp_path,
         "translator",
-        "---\nprovider: openai\nmodel: gpt-4o\ntemperature: 0.2\nseed: 7\nattachments: [cat.png, ../style.md]\n---\n"
+        "---\nprovider: openai\nmodel: gpt-4o\ntemperature: 0.2\nseed: 7\nattachments: [cat.png, ../style.md]\n"
+        "effort: high\ntop_p: 0.5\nverbosity: low\nservice_tier: flex\nweb_search: false\n---\n"
         "Translate into {{lang}}.\n",
     )
     (folder(tmp_path) / "cat.png").write_bytes(PNG)
     (folder(tmp_path).parent / "style.md").write_text("Be brief.", "utf-8")
     requests: list[Any] = []
 
-    flags = ["--no-marker", "--role", "translator", "-v", "lang=German = {{lang}}", "--temperature", "1"]
+    flags = [
+        "--no-marker",
+        "--role",
+        "translator",
+        "-v",
+        "lang=German = {{lang}}",
+        "--temperature",
+        "1",
+        "--effort=low",
+    ]
     done = asked(tmp_path, noting(requests), *flags, "hello", env={"ANTHROPIC_API_KEY": "first"})
 
     assert (done.stdout, done.stderr, done.returncode) == (b"ok\n", b"", 0)
     [request] = requests
     assert (request["model"], request["temperature"], request["seed"]) == ("gpt-4o", 1, 7)
+    wished = [request[name] for name in ("reasoning_effort", "top_p", "verbosity", "service_tier")]
+    assert wished == ["low", 0.5, "low", "flex"]
     [system, question] = said(request)
     assert system == ("system", "Translate into German = {{lang}}.")
     assert question[1][0] == {"type": "text", "text": "hello\n\nFile ../style.md:\n```md\nBe brief.\n```"}

@@ -96,6 +96,10 @@ async def test_what_is_asked_arrives_at_the_model(tmp_path: Path) -> None:
             "max_completion_tokens": 99,
             "seed": 3,
             "stop": ["END"],
+            "reasoning_effort": "none",
+            "top_p": 0.5,
+            "verbosity": "low",
+            "service_tier": "flex",
             "logit_bias": {},
             "x": 1,
         }
@@ -108,6 +112,8 @@ async def test_what_is_asked_arrives_at_the_model(tmp_path: Path) -> None:
         assert url in json.dumps(sent.body["messages"][-1])
         assert (sent.body["temperature"], sent.body["seed"], sent.body["stop"]) == (0.5, 3, ["END"])
         assert 99 in sent.body.values()
+        wished = [sent.body[name] for name in ("reasoning_effort", "top_p", "verbosity", "service_tier")]
+        assert wished == ["none", 0.5, "low", "flex"]
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -178,6 +184,8 @@ async def test_answer_that_breaks_off_says_so_in_the_stream(tmp_path: Path) -> N
         ({"messages": [{"role": "user", "content": [{"type": "audio"}]}]}, 400, "messages[0].content[0].type"),
         (asked(n=2), 400, "n"),
         (asked(temperature=3), 400, "temperature"),
+        (asked(reasoning_effort="much"), 400, "reasoning_effort"),
+        (asked(verbosity="much"), 400, "verbosity"),
         (asked(stream="yes"), 400, "stream"),
         (asked(max_tokens=0), 400, "max_tokens"),
         (asked(response_format={"type": "xml"}), 400, "response_format.type"),

@@ -139,6 +139,26 @@ async def test_response_that_was_cut_at_its_limit_is_followed_and_not_gone_on_wi
     assert heard == ["Hello?", "An ans", "And?"]
 
 
+async def test_wishes_go_on_to_the_model_and_are_said_of_the_response(tmp_path: Path) -> None:
+    wishes: dict[str, Any] = {
+        "reasoning": {"effort": "none", "summary": "auto"},
+        "text": {"verbosity": "low"},
+        "top_p": 0.5,
+        "service_tier": "flex",
+    }
+    async with serving(tmp_path, say("Yes.")) as client:
+        found = await client.post("/v1/responses", asked(**wishes))
+        usual = await client.post("/v1/responses", asked(service_tier="auto"))
+        sent, plain = (each.body for each in client.upstream.exchanges)
+
+    told = {"reasoning_effort": "none", "verbosity": "low", "top_p": 0.5, "service_tier": "flex"}
+    assert {name: sent[name] for name in told} == told
+    assert not told.keys() & plain.keys()
+    assert (found["reasoning"]["effort"], found["text"]["verbosity"]) == ("none", "low")
+    assert (found["top_p"], found["service_tier"]) == (0.5, "flex")
+    assert (usual["top_p"], usual["service_tier"]) == (1.0, "default")
+
+
 async def test_what_is_not_to_be_stored_leaves_no_trace_and_what_has_a_past_is_stored_with_it(tmp_path: Path) -> None:
     past = [
         {"role": "developer", "content": "Be kind."},
@@ -247,6 +267,9 @@ async def test_what_cannot_be_asked_for_says_which_field(tmp_path: Path) -> None
         (asked(previous_response_id="7"), 404, None),
         (asked(text={"format": {"type": "xml"}}), 400, "text.format.type"),
         (asked(max_output_tokens=0), 400, "max_output_tokens"),
+        (asked(reasoning={"effort": "much"}), 400, "reasoning.effort"),
+        (asked(text={"verbosity": "much"}), 400, "text.verbosity"),
+        (asked(tools=[{"type": "web_search"}]), 400, None),  # in chat completions there is none
     ]
     async with serving(tmp_path, say("never")) as client:
         for body, status, param in wrong:

@@ -249,6 +249,7 @@ async def test_failure_before_anything_came_leaves_no_trace(tmp_path: Path) -> N
         ({}, 400, "question"),
         ({"question": 7}, 400, "question"),
         ({"question": "x", "options": {"temperature": "hot"}}, 400, "options.temperature"),
+        ({"question": "x", "options": {"effort": "none"}}, 400, "options.effort"),
         ({"question": "x", "options": []}, 400, "options."),
         ({"question": "x", "attachments": [{"name": "a", "data": "§"}]}, 400, "attachments[0].data"),
         ({"question": "x", "model": "nobody/x"}, 404, None),

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from llmterm.assembly.launch import launch, store
+from llmterm.assembly.launch import launch, options_of, store
 from llmterm.assembly.look import Look
 from llmterm.assembly.question import Wanted, question
 from llmterm.assembly.roster import cached, registry
@@ -54,7 +54,7 @@ async def compare(settings: Settings, environ: Mapping[str, str], plan: Plan) ->
             partial(_chosen, settings, environ, providers),
             providers=providers,
             asked=asked,
-            options=Options(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed),
+            options=options_of(settings),
             limits=settings.stream.limits(),
         )
         signals.install(me)

@@ -57,7 +57,17 @@ class Launch:
 
 
 def options_of(settings: Settings) -> Options:
-    return Options(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
+    """Return what is asked of every model; what the file says of some of them is for `roster` to know."""
+    return Options(
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed,
+        effort=settings.asked_effort,
+        top_p=settings.top_p,
+        verbosity=settings.verbosity,
+        service_tier=settings.service_tier,
+        web_search=settings.web_search or None,
+    )
 
 
 def launch(

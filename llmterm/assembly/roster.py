@@ -19,7 +19,7 @@ from llmterm.address import basic, is_loopback
 from llmterm.assembly.secrets import known_secrets
 from llmterm.config import RemoteSettings, Settings
 from llmterm.errors import ConfigError
-from llmterm.messages import Usage
+from llmterm.messages import Effort, Usage
 from llmterm.providers import Provider
 from llmterm.providers.registry import Entry, ProviderRegistry
 from llmterm.providers.weights import MODELS_FOLDER, default_model
@@ -81,6 +81,7 @@ def registry(
             lacks=lambda: config.missing_key(name, settings, environ),
             price=lambda model: str(_price(name, model, settings, environ) or ""),
             window=lambda model: window(name, model),
+            effort=partial(_effort, settings, remote),
             owns=lambda given: config.has_model(name, settings, given),
         )
 
@@ -98,6 +99,11 @@ def registry(
         },
         default=default,
     )
+
+
+def _effort(settings: Settings, remote: RemoteSettings, model: str) -> Effort | None:
+    """Return how much a model is to think where a question does not say it."""
+    return remote.model_settings(model).effort or settings.effort
 
 
 def _price(name: str, model: str, settings: Settings, environ: Mapping[str, str]) -> config.Price | None:
@@ -136,7 +142,13 @@ def _remote(
 
     known = config.KNOWN.get(name)
     own = remote.kind == "openai" and (known is None or not known.needs_key or base_url.rstrip("/") != known.base_url)
-    facts = ModelFacts(known=remote.models, cost=cost, attachments=remote.attachments, own=own)
+    facts = ModelFacts(
+        known=remote.models,
+        cost=cost,
+        attachments=remote.attachments,
+        own=own,
+        effort=partial(_effort, settings, remote),
+    )
     if remote.kind == "gemini":
         from llmterm.providers import google
 
@@ -183,7 +195,7 @@ def _wire(name: str, remote: RemoteSettings, *, official: bool) -> Wire:
         case _ if remote.api == "responses":
             from llmterm.providers import responses
 
-            wire = responses.wire(official=official)
+            wire = responses.wire(official=official, host=_host(name))
         case _:
             from llmterm.providers import openai
 
@@ -194,9 +206,18 @@ def _wire(name: str, remote: RemoteSettings, *, official: bool) -> Wire:
                 usage=not strict,
                 seed="random_seed" if strict else "seed",
                 says_stop=name == "vllm",
+                host=_host(name),
             )
     mode = remote.continuation
     return replace(wire, continuation=lambda _: mode) if mode else wire
+
+
+def _host(name: str) -> str:
+    """Return the provider whose models have words of their own for how much they are to think, "" for most servers.
+
+    OpenAI's own are at its own address only.
+    """
+    return name if name in ("deepseek", "mistral", "openrouter", "xai") else ""
 
 
 def _origin(name: str, settings: Settings, environ: Mapping[str, str]) -> str:

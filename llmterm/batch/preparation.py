@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from llmterm import tokens
@@ -11,7 +10,7 @@ from llmterm.batch.questions import Question
 from llmterm.conversation import Conversation
 from llmterm.errors import ConfigError
 from llmterm.files import TextFile, read
-from llmterm.messages import Attachment, Message, Options, Usage
+from llmterm.messages import Attachment, Message, Usage
 from llmterm.providers.attachments import refused
 from llmterm.respondent import Respondent
 from llmterm.threads import in_thread
@@ -30,7 +29,7 @@ async def prepared(question: Question, respondent: Respondent, system: str) -> A
     if refusal := refused(messages[-1].attachments, respondent.provider.accepts(respondent.model), who):
         raise refusal
     conversation = Conversation(system=system if question.system is None else question.system, messages=messages)
-    options = _over(question.options, respondent.options)
+    options = question.options.over(respondent.options)
     return Asked(id=question.id, conversation=conversation, options=options, model=question.model)
 
 
@@ -63,13 +62,3 @@ def estimate(conversation: Conversation, most: int) -> Usage:
     """Return about what an answer of at most so many tokens takes."""
     asked = tokens.of_messages(conversation.messages) + tokens.of_text(conversation.system)
     return Usage(input_tokens=asked, output_tokens=most, estimated=True)
-
-
-def _over(own: Options, usual: Options) -> Options:
-    """Return the options of a line, and for what it does not say those of the whole batch."""
-    return replace(
-        usual,
-        temperature=usual.temperature if own.temperature is None else own.temperature,
-        max_tokens=usual.max_tokens if own.max_tokens is None else own.max_tokens,
-        seed=usual.seed if own.seed is None else own.seed,
-    )

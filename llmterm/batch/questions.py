@@ -10,13 +10,13 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, get_args
 
 from llmterm.errors import UsageError
-from llmterm.messages import Message, Options
+from llmterm.messages import Effort, Message, Options, Verbosity
 from llmterm.template import Template
 
 Format: TypeAlias = Literal["jsonl", "csv", "text"]
@@ -157,8 +157,15 @@ def digest(question: Question) -> str:
         [[message.role, message.text] for message in question.messages],
         [question.model, question.system, options.temperature, options.max_tokens, options.seed],
         question.files,
+        *_newer(question.options),
     ]
     return sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
+
+
+def _newer(options: Options) -> list[object]:
+    """Return what is said of the options that earlier programs did not know: nothing where that is nothing."""
+    said = {name: getattr(options, name) for name, _ in _OPTIONS[3:]}
+    return [said] if any(each is not None for each in said.values()) else []
 
 
 class _BadRowError(Exception):
@@ -230,15 +237,32 @@ def _message(given: object) -> Message:
 
 
 def _options(row: Mapping[str, Any]) -> Options:
-    temperature, most, seed = (row.get(name) for name in ("temperature", "max_tokens", "seed"))
-    for name, value, kinds in (
-        ("temperature", temperature, int | float),
-        ("max_tokens", most, int),
-        ("seed", seed, int),
-    ):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds) or value < 0):
-            raise _BadRowError(f"{name!r} is {value!r}")
-    return Options(temperature=temperature, max_tokens=most, seed=seed)
+    said = {name: row[name] for name, _ in _OPTIONS if row.get(name) is not None}
+    for name, right in _OPTIONS:
+        if name in said and not right(said[name]):
+            raise _BadRowError(f"{name!r} is {said[name]!r}")
+    return Options(**said)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and _number(value)
+
+
+# Of a line, and what is right for each. Those from the fourth on came later.
+_OPTIONS: Sequence[tuple[str, Callable[[Any], bool]]] = (
+    ("temperature", _number),
+    ("max_tokens", _whole),
+    ("seed", _whole),
+    ("effort", get_args(Effort).__contains__),
+    ("top_p", lambda value: _number(value) and value <= 1),
+    ("verbosity", get_args(Verbosity).__contains__),
+    ("service_tier", lambda value: isinstance(value, str)),
+    ("web_search", lambda value: isinstance(value, bool)),
+)
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from llmterm.chat.answer import Answer
 from llmterm.chat.attachments import Attachments
-from llmterm.chat.options import Choices
+from llmterm.chat.options import Choices, Wish, shown
 from llmterm.chat.view import View
 from llmterm.errors import UsageError
 from llmterm.marker import marker_note
@@ -68,6 +68,14 @@ class Context:
         self.machine = machine
         self.settings = settings
         self.answer: Answer | None = None
+
+    def wished(self, wish: Wish) -> str:
+        """Return how an option stands, in words."""
+        value = getattr(self.choices.options, wish.option)
+        configured = (
+            self.registry.effort(self.choices.provider, self.choices.model) if wish.option == "effort" else None
+        )
+        return f"{configured}, as configured" if value is None and configured else shown(value)
 
     @contextmanager
     def resting(self, answer: Answer) -> Iterator[None]:

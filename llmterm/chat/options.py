@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from llmterm.errors import LlmtermError, UsageError
 from llmterm.files import TextFile
-from llmterm.messages import Attachment, Continuation, Options
+from llmterm.messages import Attachment, Continuation, Effort, Options, Verbosity
 from llmterm.providers.registry import ProviderRegistry
 
 if TYPE_CHECKING:
@@ -20,7 +20,97 @@ CONTINUATIONS: tuple[Continuation, ...] = get_args(Continuation)
 AUTO = "auto"
 DEFAULT = "default"
 NO_ROLE = "none"
+
+Value: TypeAlias = str | float | bool
+
 _HOTTEST = 2.0
+
+
+class Wish(NamedTuple):
+    """An option of questions that has a command of its own; `option` is its name in `Options`.
+
+    `read` makes its value of what is typed, or raises UsageError; `words` are what can be typed, where it is that.
+    """
+
+    option: str
+    summary: str
+    read: Callable[[str], Value]
+    words: Sequence[str] = ()
+    argument: str = ""
+
+    @property
+    def command(self) -> str:
+        return self.option.replace("_", "-")
+
+    @property
+    def title(self) -> str:
+        return self.option.replace("_", " ").replace("top p", "top-p")
+
+    @property
+    def takes(self) -> str:
+        """What the command is followed by, as it stands in the help."""
+        return f"[{self.argument or '|'.join(self.words)}|{DEFAULT}]"
+
+
+def shown(value: Value | None) -> str:
+    match value:
+        case None:
+            return "the provider's default"
+        case str():
+            return value
+        case bool():
+            return "on" if value else "off"
+        case _:
+            return f"{value:g}"
+
+
+def _number(what: str, most: float) -> Callable[[str], float]:
+    def read(given: str) -> float:
+        try:
+            value = float(given)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= most:
+            raise UsageError(f"{given} is no {what}", hint=f"a number from 0 to {most:g}, or {DEFAULT}")
+        return value
+
+    return read
+
+
+def _one_of(what: str, words: Sequence[str]) -> Callable[[str], str]:
+    def read(given: str) -> str:
+        if given not in words:
+            raise UsageError(f"there is no {what} {given!r}", hint=", ".join([*words, DEFAULT]))
+        return given
+
+    return read
+
+
+def _word(given: str) -> str:
+    if len(given.split()) > 1:
+        raise UsageError(
+            f"{given!r} is no service tier", hint=f"one word of the provider's, such as flex, or {DEFAULT}"
+        )
+    return given
+
+
+def _switch(given: str) -> bool:
+    return _one_of("way to search", ("on", "off"))(given) == "on"
+
+
+TEMPERATURE: Final = Wish(
+    "temperature", "show or set how freely words are chosen", _number("temperature", _HOTTEST), argument="NUMBER"
+)
+EFFORT: Final = Wish(
+    "effort", "show or set how much a model thinks", _one_of("effort", get_args(Effort)), get_args(Effort)
+)
+OTHERS: Final = (
+    Wish("top_p", "show or set from how many words is chosen", _number("top-p", 1.0), argument="NUMBER"),
+    Wish("verbosity", "show or set how much is said", _one_of("verbosity", get_args(Verbosity)), get_args(Verbosity)),
+    Wish("service_tier", "show or set how fast and how dear it is", _word, argument="NAME"),
+    Wish("web_search", "show or set whether the provider looks things up", _switch, ("on", "off")),
+)
+WISHES: Final = (TEMPERATURE, EFFORT, *OTHERS)
 
 
 class Terms(NamedTuple):
@@ -133,9 +223,10 @@ class Choices:
             raise UsageError(f"there is no resume mode {mode!r}", hint=", ".join([AUTO, *CONTINUATIONS]))
         self.resume_mode = named
 
-    def set_temperature(self, given: str) -> None:
-        """Set how freely words are chosen, a number or "default". Raises UsageError for all else."""
-        self.options = replace(self.options, temperature=None if given == DEFAULT else _temperature(given))
+    def set_wish(self, wish: Wish, given: str) -> None:
+        """Set an option of what is asked from now on, or leave it to the provider. Raises UsageError."""
+        value = None if given == DEFAULT else wish.read(given)
+        self.options = replace(self.options, **{wish.option: value})  # type: ignore[arg-type]  # of the option's type
 
     def set_theme(self, theme: str) -> None:
         """Have answers in these colours. Raises UsageError for a theme that there is not."""
@@ -148,16 +239,4 @@ class Choices:
 
         Not its schema: that was for this answer, and the next ones are a conversation.
         """
-        chosen = {field.name: getattr(self.options, field.name) for field in fields(Options)}
-        given = {name: value for name, value in chosen.items() if value not in (None, ())}
-        self.options = replace(asked, **{"schema": None, **given})
-
-
-def _temperature(given: str) -> float:
-    try:
-        value = float(given)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= _HOTTEST:
-        raise UsageError(f"{given} is no temperature", hint=f"a number from 0 to {_HOTTEST:g}, or {DEFAULT}")
-    return value
+        self.options = self.options.over(replace(asked, schema=None))

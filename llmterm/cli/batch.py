@@ -11,7 +11,17 @@ import typer
 
 from llmterm import config
 from llmterm.assembly.launch import launch, require_key
-from llmterm.cli.flags import RoleOption, VarOption, role_of
+from llmterm.cli.flags import (
+    EffortOption,
+    RoleOption,
+    ServiceTierOption,
+    TopPOption,
+    VarOption,
+    VerbosityOption,
+    WebSearchOption,
+    role_of,
+    wishes,
+)
 from llmterm.errors import UsageError
 from llmterm.loading import loading
 
@@ -66,6 +76,11 @@ def batch(
     temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same answers again, where a model can.")] = None,
+    effort: EffortOption = None,
+    top_p: TopPOption = None,
+    verbosity: VerbosityOption = None,
+    service_tier: ServiceTierOption = None,
+    web_search: WebSearchOption = None,
     cache: Annotated[bool, typer.Option("--cache", help="The same question has the same answer, at once.")] = False,
     engine: Annotated[
         Literal["local", "ray"], typer.Option("--engine", help="What answers: this process, or a Ray cluster.")
@@ -91,6 +106,7 @@ def batch(
         temperature=temperature,
         max_tokens=max_tokens,
         seed=seed,
+        **wishes(effort, top_p, verbosity, service_tier, web_search),
         cache=cache or None,
     )
     launched = launch(settings, os.environ, provider=provider, model=model)

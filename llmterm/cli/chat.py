@@ -65,6 +65,7 @@ def _attached(flags: AnswerFlags, link: str, question: str, opening: Opening) ->
         temperature=flags.temperature,
         max_tokens=flags.max_tokens,
         seed=flags.seed,
+        **flags.wishes,
         fallback=(),
     )
     if settings.chat.plain:

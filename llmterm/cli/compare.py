@@ -12,7 +12,17 @@ import typer
 from llmterm import config
 from llmterm.assembly.question import Wanted
 from llmterm.assembly.streams import piped
-from llmterm.cli.flags import RoleOption, VarOption, role_of
+from llmterm.cli.flags import (
+    EffortOption,
+    RoleOption,
+    ServiceTierOption,
+    TopPOption,
+    VarOption,
+    VerbosityOption,
+    WebSearchOption,
+    role_of,
+    wishes,
+)
 from llmterm.cli.output import Json
 from llmterm.errors import UsageError
 from llmterm.loading import loading
@@ -45,6 +55,11 @@ def compare(
     temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same answer again, where a model can.")] = None,
+    effort: EffortOption = None,
+    top_p: TopPOption = None,
+    verbosity: VerbosityOption = None,
+    service_tier: ServiceTierOption = None,
+    web_search: WebSearchOption = None,
     as_json: Json = False,
 ) -> None:
     """Have several models answer at once: SPACE pauses all, a digit one; what you type guides them."""
@@ -65,6 +80,7 @@ def compare(
         temperature=temperature,
         max_tokens=max_tokens,
         seed=seed,
+        **wishes(effort, top_p, verbosity, service_tier, web_search),
     )
     settings = config.override(settings, chat=config.override(settings.chat, plain=plain))
     with loading():

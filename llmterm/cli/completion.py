@@ -21,6 +21,7 @@ import typer
 
 from llmterm import config
 from llmterm.assembly import completing
+from llmterm.messages import Effort, Verbosity
 
 # What a word of a shell's line may be without quotes; others are not offered.
 _PLAIN = re.compile(r"[\w@%+=:,./~-]+", re.ASCII)
@@ -224,6 +225,14 @@ def _forms(typed: str, given: Given, environ: Mapping[str, str]) -> list[Word]:
     return [("json", "stable, for programs"), ("markdown", "to read")]
 
 
+def _efforts(typed: str, given: Given, environ: Mapping[str, str]) -> list[Word]:
+    return [(each, "") for each in get_args(Effort)]
+
+
+def _verbosities(typed: str, given: Given, environ: Mapping[str, str]) -> list[Word]:
+    return [(each, "") for each in get_args(Verbosity)]
+
+
 _VALUES: Mapping[str, Callable[[str, Given, Mapping[str, str]], list[Word]]] = {
     "provider": _providers,
     "model": _models,
@@ -232,6 +241,8 @@ _VALUES: Mapping[str, Callable[[str, Given, Mapping[str, str]], list[Word]]] = {
     "session": _sessions,
     "format": _forms,
     "theme": _themes,
+    "effort": _efforts,
+    "verbosity": _verbosities,
 }
 
 

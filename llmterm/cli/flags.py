@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import cached_property, wraps
 from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_type_hints
 
 import typer
 
@@ -20,6 +20,7 @@ from llmterm.assembly.launch import Launch, launch, require_key, store
 from llmterm.cli.output import one_of
 from llmterm.errors import SessionError, UsageError
 from llmterm.marker import check_marker
+from llmterm.messages import Effort, Verbosity
 from llmterm.sessions.record import LAST
 
 if TYPE_CHECKING:
@@ -30,6 +31,21 @@ if TYPE_CHECKING:
 RoleOption: TypeAlias = Annotated[str | None, typer.Option("--role", help="What it is to be: one of `llmterm roles`.")]
 VarOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--var", "-v", metavar="NAME=VALUE", help="A variable of the role. Several times.")
+]
+EffortOption: TypeAlias = Annotated[
+    str | None, typer.Option("--effort", help="How much it thinks: off, minimal, low, medium, high or max.")
+]
+TopPOption: TypeAlias = Annotated[
+    float | None, typer.Option("--top-p", help="From 0 to 1: how many of the likely words it chooses from.")
+]
+VerbosityOption: TypeAlias = Annotated[
+    str | None, typer.Option("--verbosity", help="How much it says: low, medium or high, where a provider has that.")
+]
+ServiceTierOption: TypeAlias = Annotated[
+    str | None, typer.Option("--service-tier", help="In a provider's own word: flex, priority ...")
+]
+WebSearchOption: TypeAlias = Annotated[
+    bool | None, typer.Option("--web-search/--no-web-search", help="The provider looks things up, where it can.")
 ]
 
 
@@ -61,6 +77,11 @@ class AnswerFlags:
     temperature: Annotated[float | None, typer.Option("--temperature", help="From 0 to 2.")] = None
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Of an answer, however often paused.")] = None
     seed: Annotated[int | None, typer.Option("--seed", help="The same answer again, where a model can.")] = None
+    effort: EffortOption = None
+    top_p: TopPOption = None
+    verbosity: VerbosityOption = None
+    service_tier: ServiceTierOption = None
+    web_search: WebSearchOption = None
     timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds of silence before an answer rests.")] = (
         None
     )
@@ -99,6 +120,7 @@ class AnswerFlags:
                 "temperature": self.temperature,
                 "max_tokens": self.max_tokens,
                 "seed": self.seed,
+                **self.wishes,
                 "cache": self.cache or None,
                 "debug": self.debug or self.debug_text or None,
             },
@@ -116,6 +138,11 @@ class AnswerFlags:
                 "stream_timeout": self.stream_timeout,
             },
         )
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """What is wished of an answer, as settings. Raises UsageError."""
+        return wishes(self.effort, self.top_p, self.verbosity, self.service_tier, self.web_search)
 
     def opened(self) -> StoredSession | None:
         """Return the session that is gone on with, under the system prompt that was given."""
@@ -152,6 +179,19 @@ def answering(command: Callable[..., None]) -> Callable[..., None]:
     own = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]  # as typer gives all of them
     run.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]  # where `inspect` looks for it
     return run
+
+
+def wishes(
+    effort: str | None, top_p: float | None, verbosity: str | None, service_tier: str | None, web_search: bool | None
+) -> dict[str, Any]:
+    """Return these flags as the settings that they are. Raises UsageError."""
+    return {
+        "asked_effort": one_of("--effort", effort, *get_args(Effort)),
+        "top_p": top_p,
+        "verbosity": one_of("--verbosity", verbosity, *get_args(Verbosity)),
+        "service_tier": service_tier,
+        "web_search": web_search,
+    }
 
 
 def role_of(name: str | None, given: Sequence[str]) -> Role | None:

@@ -58,6 +58,10 @@ def thinking_check(tokens: int) -> str:
     return "" if tokens == 0 or 1024 <= tokens <= 1_000_000 else "must be 0, or from 1,024 to 1,000,000"
 
 
+def tier_check(name: str) -> str:
+    return "" if re.fullmatch(r"[a-z][a-z0-9_-]*", name, re.ASCII) else 'must be a provider\'s word, such as "flex"'
+
+
 def style_check(style: str) -> str:
     try:
         sgr(style)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from llmterm.address import shown
 from llmterm.config.access import Keyring, base_url, key_origin, system_keyring
 from llmterm.config.endpoints import BUILT_IN
-from llmterm.config.settings import Environ, KeyPath, Settings
+from llmterm.config.settings import GIVEN, Environ, KeyPath, Settings
 
 # A key of the file, or a table of it, and the line on which it first stands.
 Lines = Mapping[KeyPath, int]
@@ -74,7 +74,7 @@ def settings_in_force(
 def _leaves(table: object, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     """Yield every setting of a table but the providers, which have sources of their own, and but keys."""
     if is_dataclass(table):
-        named = [(item.name, getattr(table, item.name)) for item in fields(table)]
+        named = [(item.name, getattr(table, item.name)) for item in fields(table) if GIVEN not in item.metadata]
     else:
         assert isinstance(table, Mapping)
         named = list(table.items())

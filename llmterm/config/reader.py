@@ -10,17 +10,19 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from llmterm.config.checks import choice, quote, style_check, suggestion
 from llmterm.config.credential import Credential
 from llmterm.config.endpoints import KNOWN
 from llmterm.config.settings import (
+    GIVEN,
     KIND,
     THEMES,
     AnySettings,
     KeyPath,
     LocalSettings,
+    ModelSettings,
     Price,
     ProvidersSettings,
     RemoteSettings,
@@ -55,6 +57,7 @@ class Reader:
         self._own_readers: Mapping[object, Callable[[object, KeyPath], object]] = {
             ProvidersSettings: self._providers,
             Mapping[str, Price]: self._prices,
+            Mapping[str, ModelSettings]: self._per_model,
             Mapping[str, ThemeSettings]: self._themes,
             Mapping[str, str]: self._syntax,
         }
@@ -81,7 +84,7 @@ class Reader:
             self._complain(path, f"{_label(path)} must be a table, not {_kind(table)}")
             return base
         hints = get_type_hints(type(base))
-        known = {item.name: item for item in fields(base)}
+        known = {item.name: item for item in fields(base) if GIVEN not in item.metadata}
         values: dict[str, Any] = {}
         for key, value in table.items():
             here = (*path, key)
@@ -159,6 +162,12 @@ class Reader:
                 self._complain(here, f"{_header(here)} needs {' and '.join(missing)}")
         return prices
 
+    def _per_model(self, table: object, path: KeyPath) -> dict[str, ModelSettings]:
+        if not isinstance(table, dict):
+            self._complain(path, f"{_label(path)} must be a table, not {_kind(table)}")
+            return {}
+        return {model: self._table(ModelSettings(), value, (*path, model)) for model, value in table.items()}
+
     def _themes(self, table: object, path: KeyPath) -> dict[str, ThemeSettings]:
         if not isinstance(table, dict):
             self._complain(path, f"{_label(path)} must be a table, not {_kind(table)}")
@@ -214,7 +223,7 @@ def _accepted(hint: Any, value: object) -> object:
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
 def _decimal(number: int) -> float:

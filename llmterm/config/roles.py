@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from llmterm.config.checks import suggestion, texts_check
 from llmterm.config.file import ROLES, config_path
 from llmterm.config.frontmatter import Entry, FrontMatter, Value, parse
 from llmterm.config.settings import Environ, Settings, override
 from llmterm.errors import ConfigError, UsageError
-from llmterm.messages import Options
+from llmterm.messages import Effort, Options, Verbosity
 from llmterm.template import Template
 
 INPUT = "input"
@@ -37,6 +37,7 @@ _NEW = """\
 #temperature: 0.2
 #max_tokens: 1000
 #seed: 42
+#effort: low
 #attachments: [style.md]
 ---
 You are …
@@ -61,6 +62,11 @@ class Role:
     temperature: float | None = None
     max_tokens: int | None = None
     seed: int | None = None
+    effort: Effort | None = None
+    top_p: float | None = None
+    verbosity: Verbosity | None = None
+    service_tier: str | None = None
+    web_search: bool | None = None
     attachments: tuple[str, ...] = ()
     text: str = ""
     prompt: Template
@@ -118,16 +124,17 @@ class Role:
             temperature=self.temperature,
             max_tokens=self.max_tokens,
             seed=self.seed,
+            asked_effort=self.effort,
+            top_p=self.top_p,
+            verbosity=self.verbosity,
+            service_tier=self.service_tier,
+            web_search=self.web_search,
         )
 
     def options(self, options: Options) -> Options:
         """Return the options with what the role says over them."""
-        return replace(
-            options,
-            temperature=options.temperature if self.temperature is None else self.temperature,
-            max_tokens=self.max_tokens or options.max_tokens,
-            seed=options.seed if self.seed is None else self.seed,
-        )
+        said = {name: getattr(self, name) for name in _OPTIONS}
+        return replace(options, **{name: value for name, value in said.items() if value is not None})
 
 
 class RoleFolder:
@@ -251,6 +258,38 @@ def _whole(value: Value) -> int | None:
     return int(_text(value))
 
 
+def _some_text(value: Value) -> str | None:
+    return _text(value) or None
+
+
+def _one_of(words: object) -> _Read:
+    known = get_args(words)
+
+    def read(value: Value) -> str | None:
+        if (said := _text(value)) and said not in known:
+            raise ValueError(f"one of {', '.join(known)}")
+        return said or None
+
+    return read
+
+
+def _switch(value: Value) -> bool | None:
+    if (said := _text(value)) not in ("", "true", "false"):
+        raise ValueError("true or false")
+    return said == "true" if said else None
+
+
+# Those that are called as in `Options`.
+_OPTIONS = (
+    "temperature",
+    "max_tokens",
+    "seed",
+    "effort",
+    "top_p",
+    "verbosity",
+    "service_tier",
+    "web_search",
+)
 _READERS: Mapping[str, _Read] = {
     "description": _text,
     "provider": _text,
@@ -258,6 +297,11 @@ _READERS: Mapping[str, _Read] = {
     "temperature": _number,
     "max_tokens": _whole,
     "seed": _whole,
+    "effort": _one_of(Effort),
+    "top_p": _number,
+    "verbosity": _one_of(Verbosity),
+    "service_tier": _some_text,
+    "web_search": _switch,
     "attachments": _texts,
 }
 _CHECKS = {

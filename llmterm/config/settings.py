@@ -20,6 +20,7 @@ from llmterm.config.checks import (
     style_check,
     texts_check,
     thinking_check,
+    tier_check,
     variable_check,
     variables_check,
     version_key_check,
@@ -29,24 +30,27 @@ from llmterm.config.credential import Credential
 from llmterm.config.endpoints import BUILT_IN, KNOWN, PRESETS, Continuation, Endpoint, Kind
 from llmterm.errors import UsageError
 from llmterm.marker import DEFAULT_MARKER
-from llmterm.messages import StreamLimits, Usage
+from llmterm.messages import Effort, StreamLimits, Usage, Verbosity
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Environ: TypeAlias = Mapping[str, str]
 KeyPath: TypeAlias = tuple[str, ...]
+T = TypeVar("T")
 AnySettings = TypeVar("AnySettings", bound="DataclassInstance")
 
 DAY = 86_400.0
 # Flags that are not called like their setting.
 # Of a model that is not known to be quiet.
 _FIRST_TOKEN_SECONDS = 60.0
-_FLAGS = {"chunk_timeout": "timeout"}
+_FLAGS = {"chunk_timeout": "timeout", "asked_effort": "effort"}
 _MILLION = 1_000_000
 _MOST_MONEY = 1_000_000
 # The metadata of a key that means something to one kind of provider only.
 KIND = "kind"
+# And of one that no file has.
+GIVEN = "given"
 # The themes there are without a configuration.
 THEMES = ("dark", "light", "high-contrast")
 
@@ -205,6 +209,13 @@ def _either(price: float | None, usual: float) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """What goes for some models of a provider."""
+
+    effort: Effort | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteSettings:
     """One provider that has an address.
 
@@ -234,6 +245,7 @@ class RemoteSettings:
     max_concurrent: int = field(default=10, metadata=within(1, 10_000))
     allow_http: bool = False
     prices: Mapping[str, Price] = field(default_factory=dict, hash=False)
+    per_model: Mapping[str, ModelSettings] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> Self:
@@ -247,8 +259,15 @@ class RemoteSettings:
 
     def price(self, model: str) -> Price | None:
         """Return the price of that very name, else of the first pattern (`*`, `?`) that it fits."""
-        patterns = (price for pattern, price in self.prices.items() if fnmatchcase(model, pattern))
-        return self.prices.get(model) or next(patterns, None)
+        return _fitting(self.prices, model)
+
+    def model_settings(self, model: str) -> ModelSettings:
+        """Return what goes for a model: by its very name, else by the first pattern (`*`, `?`) that it fits."""
+        return _fitting(self.per_model, model) or ModelSettings()
+
+
+def _fitting(tables: Mapping[str, T], model: str) -> T | None:
+    return tables.get(model) or next((each for name, each in tables.items() if fnmatchcase(model, name)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +314,7 @@ class Settings:
     """The whole configuration; "" and `None` leave a choice to the program or the provider.
 
     `fallback` names a provider, or a provider/model, each: who is asked in turn where one cannot begin an answer.
+    `effort` is that of models of which the file says no other; `asked_effort`, of a flag or a role, is that of all.
     """
 
     provider: str = ""
@@ -303,6 +323,12 @@ class Settings:
     temperature: float | None = field(default=None, metadata=within(0, 2))
     max_tokens: int | None = field(default=None, metadata=within(1, 10_000_000))
     seed: int | None = field(default=None, metadata=within(0, 2**32 - 1))
+    effort: Effort | None = None
+    top_p: float | None = field(default=None, metadata=within(0, 1))
+    verbosity: Verbosity | None = None
+    service_tier: str | None = field(default=None, metadata=checked(tier_check))
+    web_search: bool = False
+    asked_effort: Effort | None = field(default=None, metadata={GIVEN: True})
     fallback: tuple[str, ...] = ()
     cache: bool = False
     debug: bool = False

@@ -20,7 +20,7 @@ from llmterm.messages.parts import (
     parts_of,
 )
 from llmterm.messages.reply import Reply
-from llmterm.messages.request import Continuation, Options, Request
+from llmterm.messages.request import Continuation, Effort, Options, Request, Verbosity
 from llmterm.messages.rope import Rope
 from llmterm.messages.segment import EndReason, Mode, Segment, Timing, Usage
 from llmterm.messages.snapshot import Snapshot
@@ -42,6 +42,7 @@ __all__ = [
     "Continuation",
     "Cursor",
     "CursorMoved",
+    "Effort",
     "EndReason",
     "Finished",
     "Message",
@@ -67,6 +68,7 @@ __all__ = [
     "ToolResult",
     "Usage",
     "UsageReport",
+    "Verbosity",
     "are_long",
     "blocks",
     "cut_off",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, get_args
 from llmterm.messages.cursor import Cursor
 from llmterm.messages.message import Message, Role, Status
 from llmterm.messages.parts import Attachment, Part, TextPart, ThinkingPart, ToolCall, ToolResult
-from llmterm.messages.request import Continuation, Options, Request
+from llmterm.messages.request import Continuation, Effort, Options, Request, Verbosity
 from llmterm.messages.rope import Rope
 from llmterm.messages.segment import EndReason, Mode, Segment, Timing, Usage
 
@@ -136,6 +136,8 @@ READERS: Final[Mapping[str, Reader]] = {
     "bool": _exactly(bool),
     "bytes": _bytes,
     "int | None": _exactly(int, type(None)),
+    "bool | None": _exactly(bool, type(None)),
+    "str | None": _exactly(str, type(None)),
     "float | None": _exactly(float, int, type(None)),
     "tuple[str, ...]": _several(_exactly(str)),
     "Opaque": _exactly(dict),
@@ -144,6 +146,8 @@ READERS: Final[Mapping[str, Reader]] = {
     "Status": _one_of(Status),
     "Mode": _one_of(Mode),
     "Continuation | None": _perhaps(_one_of(Continuation)),
+    "Effort | None": _perhaps(_one_of(Effort)),
+    "Verbosity | None": _perhaps(_one_of(Verbosity)),
     "EndReason": EndReason,
     "EndReason | None": _perhaps(EndReason),
     "Usage": _usage,
@@ -154,7 +158,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "Sequence[Segment]": _several(_segment),
     "tuple[Part, ...]": _several(_part),
     "tuple[Message, ...]": _several(partial(read, Message)),
-    "Options": since(Options, schema=None),
+    "Options": since(Options, schema=None, effort=None, top_p=None, verbosity=None, service_tier=None, web_search=None),
     "Cursor | None": _perhaps(partial(read, Cursor)),
     "Request": since(Request, background=False, cursor=None),
     "Rope": lambda value: Rope.of(_exactly(str)(value)),

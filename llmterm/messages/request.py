@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, TypeAlias
 
 from llmterm.messages.cursor import Cursor
@@ -12,6 +12,9 @@ from llmterm.messages.parts import Opaque
 # How a model is asked to go on with an answer: literally (`prefill`, or one of the two flags that some servers want
 # with it), or by an instruction. At a `cursor` it is not asked: the same generation goes on.
 Continuation: TypeAlias = Literal["prefill", "prefix", "continue_final_message", "instruct", "cursor"]
+# How much a model is to think before it answers, from nothing to all that it can: one word for every provider.
+Effort: TypeAlias = Literal["off", "minimal", "low", "medium", "high", "max"]
+Verbosity: TypeAlias = Literal["low", "medium", "high"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +22,9 @@ class Options:
     """What may be asked of a model besides the messages; `None` leaves it to the provider.
 
     `temperature` is from 0 to 2, `max_tokens` the limit of an answer, over all its segments. `schema` is a JSON Schema
-    that it is to fit.
+    that it is to fit. `top_p`, from 0 to 1, is how much of the likely words are chosen from; `verbosity` how long an
+    answer is by nature; `service_tier` a provider's own word for how fast and how dear it is. With `web_search` the
+    provider looks things up.
     """
 
     temperature: float | None = None
@@ -27,6 +32,16 @@ class Options:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     schema: Opaque | None = field(default=None, hash=False)
+    effort: Effort | None = None
+    top_p: float | None = None
+    verbosity: Verbosity | None = None
+    service_tier: str | None = None
+    web_search: bool | None = None
+
+    def over(self, usual: Options) -> Options:
+        """Return `usual` with what is said here in its place."""
+        said = {item.name: getattr(self, item.name) for item in fields(self)}
+        return replace(usual, **{name: value for name, value in said.items() if value not in (None, ())})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
+from llmterm.providers import efforts
 from llmterm.providers.attachments import PDF
 from llmterm.providers.wire import (
     TOOL_WANTED,
@@ -61,6 +62,9 @@ from llmterm.untrusted import count
 # one are asked by the earlier; servers of other makers may know no other.
 _VERSION, _LATER_VERSION = "2023-06-01", "2026-10-21"
 _LEAST_BUDGET = 1024
+_THINKING = frozenset({"enabled", "adaptive"})
+# https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool; later ones want a place to run code in.
+_SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 
 
 class _Traits(NamedTuple):
@@ -132,6 +136,8 @@ def wire(*, thinking: int | None = None) -> Wire:
         continuation=continuation,
         says_stop=True,
         attachments=frozenset({"image", "pdf"}),
+        host="anthropic",
+        takes=frozenset({"service_tier", "web_search"}),
         schemas=lambda model: _SHAPED.search(model) is not None,
         models_path="/v1/models?limit=1000",
         models=models,
@@ -179,24 +185,45 @@ def payload(request: Request, *, thinking: int | None = None) -> dict[str, Any]:
         body["output_config"] = {"format": {"type": "json_schema", "schema": options.schema}}
     if options.stop:
         body["stop_sequences"] = list(options.stop)
-    unasked = traits.thinking == "adaptive" and not _THINKS_WHEN_ASKED.search(request.model)
-    if thinking == 0 and unasked:
-        # The latest refuse to be without it: between tools, where there are none, is never.
-        body["thinking"] = {"type": "disabled" if traits.replay else "between_tools"}
-    elif (thinking or unasked) and traits.thinking and not prefill:
-        _think(body, traits, thinking or 0)
-    elif options.temperature is not None and traits.sampling:
-        body["temperature"] = options.temperature
+    if options.service_tier is not None:
+        body["service_tier"] = options.service_tier
+    if options.web_search:
+        body["tools"] = [_SEARCH]
+    form, level = _thinking(request, traits, thinking)
+    if form.get("type") in _THINKING and not prefill:
+        _think(body, form, level)
+        return body
+    if form and form["type"] not in _THINKING:
+        body["thinking"] = form
+    if traits.sampling:
+        sampling = {"temperature": options.temperature, "top_p": options.top_p}
+        body |= {name: value for name, value in sampling.items() if value is not None}
     return body
 
 
-def _think(body: dict[str, Any], traits: _Traits, budget: int) -> None:
+def _thinking(request: Request, traits: _Traits, budget: int | None) -> tuple[dict[str, Any], str]:
+    """Return how the model is told to think, {} for nothing about it, and the level of its effort. Raises UsageError.
+
+    `budget` counts where no effort is asked for.
+    """
+    if request.options.effort is not None:
+        return efforts.anthropic(request.model, request.options.effort)
+    unasked = traits.thinking == "adaptive" and not _THINKS_WHEN_ASKED.search(request.model)
+    if budget == 0 and unasked:
+        # The latest refuse to be without it: between tools, where there are none, is never.
+        return {"type": "disabled" if traits.replay else "between_tools"}, ""
+    if not traits.thinking or not (budget or unasked):
+        return {}, ""
     if traits.thinking == "adaptive":
-        # Left to themselves, newer models sign their thinking but do not say it.
-        body["thinking"] = {"type": "adaptive", "display": "summarized"}
-        return
-    budget = max(budget, _LEAST_BUDGET)
-    body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+        return {**efforts.ADAPTIVE}, ""
+    return {"type": "enabled", "budget_tokens": max(budget or 0, _LEAST_BUDGET)}, ""
+
+
+def _think(body: dict[str, Any], form: Mapping[str, Any], level: str) -> None:
+    body["thinking"] = form
+    if level:
+        body.setdefault("output_config", {})["effort"] = level
+    budget = form.get("budget_tokens", 0)
     if body["max_tokens"] <= budget:
         body["max_tokens"] += budget  # what was asked for is then the limit of the text alone
 

@@ -29,6 +29,7 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
+from llmterm.providers import efforts
 from llmterm.providers.wire import (
     TOOL_WANTED,
     Failure,
@@ -71,6 +72,7 @@ def wire(*, version: Literal["v2", "v1"] = "v2") -> Wire:
         continuation=lambda _: "instruct",
         says_stop=True,
         attachments=frozenset({"image"}) if v2 else frozenset(),
+        host="cohere" if v2 else None,
         schemas=lambda _: True,
         models_path="/v1/models?endpoint=chat&page_size=1000",
         models=models,
@@ -80,7 +82,14 @@ def wire(*, version: Literal["v2", "v1"] = "v2") -> Wire:
 def payload(request: Request) -> dict[str, Any]:
     """Return the JSON body for `request`."""
     messages = [_message(each) for each in request.messages if not each.body.blank or each.attachments]
-    return {"model": request.model, "messages": messages, **_options(request), **_format(request, "json_schema")}
+    thinking = efforts.cohere(request.model, request.options.effort)
+    return {
+        "model": request.model,
+        "messages": messages,
+        **_options(request),
+        **_format(request, "json_schema"),
+        **thinking,
+    }
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -128,6 +137,8 @@ def _options(request: Request) -> dict[str, Any]:
     body: dict[str, Any] = {"stream": True}
     if options.temperature is not None:
         body["temperature"] = options.temperature
+    if options.top_p is not None:
+        body["p"] = options.top_p
     if (left := request.left()) is not None:
         body["max_tokens"] = left
     if options.seed is not None:

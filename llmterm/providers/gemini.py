@@ -40,6 +40,7 @@ from llmterm.messages import (
     UsageReport,
     blocks,
 )
+from llmterm.providers import efforts
 from llmterm.providers.wire import (
     Choice,
     Failure,
@@ -62,13 +63,6 @@ _CONTINUATION: tuple[tuple[str, Continuation], ...] = (
     (r"gemini-3\.5-flash", "prefill"),
     (r"gemini-([12](\.\d+)?|3(\.[01])?)(-|$)", "prefill"),
     (r"", "instruct"),
-)
-# https://ai.google.dev/gemini-api/docs/thinking; asking for the thoughts of a model that has none is a 400.
-_THINKS: tuple[tuple[str, bool], ...] = (
-    (r"gemini-.*(image|tts|audio|live|embedding)", False),
-    (r"gemini-(2\.5|[3-9]|\d\d)", True),
-    (r"gemini-(pro|flash|flash-lite)-latest", True),
-    (r"", False),
 )
 # https://ai.google.dev/api/generate-content#FinishReason
 _FINISH = {
@@ -116,6 +110,8 @@ def wire(api_version: str = "v1") -> Wire:
         headers=key_header,
         continuation=continuation,
         attachments=frozenset({"image", "pdf"}),
+        host=NAME,
+        takes=frozenset({"service_tier", "web_search"}),
         schemas=lambda _: True,
         models_path=f"/{api_version}/{LIST}",
         models=models,
@@ -155,12 +151,16 @@ def payload(request: Request) -> dict[str, Any]:
         # https://ai.google.dev/gemini-api/docs/structured-output
         "responseMimeType": None if options.schema is None else "application/json",
         "responseJsonSchema": options.schema,
-        "thinkingConfig": {"includeThoughts": True} if thinks(request.model) else None,
+        "thinkingConfig": _thinking(request),
+        "topP": options.top_p,
     }
     return {
         "contents": [content for content in map(_content, _said(request)) if content["parts"]],
         **({"systemInstruction": {"parts": [{"text": system}]}} if system else {}),
         "generationConfig": {name: value for name, value in generation.items() if value is not None},
+        **({"serviceTier": options.service_tier} if options.service_tier is not None else {}),
+        # https://ai.google.dev/gemini-api/docs/google-search
+        **({"tools": [{"googleSearch": {}}]} if options.web_search else {}),
     }
 
 
@@ -168,9 +168,11 @@ def _said(request: Request) -> Iterator[Message]:
     return (each for each in request.messages if each.role != "system")
 
 
-def thinks(model: str) -> bool:
-    """Tell whether a model has thoughts that can be asked for."""
-    return next(thinks for pattern, thinks in _THINKS if re.match(pattern, bare(model)))
+def _thinking(request: Request) -> dict[str, Any] | None:
+    """Return how the model is told to think. Asking for the thoughts of one that has none is a 400."""
+    effort = request.options.effort
+    shown = {"includeThoughts": True} if efforts.thinks(NAME, request.model) and effort != "off" else {}
+    return {**shown, **efforts.gemini(request.model, effort)} or None
 
 
 def _content(message: Message) -> dict[str, Any]:

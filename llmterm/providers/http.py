@@ -19,7 +19,7 @@ from llmterm.errors import (
     ServerError,
     SummaryRefusedError,
 )
-from llmterm.messages import Continuation, Cursor, Request, StreamLimits, Usage, are_long
+from llmterm.messages import Continuation, Cursor, Effort, Request, StreamLimits, Usage, are_long
 from llmterm.progress import Progress
 from llmterm.providers.attachments import Accepts
 from llmterm.providers.capabilities import accepted
@@ -28,6 +28,7 @@ from llmterm.providers.retrying import RetryingStream
 from llmterm.providers.stream import WireStream
 from llmterm.providers.structured import in_words
 from llmterm.providers.wire import Wire
+from llmterm.providers.wishes import refuse
 from llmterm.redaction import redact
 from llmterm.threads import in_thread_if, in_turns
 from llmterm.transport import Call, Endpoint, FrameStream, Transport
@@ -60,13 +61,15 @@ class ModelFacts:
     """What is said of a provider's models besides what it says itself.
 
     `known` are models that it does not list. `cost` gives what their usage costs. `attachments` are the kinds that all
-    of them take, None what is known of each. `own` is a server of the user's own, which may have any model.
+    of them take, None what is known of each. `own` is a server of the user's own, which may have any model. `effort`
+    is that of a model where a question says none.
     """
 
     known: Sequence[str] = ()
     cost: Callable[[str, Usage], float | None] = free
     attachments: Sequence[str] | None = None
     own: bool = False
+    effort: Callable[[str], Effort | None] = lambda _: None
 
 
 class HttpProvider:
@@ -124,6 +127,7 @@ class HttpProvider:
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> RetryingStream:
         self._require_key()
+        request = self._meant(request)
         if self._wire.quiet(request.model):
             limits = replace(limits, first_token_timeout=limits.quiet_timeout)
 
@@ -168,6 +172,7 @@ class HttpProvider:
     async def alone(self, request: Request) -> tuple[str, Mapping[str, Any]]:
         """Return the path and the body of a request whose answer comes in one piece. Raises our errors."""
         self._require_key()
+        request = self._meant(request)
         if not self._wire.schemas(request.model):
             request = in_words(request)
         wire = self._wire.plain or self._wire  # an account without summaries would hear of that tomorrow, for each
@@ -187,6 +192,13 @@ class HttpProvider:
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+    def _meant(self, request: Request) -> Request:
+        """Return the request with what is configured for its model. Raises UsageError for what that cannot do."""
+        if request.options.effort is None and (effort := self._facts.effort(request.model)):
+            request = replace(request, options=replace(request.options, effort=effort))
+        refuse(self.name, self._wire, request)
+        return request
 
     def _require_key(self) -> None:
         if self._needs_key and not self._endpoint.has_key:

@@ -37,8 +37,9 @@ from llmterm.messages import (
     UsageReport,
     blocks,
 )
+from llmterm.providers import efforts
 from llmterm.providers.attachments import PDF
-from llmterm.providers.gemini import LIST, bare, key_header, models, signature, thinks
+from llmterm.providers.gemini import LIST, bare, key_header, models, signature
 from llmterm.providers.wire import TOOL_WANTED, Failure, Opaque, Wire, WireEvent, cited, decoded, details
 from llmterm.transport import Embedded
 from llmterm.untrusted import count
@@ -77,6 +78,8 @@ def wire(api_version: str = "v1") -> Wire:
         headers=key_header,
         continuation=lambda _: "instruct",
         attachments=frozenset({"image", "pdf"}),
+        host="interactions",
+        takes=frozenset({"service_tier", "web_search"}),
         schemas=lambda _: True,
         models_path=f"/{api_version}/{LIST}",
         models=models,
@@ -92,7 +95,9 @@ def payload(request: Request) -> dict[str, Any]:
         "max_output_tokens": request.left(),
         "seed": options.seed,
         "stop_sequences": list(options.stop) or None,
-        "thinking_summaries": "auto" if thinks(request.model) else None,
+        "top_p": options.top_p,
+        "thinking_summaries": "auto" if efforts.thinks("gemini", request.model) else None,
+        **efforts.interactions(request.model, options.effort),
     }
     schema = {"type": "text", "mime_type": "application/json", "schema": options.schema}
     return {
@@ -101,6 +106,8 @@ def payload(request: Request) -> dict[str, Any]:
         **({"system_instruction": system} if system else {}),
         "generation_config": {name: value for name, value in generation.items() if value is not None},
         **({} if options.schema is None else {"response_format": schema}),
+        **({} if options.service_tier is None else {"service_tier": options.service_tier}),
+        **({"tools": [{"type": "google_search"}]} if options.web_search else {}),
         "stream": True,
         "store": False,
     }

@@ -38,6 +38,7 @@ from llmterm.providers.timings import ASKED, timings
 from llmterm.providers.token_pieces import Answer, Answers, Ask, completions, prompt_of, tokens
 from llmterm.providers.weights import default_threads, default_weights, find_model, known
 from llmterm.providers.wire import Wire
+from llmterm.providers.wishes import refuse
 from llmterm.threads import in_thread
 from llmterm.transport import Call, FrameStream, Transport, again_if_stale
 
@@ -46,7 +47,7 @@ _MAX_SOCKET_PATH = 100
 _START_TIMEOUT = 10.0
 # What is asked besides an answer, such as for tokens. A long prompt, computed anew, takes minutes.
 _ASIDE_SECONDS = 600.0
-_WIRE = wire(continuation="prefill")
+_WIRE = wire(continuation="prefill", host="local")
 # What its model card recommends; llama.cpp's own defaults make so small a model ramble.
 _SMOLLM2_SAMPLING = {"temperature": 0.2, "top_p": 0.9}
 
@@ -162,6 +163,7 @@ class LocalProvider:
         return "" if path in self._engines else f"loading {path.stem}"
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> _EngineStream:
+        refuse(self.name, _WIRE, request)
         path = await in_thread(find_model, request.model, self._folder)
         engine = await self._engine(path)
         # Silence is a prompt being computed, by a machine that takes its time: there is no idle socket here.

@@ -14,6 +14,7 @@ from typing import Any
 from llmterm.errors import ServerError
 from llmterm.framing import Frame
 from llmterm.messages import EndReason, Finished, Message, Request, TextDelta, ThinkingDelta, Usage, UsageReport
+from llmterm.providers import efforts
 from llmterm.providers.wire import Failure, Wire, WireEvent, bearer, decoded, reason
 from llmterm.redaction import redact
 from llmterm.transport import Embedded, error_words
@@ -36,6 +37,7 @@ def wire() -> Wire:
         continuation=lambda _: "prefill",
         quiet=lambda _: True,  # while it loads the model
         attachments=frozenset({"image"}),
+        host="ollama",
         schemas=lambda _: True,
         models_path="/api/tags",
         models=models,
@@ -50,6 +52,7 @@ def payload(request: Request) -> dict[str, Any]:
         "num_predict": request.left(),
         "seed": asked.seed,
         "stop": list(asked.stop) or None,
+        "top_p": asked.top_p,
     }
     return {
         "model": request.model,
@@ -58,6 +61,7 @@ def payload(request: Request) -> dict[str, Any]:
         "options": {name: value for name, value in options.items() if value is not None},
         # https://docs.ollama.com/capabilities/structured-outputs
         **({} if asked.schema is None else {"format": asked.schema}),
+        **efforts.ollama(request.model, asked.effort),
     }
 
 

@@ -19,6 +19,7 @@ from llmterm.messages import (
     Attachment,
     Cited,
     Continuation,
+    Effort,
     EndReason,
     Finished,
     Message,
@@ -34,6 +35,7 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
+from llmterm.providers import efforts
 from llmterm.providers.attachments import PDF
 from llmterm.providers.wire import (
     TOOL_WANTED,
@@ -76,7 +78,8 @@ _IN_BODY: Mapping[Continuation, Mapping[str, Any]] = {
 # What OpenAI's own models refuse, by the beginning of their names; the first match counts. A model that thinks before
 # it answers refuses `temperature`; GPT-5.1 to 5.4 do not think unless they are asked to.
 # https://platform.openai.com/docs/guides/reasoning
-_THINKER = frozenset({"temperature", "stop"})
+_SAMPLING = frozenset({"temperature", "top_p"})
+_THINKER = _SAMPLING | {"stop"}
 _REFUSED: tuple[tuple[str, frozenset[str]], ...] = (
     (r"gpt-5-chat", frozenset()),
     (r"gpt-5\.[1-4]\b.*-(pro|chat)|gpt-5\.1-codex", _THINKER),
@@ -86,6 +89,9 @@ _REFUSED: tuple[tuple[str, frozenset[str]], ...] = (
 
 # Models of others that do not show what they think: https://docs.x.ai/docs/guides/reasoning.
 _UNSEEN = re.compile(r"grok-([4-9]|\d\d)(?!.*non-reasoning)")
+
+# The tool that a provider itself uses: https://openrouter.ai/docs/guides/features/server-tools/web-search.
+_SEARCH: Mapping[str, Mapping[str, Any]] = {"openrouter": {"type": "openrouter:web_search"}}
 
 # What the code, type or status of an error says of it.
 _FAILURES: tuple[tuple[str, type[ProviderError]], ...] = (
@@ -102,9 +108,11 @@ def wire(
     usage: bool = True,
     seed: str = "seed",
     says_stop: bool = False,
+    host: str = "",
 ) -> Wire:
     """Return the wire of OpenAI itself (`official`), or of a server that resembles it.
 
+    `host` is the provider by whose words a model is told how much to think, "" for those of most servers.
     Mistral answers 422 to what it does not know: it wants no `usage` asked for, which it sends all the same, and its
     name of the `seed` is `random_seed`. vLLM `says_stop`.
     """
@@ -112,13 +120,15 @@ def wire(
         name="openai",
         known=frozenset({"choices", "usage", "error"}),
         path=lambda _: "/chat/completions",
-        payload=partial(payload, official=official, usage=usage, seed=seed),
+        payload=partial(payload, official=official, usage=usage, seed=seed, host="openai" if official else host),
         parse=parse,
         headers=bearer,
         continuation=lambda _: continuation,
         says_stop=says_stop,
         quiet=quiet,
         attachments=frozenset({"image", "pdf"}),
+        host="openai" if official else host,
+        takes=frozenset({"verbosity", "service_tier", *(("web_search",) if host in _SEARCH else ())} if usage else ()),
         schemas=lambda _: True,
         models_path="/models",
         models=models,
@@ -131,8 +141,12 @@ def payload(
     official: bool = False,
     usage: bool = True,
     seed: str = "seed",
+    host: str = "",
 ) -> dict[str, Any]:
-    """Return the JSON body for `request`; `official` for OpenAI itself, whose newer models refuse `max_tokens`."""
+    """Return the JSON body for `request`; `official` for OpenAI itself, whose newer models refuse `max_tokens`.
+
+    Raises UsageError for an effort that the model cannot make.
+    """
     options = request.options
     body: dict[str, Any] = {
         "model": request.model,
@@ -150,8 +164,13 @@ def payload(
         seed: options.seed,
         "stop": list(options.stop) or None,
         "response_format": None if options.schema is None else _format(options.schema),
+        "top_p": options.top_p,
+        "verbosity": options.verbosity,
+        "service_tier": options.service_tier,
+        "tools": [_SEARCH[host]] if options.web_search and host in _SEARCH else None,
+        **efforts.chat(host, request.model, options.effort),
     }
-    left_out = refused(request.model) if official else ()
+    left_out = refused(request.model, options.effort) if official else ()
     return body | {name: value for name, value in wishes.items() if value is not None and name not in left_out}
 
 
@@ -190,15 +209,18 @@ def _content(part: Part) -> Iterator[dict[str, Any]]:
             assert_never(part)
 
 
-def refused(model: str) -> frozenset[str]:
-    """Return the options that a model of OpenAI's own answers with an error."""
+def refused(model: str, effort: Effort | None = None) -> frozenset[str]:
+    """Return the options that a model of OpenAI's own answers with an error, where it is to make that effort."""
     name = model.removeprefix("ft:")
-    return next((names for pattern, names in _REFUSED if re.match(pattern, name)), frozenset())
+    usual = next((names for pattern, names in _REFUSED if re.match(pattern, name)), frozenset[str]())
+    if effort is None:
+        return usual
+    return usual - _SAMPLING if effort == "off" else usual | _SAMPLING
 
 
-def thinks(model: str) -> bool:
-    """Tell whether a model of OpenAI's own thinks before it answers, without being asked to."""
-    return "temperature" in refused(model)
+def thinks(model: str, effort: Effort | None = None) -> bool:
+    """Tell whether a model of OpenAI's own thinks before it answers, without being asked to or as the effort says."""
+    return "temperature" in refused(model, effort)
 
 
 def quiet(model: str) -> bool:

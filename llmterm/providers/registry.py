@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 from llmterm.errors import ConfigError, UsageError
+from llmterm.messages import Effort
 from llmterm.providers import Provider
 from llmterm.threads import in_thread
 
@@ -15,8 +16,8 @@ class Entry(NamedTuple):
     """How to build a provider, the model it uses unless told otherwise, and what that model is called on the screen.
 
     `lacks` says how to get at a key that is missing, and `price` what a model costs where that is known; `window` is
-    how many tokens it reads at once, where that is known. `owns` tells whether "name/model", which could mean a model
-    of the provider `name`, is what one of its own models is called.
+    how many tokens it reads at once, where that is known, and `effort` what is configured for it. `owns` tells whether
+    "name/model", which could mean a model of the provider `name`, is what one of its own models is called.
     """
 
     build: Callable[[], Provider]
@@ -25,6 +26,7 @@ class Entry(NamedTuple):
     lacks: Callable[[], str] = str
     price: Callable[[str], str] = lambda _: ""
     window: Callable[[str], int | None] = lambda _: None
+    effort: Callable[[str], Effort | None] = lambda _: None
     owns: Callable[[str], bool] = lambda _: False
 
 
@@ -101,6 +103,10 @@ class ProviderRegistry:
     def window(self, name: str, model: str) -> int | None:
         """Return how many tokens a model of provider `name` reads at once, None where that is not known."""
         return self._entry(name).window(model)
+
+    def effort(self, name: str, model: str) -> Effort | None:
+        """Return how much a model of provider `name` is to think unless that is said, None where nothing says it."""
+        return self._entry(name).effort(model)
 
     async def choose(self, given: str = "") -> tuple[str, str]:
         """Return provider and model as `resolve` does, of the default where nothing is given.

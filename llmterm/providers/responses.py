@@ -30,6 +30,7 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
+from llmterm.providers import efforts
 from llmterm.providers.attachments import PDF
 from llmterm.providers.openai import failed, failure, json_schema, models, quiet, refused, thinks
 from llmterm.providers.wire import (
@@ -56,6 +57,8 @@ _INCOMPLETE = {"max_output_tokens": EndReason.LENGTH, "content_filter": EndReaso
 _LEAST_TOKENS = 16  # a smaller `max_output_tokens` is refused
 _ITEM = frozenset({"response.output_item.added", "response.output_item.done"})
 _GAP = "\n\n"
+# https://developers.openai.com/api/docs/guides/tools-web-search, https://docs.x.ai/developers/tools/web-search
+_SEARCH = {"type": "web_search"}
 _MOST_DIGITS = 10
 _MODEL = -1  # the place of the model's name among the blocks
 _CARRIED = ("id", "encrypted_content", "model")
@@ -63,32 +66,38 @@ _CARRIED = ("id", "encrypted_content", "model")
 _SNAPSHOT = re.compile(r"-\d{4}-\d\d-\d\d\Z")
 
 
-def wire(*, official: bool = False, summaries: bool = True) -> Wire:
+def wire(*, official: bool = False, summaries: bool = True, host: str = "") -> Wire:
     """Return the wire of OpenAI itself (`official`), or of a server that resembles it.
 
+    `host` is the provider by whose words a model is told how much to think, "" for those of most servers.
     `summaries` asks for what a thinking model thought; OpenAI gives it to verified organisations, and others an error.
     """
     return Wire(
         name=NAME,
         known=frozenset({"type", "output", "error"}),
         path=lambda _: "/responses",
-        payload=partial(payload, official=official, summaries=summaries),
+        payload=partial(payload, official=official, summaries=summaries, host=host),
         parse=parse,
         headers=bearer,
         continuation=lambda _: "instruct",
         quiet=quiet,
         attachments=frozenset({"image", "pdf"}),
+        host="openai" if official else host,
+        takes=frozenset({"verbosity", "service_tier", "web_search"}),
         schemas=lambda _: True,
-        plain=wire(official=official, summaries=False) if summaries else None,
+        plain=wire(official=official, summaries=False, host=host) if summaries else None,
         models_path="/models",
         models=models,
     )
 
 
-def payload(request: Request, *, official: bool = False, summaries: bool = True) -> dict[str, Any]:
-    """Return the JSON body for `request`. This API knows neither a seed nor stop sequences."""
+def payload(request: Request, *, official: bool = False, summaries: bool = True, host: str = "") -> dict[str, Any]:
+    """Return the JSON body for `request`. This API knows neither a seed nor stop sequences.
+
+    Raises UsageError for an effort that the model cannot make.
+    """
     options = request.options
-    thinking = official and thinks(request.model)
+    thinking = official and thinks(request.model, options.effort)
     instructions = [message.text for message in request.messages if message.role == "system"]
     body: dict[str, Any] = {
         "model": request.model,
@@ -100,15 +109,24 @@ def payload(request: Request, *, official: bool = False, summaries: bool = True)
         body["instructions"] = "\n\n".join(instructions)
     if (left := request.left(least=_LEAST_TOKENS)) is not None:
         body["max_output_tokens"] = left
-    if options.temperature is not None and not (official and "temperature" in refused(request.model)):
-        body["temperature"] = options.temperature
     if options.schema is not None:
         body["text"] = {"format": {"type": "json_schema", **json_schema(options.schema)}}
+    if options.verbosity is not None:
+        body["text"] = {**body.get("text", {}), "verbosity": options.verbosity}
     if thinking:
         body["include"] = ["reasoning.encrypted_content"]
+    reasoning = efforts.responses("openai" if official else host, request.model, options.effort)
     if thinking and summaries:
-        body["reasoning"] = {"summary": "auto"}
-    return body
+        reasoning["summary"] = "auto"
+    wishes = {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "service_tier": options.service_tier,
+        "tools": [_SEARCH] if options.web_search else None,
+        "reasoning": reasoning or None,
+    }
+    left_out = refused(request.model, options.effort) if official else ()
+    return body | {name: value for name, value in wishes.items() if value is not None and name not in left_out}
 
 
 def _items(message: Message, thinker: str) -> Iterator[dict[str, Any]]:

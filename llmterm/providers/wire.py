@@ -98,6 +98,8 @@ class Wire:
     being loaded, or thinks unseen.
     `schemas`: whether a model's answer is kept to a JSON Schema by the API itself.
     `headers` are by the key; `model_headers` come on top of them in a request for an answer of a model.
+    `host` is the provider by whose words a model is told how much to think, None where it cannot be told; `takes` are
+    the options that it has words for, of those that not every wire has.
     `plain` is the same without summaries of what a model thought, for accounts that may not have them.
     """
 
@@ -115,6 +117,8 @@ class Wire:
     attachments: frozenset[Kind] = frozenset()
     schemas: Callable[[str], bool] = lambda _: False
     plain: Wire | None = None
+    host: str | None = ""
+    takes: frozenset[str] = frozenset()
     models_path: str
     models: Callable[[Any], Sequence[str]]
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final, get_args
 
-from llmterm.messages import Options
+from llmterm.messages import Effort, Options, Verbosity
 from llmterm.serve.problems import BadRequestError
+
+EFFORTS: Final[tuple[Effort, ...]] = get_args(Effort)
+VERBOSITIES: Final[tuple[Verbosity, ...]] = get_args(Verbosity)
 
 
 class Fields:
@@ -104,4 +108,27 @@ def options_of(fields: Fields) -> Options:
         max_tokens=fields.whole("max_tokens", 1),
         seed=fields.whole("seed", -(2**63), 2**63),
         stop=fields.texts("stop"),
+        effort=effort_of(fields, "effort"),
+        top_p=fields.number("top_p", 0, 1),
+        verbosity=verbosity_of(fields),
+        service_tier=fields.maybe("service_tier") or None,
+        web_search=None if fields.value.get("web_search") is None else fields.flag("web_search"),
     )
+
+
+def effort_of(fields: Fields, name: str, *, also: Mapping[str, Effort] | None = None) -> Effort | None:
+    """Return how much is to be thought; `also` are words of others for ours. Raises BadRequestError."""
+    known: dict[str, Effort] = {**{each: each for each in EFFORTS}, **(also or {})}
+    found = fields.maybe(name)
+    if found is not None and found not in known:
+        raise fields.wrong(name, f"is one of {', '.join(known)}")
+    return known.get(found or "")
+
+
+def verbosity_of(fields: Fields) -> Verbosity | None:
+    """Return how much is to be said. Raises BadRequestError."""
+    found = fields.maybe("verbosity")
+    said = next((each for each in VERBOSITIES if each == found), None)
+    if found is not None and said is None:
+        raise fields.wrong("verbosity", f"is one of {', '.join(VERBOSITIES)}")
+    return said

@@ -6,19 +6,21 @@ https://platform.openai.com/docs/api-reference/chat
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from llmterm.conversation import Conversation
 from llmterm.events import TurnEvent
-from llmterm.messages import Attachment, EndReason, Message, Opaque, Options, Segment, TextDelta, ThinkingDelta
+from llmterm.messages import Attachment, Effort, EndReason, Message, Opaque, Options, Segment, TextDelta, ThinkingDelta
 from llmterm.schema import Schema
 from llmterm.serve.attached import attachment, from_url
-from llmterm.serve.fields import Fields
+from llmterm.serve.fields import Fields, effort_of, verbosity_of
 from llmterm.serve.problems import BadRequestError
 
 _SYSTEM = ("system", "developer")
+# OpenAI's words for what has another one here.
+EFFORTS_OF_OPENAI: Final[Mapping[str, Effort]] = {"none": "off", "xhigh": "max"}
 _FINISH = {
     EndReason.LENGTH: "length",
     EndReason.LIMIT: "length",
@@ -59,7 +61,18 @@ def options(fields: Fields) -> Options:
         seed=fields.whole("seed", -(2**63), 2**63),
         stop=fields.texts("stop"),
         schema=schema_of(fields.inner("response_format"), "json_schema"),
+        effort=effort_of(fields, "reasoning_effort", also=EFFORTS_OF_OPENAI),
+        top_p=fields.number("top_p", 0, 1),
+        verbosity=verbosity_of(fields),
+        service_tier=tier_of(fields),
+        web_search="web_search_options" in fields.value or None,
     )
+
+
+def tier_of(fields: Fields) -> str | None:
+    """Return the service tier; OpenAI's clients say "auto" where they want none in particular."""
+    tier = fields.maybe("service_tier")
+    return None if tier in ("", "auto", "default") else tier
 
 
 def schema_of(wanted: Fields, inner: str = "") -> Opaque | None:

@@ -86,10 +86,4 @@ class Respondents:
 
 def _over(options: Options, usual: Options) -> Options:
     """Return the options, with the usual ones where they say nothing."""
-    return Options(
-        temperature=usual.temperature if options.temperature is None else options.temperature,
-        max_tokens=options.max_tokens or usual.max_tokens,
-        seed=usual.seed if options.seed is None else options.seed,
-        stop=options.stop or usual.stop,
-        schema=options.schema,
-    )
+    return options.over(replace(usual, schema=None))

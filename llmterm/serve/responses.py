@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from llmterm.errors import LlmtermError, ProviderError
 from llmterm.messages import EndReason, Options
-from llmterm.serve.fields import Fields
-from llmterm.serve.openai import conversation, schema_of
+from llmterm.serve.fields import Fields, effort_of, verbosity_of
+from llmterm.serve.openai import EFFORTS_OF_OPENAI, conversation, schema_of, tier_of
 from llmterm.serve.problems import BadRequestError, Problem, problem
 from llmterm.serve.refusals import DrainingError, NoSuchTurnError
 from llmterm.serve.served import Told
@@ -28,12 +28,10 @@ _USUAL: Final[dict[str, Any]] = {
     "tool_choice": "none",
     "tools": [],
     "max_tool_calls": None,
-    "top_p": 1.0,
     "presence_penalty": 0.0,
     "frequency_penalty": 0.0,
     "top_logprobs": 0,
     "truncation": "disabled",
-    "service_tier": "default",
     "safety_identifier": None,
     "prompt_cache_key": None,
 }
@@ -74,6 +72,11 @@ def asked(fields: Fields, *, client: str, created: int) -> Asked:
             temperature=fields.number("temperature", 0, 2),
             max_tokens=fields.whole("max_output_tokens", 1),
             schema=schema_of(fields.inner("text").inner("format")),
+            effort=effort_of(fields.inner("reasoning"), "effort", also=EFFORTS_OF_OPENAI),
+            top_p=fields.number("top_p", 0, 1),
+            verbosity=verbosity_of(fields.inner("text")),
+            service_tier=tier_of(fields),
+            web_search=_searches(fields) or None,
         ),
         before=tuple([each for each in said.messages[:-1] if each.attachments or not each.body.blank]),
         kept=kept,
@@ -88,6 +91,16 @@ def asked(fields: Fields, *, client: str, created: int) -> Asked:
         metadata=fields.inner("metadata").value,
         created=created,
     )
+
+
+def _searches(fields: Fields) -> bool:
+    """Tell whether the web is to be searched. Other tools are not used here."""
+    return any(isinstance(each, dict) and each.get("type") == "web_search" for each in fields.each("tools"))
+
+
+def _form(options: Options) -> dict[str, Any]:
+    kind = {"format": {"type": "text" if options.schema is None else "json_schema"}}
+    return kind if options.verbosity is None else {**kind, "verbosity": options.verbosity}
 
 
 def _messages(fields: Fields) -> Iterator[object]:
@@ -164,12 +177,14 @@ class Response:
             "output": [],
             "parallel_tool_calls": False,
             "previous_response_id": f"{_PREFIX}{self.asked.previous}" if self.asked.previous else None,
-            "reasoning": {"effort": None, "summary": None},
+            "reasoning": {"effort": "none" if options.effort == "off" else options.effort, "summary": None},
             "store": wanted.kept if wanted is not None else True,
             "temperature": 1.0 if options.temperature is None else options.temperature,
-            "text": {"format": {"type": "text" if options.schema is None else "json_schema"}},
+            "text": _form(options),
             "usage": None,
             **_USUAL,
+            "top_p": 1.0 if options.top_p is None else options.top_p,
+            "service_tier": options.service_tier or "default",
         }
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from llmterm.chat.commands import Command
 from llmterm.chat.commands.paused import pause_help
 from llmterm.chat.context import Context
+from llmterm.chat.options import EFFORT, OTHERS
 from llmterm.chat.outcome import Outcome, Say
 from llmterm.chat.status import Total, count, total
 from llmterm.errors import UsageError
@@ -78,6 +79,8 @@ async def _info(context: Context, _argument: str) -> Outcome:
         ("system prompt", session.talk.system or "-"),
         *([("about the marker", note)] if note else []),
         ("temperature", "-" if options.temperature is None else f"{options.temperature:g}"),
+        ("effort", context.wished(EFFORT)),
+        *((wish.title, context.wished(wish)) for wish in OTHERS if getattr(options, wish.option) is not None),
         ("max tokens", "-" if options.max_tokens is None else str(options.max_tokens)),
         ("pause mode", choices.pause_mode),
         ("resume mode", choices.resume_mode or "auto"),

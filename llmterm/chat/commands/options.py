@@ -7,7 +7,7 @@ from typing import get_args
 
 from llmterm.chat.commands import Command, choices
 from llmterm.chat.context import Context
-from llmterm.chat.options import AUTO, CONTINUATIONS, DEFAULT, NO_ROLE, PauseMode
+from llmterm.chat.options import AUTO, CONTINUATIONS, DEFAULT, NO_ROLE, WISHES, PauseMode, Wish
 from llmterm.chat.outcome import Outcome, Say
 from llmterm.chat.suggestion import Choice
 from llmterm.errors import LlmtermError
@@ -53,13 +53,7 @@ def commands() -> list[Command]:
             run=_set_resume_mode,
             values=choices(AUTO, *CONTINUATIONS),
         ),
-        Command(
-            name="temperature",
-            argument="[NUMBER|default]",
-            summary="show or set how freely words are chosen",
-            run=_set_temperature,
-            values=choices(DEFAULT),
-        ),
+        *map(_wish, WISHES),
         Command(
             name="theme",
             argument="[NAME]",
@@ -145,11 +139,19 @@ async def _set_resume_mode(context: Context, mode: str) -> Outcome:
     return Say(f"resume mode: {context.choices.resume_mode or AUTO}")
 
 
-async def _set_temperature(context: Context, given: str) -> Outcome:
-    if given:
-        context.choices.set_temperature(given)
-    now = context.choices.options.temperature
-    return Say("temperature: " + ("the provider's default" if now is None else f"{now:g}"))
+def _wish(wish: Wish) -> Command:
+    async def run(context: Context, given: str) -> Outcome:
+        if given:
+            context.choices.set_wish(wish, given)
+        return Say(f"{wish.title}: {context.wished(wish)}")
+
+    return Command(
+        name=wish.command,
+        argument=wish.takes,
+        summary=wish.summary,
+        run=run,
+        values=choices(DEFAULT, *wish.words),
+    )
 
 
 async def _set_theme(context: Context, theme: str) -> Outcome:

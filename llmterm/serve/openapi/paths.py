@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from llmterm.serve.fields import EFFORTS, VERBOSITIES
+from llmterm.serve.openai import EFFORTS_OF_OPENAI
 from llmterm.serve.openapi.words import (
     COUNT,
     FLAG,
@@ -26,6 +28,8 @@ from llmterm.serve.openapi.words import (
 _TURN: Final = at("turn", "The turn's id.")
 _SESSION: Final = at("session", "The session's id.")
 _FROM_ONE: Final = {"type": "integer", "minimum": 1, "maximum": 2**53}
+_SHARE: Final = {**NUMBER, "minimum": 0, "maximum": 1}
+_EFFORT: Final = one_of([*EFFORTS, *EFFORTS_OF_OPENAI])
 _PAGE: Final = {"text/html": TEXT}
 _HEALTH: Final = {
     **operation(
@@ -44,6 +48,11 @@ _OPTIONS: Final = asked(
         "max_tokens": _FROM_ONE,
         "seed": {"type": "integer", "minimum": -(2**63), "maximum": 2**63},
         "stop": {"anyOf": [TEXT, several(TEXT)]},
+        "effort": said(one_of([*EFFORTS]), "How much is thought before the answer."),
+        "top_p": _SHARE,
+        "verbosity": one_of([*VERBOSITIES]),
+        "service_tier": said(TEXT, "In the provider's own word."),
+        "web_search": said(FLAG, "Whether the provider looks things up."),
     },
 )
 _QUESTION: Final = {
@@ -77,6 +86,11 @@ _COMPLETION: Final = asked(
         "seed": {"type": "integer", "minimum": -(2**63), "maximum": 2**63},
         "stop": {"anyOf": [TEXT, several(TEXT)]},
         "response_format": asked({}, {"type": one_of(["text", "json_object", "json_schema"])}),
+        "reasoning_effort": _EFFORT,
+        "top_p": _SHARE,
+        "verbosity": one_of([*VERBOSITIES]),
+        "service_tier": TEXT,
+        "web_search_options": {"type": "object"},
         "n": {"const": 1},
     },
 )
@@ -92,7 +106,17 @@ _RESPONSE: Final = asked(
         "background": said(FLAG, "Whether it goes on without whoever asks."),
         "temperature": {**NUMBER, "minimum": 0, "maximum": 2},
         "max_output_tokens": _FROM_ONE,
-        "text": asked({}, {"format": asked({}, {"type": one_of(["text", "json_object", "json_schema"])})}),
+        "text": asked(
+            {},
+            {
+                "format": asked({}, {"type": one_of(["text", "json_object", "json_schema"])}),
+                "verbosity": one_of([*VERBOSITIES]),
+            },
+        ),
+        "reasoning": asked({}, {"effort": _EFFORT}),
+        "top_p": _SHARE,
+        "service_tier": TEXT,
+        "tools": said(several({"type": "object"}), "web_search is used; all others are left aside."),
         "metadata": {"type": "object"},
     },
 )
