@@ -282,6 +282,10 @@ def test_a_syntax_error_has_its_line(written: Written, text: str, expected: str)
         ("[providers.groq]\nkind = 'gemini'", '2: kind in [providers.groq] must be "openai"'),
         ("[providers.groq]\nmodle = 'x'", '2: unknown key "modle" in [providers.groq]: did you mean "model"?'),
         ("[providers.cohere]\napi = 'chat'", '2: api in [providers.cohere] is only for kind "openai"'),
+        (
+            "[providers.openai]\ntransport = 'websocket'",
+            '2: transport in [providers.openai] is only for api = "responses"',
+        ),
         ("[providers.groq]\nthinking = 2000", '2: thinking in [providers.groq] is only for kind "anthropic"'),
         ("[providers.groq]\nkeys = 'K'", "2: keys in [providers.groq] must be a list of texts, not text"),
         (

@@ -192,6 +192,10 @@ class WireServer:
         """Run a coroutine on the server's loop and return its result."""
         return asyncio.run_coroutine_threadsafe(job, self._loop).result(PATIENCE)
 
+    def call(self, function: Callable[[], object]) -> None:
+        """Have the server's loop call a function."""
+        self._loop.call_soon_threadsafe(function)
+
     def wait(self, condition: Callable[[], bool], timeout: float = PATIENCE) -> None:
         """Wait until `condition` holds; it is looked at whenever a connection comes, goes or asks."""
         with self._changed:
@@ -215,9 +219,7 @@ class WireServer:
                 exchange = Exchange(reader, writer)
                 if not await exchange.read_request():
                     break
-                self.exchanges.append(exchange)
-                self._note(0)
-                await self.script(exchange)
+                await self._answer(exchange, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         except BaseException as error:
@@ -226,6 +228,11 @@ class WireServer:
             self._tasks.discard(task)
             writer.close()
             self._note(-1)
+
+    async def _answer(self, exchange: Exchange, _reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        self.exchanges.append(exchange)
+        self._note(0)
+        await self.script(exchange)
 
     def _note(self, connections: int) -> None:
         with self._changed:

@@ -165,7 +165,12 @@ def _remote(
             secrets=secrets,
             api_version=version,
         )
-    return HttpProvider(
+    provider = HttpProvider
+    if remote.transport == "websocket":
+        from llmterm.providers.websocket import SocketProvider
+
+        provider = SocketProvider
+    return provider(
         transport,
         _wire(name, remote, official=official),
         endpoint,

@@ -146,6 +146,9 @@ class Reader:
             kind = item.metadata.get(KIND, remote.kind)
             if kind != remote.kind and isinstance(table, dict) and item.name in table:
                 self._complain((*path, item.name), f"{_label((*path, item.name))} is only for kind {quote(kind)}")
+        if remote.transport == "websocket" and remote.api != "responses":
+            where = (*path, "transport")
+            self._complain(where, f'{_label(where)} is only for api = "responses"')
         return remote
 
     def _prices(self, table: object, path: KeyPath) -> dict[str, Price]:

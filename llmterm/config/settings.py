@@ -236,6 +236,7 @@ class RemoteSettings:
     continuation: Continuation = ""
     attachments: tuple[str, ...] | None = field(default=None, metadata=checked(attachments_check))
     api: Literal["chat", "responses"] = field(default="chat", metadata={KIND: "openai"})
+    transport: Literal["http", "websocket"] = field(default="http", metadata={KIND: "openai"})
     client: Literal["sdk", "wire"] = field(default="sdk", metadata={KIND: "gemini"})
     interactions: bool = field(default=False, metadata={KIND: "gemini"})
     version: Literal["v2", "v1"] = field(default="v2", metadata={KIND: "cohere"})

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from llmterm.address import joined
 from llmterm.errors import ProtocolError
 from llmterm.messages import Request, StreamLimits
+from llmterm.progress import Progress
 from llmterm.providers import gemini, interactions
 from llmterm.providers.genai import Genai
 from llmterm.providers.http import HttpProvider, ModelFacts
@@ -42,9 +43,11 @@ class GoogleProvider(HttpProvider):
         await self._load()
         return await super().alone(request)
 
-    async def _opened(self, request: Request, key: str, wire: Wire, limits: StreamLimits) -> FrameStream:
+    async def _sent(
+        self, request: Request, key: str, wire: Wire, limits: StreamLimits, progress: Progress
+    ) -> FrameStream:
         await self._load()
-        return await super()._opened(request, key, wire, limits)
+        return await super()._sent(request, key, wire, limits, progress)
 
     async def _load(self) -> None:
         if self._genai is not None:

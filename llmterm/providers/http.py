@@ -21,6 +21,7 @@ from llmterm.errors import (
 )
 from llmterm.messages import Continuation, Cursor, Effort, Request, StreamLimits, Usage, are_long
 from llmterm.progress import Progress
+from llmterm.providers import EventStream
 from llmterm.providers.attachments import Accepts
 from llmterm.providers.capabilities import accepted
 from llmterm.providers.learned import Learned
@@ -137,21 +138,21 @@ class HttpProvider:
         if wire.plain is not None and self._learned.knows("no_summary", self.name, request.model):
             wire = wire.plain
 
-        async def ask(key: str) -> WireStream:
+        async def ask(key: str) -> EventStream:
             nonlocal wire
             try:
-                frames = await self._shaped(request, key, wire, limits)
+                frames = await self._shaped(request, key, wire, limits, progress)
             except SummaryRefusedError:
                 if wire.plain is None:
                     raise
                 # In the same breath, and in every later try, without what the account may not have.
                 wire = wire.plain
-                frames = await self._shaped(request, key, wire, limits)
+                frames = await self._shaped(request, key, wire, limits, progress)
             if wire is self._wire.plain:
                 self._learned.learn("no_summary", self.name, request.model)  # only now: it was that, and nothing else
             self._endpoint.limits.learn(frames.headers)
             progress.watch(frames.pulse)
-            return WireStream(frames, self._wire)
+            return self._stream(frames, limits, progress)
 
         asked = await in_thread_if(are_long(request.messages), about, request)
         return RetryingStream(self._endpoint, ask, tokens=asked, progress=progress)
@@ -204,23 +205,26 @@ class HttpProvider:
         if self._needs_key and not self._endpoint.has_key:
             raise ConfigError(f"no key for {self.name}", hint=self._needs_key)
 
-    async def _shaped(self, request: Request, key: str, wire: Wire, limits: StreamLimits) -> FrameStream:
+    def _stream(self, frames: FrameStream, _limits: StreamLimits, _progress: Progress) -> EventStream:
+        """Return what the frames of an answer say."""
+        return WireStream(frames, self._wire)
+
+    async def _shaped(
+        self, request: Request, key: str, wire: Wire, limits: StreamLimits, progress: Progress
+    ) -> FrameStream:
         """Ask; where the API does not take the schema, or no schema of that model, in words."""
         try:
-            return await self._opened(request, key, wire, limits)
+            return await self._opened(request, key, wire, limits, progress)
         except RequestRefusedError as error:
             if request.options.schema is None or type(error) is not RequestRefusedError:
                 raise
-            return await self._opened(in_words(request), key, wire, limits)
+            return await self._opened(in_words(request), key, wire, limits, progress)
 
-    async def _opened(self, request: Request, key: str, wire: Wire, limits: StreamLimits) -> FrameStream:
+    async def _opened(
+        self, request: Request, key: str, wire: Wire, limits: StreamLimits, progress: Progress
+    ) -> FrameStream:
         try:
-            # In a thread, as about the tokens: a long conversation is gone through as a whole.
-            call = await in_thread_if(are_long(request.messages), self._call, request, key, wire)
-            frames = await self._transport.open(call, limits)
-            if call.payload is not None:
-                await in_turns(_let_go(call.payload))
-            return frames
+            return await self._sent(request, key, wire, limits, progress)
         except ModelNotFoundError as error:
             error.hint = await self._nearest(request.model, key) or error.hint
             raise
@@ -228,6 +232,16 @@ class HttpProvider:
             if self._unproven(request):
                 raise self._blind(error, request.model) from None
             raise
+
+    async def _sent(
+        self, request: Request, key: str, wire: Wire, limits: StreamLimits, _progress: Progress
+    ) -> FrameStream:
+        # In a thread, as about the tokens: a long conversation is gone through as a whole.
+        call = await in_thread_if(are_long(request.messages), self._call, request, key, wire)
+        frames = await self._transport.open(call, limits)
+        if call.payload is not None:
+            await in_turns(let_go(call.payload))
+        return frames
 
     def _unproven(self, request: Request) -> bool:
         """Tell whether something goes along of which nobody knows whether the model takes it."""
@@ -291,7 +305,7 @@ class HttpProvider:
         return f"there are {', '.join(names[:5])}" if names else ""
 
 
-def _let_go(payload: Mapping[str, Any]) -> Generator[None, None, None]:
+def let_go(payload: Mapping[str, Any]) -> Generator[None, None, None]:
     """Take what was sent apart, in turns with everybody else: to free a long conversation at once takes its time."""
     for each in payload.values():
         while isinstance(each, list) and len(each) > _AT_ONCE:

@@ -4,9 +4,9 @@ from llmterm.redaction import redact
 from llmterm.transport.body import Embedded
 from llmterm.transport.breaker import Breaker
 from llmterm.transport.call import Call, Method
-from llmterm.transport.client import FrameStream, Transport
+from llmterm.transport.client import FrameStream, Transport, in_time
 from llmterm.transport.endpoint import Endpoint
-from llmterm.transport.failures import QUOTA_HINT, error_words
+from llmterm.transport.failures import QUOTA_HINT, error_words, refused
 from llmterm.transport.keys import KeyRing
 from llmterm.transport.limits import RateLimits
 from llmterm.transport.proxies import Proxies
@@ -30,6 +30,8 @@ __all__ = [
     "again_if_stale",
     "codes",
     "error_words",
+    "in_time",
     "redact",
+    "refused",
     "used_up",
 ]

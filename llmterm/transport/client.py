@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from http.cookiejar import CookieJar
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import httpx2
 
@@ -24,6 +24,7 @@ from llmterm.errors import ConfigError, LimitError, ProtocolError, StreamTimeout
 from llmterm.framing import Frame, decoder
 from llmterm.messages import StreamLimits
 from llmterm.pulse import Pulse
+from llmterm.threads import in_thread
 from llmterm.transport.body import Body
 from llmterm.transport.call import Call
 from llmterm.transport.excerpt import beginning, explanation
@@ -33,11 +34,27 @@ from llmterm.transport.reuse import CONNECTING, again_if_stale, sent
 from llmterm.transport.routes import Routes
 from llmterm.untrusted import parsed
 
+if TYPE_CHECKING:
+    from llmterm.transport.websocket import WebSocket
+
+T = TypeVar("T")
+
 _MAX_LISTING_MB = 16
 # What may wait to be decoded before the socket is left alone; more than one read of it brings.
 _MAX_WAITING_BYTES = 256 * 1024
 # How long the end of a finished body may take before the connection is given up instead of kept for the next call.
 _DRAIN_SECONDS = 0.05
+
+
+class Source(Protocol):
+    """Where the bytes of an answer come from: a response of HTTP, or what stands for one elsewhere."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def aiter_bytes(self) -> AsyncGenerator[bytes, None]: ...
+
+    async def aclose(self) -> None: ...
 
 
 class FrameStream:
@@ -47,10 +64,10 @@ class FrameStream:
     pieces, none of which has to wait: they are decoded together, which costs half as much as one by one.
     """
 
-    def __init__(self, call: Call, response: httpx2.Response, limits: StreamLimits, began: float) -> None:
+    def __init__(self, call: Call, source: Source, limits: StreamLimits, began: float) -> None:
         """`began` is when the call was made, in the loop's time."""
         self.call = call
-        self._response = response
+        self.source = source
         self._limits = limits
         self._deadline = _after(began, limits.stream_timeout)
         self.pulse = Pulse(began)
@@ -68,7 +85,7 @@ class FrameStream:
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers of the response."""
-        return self._response.headers
+        return self.source.headers
 
     async def read(self) -> list[Frame]:
         """Wait for the next frames; an empty list is the end of the body. Raises our errors only."""
@@ -111,7 +128,7 @@ class FrameStream:
             self._body.cancel()
             await asyncio.wait({self._body})
         with translated(self.call):
-            await self._response.aclose()
+            await self.source.aclose()
 
     def _start(self) -> None:
         if self._body is None:
@@ -130,7 +147,7 @@ class FrameStream:
     async def _read_body(self) -> None:
         try:
             with translated(self.call, self._limits):
-                async with asyncio.timeout_at(self._deadline), aclosing(self._response.aiter_bytes()) as pieces:
+                async with asyncio.timeout_at(self._deadline), aclosing(self.source.aiter_bytes()) as pieces:
                     await self._keep(pieces)
         except TimeoutError:
             self._error = too_slow(self.call, self._limits.stream_timeout)
@@ -249,21 +266,28 @@ class Transport:
                 f"{call.who}: no JSON came from {call.way}", hint="check the base URL", provider=call.who
             ) from None
 
+    async def connect(self, call: Call, limits: StreamLimits) -> WebSocket:
+        """Open a WebSocket at the address of `call`. Raises our errors only."""
+        socket = await in_thread(_websocket)
+        call = self.routed(call)
+        proxy = self.proxies.proxy(call.url)
+        if proxy is not None and proxy.kind.startswith("socks"):
+            what = f"{call.who}: no WebSocket through the proxy {proxy.address}"
+            raise ProtocolError(what, hint="HTTP goes through it", provider=call.who, model=call.model)
+        self.client()
+        assert self._routes is not None
+        private = call.url.startswith("https:") or (proxy is not None and proxy.kind == "https")
+        certificates = self._routes.certificates if private else None
+        async with self.connecting:
+            return await socket.open(call, limits, _headers(call), proxy=proxy, certificates=certificates)
+
     async def _accepted(self, call: Call, limits: StreamLimits, began: float) -> httpx2.Response:
         """Send `call` and return the response, whose body is still to be read."""
-        first, whole = _after(began, limits.first_token_timeout), _after(began, limits.stream_timeout)
-        deadline = min((each for each in (first, whole) if each is not None), default=None)
-        try:
-            with translated(call, limits):
-                async with asyncio.timeout_at(deadline):
-                    response = await self._send(call, limits)
-                if response.status_code not in (httpx2.codes.OK, httpx2.codes.CREATED):
-                    raise refusal(call, response, await explanation(response))
-                return response
-        except TimeoutError:
-            if deadline == first:
-                raise no_token(call, limits.first_token_timeout) from None
-            raise too_slow(call, limits.stream_timeout) from None
+        with translated(call, limits):
+            response = await in_time(call, limits, began, self._send(call, limits))
+            if response.status_code not in (httpx2.codes.OK, httpx2.codes.CREATED):
+                raise refusal(call, response, await explanation(response))
+            return response
 
     async def aclose(self) -> None:
         if self._client is not None:
@@ -320,6 +344,26 @@ class Transport:
             self._routes = Routes(self.proxies, socket=self._socket)
             self._client = httpx2.AsyncClient(transport=self._routes, cookies=_NoCookies(), trust_env=False)
         return self._client
+
+
+async def in_time(call: Call, limits: StreamLimits, began: float, job: Awaitable[T]) -> T:
+    """Return what `job` does, which an answer begins with. Raises StreamTimeoutError where it takes too long."""
+    first, whole = _after(began, limits.first_token_timeout), _after(began, limits.stream_timeout)
+    deadline = min((each for each in (first, whole) if each is not None), default=None)
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await job
+    except TimeoutError:
+        if deadline == first:
+            raise no_token(call, limits.first_token_timeout) from None
+        raise too_slow(call, limits.stream_timeout) from None
+
+
+def _websocket() -> type[WebSocket]:
+    """Import it, which takes its time: few need one."""
+    from llmterm.transport.websocket import WebSocket
+
+    return WebSocket
 
 
 def _headers(call: Call) -> dict[str, str]:

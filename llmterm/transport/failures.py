@@ -84,7 +84,7 @@ def translate(error: Exception, call: Call, limits: StreamLimits) -> LlmtermErro
         case httpx2.TimeoutException():
             return silence(call, limits.chunk_timeout)
         case httpx2.ConnectError() | httpx2.ProxyError():
-            return _unreached(f"{who}: cannot reach {where}: {detail}", detail, call, about)
+            return unreached(call, detail)
         case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
             return ConfigError(f"{who}: {where} is no address of an API: {detail}", hint="check the base URL")
         case httpx2.NetworkError() | httpx2.RemoteProtocolError():
@@ -95,8 +95,10 @@ def translate(error: Exception, call: Call, limits: StreamLimits) -> LlmtermErro
             raise error
 
 
-def _unreached(what: str, detail: str, call: Call, about: Mapping[str, Any]) -> ProviderError:
-    """Return the error for a server, or a proxy before it, that cannot be reached."""
+def unreached(call: Call, detail: str) -> ProviderError:
+    """Return the error for a server, or a proxy before it, that cannot be reached; `detail` says why."""
+    what = f"{call.who}: cannot reach {call.way}: {detail}"
+    about: dict[str, Any] = {"provider": call.who, "model": call.model}
     if not call.proxy:
         return ConnectError(what, hint="is the server running?", **about)
     # A proxy that does not let a request pass says so with a status of HTTP.
@@ -163,6 +165,11 @@ def refusal(call: Call, response: httpx2.Response, body: bytes) -> ProviderError
         request_id=request,
         retry_after=None if kind is QuotaError else wait,  # some name the wait of another limit
     )
+
+
+def refused(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """Return the error for a refusal that was no response of the client's."""
+    return refusal(call, httpx2.Response(status, headers=headers), body)
 
 
 def _elsewhere(call: Call, response: httpx2.Response) -> str:

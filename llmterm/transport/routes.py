@@ -59,17 +59,17 @@ class Routes(httpx2.AsyncBaseTransport):
 
     def _made(self, proxy: Proxy | None, encrypted: bool) -> httpx2.AsyncHTTPTransport:
         # Where nothing is encrypted, no certificates are loaded, and those that cannot be are no hindrance.
-        verify = self._certificates if encrypted else self._no_certificates
+        verify = self.certificates if encrypted else self._no_certificates
         if proxy is None:
             return httpx2.AsyncHTTPTransport(uds=self._socket, limits=_POOL, verify=verify)
         proxy.require()
         auth = (proxy.user, proxy.password) if proxy.user or proxy.password else None
-        to_proxy = self._certificates if proxy.kind == "https" else None
+        to_proxy = self.certificates if proxy.kind == "https" else None
         through = httpx2.Proxy(proxy.address, auth=auth, ssl_context=to_proxy)
         return httpx2.AsyncHTTPTransport(limits=_POOL, verify=verify, proxy=through)
 
     @cached_property
-    def _certificates(self) -> ssl.SSLContext:
+    def certificates(self) -> ssl.SSLContext:
         """What a server has to show: that of the system, or of SSL_CERT_FILE and SSL_CERT_DIR."""
         try:
             return httpx2.create_ssl_context()

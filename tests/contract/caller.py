@@ -41,7 +41,8 @@ from llmterm.providers.attachments import Accepts
 from llmterm.providers.openai import wire
 from llmterm.providers.stream import WireStream
 from llmterm.transport import Call, Transport
-from tests.contract.dialects import LOCAL, Dialect, configured
+from tests.contract.dialects import LOCAL, Dialect, Socket, configured
+from tests.sockets import SocketServer
 from tests.wire import Exchange, Script, WireServer
 
 E = TypeVar("E", bound=LlmtermError)
@@ -214,7 +215,7 @@ class Caller:
         self._stack = ExitStack()
 
     async def __aenter__(self) -> Self:
-        self.server = self._stack.enter_context(WireServer(self._script, socket=self._socket()))
+        self.server = self._stack.enter_context(self._serve())
         self.provider = self._build()
         return self
 
@@ -229,6 +230,11 @@ class Caller:
             return LocalWire(self.server)
         environ = {**environment(self.dialect, self.server), **self._environ}
         return registry(settings_of(self.dialect, self._settings), environ).get(self.dialect.name)
+
+    def _serve(self) -> WireServer:
+        if isinstance(self.dialect, Socket):
+            return SocketServer(self._script)
+        return WireServer(self._script, socket=self._socket())
 
     def _socket(self) -> str:
         if self.dialect.name != "local" or not hasattr(socket, "AF_UNIX"):

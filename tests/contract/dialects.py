@@ -494,7 +494,87 @@ class Ollama:
         return f"{escaped}\n".encode()
 
 
-Dialect: TypeAlias = OpenAI | Anthropic | Gemini | Interactions | Cohere | Ollama
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """OpenAI's Responses over a WebSocket, as `tests.sockets` says them there."""
+
+    name: ClassVar[str] = "openai"
+    url_variable: ClassVar[str] = "OPENAI_BASE_URL"
+    key_variables: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
+    request_id: ClassVar[str] = "x-request-id"
+    too_long: ClassVar[str] = (
+        "Your input exceeds the context window of this model. Please adjust your input and try again."
+    )
+    model: ClassVar[str] = "gpt-4.1"
+    sighted: ClassVar[str] = "gpt-4.1"
+    blind: ClassVar[str] = "gpt-3.5-turbo"
+    url_path: ClassVar[str] = "/v1"
+    path: ClassVar[str] = "/v1/responses"
+    content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    on_stop_sequence: ClassVar[EndReason] = EndReason.STOP
+    bad_key: ClassVar[tuple[int, str]] = (401, "Incorrect API key provided")
+    busy: ClassVar[int] = 503
+    marker: ClassVar[bytes] = b""
+    garbage: ClassVar[bytes] = b"data: {garbage\n\n"
+    comment: ClassVar[bytes] = b": keep-alive\n\n"
+
+    def opening(self) -> bytes:
+        response = {"id": "resp_1", "object": "response", "status": "in_progress", "model": self.model, "output": []}
+        item = {"id": "msg_1", "type": "message", "status": "in_progress", "role": "assistant", "content": []}
+        created = _event("response.created", response=response)
+        return created + _event("response.output_item.added", output_index=0, item=item)
+
+    def text(self, text: str) -> bytes:
+        return _event("response.output_text.delta", item_id="msg_1", output_index=0, content_index=0, delta=text)
+
+    def thinking(self, text: str) -> bytes:
+        where = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
+        return _event("response.reasoning_summary_text.delta", delta=text, **where)
+
+    def ending(self, reason: EndReason = EndReason.STOP) -> bytes:
+        usage = {"input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS, "total_tokens": 12}
+        if reason is not EndReason.LENGTH:
+            return _event("response.completed", response={"id": "resp_1", "status": "completed", "usage": usage})
+        details = {"reason": "max_output_tokens"}
+        response = {"id": "resp_1", "status": "incomplete", "incomplete_details": details, "usage": usage}
+        return _event("response.incomplete", response=response)
+
+    def failure(self, words: str) -> bytes:
+        error = {"code": "server_error", "message": words}
+        return _event("response.failed", response={"id": "resp_1", "status": "failed", "error": error})
+
+    def refusal(self, status: int, words: str) -> dict[str, Any]:
+        return {"error": {"message": words, "type": "invalid_request_error", "param": None, "code": None}}
+
+    def listing(self, *names: str) -> dict[str, Any]:
+        return {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
+
+    def question(self, body: Mapping[str, Any]) -> str:
+        return str(body["input"][-1]["content"][0]["text"])
+
+    def stop(self, body: Mapping[str, Any]) -> object:
+        return None
+
+    def key(self, headers: Mapping[str, str]) -> str:
+        return _bearer(headers)
+
+    def last(self, body: Mapping[str, Any]) -> object:
+        return body["input"][-1]
+
+    def with_image(self, text: str, data: bytes) -> object:
+        image = {"type": "input_image", "image_url": f"data:image/png;base64,{_base64(data)}"}
+        return {"role": "user", "content": [{"type": "input_text", "text": text}, image]}
+
+    def with_pdf(self, text: str, name: str, data: bytes) -> object | None:
+        file = {"type": "input_file", "filename": name, "file_data": f"data:application/pdf;base64,{_base64(data)}"}
+        return {"role": "user", "content": [{"type": "input_text", "text": text}, file]}
+
+
+def _event(kind: str, **about: object) -> bytes:
+    return _sse({"type": kind, "sequence_number": 0, **about}, kind)
+
+
+Dialect: TypeAlias = OpenAI | Anthropic | Gemini | Interactions | Cohere | Ollama | Socket
 
 LOCAL = OpenAI(
     name="local",
@@ -523,6 +603,8 @@ def label(dialect: Dialect) -> str:
             return "gemini-wire"
         case Interactions():
             return "interactions"
+        case Socket():
+            return "websocket"
         case _:
             return dialect.name
 
@@ -534,6 +616,8 @@ def configured(dialect: Dialect) -> dict[str, Any]:
             return {"client": "wire"}
         case Interactions():
             return {"interactions": True}
+        case Socket():
+            return {"api": "responses", "transport": "websocket"}
         case _:
             return {}
 

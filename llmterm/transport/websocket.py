@@ -1,0 +1,179 @@
+"""One WebSocket: JSON out, messages in, by the ways, within the limits and with the errors of every other call.
+
+https://www.rfc-editor.org/rfc/rfc6455. The key is in a header of the handshake and nowhere else, and no redirect is
+followed. Pings keep the connection alive, and find out that it is not, whether an answer is on it or it waits for one.
+What the reader does not take stays in the socket. Imported by who opens one: most programs open none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Self
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+    ProxyError,
+    WebSocketException,
+)
+from websockets.frames import CloseCode
+from websockets.protocol import State
+
+from llmterm import log
+from llmterm.address import without_user
+from llmterm.errors import ConfigError, LimitError, NetworkError, ProtocolError, ProviderError, StreamTimeoutError
+from llmterm.messages import StreamLimits
+from llmterm.redaction import redact
+from llmterm.transport.body import SLICE, Body
+from llmterm.transport.call import Call
+from llmterm.transport.failures import refused, unreached
+from llmterm.transport.proxies import Proxy
+
+# How long a server may take to say goodbye, too.
+_CLOSE_SECONDS = 0.5
+_LONGEST_REASON = 200
+# The library's own log would have the headers, and with them the key.
+_SILENT = logging.Logger("llmterm.websocket", logging.CRITICAL)
+
+
+class _Direct(connect):
+    """Follows no redirect: the key would go with it."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class WebSocket:
+    """A connection that stands. One reader, and one writer, at a time; let go of it by `aclose` or `break_off`."""
+
+    def __init__(self, connection: ClientConnection, call: Call, limits: StreamLimits) -> None:
+        self._connection = connection
+        self._call = call
+        self._most_bytes = limits.max_event_bytes
+
+    @classmethod
+    async def open(
+        cls,
+        call: Call,
+        limits: StreamLimits,
+        headers: Mapping[str, str],
+        *,
+        proxy: Proxy | None,
+        certificates: ssl.SSLContext | None,
+    ) -> Self:
+        """Connect to where `call` goes, through `proxy` if there is one. Raises our errors only.
+
+        `certificates` are what a server, or a proxy that is talked to in private, has to show; None where none is.
+        """
+        encrypted = call.url.startswith("https:")
+        to_proxy: dict[str, Any] = {"proxy_ssl": certificates} if proxy is not None and proxy.kind == "https" else {}
+        try:
+            connection = await _Direct(
+                without_user(call.url).replace("http", "ws", 1),
+                additional_headers=headers,
+                user_agent_header=None,  # it is among the headers
+                proxy=None if proxy is None else _with_user(proxy),
+                compression=None,  # it makes servers and proxies hold back what should arrive token by token
+                open_timeout=limits.connect_timeout,
+                close_timeout=_CLOSE_SECONDS,
+                max_size=limits.max_event_bytes,
+                logger=_SILENT,
+                ssl=certificates if encrypted else None,
+                **to_proxy,
+            )
+        except TimeoutError:
+            what = f"{call.who}: no connection to {call.way} within {limits.connect_timeout:g} s"
+            raise StreamTimeoutError(what, timer="connect", provider=call.who, model=call.model) from None
+        except (OSError, WebSocketException) as error:
+            raise _not_open(call, error) from None
+        log.event("websocket", provider=call.who, address=call.address)
+        return cls(connection, call, limits)
+
+    @property
+    def alive(self) -> bool:
+        """Whether nothing is known of its end."""
+        return self._connection.state is State.OPEN
+
+    async def send(self, payload: Mapping[str, Any]) -> None:
+        """Send `payload` as one message, in fragments where it is long. Raises NetworkError. Who is cancelled here has
+        to break off."""
+        body = await Body.of(payload)
+        message = b"".join(body.pieces()) if body.size <= SLICE else _fragments(body)
+        try:
+            await self._connection.send(message, text=True)
+        except ConnectionClosed as error:
+            raise self._over(error) from None
+
+    async def receive(self) -> bytes:
+        """Wait for the next message; an empty one is the end, where the server has said goodbye.
+
+        Raises NetworkError, and LimitError for a message that is too large.
+        """
+        try:
+            return await self._connection.recv(decode=False)
+        except ConnectionClosedOK:
+            return b""
+        except ConnectionClosed as error:
+            raise self._over(error) from None
+
+    async def aclose(self) -> None:
+        """Say goodbye, and close it."""
+        await self._connection.close()
+
+    async def break_off(self) -> None:
+        """Close it at once, whatever is on its way."""
+        self._connection.transport.abort()
+        await self._connection.wait_closed()
+
+    def _over(self, error: ConnectionClosed) -> ProviderError:
+        call = self._call
+        about: dict[str, Any] = {"provider": call.who, "model": call.model}
+        if error.rcvd is None and error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
+            hint = "the server does not speak this protocol"
+            return LimitError(f"{call.who}: an event larger than {self._most_bytes} bytes", hint=hint, **about)
+        said = "" if error.rcvd is None else redact(" ".join(error.rcvd.reason.split()), call.secrets)
+        why = f": {said[:_LONGEST_REASON]}" if said.isprintable() and said else ""
+        return NetworkError(f"{call.who}: the connection to {call.way} broke{why}", **about)
+
+
+async def _fragments(body: Body) -> AsyncIterator[bytes]:
+    async for piece in body:
+        yield piece
+        await asyncio.sleep(0)
+
+
+def _with_user(proxy: Proxy) -> str:
+    kind, _, place = proxy.address.partition("://")
+    user = f"{quote(proxy.user, safe='')}:{quote(proxy.password, safe='')}@" if proxy.user or proxy.password else ""
+    return f"{kind}://{user}{place}"
+
+
+def _not_open(call: Call, error: OSError | WebSocketException) -> ProviderError | ConfigError:
+    """Return our error for a connection that does not come about."""
+    detail = redact(str(error), call.secrets) or type(error).__name__
+    about: dict[str, Any] = {"provider": call.who, "model": call.model}
+    match error:
+        case InvalidStatus(response=response):
+            return refused(call, response.status_code, dict(response.headers.raw_items()), bytes(response.body or b""))
+        case InvalidProxyStatus(response=response):
+            return unreached(call, f"{response.status_code} {response.reason_phrase}")
+        case ProxyError() | OSError():
+            return unreached(call, detail)
+        case InvalidURI():
+            return ConfigError(f"{call.who}: {call.way} is no address of an API: {detail}", hint="check the base URL")
+        case InvalidMessage(__cause__=EOFError()):
+            return NetworkError(f"{call.who}: the connection to {call.way} broke: {detail}", **about)
+        case InvalidHandshake():
+            return ProtocolError(f"{call.who}: no WebSocket at {call.way}: {detail}", **about)
+        case _:
+            return NetworkError(f"{call.who}: the connection to {call.way} broke: {detail}", **about)
