@@ -1,7 +1,8 @@
 """Programs that speak OpenAI's interface, as they come, with the service in OpenAI's place.
 
-`llm`, the npm packages `ai` and `@openai/codex` are tried where they are: LLMTERM_TEST_LLM is the program,
-LLMTERM_TEST_NODE_MODULES the folder in which npm has put the packages.
+`llm`, `llm-comply` and the npm packages `ai`, `@openai/codex` and `compatcanary` are tried where they are:
+LLMTERM_TEST_LLM and LLMTERM_TEST_LLM_COMPLY are the programs, LLMTERM_TEST_NODE_MODULES the folder in which npm has put
+the packages.
 """
 
 from __future__ import annotations
@@ -39,19 +40,21 @@ async def blue(exchange: Exchange) -> None:
         await exchange.refuse(200, {"data": [{"id": "test"}]})
         return
     await exchange.start()
-    for text in ("The sky ", "is ", "blue."):
+    # The one that `compatcanary` asks for.
+    shaped = "response_format" in exchange.body and "status" in json.dumps(exchange.body["response_format"])
+    for text in ('{"status": ', '"ok"}') if shaped else ("The sky ", "is ", "blue."):
         await exchange.text(text)
     await exchange.end()
 
 
-async def run(*command: str, home: Path, **more: str) -> str:
-    """Return what a program says that is to end well."""
+async def run(*command: str, home: Path, well: bool = True, **more: str) -> str:
+    """Return what a program says that is to end `well`, or not."""
     env = {"PATH": os.environ["PATH"], "HOME": str(home), **more}
     pipe = asyncio.subprocess.PIPE
     nothing = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, cwd=home, env=env, stdin=nothing, stdout=pipe, stderr=pipe)
     out, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
+    assert (process.returncode == 0) is well, errors.decode()
     return out.decode()
 
 
@@ -118,6 +121,31 @@ async def test_codex_asks_for_responses(tmp_path: Path) -> None:
         out = await run(*words, home=tmp_path, CODEX_HOME=str(tmp_path), SERVED_KEY=TOKEN)
 
     assert out.strip() == "The sky is blue."
+
+
+@pytest.mark.parametrize("form", ["openai-chat", "open-responses"])
+async def test_llm_comply_misses_tools_and_a_model_that_has_to_be_named(tmp_path: Path, form: str) -> None:
+    """Tools are never called, and who names no model is answered by the usual one."""
+    program = _installed("LLMTERM_TEST_LLM_COMPLY")
+    async with serving(tmp_path, blue) as client:
+        words = ("-u", f"{client.url}/v1", "-k", TOKEN, "-m", "openai/test", "--format", form, "--json")
+        found = json.loads(await run(program, *words, home=tmp_path, well=False))["results"]
+
+    assert {each["name"] for each in found if each["status"] == "failed"} == {"Tool Calling", "Error Handling"}
+    assert len([each for each in found if each["status"] == "passed"]) >= 6
+
+
+async def test_compatcanary_misses_tools(tmp_path: Path) -> None:
+    modules = _installed("LLMTERM_TEST_NODE_MODULES")
+    require("node")
+    async with serving(tmp_path, blue) as client:
+        words = ("scan", "--base-url", f"{client.url}/v1", "--model", "openai/test", "--format", "json")
+        out = await run(f"{modules}/.bin/compatcanary", *words, home=tmp_path, well=False, OPENAI_API_KEY=TOKEN)
+
+    statuses = {each["name"]: each["status"] for each in json.loads(out)["results"]}
+    assert statuses.pop("Forced tool call") == "fail"
+    assert set(statuses.values()) == {"pass"}
+    assert len(statuses) == 6
 
 
 def _codex(client: Client) -> str:

@@ -122,6 +122,7 @@ async def test_response_is_gone_on_with_also_after_a_restart_and_from_an_earlier
         other = await client.post("/v1/responses", asked(input="other?", previous_response_id=first["id"]))
         heard = [[each["content"] for each in sent.body["messages"]] for sent in client.upstream.exchanges]
         missing = await client.post("/v1/responses", asked(previous_response_id="resp_zzzzzzzz.1"), 404)
+        await client.post("/v1/responses/compact", asked(), 404)
 
     assert shown["output"] == second["output"]
     assert heard == [["1?", "one", "2?", "one", "3?"], ["1?", "one", "other?"]]

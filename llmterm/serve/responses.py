@@ -20,7 +20,7 @@ from llmterm.serve.served import Told
 from llmterm.serve.wanted import Wanted
 from llmterm.states import TurnState
 
-_PREFIX = "resp_"
+PREFIX: Final = "resp_"
 _SHORT = (EndReason.LENGTH, EndReason.LIMIT, EndReason.CONTINUATION)
 _BROKEN = (EndReason.NETWORK, EndReason.TIMEOUT, EndReason.ERROR, EndReason.CRASH)
 # What nobody can ask for here, as OpenAI's clients expect it where nobody has.
@@ -87,7 +87,7 @@ def asked(fields: Fields, *, client: str, created: int) -> Asked:
         wanted=wanted,
         stream=fields.flag("stream"),
         background=background,
-        previous=turn_of(previous) if previous else "",
+        previous=_turn_of(previous) if previous else "",
         metadata=fields.inner("metadata").value,
         created=created,
     )
@@ -119,11 +119,11 @@ def _messages(fields: Fields) -> Iterator[object]:
             yield _NOTHING
 
 
-def turn_of(given: str) -> str:
+def _turn_of(given: str) -> str:
     """Return the id of the turn that a response's id names. Raises NoSuchTurnError."""
-    if not given.startswith(_PREFIX):
+    if not given.startswith(PREFIX):
         raise NoSuchTurnError(f"there is no response {given[:80]!r}")
-    return given.removeprefix(_PREFIX)
+    return given.removeprefix(PREFIX)
 
 
 def status(turn: Told) -> str:
@@ -162,7 +162,7 @@ class Response:
         wanted, turn = self.asked.wanted, self.turn
         options = wanted.options if wanted is not None else Options()
         return {
-            "id": f"{_PREFIX}{turn.id}",
+            "id": f"{PREFIX}{turn.id}",
             "object": "response",
             "created_at": self.asked.created,
             "completed_at": None,
@@ -176,7 +176,7 @@ class Response:
             "model": "/".join(turn.model),
             "output": [],
             "parallel_tool_calls": False,
-            "previous_response_id": f"{_PREFIX}{self.asked.previous}" if self.asked.previous else None,
+            "previous_response_id": f"{PREFIX}{self.asked.previous}" if self.asked.previous else None,
             "reasoning": {"effort": "none" if options.effort == "off" else options.effort, "summary": None},
             "store": wanted.kept if wanted is not None else True,
             "temperature": 1.0 if options.temperature is None else options.temperature,

@@ -120,7 +120,7 @@ _RESPONSE: Final = asked(
         "metadata": {"type": "object"},
     },
 )
-_ONE_RESPONSE: Final = at("response", "The response's id, the same after a restart.")
+_OF_RESPONSE: Final = at("turn", "What follows resp_ in the response's id, the same after a restart.")
 
 PATHS: Final[dict[str, dict[str, Schema]]] = {
     "/": {"get": operation("page.show", "The page: a chat in the browser", kinds=_PAGE)},
@@ -185,21 +185,21 @@ PATHS: Final[dict[str, dict[str, Schema]]] = {
             words="Over when its client is, unless it is in the background. Fields that are not known are left aside.",
         )
     },
-    "/v1/responses/{response}": {
+    "/v1/responses/resp_{turn}": {
         "get": operation(
             "responses.show",
             "What there is of a response, or its events",
             ref("Response"),
             kinds={"text/event-stream": TEXT},
             parameters=[
-                _ONE_RESPONSE,
+                _OF_RESPONSE,
                 query("stream", {**FLAG, "default": False}, "Whether it comes as events."),
                 query("starting_after", COUNT, "The number of the last event that is known."),
             ],
         )
     },
-    "/v1/responses/{response}/cancel": {
-        "post": operation("responses.cancel", "End it; what came is kept", ref("Response"), parameters=[_ONE_RESPONSE])
+    "/v1/responses/resp_{turn}/cancel": {
+        "post": operation("responses.cancel", "End it; what came is kept", ref("Response"), parameters=[_OF_RESPONSE])
     },
     "/v1/turns": {
         "post": operation(

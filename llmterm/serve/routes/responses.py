@@ -18,7 +18,7 @@ from llmterm.errors import SessionError
 from llmterm.serve.frames import ALIVE, ALIVE_SECONDS, frame, portions
 from llmterm.serve.passing import PassingResponse, staying
 from llmterm.serve.problems import BadRequestError
-from llmterm.serve.responses import Asked, Response, asked, failure, status, turn_of
+from llmterm.serve.responses import PREFIX, Asked, Response, asked, failure, status
 from llmterm.serve.served import ServedTurn, Told, place_of
 from llmterm.serve.service import Service, answered, client_of, fields_of, read_store, service_of
 from llmterm.serve.telling import Telling
@@ -31,7 +31,7 @@ _LONG = 64 * 1024
 
 
 def routes() -> list[BaseRoute]:
-    one = "/v1/responses/{response}"
+    one = f"/v1/responses/{PREFIX}{{turn}}"
     return [
         Route("/v1/responses", answered(_ask), methods=["POST"]),
         Route(one, answered(_show), methods=["GET"]),
@@ -77,7 +77,7 @@ async def _ask(request: Request) -> Answer:
 
 async def _show(request: Request) -> Answer:
     service = service_of(request)
-    turn = await service.turns.find(turn_of(request.path_params["response"]))
+    turn = await service.turns.find(request.path_params["turn"])
     if request.query_params.get("stream", "") not in ("true", "True", "1"):
         return JSONResponse(_of(service, turn).whole)
     after = request.query_params.get("starting_after", "")
@@ -88,7 +88,7 @@ async def _show(request: Request) -> Answer:
 
 async def _cancel(request: Request) -> Answer:
     service = service_of(request)
-    turn = await service.turns.living(turn_of(request.path_params["response"]))
+    turn = await service.turns.living(request.path_params["turn"])
     await turn.cancel()
     return JSONResponse(_of(service, turn).whole)
 
