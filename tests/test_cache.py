@@ -9,11 +9,14 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmterm.assembly.roster import cached, registry
+from llmterm.config import ModelSettings, ProvidersSettings, RemoteSettings, Settings
 from llmterm.errors import NetworkError, SessionError
 from llmterm.messages import (
     Attachment,
@@ -39,6 +42,7 @@ from llmterm.sessions.database import Database
 from llmterm.turn import Turn, TurnState
 from tests.reading import heard
 from tests.scripted import ScriptedProvider
+from tests.wire import WireServer, say
 
 LIMITS = StreamLimits()
 QUESTION = Message(role="user", text="why?")
@@ -551,3 +555,32 @@ def test_deleting_a_session_empties_the_cache(store: SessionStore) -> None:
     store.delete(session_id)
 
     assert store.answers().get("key") is None
+
+
+async def test_what_the_configuration_adds_is_part_of_the_question(store: SessionStore) -> None:
+    """An answer of another effort, or with more in its request, is another one; what it says of others is not."""
+    with WireServer(say("ok")) as server:
+        environ = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-test"}
+        for said in (
+            {},
+            {"effort": "high"},
+            {"extra_body": {"a": 1}},
+            {},
+            {"per_model": {"scripted*": ModelSettings(effort="high")}},
+            {"per_model": {"other": ModelSettings(effort="low")}},
+        ):
+            remote: Any = {name: value for name, value in said.items() if name != "effort"}
+            remotes = {"openai": RemoteSettings(**remote)}
+            providers = ProvidersSettings(remotes=remotes)
+            settings = Settings(cache=True, effort=said.get("effort"), providers=providers)  # type: ignore[arg-type]  # one
+            async with registry(settings, environ, wrap=cached(settings, store)) as known:
+                stream = await known.get("openai").open(REQUEST, LIMITS, Progress())
+                while await stream.read():
+                    pass
+                await stream.aclose()
+
+        assert [(each.body.get("reasoning_effort"), each.body.get("a")) for each in server.exchanges] == [
+            (None, None),
+            ("high", None),
+            (None, 1),
+        ]

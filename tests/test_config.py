@@ -590,7 +590,11 @@ def test_the_example_shows_the_defaults(written: Written) -> None:
     assert None not in (shown.api_key, shown.attachments)
     assert remotes.pop("mine").base_url
     assert shown.model_settings(MODEL).effort == "low"
-    remotes["openai"] = replace(shown, api_key=None, attachments=None, prices={}, per_model={})
+    assert (shown.extra_body, list(shown.extra_headers)) == ({"metadata": {"team": "a"}}, ["X-Team"])
+    added: dict[str, Any] = {"prices": {}, "per_model": {}, "extra_body": {}, "extra_headers": {}}
+    remotes["openai"] = replace(shown, api_key=None, attachments=None, **added)
+    assert remotes["ollama"].num_ctx
+    remotes["ollama"] = replace(remotes["ollama"], num_ctx=None)
     assert remotes["anthropic"].thinking is not None
     remotes["anthropic"] = replace(remotes["anthropic"], thinking=None)
     providers = replace(settings.providers, remotes=remotes)
@@ -806,7 +810,7 @@ def test_several_keys_are_named_by_their_variables() -> None:
 def test_every_known_provider_has_its_usual_variables(provider: str, variables: tuple[str, ...]) -> None:
     """A key in any of its variables is its key, without configuration; of several the first that is set counts."""
     for number, variable in enumerate(variables):
-        environ = dict.fromkeys(variables[number:], "later") | {variable: KEY}
+        environ = dict.fromkeys(variables[number:], "later") | {variable: KEY, "OLLAMA_HOST": "ollama.com"}
 
         assert secrets(provider, Settings(), environ, keyring=no_keyring) == [Credential(KEY)]
 
@@ -817,7 +821,7 @@ def test_the_variables_are_those_of_the_sdks() -> None:
     assert BUILT_IN["anthropic"].key_variables == ("ANTHROPIC_API_KEY",)
     assert BUILT_IN["gemini"].key_variables == ("GOOGLE_API_KEY", "GEMINI_API_KEY")
     assert BUILT_IN["cohere"].key_variables == ("CO_API_KEY", "COHERE_API_KEY")
-    assert BUILT_IN["ollama"].key_variables == ()
+    assert BUILT_IN["ollama"].key_variables == ("OLLAMA_API_KEY",)
 
 
 def test_ollama_is_not_looked_up_in_the_keyring() -> None:
@@ -1229,3 +1233,52 @@ def test_a_start_with_a_file_imports_no_library(written: Written) -> None:
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert result.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("extra_body = 3", "must be a table, not a whole number"),
+        ("extra_body.day = 2026-01-01", "day in [providers.ollama.extra_body] must be what JSON has, too"),
+        ("extra_body.a = [{ b = nan }]", "a in [providers.ollama.extra_body] must be what JSON has, too"),
+        ("extra_headers.'a b' = 'x'", '"a b" in [providers.ollama.extra_headers] is no name of a header'),
+        ('extra_headers.a = "x\\r\\nb: c"', "a in [providers.ollama.extra_headers] must be text on one line, in ASCII"),
+        ("extra_headers.a = 3", "a in [providers.ollama.extra_headers] must be text on one line, in ASCII"),
+        ("keep_alive = 'long'", "keep_alive in [providers.ollama] must be a time, such as"),
+        ("num_ctx = 1", "num_ctx in [providers.ollama] must be from 256 to 10,000,000"),
+        ("per_model = 3", "per_model in [providers.ollama] must be a table, not a whole number"),
+        ("per_model.m = 3", "m in [providers.ollama.per_model] must be a table, not a whole number"),
+    ],
+)
+def test_what_cannot_be_added_to_requests_is_named(written: Written, text: str, complaint: str) -> None:
+    [found] = complaints(written(f"[providers.ollama]\n{text}"))
+
+    assert found.startswith("2: ")
+    assert complaint in found
+
+
+def test_a_window_of_ollamas_is_refused_elsewhere(written: Written) -> None:
+    [found] = complaints(written('[providers.openai.per_model."gpt-*"]\nnum_ctx = 8192'))
+
+    assert found == '2: num_ctx in [providers.openai.per_model."gpt-*"] is only for kind "ollama"'
+
+
+@pytest.mark.parametrize(
+    ("host", "said", "keys"),
+    [
+        ("ollama.com", {}, [KEY]),
+        ("https://gpu.example", {}, [KEY]),
+        ("http://192.168.1.5", {}, []),
+        ("", {}, []),
+        ("http://192.168.1.5", {"key_env": "OLLAMA_API_KEY"}, [KEY]),
+    ],
+)
+def test_the_key_of_ollama_goes_nowhere_in_the_clear_unless_it_is_named(
+    host: str, said: dict[str, Any], keys: list[str]
+) -> None:
+    """It is that of ollama.com, and stands in the environment of those who also have a server at home."""
+    environ = {"OLLAMA_HOST": host, "OLLAMA_API_KEY": KEY}
+
+    found = secrets("ollama", remote("ollama", **said), environ, keyring=no_keyring)
+
+    assert [each.reveal() for each in found] == keys

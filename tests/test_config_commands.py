@@ -18,6 +18,7 @@ from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, WireServer
 
 KEY = "sk-ant-0123456789"
+GATEWAY = "of-a-gateway-0123456789"
 
 
 def run(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +46,11 @@ def editor(home: Path, line: str) -> str:
 
 
 def test_settings_are_shown_with_where_each_comes_from_and_no_key_is(tmp_path: Path) -> None:
-    written(tmp_path, f'provider = "openai"\n\n[chat]\ntheme = "dark"\n\n[providers.openai]\napi_key = "{KEY}"\n')
+    written(
+        tmp_path,
+        f'provider = "openai"\n\n[chat]\ntheme = "dark"\n\n[providers.openai]\napi_key = "{KEY}"\n'
+        f'extra_headers = {{ X-Gateway = "{GATEWAY}" }}\n[providers.openai.extra_body]\nmetadata = {{ team = "a" }}\n',
+    )
     more = {"ANTHROPIC_API_KEY": KEY[::-1], "OPENAI_BASE_URL": "https://me:pw1@example.org/v1?key=hidden99"}
 
     shown = run(tmp_path, "config", "show", "--model", "mine", "--json", **more)
@@ -57,10 +62,12 @@ def test_settings_are_shown_with_where_each_comes_from_and_no_key_is(tmp_path: P
     assert found["chat.editing"] == ('"emacs"', "default")
     assert found["model"] == ('"mine"', "flag --model")
     assert found["providers.openai.key"] == ("set", "config.toml:7")
+    assert found["providers.openai.extra_headers.X-Gateway"] == ("set", "config.toml:8")
+    assert found["providers.openai.extra_body.metadata.team"] == ('"a"', "config.toml:10")
     assert found["providers.anthropic.key"] == ("set", "environment ANTHROPIC_API_KEY")
     assert found["providers.gemini.key"] == ("not set", "")
     assert found["providers.openai.base_url"][1] == "environment OPENAI_BASE_URL"
-    assert not any(secret in shown.stdout for secret in (KEY, KEY[::-1], "pw1", "hidden99"))
+    assert not any(secret in shown.stdout for secret in (KEY, KEY[::-1], GATEWAY, "pw1", "hidden99"))
 
     assert run(tmp_path, "config", **more).stdout.startswith(f"# {file(tmp_path)}\nprovider ")
 

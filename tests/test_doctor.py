@@ -23,6 +23,7 @@ from tests.terminal import LLMTERM, Program, environment
 from tests.wire import Exchange, Script, WireServer
 from tests.x11 import require, x_server
 
+HEADER = "of-a-gateway-0123456789"
 KEY = "sk-this-is-a-secret-0123456789"
 
 
@@ -128,13 +129,20 @@ def test_model_that_its_server_does_not_list_is_a_problem(
 
 @pytest.mark.parametrize("arguments", [(), ("--json",), ("--all",)])
 def test_keys_are_never_shown(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """Not even when a provider repeats one while it refuses it."""
+    """Not even when a provider repeats one while it refuses it, nor what the file has in a header."""
+    folder = tmp_path / "config" / "llmterm"
+    folder.mkdir(parents=True)
+    with (folder / "config.toml").open("w", encoding="utf-8") as file:
+        file.write(f'[providers.openai]\nextra_headers = {{ X-A = "{HEADER}", X-B = "b" }}\n')
+        file.write('[providers.openai.per_model."gpt-*"]\nextra_body = { metadata = { team = "a" }, user = "b" }\n')
     with WireServer(refusal(401)) as server:
         done = doctor(
             tmp_path, *arguments, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.base_url, GROQ_API_KEY="", XAI_API_KEY=" "
         )
 
     assert KEY not in done.stdout + done.stderr
+    assert HEADER not in done.stdout + done.stderr
+    assert "the headers X-A, X-B; for gpt-*: metadata, user in the body" in done.stdout
     assert "in OPENAI_API_KEY was refused" in done.stdout
     assert "llmterm -p local works meanwhile" in done.stdout
     assert done.returncode == 0

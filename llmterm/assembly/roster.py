@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from llmterm import config
@@ -28,11 +28,14 @@ from llmterm.redaction import Secrets
 from llmterm.sessions import SessionStore
 
 if TYPE_CHECKING:
+    from llmterm.providers.extras import Extras
     from llmterm.providers.wire import Wire
     from llmterm.transport import Endpoint, RateLimits
     from llmterm.transport.limits import Permits
 
 _WITH_FALLBACK = 5.0  # seconds
+# Tokens that an Ollama with little memory reads at once.
+_LEAST_WINDOW = 4_096
 
 
 def bare(provider: Provider) -> Provider:
@@ -46,7 +49,7 @@ def cached(settings: Settings, sessions: SessionStore) -> Callable[[Provider], P
         return bare
     from llmterm.providers.cached import CachedProvider
 
-    return lambda provider: CachedProvider(provider, sessions)
+    return lambda provider: CachedProvider(provider, sessions, told=partial(_told, settings, provider.name))
 
 
 def throttled(wrap: Callable[[Provider], Provider], per_second: float | None) -> Callable[[Provider], Provider]:
@@ -80,7 +83,7 @@ def registry(
             model=remote.model,
             lacks=lambda: config.missing_key(name, settings, environ),
             price=lambda model: str(_price(name, model, settings, environ) or ""),
-            window=lambda model: window(name, model),
+            window=lambda model: remote.window(model) or window(name, model),
             effort=partial(_effort, settings, remote),
             owns=lambda given: config.has_model(name, settings, given),
         )
@@ -106,6 +109,54 @@ def _effort(settings: Settings, remote: RemoteSettings, model: str) -> Effort | 
     return remote.model_settings(model).effort or settings.effort
 
 
+def _extras(remote: RemoteSettings) -> Extras | None:
+    """Return what the file adds to the requests of a provider, None where that is nothing."""
+    if not (remote.extra_body or remote.extra_headers or remote.per_model or remote.num_ctx or remote.keep_alive):
+        return None
+    from llmterm.providers.extras import Extras
+
+    return Extras(body=partial(_body, remote), headers=partial(_added_headers, remote))
+
+
+def _body(remote: RemoteSettings, model: str) -> dict[str, Any]:
+    from llmterm.providers.extras import merged
+
+    window, alive = remote.window(model), remote.keep_alive
+    said: dict[str, Any] = {} if window is None else {"options": {"num_ctx": window}}
+    if alive:
+        # A number is seconds there, and a text has a unit: https://docs.ollama.com/api/chat.
+        said["keep_alive"] = int(alive) if alive.lstrip("-").isdecimal() else alive
+    return merged(merged(said, remote.extra_body), remote.model_settings(model).extra_body)
+
+
+def _added_headers(remote: RemoteSettings, model: str) -> dict[str, str]:
+    added = {**remote.extra_headers, **remote.model_settings(model).extra_headers}
+    return {name.lower(): value.reveal() for name, value in added.items()}
+
+
+def _cut(name: str, remote: RemoteSettings, base_url: str, model: str, asked: int) -> str:
+    """Say that an Ollama would leave out, without a word, the beginning of so many tokens; "" where that is not so.
+
+    Unless it is told, it reads as many at once as fits its memory, 4,096 where that is little, and all of them in the
+    cloud: https://docs.ollama.com/context-length.
+    """
+    known = remote.window(model)
+    if remote.kind != "ollama" or asked <= (known or _LEAST_WINDOW):
+        return ""
+    if known is None and (base_url.startswith("https://") or model.endswith("cloud")):
+        return ""
+    reads = f"reads {known:,} at once" if known else f"may read only {_LEAST_WINDOW:,} at once"
+    return f"about {asked:,} tokens are asked, and {model} {reads}: num_ctx in [providers.{name}] has it read more"
+
+
+def _told(settings: Settings, name: str, model: str) -> object:
+    """Return what the file says of requests to a model, which an answer depends on beside what it was asked."""
+    remote = settings.providers.remote(name)
+    if remote is None:
+        return None
+    return [told for told in (_effort(settings, remote, model), _body(remote, model)) if told]
+
+
 def _price(name: str, model: str, settings: Settings, environ: Mapping[str, str]) -> config.Price | None:
     from llmterm.config.prices import price  # the table, which no answer of a local model asks for
 
@@ -128,7 +179,7 @@ def _remote(
     keys = [secret.reveal() for secret in config.secrets(name, settings, environ)]
     if (keys or basic(base_url)) and not remote.allow_http:
         _refuse_clear_text(name, "key" if keys else "password", base_url)
-    secrets.add(*keys)
+    secrets.add(*keys, *(value.reveal() for value in remote.headers))
     needs_key = config.key_hint(name, settings, environ)
     limits = _limits(remote, settings, partial(permits, name) if permits is not None else None)
     endpoint = _endpoint(name, limits, settings, keys, lambda: _origin(name, settings, environ))
@@ -148,6 +199,8 @@ def _remote(
         attachments=remote.attachments,
         own=own,
         effort=partial(_effort, settings, remote),
+        extras=_extras(remote),
+        cut=partial(_cut, name, remote, base_url),
     )
     if remote.kind == "gemini":
         from llmterm.providers import google

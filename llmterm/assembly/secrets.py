@@ -45,6 +45,8 @@ def _given(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
             yield environ.get(variable, "").strip()
         if remote.api_key:
             yield remote.api_key.reveal().strip()
+        for value in remote.headers:
+            yield value.reveal()
         for url in (remote.base_url, *(environ.get(variable, "") for variable in endpoint.base_url_variables)):
             yield from secret_parts(url if "://" in url else f"http://{url}")
     for variable in _PROXIES:

@@ -90,7 +90,8 @@ def key_origin(
     if not found:
         return ""
     remote, endpoint = found
-    variables = [name for name in remote.variables or endpoint.key_variables if environ.get(name, "").strip()]
+    named = _key_variables(remote, endpoint, environ)
+    variables = [name for name in named if environ.get(name, "").strip()]
     if variables:
         return f"environment {', '.join(variables if remote.keys else variables[:1])}"
     if _given_keys(remote, endpoint, environ):
@@ -230,11 +231,23 @@ def _given_keys(remote: RemoteSettings, endpoint: Endpoint, environ: Environ) ->
     if remote.keys:
         found = [environ.get(name, "").strip() for name in remote.variables]
     else:
-        found = [_first(remote.variables or endpoint.key_variables, environ)]
+        found = [_first(_key_variables(remote, endpoint, environ), environ)]
     if keys := list(dict.fromkeys(filter(None, found))):
         return keys
     key = remote.api_key.reveal().strip() if remote.api_key else ""
     return [key] if key else []
+
+
+def _key_variables(remote: RemoteSettings, endpoint: Endpoint, environ: Environ) -> tuple[str, ...]:
+    """Return the variables that are read for a key.
+
+    Ollama's own goes where nobody can read it on the way, as ollama.com: its servers at home have no key, and one that
+    has is named. Raises ConfigError for an address of the environment that is none.
+    """
+    if remote.variables or endpoint.kind != "ollama":
+        return remote.variables or endpoint.key_variables
+    address = _base_url_of(endpoint, environ) or remote.base_url or endpoint.base_url
+    return endpoint.key_variables if address.startswith("https://") else ()
 
 
 def _stored_keys(providers: Iterable[str], keyring: Callable[[], Keyring]) -> Iterable[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any, TypeAlias
 
 from llmterm.errors import UsageError
@@ -15,6 +16,21 @@ from llmterm.marker import check_marker
 from llmterm.style import sgr
 
 Check: TypeAlias = Callable[[Any], str]
+
+# What no file may say in a request: who is asked what, and by which key; and what llmterm itself would not understand.
+_OURS_IN_BODY = frozenset(
+    {
+        *("model", "messages", "contents", "input", "prompt", "message", "chat_history", "preamble"),
+        *("system", "instructions", "system_instruction", "systemInstruction"),
+        *("stream", "background", "previous_response_id", "continuationToken", "key", "api_key"),
+    }
+)
+_OUR_HEADERS = frozenset(
+    {
+        *("authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"),
+        *("host", "connection", "content-type", "content-length", "transfer-encoding", "accept", "accept-encoding"),
+    }
+)
 
 
 def checked(check: Check) -> Mapping[str, Check]:
@@ -60,6 +76,40 @@ def thinking_check(tokens: int) -> str:
 
 def tier_check(name: str) -> str:
     return "" if re.fullmatch(r"[a-z][a-z0-9_-]*", name, re.ASCII) else 'must be a provider\'s word, such as "flex"'
+
+
+def keep_alive_check(time: str) -> str:
+    good = re.fullmatch(r"-?\d+|(\d+(\.\d+)?(ms|s|m|h))*", time, re.ASCII)
+    return "" if good else 'must be a time, such as "10m", or seconds, such as "-1" for ever'
+
+
+def body_check(name: str, value: object) -> str:
+    """Return what is wrong with a part of a request's body that the file adds."""
+    if name in _OURS_IN_BODY:
+        return "is llmterm's own to say"
+    return "" if _is_json(value) else "must be what JSON has, too: no date, no time, no nan and no inf"
+
+
+def header_check(name: str, value: object) -> str:
+    """Return what is wrong with a header that the file adds."""
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        return "is no name of a header"
+    if name.lower() in _OUR_HEADERS:
+        return "is llmterm's own to say"
+    good = isinstance(value, str) and re.fullmatch(r"[\x20-\x7e\t]*", value)
+    return "" if good else "must be text on one line, in ASCII"
+
+
+def _is_json(value: object) -> bool:
+    match value:
+        case dict():
+            return all(map(_is_json, value.values()))
+        case list():
+            return all(map(_is_json, value))
+        case float():
+            return isfinite(value)
+        case _:
+            return value is None or isinstance(value, str | int)
 
 
 def style_check(style: str) -> str:

@@ -74,7 +74,12 @@ BUILT_IN: Mapping[str, Endpoint] = {
     ),
     # https://docs.ollama.com/faq
     "ollama": Endpoint(
-        kind="ollama", base_url="http://127.0.0.1:11434", base_url_variables=("OLLAMA_HOST",), needs_key=False
+        kind="ollama",
+        base_url="http://127.0.0.1:11434",
+        base_url_variables=("OLLAMA_HOST",),
+        key_variables=("OLLAMA_API_KEY",),
+        key_page="ollama.com/settings/keys",
+        needs_key=False,
     ),
 }
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from llmterm.address import shown
 from llmterm.config.access import Keyring, base_url, key_origin, system_keyring
+from llmterm.config.credential import Credential
 from llmterm.config.endpoints import BUILT_IN
 from llmterm.config.settings import GIVEN, Environ, KeyPath, Settings
 
@@ -65,7 +66,7 @@ def settings_in_force(
         where = f"environment {variable}" if variable else origin((*place, "base_url"))
         address = shown(base_url(name, settings, environ))
         found.append(Setting(f"providers.{name}.base_url", _value(address), where))
-        if endpoint.kind != "ollama":
+        if key or endpoint.kind != "ollama":
             where = origin((*place, "api_key")) if key == "file" else key
             found.append(Setting(f"providers.{name}.key", "set" if key else "not set", where))
     return found
@@ -91,4 +92,6 @@ def _leaves(table: object, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
 def _value(value: object) -> str:
     if value is None:
         return "not set"
+    if isinstance(value, Credential):
+        return "set"
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

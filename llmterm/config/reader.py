@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from llmterm.config.checks import choice, quote, style_check, suggestion
+from llmterm.config.checks import body_check, choice, header_check, quote, style_check, suggestion
 from llmterm.config.credential import Credential
 from llmterm.config.endpoints import KNOWN
 from llmterm.config.settings import (
@@ -58,6 +58,8 @@ class Reader:
             ProvidersSettings: self._providers,
             Mapping[str, Price]: self._prices,
             Mapping[str, ModelSettings]: self._per_model,
+            Mapping[str, object]: self._body,
+            Mapping[str, Credential]: self._headers,
             Mapping[str, ThemeSettings]: self._themes,
             Mapping[str, str]: self._syntax,
         }
@@ -142,14 +144,24 @@ class Reader:
 
     def _remote(self, base: RemoteSettings, table: object, path: KeyPath) -> RemoteSettings:
         remote = self._table(base, table, path)
-        for item in fields(remote):
-            kind = item.metadata.get(KIND, remote.kind)
-            if kind != remote.kind and isinstance(table, dict) and item.name in table:
-                self._complain((*path, item.name), f"{_label((*path, item.name))} is only for kind {quote(kind)}")
+        if isinstance(table, dict):
+            self._check_kind(remote.kind, remote, table, path)
+            for model, settings in remote.per_model.items():
+                if isinstance(own := table["per_model"][model], dict):
+                    self._check_kind(remote.kind, settings, own, (*path, "per_model", model))
         if remote.transport == "websocket" and remote.api != "responses":
             where = (*path, "transport")
             self._complain(where, f'{_label(where)} is only for api = "responses"')
         return remote
+
+    def _check_kind(
+        self, kind: str, settings: RemoteSettings | ModelSettings, table: Mapping[str, object], path: KeyPath
+    ) -> None:
+        """Complain of what means something to another kind of provider only."""
+        for item in fields(settings):
+            only = item.metadata.get(KIND, kind)
+            if only != kind and item.name in table:
+                self._complain((*path, item.name), f"{_label((*path, item.name))} is only for kind {quote(only)}")
 
     def _prices(self, table: object, path: KeyPath) -> dict[str, Price]:
         if not isinstance(table, dict):
@@ -170,6 +182,23 @@ class Reader:
             self._complain(path, f"{_label(path)} must be a table, not {_kind(table)}")
             return {}
         return {model: self._table(ModelSettings(), value, (*path, model)) for model, value in table.items()}
+
+    def _body(self, table: object, path: KeyPath) -> dict[str, object]:
+        return self._added(table, path, body_check)
+
+    def _headers(self, table: object, path: KeyPath) -> dict[str, Credential]:
+        """Read headers. What is in one may be a secret, and is handled as a key is."""
+        added = self._added(table, path, header_check)
+        return {name: Credential(value) for name, value in added.items() if isinstance(value, str)}
+
+    def _added(self, table: object, path: KeyPath, check: Callable[[str, object], str]) -> dict[str, object]:
+        if not isinstance(table, dict):
+            self._complain(path, f"{_label(path)} must be a table, not {_kind(table)}")
+            return {}
+        for name, value in table.items():
+            if complaint := check(name, value):
+                self._complain((*path, name), f"{_label((*path, name))} {complaint}")
+        return table
 
     def _themes(self, table: object, path: KeyPath) -> dict[str, ThemeSettings]:
         if not isinstance(table, dict):

@@ -15,6 +15,7 @@ from llmterm.config.checks import (
     address_check,
     attachments_check,
     checked,
+    keep_alive_check,
     key_check,
     marker_check,
     style_check,
@@ -210,9 +211,12 @@ def _either(price: float | None, usual: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """What goes for some models of a provider."""
+    """What goes for some models of a provider, on top of what goes for all of them."""
 
     effort: Effort | None = None
+    num_ctx: int | None = field(default=None, metadata={KIND: "ollama", **within(256, 10_000_000)})
+    extra_body: Mapping[str, object] = field(default_factory=dict, hash=False)
+    extra_headers: Mapping[str, Credential] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,8 +226,8 @@ class RemoteSettings:
     `base_url` and `api_key` are what the file says; the environment wins over both. `key_env`, or `keys` for several to
     take turns, name the variables that are read instead of the usual ones. 0 is no limit of `requests_per_minute` and
     `tokens_per_minute`; of `thinking` it is none, and None leaves it to the model. `models` are offered besides those
-    that the provider lists. `attachments` are what all of its models take, "image" and "pdf"; None is what is known of
-    each.
+    that the provider lists. `extra_body` and `extra_headers` go with every request, on top of what llmterm says.
+    `attachments` are what all of its models take, "image" and "pdf"; None is what is known of each.
     """
 
     kind: Kind = "openai"
@@ -246,12 +250,22 @@ class RemoteSettings:
     max_concurrent: int = field(default=10, metadata=within(1, 10_000))
     allow_http: bool = False
     prices: Mapping[str, Price] = field(default_factory=dict, hash=False)
+    num_ctx: int | None = field(default=None, metadata={KIND: "ollama", **within(256, 10_000_000)})
+    keep_alive: str = field(default="", metadata={KIND: "ollama", **checked(keep_alive_check)})
+    extra_body: Mapping[str, object] = field(default_factory=dict, hash=False)
+    extra_headers: Mapping[str, Credential] = field(default_factory=dict, hash=False)
     per_model: Mapping[str, ModelSettings] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> Self:
         """Return the settings of a known provider about which the file says nothing."""
         return cls(kind=endpoint.kind, model=endpoint.model, continuation=endpoint.continuation)
+
+    @property
+    def headers(self) -> tuple[Credential, ...]:
+        """The values of all headers that are added: any of them may be a secret."""
+        tables = (self.extra_headers, *(each.extra_headers for each in self.per_model.values()))
+        return tuple(value for table in tables for value in table.values())
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -261,6 +275,10 @@ class RemoteSettings:
     def price(self, model: str) -> Price | None:
         """Return the price of that very name, else of the first pattern (`*`, `?`) that it fits."""
         return _fitting(self.prices, model)
+
+    def window(self, model: str) -> int | None:
+        """Return how many tokens an Ollama is told to have a model read at once, None where it is told nothing."""
+        return self.model_settings(model).num_ctx or self.num_ctx
 
     def model_settings(self, model: str) -> ModelSettings:
         """Return what goes for a model: by its very name, else by the first pattern (`*`, `?`) that it fits."""

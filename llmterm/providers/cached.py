@@ -52,13 +52,16 @@ LONGEST_ANSWER = Rope.LARGEST
 _WHOLE = (EndReason.STOP, EndReason.STOP_SEQUENCE)
 
 
-def answer_key(provider: str, request: Request) -> str:
-    """Return the SHA-256 of all that the answer may depend on, as hexadecimal digits."""
+def answer_key(provider: str, request: Request, told: object = None) -> str:
+    """Return the SHA-256 of all that the answer may depend on, as hexadecimal digits.
+
+    `told` is what goes along with every request to its model.
+    """
     messages = [
         [message.role, message.text, message.provider_data, *filter(None, map(_beside, message.parts))]
         for message in request.messages
     ]
-    asked = [provider, request.model, messages, asdict(request.options)]
+    asked = [provider, request.model, messages, asdict(request.options), *([told] if told else [])]
     # Not escaped: two lone surrogates would read as one character. Nor can the encoding fail on one.
     text = json.dumps(asked, ensure_ascii=False, sort_keys=True, default=dict)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -79,17 +82,23 @@ def _beside(part: Part) -> list[str]:
             assert_never(part)
 
 
+def _nothing(_model: str) -> None:
+    """What goes along where nothing is configured."""
+
+
 class CachedProvider(ProviderAround):
     """Asks `provider` only what the cache of `store` does not know."""
 
-    def __init__(self, provider: Provider, store: SessionStore) -> None:
+    def __init__(self, provider: Provider, store: SessionStore, *, told: Callable[[str], object] = _nothing) -> None:
+        """`told` is what else goes along with every request to a model."""
         super().__init__(provider)
+        self._told = told
         self._store = store
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> EventStream:
         if request.continuation is not None:
             return await self._provider.open(request, limits, progress)
-        key = await in_thread(answer_key, self.name, request)
+        key = await in_thread(answer_key, self.name, request, self._told(request.model))
         try:
             answer = await in_thread(self._use, lambda cache: cache.get(key))
         except SessionError as error:

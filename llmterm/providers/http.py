@@ -24,6 +24,7 @@ from llmterm.progress import Progress
 from llmterm.providers import EventStream
 from llmterm.providers.attachments import Accepts
 from llmterm.providers.capabilities import accepted
+from llmterm.providers.extras import Extras
 from llmterm.providers.learned import Learned
 from llmterm.providers.retrying import RetryingStream
 from llmterm.providers.stream import WireStream
@@ -63,7 +64,8 @@ class ModelFacts:
 
     `known` are models that it does not list. `cost` gives what their usage costs. `attachments` are the kinds that all
     of them take, None what is known of each. `own` is a server of the user's own, which may have any model. `effort`
-    is that of a model where a question says none.
+    is that of a model where a question says none, and `extras` go along with every request.
+    `cut` says in words that a model would leave out some of about so many tokens, "" where it does not.
     """
 
     known: Sequence[str] = ()
@@ -71,6 +73,8 @@ class ModelFacts:
     attachments: Sequence[str] | None = None
     own: bool = False
     effort: Callable[[str], Effort | None] = lambda _: None
+    extras: Extras | None = None
+    cut: Callable[[str, int], str] = lambda _model, _tokens: ""
 
 
 class HttpProvider:
@@ -95,7 +99,7 @@ class HttpProvider:
         self._facts = facts or ModelFacts()
         self.name = endpoint.name
         self._transport = transport
-        self._wire = wire
+        self._wire = wire if self._facts.extras is None else self._facts.extras.around(wire)
         self._endpoint = endpoint
         self._base_url = base_url
         self._needs_key = needs_key
@@ -155,6 +159,8 @@ class HttpProvider:
             return self._stream(frames, limits, progress)
 
         asked = await in_thread_if(are_long(request.messages), about, request)
+        if said := self._facts.cut(request.model, asked - (request.left() or 0)):
+            progress.say(said)
         return RetryingStream(self._endpoint, ask, tokens=asked, progress=progress)
 
     def job_api(self) -> JobApi:

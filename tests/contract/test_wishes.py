@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from llmterm.conversation import Conversation
 from llmterm.errors import UsageError
 from llmterm.messages import Options, StreamLimits
 from tests.contract.caller import Answer, Caller, answering, settings_of
-from tests.contract.dialects import Dialect, label, whole
+from tests.contract.dialects import REMOTE, Dialect, label, whole
 
 # For each provider a model that thinks, and what it is told. Shapes of bodies as the SDKs' types have them.
 TOLD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -139,3 +140,35 @@ def merged(body: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
         name: merged(body[name], value) if isinstance(value, dict) and isinstance(body.get(name), dict) else value
         for name, value in both.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "model", "about", "told"),
+    [
+        ({}, "qwen3", 3_000, ""),
+        ({}, "qwen3", 5_000, r"about \d,\d\d\d tokens are asked, and qwen3 may read only 4,096 at once: num_ctx in"),
+        ({}, "gpt-oss:120b-cloud", 5_000, ""),
+        ({"num_ctx": 8_192}, "qwen3", 5_000, ""),
+        ({"num_ctx": 8_192}, "qwen3", 9_000, "and qwen3 reads 8,192 at once"),
+        ({"per_model": {"qwen*": ModelSettings(num_ctx=16_384)}, "num_ctx": 512}, "qwen3", 9_000, ""),
+    ],
+)
+async def test_ollama_is_told_its_window_and_a_question_that_is_longer_is_said_before_it_is_cut(
+    said: Mapping[str, Any], model: str, about: int, told: str
+) -> None:
+    """It would leave out the beginning without a word."""
+    dialect = REMOTE[-1]
+    question = "word " * about  # a token each
+    async with Caller(
+        dialect, answering(dialect, *whole(dialect, "ok")), settings=settings_of(dialect, keep_alive="-1", **said)
+    ) as caller:
+        request = Conversation().ask(question).request(model=model, options=Options(max_tokens=9_000))
+        answer = Answer(await caller.provider.open(request, StreamLimits(), caller.progress))
+        await answer.to_end()
+        await answer.aclose()
+        [exchange] = caller.server.exchanges
+
+    assert re.search(told, "\n".join(caller.progress.said)) if told else caller.progress.said == []
+    window = {"per_model": 16_384}.get(next(iter(said), ""), said.get("num_ctx"))
+    assert exchange.body["options"].get("num_ctx") == window
+    assert exchange.body["keep_alive"] == -1

@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -54,7 +54,34 @@ async def reach_checks(settings: Settings, environ: Mapping[str, str], *, everyb
     keys = [Check(name=f"key {name}", state="ok", value=source) for name, source in sources.items() if source]
     if not keys:
         keys = [Check(name="keys", state="note", value="none: only servers without one, and the embedded model")]
-    return [*keys, _proxy(environ), *remote, local, *_verdict(settings, environ, [*remote, local], listed)]
+    return [
+        *keys,
+        *_added(settings),
+        _proxy(environ),
+        *remote,
+        local,
+        *_verdict(settings, environ, [*remote, local], listed),
+    ]
+
+
+def _added(settings: Settings) -> Iterator[Check]:
+    """Say what the file adds to requests. What is in a header is not said: it may be a secret."""
+    for name in settings.providers.names:
+        remote = settings.providers.remote(name)
+        if remote is None:
+            continue
+        tables = [("", remote.extra_body, remote.extra_headers)]
+        tables += [(f"for {model}: ", each.extra_body, each.extra_headers) for model, each in remote.per_model.items()]
+        said = [f"{whom}{' and '.join(_names(body, headers))}" for whom, body, headers in tables if body or headers]
+        if said:
+            yield Check(name=f"added {name}", state="ok", value="; ".join(said))
+
+
+def _names(body: Mapping[str, object], headers: Mapping[str, object]) -> Iterator[str]:
+    if body:
+        yield f"{', '.join(body)} in the body"
+    if headers:
+        yield f"the header{'s' if len(headers) > 1 else ''} {', '.join(headers)}"
 
 
 def _proxy(environ: Mapping[str, str]) -> Check:
@@ -76,6 +103,8 @@ def _key_source(name: str, settings: Settings, environ: Mapping[str, str]) -> st
     remote, endpoint = settings.providers.remote(name), settings.providers.endpoint(name)
     if remote is None or endpoint is None:
         return ""
+    if endpoint.kind == "ollama" and not _has_key(name, settings, environ):
+        return ""
     variables = remote.variables or endpoint.key_variables
     found = [variable for variable in variables if environ.get(variable, "").strip()]
     if found:
@@ -83,6 +112,14 @@ def _key_source(name: str, settings: Settings, environ: Mapping[str, str]) -> st
     if remote.api_key and remote.api_key.reveal().strip():
         return "in the configuration file"
     return "in the keyring" if config.secrets(name, settings, environ) else ""
+
+
+def _has_key(name: str, settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Tell whether a provider is asked with a key; one whose address is none says so itself."""
+    try:
+        return bool(config.secrets(name, settings, environ))
+    except ConfigError:
+        return False
 
 
 def _set_up(settings: Settings, environ: Mapping[str, str]) -> list[str]:
