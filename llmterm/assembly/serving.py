@@ -20,6 +20,7 @@ from llmterm.assembly.token import own_token
 from llmterm.assembly.whereabouts import written_down
 from llmterm.config import Settings
 from llmterm.errors import UsageError
+from llmterm.loading import collect_seldom
 from llmterm.serve.app import application
 from llmterm.serve.connection import Patience
 from llmterm.serve.metrics import Metrics
@@ -49,6 +50,7 @@ class Place(NamedTuple):
 async def serve(settings: Settings, environ: Mapping[str, str], place: Place) -> int:
     """Serve until a signal ends it; return the exit code. Raises our errors."""
     take_turns()
+    collect_seldom()
     with _signals() as ended:
         async with running(settings, environ, place) as link:
             with written_down(environ, link):
