@@ -373,11 +373,15 @@ class Reader:
     def __aiter__(self) -> Self:
         return self
 
-    async def marked(self) -> None:
-        """Wait until something has come that is no text, and was not read."""
-        while self._place.seq >= self._log.marked:
+    async def marked(self, until: float) -> None:
+        """Wait until something has come that is no text, and was not read, or until that moment of the loop's time."""
+        if self._place.seq >= self._log.marked:
             self._mark.clear()
-            await self._mark.wait()
+            timer = asyncio.get_running_loop().call_at(until, self._mark.set)
+            try:
+                await self._mark.wait()
+            finally:
+                timer.cancel()
 
     async def __anext__(self) -> Entry:
         while not self.held and not self._left:

@@ -18,7 +18,6 @@ turn, and tried again: the answer is worth more than its copy.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from enum import Enum
 from types import TracebackType
 from typing import Protocol, Self, assert_never
@@ -229,9 +228,7 @@ class RecordedTurn:
             if self._due is None:
                 await self._reader.woken()
             else:  # more text is nothing to be woken for
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(self._due):
-                        await self._reader.marked()
+                await self._reader.marked(self._due)
             if self._take_in() or (self._due is not None and loop.time() >= self._due):
                 self._write()
 
