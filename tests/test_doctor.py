@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import termios
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from llmterm.assembly.doctor import Check, examine, exit_code, lines
 from llmterm.assembly.doctor.inquiry import Answers, ask, understood
-from llmterm.config import Settings
+from llmterm.config import BUILT_IN, Settings
 from llmterm.messages import Message
 from llmterm.sessions import SessionStore
 from tests.starter import run_text
@@ -125,6 +126,29 @@ def test_model_that_its_server_does_not_list_is_a_problem(
     assert done.returncode == code
     wanted = f"openai/{model} is not among the models that openai lists" if code else f"openai/{model}, where nothing"
     assert wanted in done.stdout or not listed
+
+
+def test_models_that_are_not_there_or_not_for_long_are_warnings(tmp_path: Path) -> None:
+    """Those that providers begin with, by themselves or as the file has it, and those that step in."""
+    file = tmp_path / "c.toml"
+    file.write_text(
+        'provider = "openai"\nmodel = "gpt-9"\nfallback = ["openai/gpt-8", "anthropic/claude-2.1", "local"]\n', "utf-8"
+    )
+    more = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, "LLMTERM_CONFIG": str(file)}
+
+    with WireServer(listing("gpt-9", "claude-x")) as server:
+        urls = {"OPENAI_BASE_URL": server.base_url, "ANTHROPIC_BASE_URL": server.address}
+        done = doctor(tmp_path, **urls, **more)
+
+    assert done.returncode == 0
+    found = re.findall(r"warning +model (\w+) +(.*)", done.stdout)
+    assert found == [
+        ("anthropic", f"{BUILT_IN['anthropic'].model} is not among the models that anthropic lists"),
+        ("openai", "gpt-8 is not among the models that openai lists"),
+        ("anthropic", "claude-2.1 was retired on 2025-07-21"),
+    ]
+    assert 'model = "claude-sonnet-5-5" in [providers.anthropic] follows it' in done.stdout
+    assert "did you mean gpt-9?" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",), ("--all",)])

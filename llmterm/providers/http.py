@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from llmterm import tokens
@@ -232,7 +233,7 @@ class HttpProvider:
         try:
             return await self._sent(request, key, wire, limits, progress)
         except ModelNotFoundError as error:
-            error.hint = await self._nearest(request.model, key) or error.hint
+            error.hint = await self._instead(request.model, key) or error.hint
             raise
         except (RequestRefusedError, ServerError) as error:
             if self._unproven(request):
@@ -299,6 +300,11 @@ class HttpProvider:
         """Return the names in the list that `call` asks for."""
         return self._wire.models(await self._transport.fetch(call, limits))
 
+    async def _instead(self, model: str, key: str) -> str:
+        """Return a hint at what there is instead of a model; a server of the user's own may have what is no more."""
+        followed = "" if self._facts.own else _followed(self.name, model)
+        return followed or await self._nearest(model, key)
+
     async def _nearest(self, model: str, key: str) -> str:
         """Return a hint that names what there is instead of `model`."""
         try:
@@ -317,3 +323,11 @@ def let_go(payload: Mapping[str, Any]) -> Generator[None, None, None]:
         while isinstance(each, list) and len(each) > _AT_ONCE:
             del each[-_AT_ONCE:]
             yield
+
+
+def _followed(provider: str, model: str) -> str:
+    """Return a hint at what follows a model that is no more, "" where that is not known."""
+    from llmterm.providers.retired import retirement  # the table, of which few have need
+
+    found = retirement(provider, model)
+    return f"{found.words(model, date.today())}: {found.successor} follows it" if found is not None else ""

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from llmterm.config import BUILT_IN, ProvidersSettings, RemoteSettings, Settings
+from llmterm.conversation import Conversation
 from llmterm.errors import (
     AuthError,
     ConnectError,
@@ -86,6 +87,28 @@ async def test_unknown_model_is_named(dialect: Dialect) -> None:
 
     assert (caught.value.status, caught.value.model) == (404, dialect.model)
     assert "check the model's name" in caught.value.hint
+
+
+async def test_model_that_is_no_more_brings_its_successor(remote: Dialect) -> None:
+    """Without a list being asked for, which may still name it. A server of one's own may have what is gone."""
+    gone = {
+        "anthropic": ("claude-3-opus-latest", "was retired on 2026-01-05: claude-opus-5-5"),
+        "gemini": ("gemini-2.0-flash", "was retired on 2026-06-01: gemini-3.8-flash"),
+        "cohere": ("command-r", "was retired on 2025-09-15: command-a-plus-05-2026"),
+    }
+    if remote.name not in gone:
+        return  # an address of its own, which all but these have here, is one's own server
+    model, words = gone[remote.name]
+
+    async with Caller(remote, refusing(remote, 404, f"the model `{model}` does not exist")) as caller:
+        request = Conversation().ask("q").request(model=model)
+        with fails(ModelNotFoundError) as caught:
+            stream = await caller.provider.open(request, StreamLimits(), caller.progress)
+            await stream.read()
+
+        assert len(caller.server.exchanges) == 1
+
+    assert caught.value.hint == f"{model} {words} follows it"
 
 
 async def test_unknown_model_brings_the_nearest_one(remote: Dialect) -> None:

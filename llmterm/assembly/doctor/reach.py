@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from difflib import get_close_matches
 from importlib.util import find_spec
 
@@ -28,6 +29,7 @@ from llmterm.errors import (
     RequestRefusedError,
 )
 from llmterm.providers.registry import ProviderRegistry
+from llmterm.providers.retired import retirement
 from llmterm.providers.weights import MODELS_FOLDER, default_weights, find_model, pulled
 
 _SECONDS = 5.0
@@ -59,6 +61,7 @@ async def reach_checks(settings: Settings, environ: Mapping[str, str], *, everyb
         *_added(settings),
         _proxy(environ),
         *remote,
+        *_models(settings, providers, listed, date.today()),
         local,
         *_verdict(settings, environ, [*remote, local], listed),
     ]
@@ -208,6 +211,31 @@ def _local(settings: Settings, environ: Mapping[str, str]) -> Check:
     return Check(name="embedded model", state="ok", value=f"{path} ({room}){more}")
 
 
+def _models(
+    settings: Settings, providers: ProviderRegistry, listed: Mapping[str, Sequence[str]], today: date
+) -> Iterator[Check]:
+    """Say which models, those that providers begin with and those of the fallbacks, are not there, or not for long."""
+    begin = {name: providers.default_model(name) for name in listed}
+    if settings.model and settings.provider:
+        name, model = providers.locate(settings.model, settings.provider)
+        begin[name] = model
+    for name, model in dict.fromkeys((*begin.items(), *map(providers.resolve, settings.fallback))):
+        models = listed.get(name, ())
+        gone = retirement(name, model)
+        if gone is not None:
+            hint = f'model = "{gone.successor}" in [providers.{name}] follows it'
+            yield Check(name=f"model {name}", state="warning", value=gone.words(model, today), hint=hint)
+        elif model and models and not is_listed(model, models):
+            value = f"{model} is not among the models that {name} lists"
+            yield Check(name=f"model {name}", state="warning", value=value, hint=_instead(name, model, models))
+
+
+def _instead(provider: str, model: str, models: Sequence[str]) -> str:
+    near = get_close_matches(model, models, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{hint}llmterm models -p {provider} lists them"
+
+
 def is_listed(model: str, models: Sequence[str]) -> bool:
     """Tell whether `model` is one of those that a server lists, or short for one: without its date, tag or folder."""
     named = {each.removeprefix("models/") for each in models}
@@ -232,16 +260,9 @@ def _verdict(
     listless = check is not None and check.state == "warning" and bool(start.model) and start.provider != "local"
     models = listed.get(start.provider, ())
     if start.model and models and not is_listed(start.model, models):
-        near = get_close_matches(start.model, models, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}? " if near else ""
-        return [
-            Check(
-                name="answers",
-                state="problem",
-                value=f"{label} is not among the models that {start.provider} lists",
-                hint=f"{hint}llmterm models -p {start.provider} lists them",
-            )
-        ]
+        value = f"{label} is not among the models that {start.provider} lists"
+        hint = _instead(start.provider, start.model, models)
+        return [Check(name="answers", state="problem", value=value, hint=hint)]
     if check is None or check.state == "ok" or listless:
         return [Check(name="answers", state="ok", value=f"{label}, where nothing else is asked for")]
     others = [each.name.removeprefix("provider ") for each in providers if each.state == "ok"]
