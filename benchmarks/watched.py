@@ -56,6 +56,9 @@ class _WatchedStream:
     async def detach(self) -> None:
         await self._stream.detach()
 
+    async def steer(self, word: str) -> None:
+        pass
+
     def _passing(self, events: Sequence[StreamEvent]) -> Iterator[StreamEvent]:
         """Yield what passes: the tokens up to a text go with it."""
         passes = not self._full

@@ -126,6 +126,7 @@ class RecordedTurn:
         self._reader = turn.reader()
         # Whether the answer is at rest as far as the record knows, and when at the latest it is to be written.
         self._rests = self.rested
+        self._parted = False  # a part of the answer has ended, and nothing has been said of that
         self._due: float | None = None
         self._cursor = turn.reply.cursor
         self._over = asyncio.Event()
@@ -248,12 +249,12 @@ class RecordedTurn:
         match event:
             case TextDelta() | ThinkingDelta():
                 self._due = self._due or asyncio.get_running_loop().time() + _SECONDS
-            case SegmentStarted(provider=provider, model=model, mode=mode, guidance=guidance) if self._rests:
-                self._record.resume(provider=provider, model=model, mode=mode, guidance=guidance)
-                self._rests = False
-            case SegmentStarted(provider=provider, model=model, mode=mode):
-                self._record.move(provider=provider, model=model, mode=mode)
+            case SegmentStarted():
+                self._begin(event)
+            case SegmentEnded():
+                self._parted = True
             case StateChanged(state, reason):
+                self._parted = False
                 self.rested = self.rested or state is TurnState.PAUSED
                 if self.turn.over:
                     self._over.set()
@@ -263,11 +264,21 @@ class RecordedTurn:
                 return True
             case Retraction():
                 return True
-            case Notice() | UsageReport() | SegmentEnded():
+            case Notice() | UsageReport():
                 pass
             case _:
                 assert_never(event)
         return False
+
+    def _begin(self, part: SegmentStarted) -> None:
+        if self._parted and not self._rests:
+            self._pause(EndReason.PAUSE)  # it was steered: what came before is a part by itself
+        record, who = self._record, {"provider": part.provider, "model": part.model}
+        if self._rests:
+            record.resume(**who, mode=part.mode, guidance=part.guidance)
+        else:
+            record.move(**who, mode=part.mode)
+        self._rests = self._parted = False
 
     def _write(self) -> None:
         self._due = None

@@ -1,7 +1,7 @@
 """One answer: asked for, streamed, paused at any instant, resumed, ended.
 
-A `Turn` knows no keyboard, no console and no database. It has `start`, `pause`, `resume`, `cancel`, `events` and
-`snapshot`; whoever owns a screen or a store looks at its `reply` and reads its `events`.
+A `Turn` knows no keyboard, no console and no database. It has `start`, `pause`, `steer`, `resume`, `cancel`, `events`
+and `snapshot`; whoever owns a screen or a store looks at its `reply` and reads its `events`.
 
 One task, the pump, awaits nothing but the provider, so that a pause lands inside the network read and the socket
 closes at once. What the pump receives goes into a log that any number of readers follow, each at its own pace; the
@@ -42,11 +42,12 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.progress import Progress
-from llmterm.providers import Provider
+from llmterm.providers import EventStream, Provider
 from llmterm.providers.attachments import note
 from llmterm.recall import Recall
 from llmterm.segment import OpenSegment, Told
 from llmterm.states import AT_REST, BY_PROVIDER, TRANSITIONS, TurnState, end_reason, outcome
+from llmterm.steering import Steering
 from llmterm.threads import in_turns
 
 __all__ = ["Turn", "TurnState"]
@@ -91,6 +92,9 @@ class Turn:
         self._pump: asyncio.Task[EndReason] | None = None
         self._stopping: EndReason | None = None
         self._segment: OpenSegment | None = None
+        self._streaming: EventStream | None = None
+        self._steering: Steering | None = None
+        self._one_steers = asyncio.Lock()
         self._behind: Reply | None = None  # what there was when the last cursor was gone on from
         self._citations = Citations()
         self._log = EventLog(None if rest is None else rest.reply, first=first)
@@ -181,6 +185,18 @@ class Turn:
         self._detaching = self._stopping is None
         await self._stop(reason)
         return self.snapshot()
+
+    async def steer(self, guidance: str) -> bool:
+        """Have the answer go on under `guidance` without a pause, where its provider can do that; tell whether it does.
+
+        Where it does not, nothing has changed, unless it has come to its end, or to rest, meanwhile. One waits for
+        another.
+        """
+        async with self._one_steers:
+            if self._streaming is None or self._stopping is not None:
+                return False
+            steering = self._steering = Steering(self._streaming, guidance)
+            return await steering.came_about()
 
     def rewrite(self, reply: Reply) -> None:
         """Put `reply` in the place of the answer so far. Raises TurnStateError unless the turn is paused or failed."""
@@ -350,8 +366,32 @@ class Turn:
         return EndReason.LENGTH
 
     async def _receive_from(self, request: Request, segment: OpenSegment) -> EndReason:
-        stream = await self._provider.open(request, self._limits, self.progress)
+        stream = self._streaming = await self._provider.open(request, self._limits, self.progress)
+        before: list[EventStream] = []  # those that were steered
         broken = False
+        try:
+            while True:
+                end = await self._receive(stream, segment)
+                following = await self._following(request, segment) if end in BY_PROVIDER else None
+                if following is None:
+                    return end
+                before.append(stream)
+                stream, segment = following
+        except LlmtermError:
+            broken = True  # here; where it can, the answer goes on there
+            raise
+        finally:
+            self._streaming = None
+            if self._steering is not None:
+                await self._steering.aclose()
+            for each in before:
+                await each.aclose()
+            if self._detaching or broken:
+                await stream.detach()
+            else:
+                await stream.aclose()
+
+    async def _receive(self, stream: EventStream, segment: OpenSegment) -> EndReason:
         try:
             while events := await stream.read():
                 for event in events:
@@ -367,15 +407,23 @@ class Turn:
                     break
                 self._take(event, segment)
             raise
-        except LlmtermError:
-            broken = True  # here; where it can, the answer goes on there
-            raise
-        finally:
-            if self._detaching or broken:
-                await stream.detach()
-            else:
-                await stream.aclose()
         raise NetworkError(f"{self._provider.name}: the answer broke off without an end")
+
+    async def _following(self, request: Request, segment: OpenSegment) -> tuple[EventStream, OpenSegment] | None:
+        """Return what follows a segment that was steered, and begin with that; None where nothing does."""
+        steering = self._steering
+        if steering is None:
+            return None
+        recall = await in_turns(Recall(self.reply.body, self._marker).read())
+        stream = await steering.follower()
+        if stream is None:
+            return None
+        steering.take()
+        self._streaming, self._steering = stream, None
+        self._log.append(SegmentEnded(segment.close(self.reply, EndReason.PAUSE)))
+        following = self._segment = self._open("instruct", steering.guidance)
+        following.ask(request, recall, "")
+        return stream, following
 
     def _take(self, event: StreamEvent, segment: OpenSegment) -> None:
         """Take in what a segment makes of an event; see to it that its seam does not wait for ever."""

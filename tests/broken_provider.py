@@ -34,6 +34,9 @@ class BrokenStream:
     async def detach(self) -> None:
         pass
 
+    async def steer(self, word: str) -> None:
+        pass
+
 
 class BrokenProvider:
     name = "broken"

@@ -51,11 +51,27 @@ def opened(
 ) -> Iterator[Conversation]:
     """Open a chat with a server that answers by `script`; `arguments` are the program's, `more` its environment."""
     with WireServer(script) as server:
-        env = environment(folder, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test", **more)
-        command = [*program, "chat", "--provider", "openai", "--model", "test", *arguments]
-        with Program(command, env, columns=columns, rows=rows, cwd=cwd) as running:
-            running.wait_for(READY)
-            yield Conversation(running, server, folder / "data")
+        size = columns, rows
+        with opened_at(server, folder, *arguments, size=size, program=program, cwd=cwd, **more) as chat:
+            yield chat
+
+
+@contextmanager
+def opened_at(
+    server: WireServer,
+    folder: Path,
+    *arguments: str,
+    size: tuple[int, int] = (80, 24),
+    program: Sequence[str] = LLMTERM,
+    cwd: Path | str | None = None,
+    **more: str,
+) -> Iterator[Conversation]:
+    """Open a chat with a server that runs, in a window of so many columns and rows."""
+    env = environment(folder, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="sk-test", **more)
+    command = [*program, "chat", "--provider", "openai", "--model", "test", *arguments]
+    with Program(command, env, columns=size[0], rows=size[1], cwd=cwd) as running:
+        running.wait_for(READY)
+        yield Conversation(running, server, folder / "data")
 
 
 def until_hung_up(*texts: str, then: str = "") -> Script:

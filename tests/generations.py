@@ -64,6 +64,9 @@ class GenerationStream:
     async def detach(self) -> None:
         pass
 
+    async def steer(self, word: str) -> None:
+        pass
+
 
 class GenerationProvider:
     """Answers every question with the next of `answers`. `bursts`: whenever a reader leaves, something has just come.

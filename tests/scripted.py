@@ -60,6 +60,11 @@ class ScriptedStream:
     async def detach(self) -> None:
         self.detached = self.closed = True
 
+    async def steer(self, word: str) -> ScriptedStream | None:
+        """Wait for what the test has follow, where anything can."""
+        self._provider.words.append(word)
+        return await self._provider.followers.get() if self._provider.steerable else None
+
 
 class ScriptedProvider:
     """Keeps every request and every stream it was asked for; `given` is all the text that was read from it."""
@@ -74,6 +79,9 @@ class ScriptedProvider:
         self.streams: list[ScriptedStream] = []
         self.given = ""
         self.refuse: Exception | None = None
+        self.steerable = False
+        self.words: list[str] = []  # that an answer was steered by
+        self.followers: asyncio.Queue[ScriptedStream | None] = asyncio.Queue()
         self.opened = asyncio.Event()
 
     def continuation(self, model: str) -> Continuation:

@@ -94,7 +94,9 @@ class Socket:
 class SocketExchange(Exchange):
     """One question on a WebSocket, and its answer. `body` is what was asked."""
 
-    def __init__(self, socket: Socket, asked: dict[str, Any]) -> None:
+    def __init__(self, socket: Socket, asked: dict[str, Any], number: int) -> None:
+        """It is the question of that `number` to the server, from 0."""
+        self.number = number
         self.socket = socket
         self.method, self.path, self.headers = "WS", socket.path, socket.headers
         self.data = json.dumps(asked).encode()
@@ -172,7 +174,7 @@ class SocketServer(WireServer):
         receiving = asyncio.create_task(socket.receive())
         try:
             while (asked := await socket.asked.get()) is not None:
-                question = SocketExchange(socket, asked)
+                question = SocketExchange(socket, asked, len(self.exchanges))
                 self.exchanges.append(question)
                 self._note(0)
                 await self.script(question)

@@ -48,7 +48,7 @@ LAYERS = [
     },
     {"clipboard", "config", "files", "keys", "render", "sessions", "transport"},
     {"providers"},
-    {"fallback", "turn"},
+    {"fallback", "steering", "turn"},
     {"recorded", "remote", "respondent"},
     {"ask", "batch", "chat", "compare", "serve", "stats"},
     {"assembly"},

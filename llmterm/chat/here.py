@@ -143,6 +143,9 @@ class OwnAnswer:
     async def leave(self) -> None:
         await self._turn.pause()  # nothing streams without this program
 
+    async def steer(self, guidance: str) -> bool:
+        return await self._turn.steer(guidance)
+
     async def resume(self, *, guidance: str, continuation: Continuation | None, who: tuple[str, str]) -> None:
         name, model = who
         provider = self._registry.get(name)

@@ -77,6 +77,10 @@ class Played(Protocol):
         """Its user leaves: it rests for this chat, and can be gone on with later."""
         ...
 
+    async def steer(self, guidance: str) -> bool:
+        """Have it go on under `guidance` without a pause, where that can be; tell whether it does."""
+        ...
+
     async def resume(self, *, guidance: str, continuation: Continuation | None, who: tuple[str, str]) -> None:
         """Have it go on, by a provider and its model. Raises our errors where that cannot be."""
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, assert_never
 
 from llmterm.chat.answer import Answer
@@ -19,7 +20,7 @@ from llmterm.chat.outcome import Ask, Fill, New, Open, Outcome, Pick, Rewrite, S
 from llmterm.chat.status import drawing_line, streaming_line
 from llmterm.errors import LlmtermError
 from llmterm.events import Notice, Retraction, SegmentEnded, SegmentStarted, StateChanged, TurnEvent
-from llmterm.messages import TextDelta, ThinkingDelta, UsageReport
+from llmterm.messages import EndReason, TextDelta, ThinkingDelta, UsageReport
 from llmterm.states import TurnState
 
 # A frame may take this share of the time between frames: keys and sockets come first. But not for ever: what has
@@ -37,6 +38,7 @@ _IDLE_FRAME_SECONDS = 0.5
 # What moves while nothing of an answer is there yet.
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _SPIN_SECONDS = 0.12
+_ON_ITS_WAY = "your word is on its way"
 
 
 class Performance:
@@ -56,6 +58,10 @@ class Performance:
         # What the user wants besides the answer's own end.
         self._wish: Wish | Steer = Word.DONE
         self._failure: Exception | None = None
+        # What is being steered, and whether all that is shown is there.
+        self._steers: set[asyncio.Task[None]] = set()
+        self._left = False
+        self._parted = False  # the part that was being written has ended
         self._below: list[Notice] = []  # what is to be said when all of the answer is there
         self._changed = asyncio.Event()
         # The stream is over, and not all of it is drawn yet.
@@ -69,6 +75,9 @@ class Performance:
     async def run(self) -> Wish | Steer:
         with self._live.line.saying(self._status, moving=self._spinner, lasting=True):
             await self._show()
+            if self._steers and self._wish is not Word.HOLD:
+                await asyncio.wait(self._steers)
+            self._left = True
             if self._failure is not None:
                 raise self._failure
             if self._turn.state is not TurnState.FAILED:
@@ -135,7 +144,15 @@ class Performance:
                 self._below.append(event)
             case Notice(text, passing=False, failure=failure):
                 self._view.say(text, error=failure)
-            case Notice() | UsageReport() | SegmentStarted() | SegmentEnded() | StateChanged() | Retraction():
+            case SegmentEnded():
+                self._parted = True
+            case SegmentStarted(guidance=guidance) if self._parted:
+                self._parted = False
+                self._view.pause()
+                self._view.resume(guidance)
+            case StateChanged():
+                self._parted = False
+            case Notice() | UsageReport() | SegmentStarted() | Retraction():
                 pass  # the status line says it, or it is said when the answer rests
             case _:
                 assert_never(event)
@@ -213,7 +230,7 @@ class Performance:
                 self._wish = decision
                 await self._turn.leave()
             case Send(text) | Steer(text):
-                await self._sent(text, steers=isinstance(decision, Steer))
+                self._sent(text, steers=isinstance(decision, Steer))
             case Resume():
                 pass  # nothing is at rest
             case _:
@@ -235,11 +252,11 @@ class Performance:
                 assert_never(decision)
         self._drawing = False
 
-    async def _sent(self, text: str, *, steers: bool) -> None:
+    def _sent(self, text: str, *, steers: bool) -> None:
         if Commands.is_command(text):
             self._begin(text)
         elif steers:
-            await self._steer(text)
+            self._steer(text)
         else:
             self._queue(text)
 
@@ -268,7 +285,7 @@ class Performance:
             case Pick():
                 self._view.say(outcome.text)
             case Steer(text):
-                await self._steer(text)
+                self._steer(text)
             case Word.RESTORE | Word.HOLD | Word.SUSPEND | Rewrite() | Unseam() | Resume():
                 pass  # nothing is at rest
             case Ask() | Open() | New() | Leave():
@@ -276,10 +293,28 @@ class Performance:
             case _:
                 assert_never(outcome)
 
-    async def _steer(self, text: str) -> None:
+    def _steer(self, text: str) -> None:
+        """Steer the answer by what was typed, beside the keys: a provider takes its time to say whether it can."""
         self._hurry()
-        await self._turn.pause()
-        if self._turn.state is TurnState.PAUSED:
+        job = asyncio.create_task(self._beside(partial(self._steered, text)))
+        self._steers.add(job)
+        job.add_done_callback(self._steers.discard)
+
+    async def _steered(self, text: str) -> None:
+        """Have the answer go on under `text`: without a pause where its provider can, and else over one."""
+        turn, context = self._turn, self._live.context
+        if turn.who == (context.choices.provider, context.choices.model):
+            guidance, said = await context.attachments.guidance(text)
+            if await turn.steer(guidance):
+                for each in said:
+                    self._view.say(each)
+                return
+        stopped = turn.state is not TurnState.STREAMING and turn.reason in (EndReason.PAUSE, EndReason.CANCEL)
+        if stopped or self._left:
+            self._live.line.append(text)  # the user has wanted something else since
+            return
+        await turn.pause()
+        if turn.state is TurnState.PAUSED:
             self._wish = Steer(text)
         else:
             self._queue(text)  # it is over already
@@ -322,7 +357,7 @@ class Performance:
             model=self._label,
             elapsed=now - self._began,
             rate=self._rate,
-            preparation="" if self._first_token else self._preparation,
+            preparation=_ON_ITS_WAY if self._steers else "" if self._first_token else self._preparation,
             waiting=self._turn.progress.line,
             life=life,
             quiet=quiet,

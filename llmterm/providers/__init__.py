@@ -39,6 +39,14 @@ class EventStream(Protocol):
         """
         ...
 
+    async def steer(self, word: str) -> EventStream | None:
+        """Have another answer follow this one, to `word`: wait for its stream, and return it; None where none follows.
+
+        This one ends where the provider finds that safe, and is to be read to that end; or it goes on as it was.
+        Raises nothing.
+        """
+        ...
+
 
 class Provider(Protocol):
     """A source of answers."""

@@ -143,6 +143,9 @@ class PlayedStream:
     async def detach(self) -> None:
         await self.aclose()
 
+    async def steer(self, word: str) -> None:
+        pass  # what follows is no answer to the question that is kept
+
 
 class KeptStream:
     """An `EventStream` as it comes from `stream`; `keep` gets the answer if it was read to a good end."""
@@ -173,6 +176,9 @@ class KeptStream:
     async def detach(self) -> None:
         self._reply = None
         await self._stream.detach()
+
+    async def steer(self, word: str) -> None:
+        pass  # what follows is no answer to the question that is kept
 
     async def _take(self, event: StreamEvent) -> None:
         if self._reply is None:

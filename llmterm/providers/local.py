@@ -109,6 +109,9 @@ class _EngineStream:
     async def detach(self) -> None:
         await self.aclose()
 
+    async def steer(self, word: str) -> None:
+        pass
+
 
 class LocalProvider:
     """Answers from a model file on this machine."""

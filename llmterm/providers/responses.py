@@ -53,7 +53,11 @@ NAME = "responses"
 _TEXT = frozenset({"response.output_text.delta", "response.refusal.delta"})
 _THINKING = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
 _END = frozenset({"response.completed", "response.incomplete"})
-_INCOMPLETE = {"max_output_tokens": EndReason.LENGTH, "content_filter": EndReason.REFUSAL}
+_INCOMPLETE = {
+    "max_output_tokens": EndReason.LENGTH,
+    "content_filter": EndReason.REFUSAL,
+    "steered": EndReason.CONTINUATION,
+}
 _LEAST_TOKENS = 16  # a smaller `max_output_tokens` is refused
 _ITEM = frozenset({"response.output_item.added", "response.output_item.done"})
 _GAP = "\n\n"

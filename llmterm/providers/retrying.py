@@ -51,6 +51,15 @@ class RetryingStream:
             if self._stream is not None:
                 await self._stream.detach()
 
+    async def steer(self, word: str) -> RetryingStream | None:
+        stream = await self._stream.steer(word) if self._begun and self._stream is not None else None
+        if stream is None:
+            return None
+        following = RetryingStream(self._endpoint, self._open, tokens=self._tokens, progress=self._progress)
+        following._stream = stream
+        following._begun, self._begun = self._begun, False  # with the place among the concurrent ones
+        return following
+
     @contextmanager
     def _leaving(self) -> Iterator[None]:
         held, self._begun = self._begun, False

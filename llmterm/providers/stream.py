@@ -129,6 +129,9 @@ class WireStream:
     async def detach(self) -> None:
         await self.aclose()
 
+    async def steer(self, word: str) -> None:
+        pass  # over HTTP nothing can be said to an answer
+
     def _events(self, frames: list[Frame]) -> list[StreamEvent]:
         events: list[StreamEvent] = []
         texts: list[str] = []

@@ -60,6 +60,9 @@ class ThrottledStream:
         await self._paced.aclose()
         await self._stream.detach()
 
+    async def steer(self, word: str) -> None:
+        pass  # what follows would be as fast as it comes
+
     async def _tokens(self) -> AsyncGenerator[Sequence[StreamEvent], None]:
         """Yield what comes, token by token; each waits until it was read."""
         while events := await self._stream.read():

@@ -111,6 +111,9 @@ class RemoteTurn:
         if self.state is TurnState.STREAMING:
             self._stand(TurnState.PAUSED, EndReason.PAUSE, "")
 
+    async def steer(self, guidance: str) -> bool:
+        return False  # a service has no word for it
+
     async def resume(self, *, guidance: str, continuation: Continuation | None, who: tuple[str, str]) -> None:
         model = "/".join(who) if who != self.who else ""
         await self._ask("resume", {"guidance": guidance, "model": model})
