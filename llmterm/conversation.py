@@ -1,13 +1,13 @@
 """A conversation as a pure value, and the requests that come out of it.
 
 `Conversation` holds what was really said. `resumed` makes the request that goes on with a paused answer:
-the instruction it may need lives in that request only, never in the conversation. What providers refuse, empty
-messages and two of one side in a row, is in no request either; it stays in the conversation.
+the instruction it may need lives in requests for that answer only, never in the conversation. What providers refuse,
+empty messages and two of one side in a row, is in no request either; it stays in the conversation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llmterm.messages import (
@@ -21,7 +21,9 @@ from llmterm.messages import (
     Request,
     Rope,
     Snapshot,
+    TextPart,
     ThinkingPart,
+    parts_of,
 )
 from llmterm.openblock import End, open_block
 
@@ -96,19 +98,35 @@ def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
 
 
 def _merged(first: Message, second: Message) -> Message:
-    return Message(
-        role=first.role,
-        text="\n\n".join(filter(None, (first.text, second.text))),
-        attachments=(*first.attachments, *second.attachments),
-    )
+    """Return both as one, the parts of the second behind the first's: what was sent of that before begins as it did."""
+    before = [each for each in map(_bare, first.parts) if each is not None]
+    text = f"\n\n{second.text}" if second.text and first.text else second.text
+    return Message(role=first.role, parts=(*before, *parts_of(text, attachments=second.attachments)))
 
 
-def resumed(rest: Snapshot, continuation: Continuation, guidance: str = "", end: End | None = None) -> Request:
+def _bare(part: Part) -> Part | None:
+    """Leave of a part what is said in it."""
+    match part:
+        case TextPart(text):
+            return TextPart(text) if text else None
+        case Attachment():
+            return part
+        case _:
+            return None
+
+
+def resumed(
+    rest: Snapshot, continuation: Continuation, guidance: str = "", ends: Mapping[int, End] | None = None
+) -> Request:
     """Return the request that goes on with an answer at rest.
 
     The whole answer so far is replayed, and counts against its limit; at a cursor it is read on, and nothing is asked.
     Guidance of earlier pauses of the same answer is still in force. An answer without any text yet is simply asked for
-    again. `end` is that of the text, where that is known.
+    again. `ends` are those of its text up to each of its `stops` and of all of it, as far as they are known.
+
+    It begins with all of the request before it, for what a provider's cache has is a beginning: an answer that is gone
+    on with by instruction is replayed in the parts in which it came, each with the instruction that it was asked for
+    with. Guidance that only a question has room for stands behind that, and changes what follows it.
     """
     reply = rest.reply
     request = replace(rest.request, spent=reply.spent)
@@ -127,9 +145,37 @@ def resumed(rest: Snapshot, continuation: Continuation, guidance: str = "", end:
             base = _guided(request, wishes)
             return replace(base, messages=(*base.messages, part), continuation=continuation)
         case "instruct":
-            part = Message(role="assistant", text=reply.body, provider_data=reply.provider_data)
-            order = Message(role="user", text=_instruction(reply.body, wishes, end or End.of(reply.text)))
-            return replace(request, messages=(*request.messages, part, order), continuation=continuation)
+            replay = _replay(reply, request.model, tuple(wishes), ends or {})
+            return replace(request, messages=(*request.messages, *replay), continuation=continuation)
+
+
+def stops(reply: Reply, model: str) -> dict[int, tuple[str, ...]]:
+    """Return where the answer stood when that model was asked by instruction to go on, and the guidance in force there.
+
+    What another one was asked the caches of this one do not have.
+    """
+    found: dict[int, tuple[str, ...]] = {}
+    wishes: tuple[str, ...] = ()
+    for segment in reply.segments:
+        wishes += (segment.guidance,) if segment.guidance else ()
+        if segment.mode == "instruct" and segment.model == model:
+            found[segment.start] = wishes
+    return found
+
+
+def _replay(reply: Reply, model: str, wishes: tuple[str, ...], ends: Mapping[int, End]) -> Iterator[Message]:
+    """Yield the parts of the answer, with the instruction to go on behind each."""
+    body, begun, data = reply.body, 0, reply.provider_data
+    last = len(body.rstrip())
+    asked = {stop: in_force for stop, in_force in stops(reply, model).items() if stop < last}
+    for stop, in_force in (*sorted(asked.items()), (len(body), wishes)):
+        said = body.head(stop)
+        part = Rope.of(body.slice(begun, stop)) if begun else said
+        if part.blank:  # no message is without a word
+            continue
+        yield Message(role="assistant", text=part, provider_data=data)
+        yield Message(role="user", text=_instruction(said, in_force, ends.get(stop) or End.of(str(said))))
+        begun, data = stop, {}
 
 
 def mode_of(reply: Reply, continuation: Continuation) -> Mode:
@@ -141,8 +187,8 @@ def mode_of(reply: Reply, continuation: Continuation) -> Mode:
     return "instruct" if continuation == "instruct" else "prefill"
 
 
-def _guided(request: Request, wishes: list[str]) -> Request:
-    """Put guidance where a literal continuation can see it: at the end of the question."""
+def _guided(request: Request, wishes: Sequence[str]) -> Request:
+    """Put guidance where a literal continuation can see it: behind the question."""
     if not wishes:
         return request
     guidance = Message(role="user", text="\n\n".join(f"(Also: {wish})" for wish in wishes))
@@ -150,7 +196,7 @@ def _guided(request: Request, wishes: list[str]) -> Request:
     return replace(request, messages=(*before, _merged(question, guidance)))
 
 
-def _instruction(body: Rope, wishes: list[str], end: End) -> str:
+def _instruction(body: Rope, wishes: Sequence[str], end: End) -> str:
     text = body.tail(_MEMORY)
     text = text if text.strip() else str(body)
     lines = [

@@ -42,11 +42,12 @@ def marker_note(marker: str) -> str:
 def marker_for(marker: str | None, question: str) -> tuple[str | None, str]:
     """Return the marker to look for in the answer to `question`, and what the system prompt says about it.
 
-    An answer to a question that mentions the marker may well quote it: there it is not looked for.
+    An answer to a question that mentions the marker may well quote it: there it is not looked for. The system prompt
+    says the same all the same: it stands before all that was said, which a provider's cache has behind that alone.
     """
-    if marker is None or marker in question:
+    if marker is None:
         return None, ""
-    return marker, marker_note(marker)
+    return None if marker in question else marker, marker_note(marker)
 
 
 class MarkerScanner:

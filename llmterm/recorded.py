@@ -75,6 +75,11 @@ class Session(Protocol):
     """Where an answer belongs."""
 
     @property
+    def key(self) -> str:
+        """What its requests have in common and no other has, "" where no other request is expected to follow."""
+        ...
+
+    @property
     def replacing(self) -> bool:
         """Whether what is being asked is in the place of an earlier question, or the same once more."""
         ...
@@ -141,6 +146,7 @@ class RecordedTurn:
         else:
             who = HeldAnswer(provider=turn.provider.name, model=turn.request.model, options=turn.request.options)
             self._record = await self._session.ask(asked, who)
+        turn.belong(self._session.key)
         if turn.state is TurnState.READY:
             turn.start()
         self._following = asyncio.create_task(self._follow(), name="llmterm-record")

@@ -18,7 +18,7 @@ from typing import assert_never
 
 from llmterm import log
 from llmterm.citations import Citations
-from llmterm.conversation import mode_of, resumed
+from llmterm.conversation import mode_of, resumed, stops
 from llmterm.errors import CursorRefusedError, LlmtermError, NetworkError, PrefillRefusedError, TurnStateError
 from llmterm.eventlog import EventLog, Reader
 from llmterm.events import Entry, Notice, SegmentEnded, SegmentStarted, StateChanged
@@ -126,6 +126,10 @@ class Turn:
     def reply(self) -> Reply:
         """The answer as received so far: what all `events` together make."""
         return self._log.reply
+
+    def belong(self, session: str) -> None:
+        """Have all that is asked from now on be of that session, "" for none."""
+        self.request = replace(self.request, session=session)
 
     def start(self) -> None:
         """Ask for the answer. Raises TurnStateError unless the turn is ready."""
@@ -304,7 +308,7 @@ class Turn:
         await asyncio.wait({pump})
 
     async def _receive_all(self, segment: OpenSegment, continuation: Continuation | None, guidance: str) -> EndReason:
-        recall = await in_turns(Recall(self.reply.body, self._marker).read())
+        recall = await in_turns(Recall(self.reply.body, self._marker, stops(self.reply, self.request.model)).read())
         while True:
             request = await self._ask(segment, continuation, guidance, recall)
             if request.exhausted:
@@ -349,7 +353,7 @@ class Turn:
         """Return what a segment is asked for with, as it is sent."""
         request = self.request
         if continuation is not None:
-            request = resumed(self.snapshot(), continuation, guidance, recall.end)
+            request = resumed(self.snapshot(), continuation, guidance, recall.ends)
         request = await in_turns(note(request, self._provider.accepts(request.model)))
         # The marker is a stop sequence where an end by it can be told from others: there the model really stops.
         stop = self._marker if self._marker is not None and self._provider.says_stop(request.model) else ""

@@ -158,6 +158,6 @@ def test_note_names_the_marker() -> None:
 
 
 def test_question_that_mentions_the_marker_switches_it_off() -> None:
-    """The answer may quote it; without a marker there is nothing to say either."""
-    assert marker_for(MARKER, f"what is {MARKER}?") == (None, "")
+    """The answer may quote it. What the system prompt says does not change: it is the beginning of every request."""
+    assert marker_for(MARKER, f"what is {MARKER}?") == (None, marker_note(MARKER))
     assert marker_for(None, "what is it?") == (None, "")

@@ -85,6 +85,7 @@ class Told:
     """A session, and the record of its one answer, that keeps what it is told to journal."""
 
     replacing = again = False
+    key = ""
 
     def __init__(self) -> None:
         self.text = ""
@@ -114,6 +115,22 @@ class Told:
         pass
 
     say = move = resume = pause = discard = nothing
+
+
+async def test_all_that_is_asked_is_of_the_session(store: SessionStore) -> None:
+    """From the first question on, and in what goes on with it; through a pipe nothing is expected to follow."""
+    async with Answering.of(store) as answering:
+        async with answering.recorded:
+            await answering.say("one ")
+        (request,) = answering.provider.requests
+        piped = CurrentSession(store, system="", piped=True)
+        turn = Turn(ScriptedProvider(), Conversation().ask("why?").request(model="m"))
+        async with RecordedTurn(turn, piped, QUESTION):
+            pass
+        await piped.keeper.last_chance(0)
+
+    assert request.session == answering.turn.snapshot().request.session == answering.session.id != ""
+    assert turn.request.session == ""
 
 
 @instant

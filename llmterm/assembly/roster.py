@@ -173,6 +173,7 @@ def _remote(
 ) -> Provider:
     from llmterm.providers.http import HttpProvider, ModelFacts
     from llmterm.providers.learned import Learned
+    from llmterm.providers.promptcache import told
     from llmterm.transport import Proxies, Transport
 
     base_url = config.base_url(name, settings, environ)
@@ -185,14 +186,14 @@ def _remote(
     endpoint = _endpoint(name, limits, settings, keys, lambda: _origin(name, settings, environ))
     transport = Transport(proxies=Proxies.of(environ))
     learned = Learned(config.data_dir(environ))
-    official = name == "openai" and base_url.rstrip("/") == config.BUILT_IN[name].base_url
+    known = config.KNOWN.get(name)
+    home = known is not None and base_url.rstrip("/") == known.base_url
 
     def cost(model: str, usage: Usage) -> float | None:
         price = _price(name, model, settings, environ)
         return None if price is None else price.cost(usage)
 
-    known = config.KNOWN.get(name)
-    own = remote.kind == "openai" and (known is None or not known.needs_key or base_url.rstrip("/") != known.base_url)
+    own = remote.kind == "openai" and (known is None or not known.needs_key or not home)
     facts = ModelFacts(
         known=remote.models,
         cost=cost,
@@ -223,9 +224,10 @@ def _remote(
         from llmterm.providers.websocket import SocketProvider
 
         provider = SocketProvider
+    wire = _wire(name, remote, official=name == "openai" and home)
     return provider(
         transport,
-        _wire(name, remote, official=official),
+        told(name, wire) if home else wire,
         endpoint,
         base_url=base_url,
         needs_key=needs_key,

@@ -160,6 +160,6 @@ READERS: Final[Mapping[str, Reader]] = {
     "tuple[Message, ...]": _several(partial(read, Message)),
     "Options": since(Options, schema=None, effort=None, top_p=None, verbosity=None, service_tier=None, web_search=None),
     "Cursor | None": _perhaps(partial(read, Cursor)),
-    "Request": since(Request, background=False, cursor=None),
+    "Request": since(Request, background=False, cursor=None, session=""),
     "Rope": lambda value: Rope.of(_exactly(str)(value)),
 }

@@ -50,7 +50,8 @@ class Request:
 
     `continuation` is None for a new answer; for the rest of one that ends in an assistant's message, unless it is by
     instruction. `spent` is how many tokens of its limit the answer has taken. `background`: where the provider can, the
-    answer is to go on being made when its reader leaves. `cursor` is where one is read on from.
+    answer is to go on being made when its reader leaves. `cursor` is where one is read on from. `session` is the same
+    for all requests of a session, "" where there is none: some providers find by it what their cache has.
     """
 
     model: str
@@ -60,6 +61,7 @@ class Request:
     spent: int = 0
     background: bool = False
     cursor: Cursor | None = None
+    session: str = ""
 
     @property
     def exhausted(self) -> bool:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from llmterm.errors import UsageError
-from llmterm.messages import Attachment, Message, Part, Request
+from llmterm.messages import Attachment, Message, Part, Request, Rope, TextPart
 
 Kind: TypeAlias = Literal["image", "pdf"]
 
@@ -66,6 +66,15 @@ class Accepts:
         return attachment.media_type in self.types and size > 0 and (limit is None or size <= limit)
 
 
+def text_first(parts: Sequence[Part]) -> Sequence[Part]:
+    """Return the parts of a message with its first text before all that is attached.
+
+    What was said behind that stays there: it was added to a question that a provider's cache may have.
+    """
+    text = next((part for part in parts if isinstance(part, TextPart)), None)
+    return parts if text is None else (text, *(part for part in parts if part is not text))
+
+
 def noted(request: Request, accepts: Accepts) -> Request:
     """Return `request` with a line of text in place of every attachment that cannot go with it.
 
@@ -93,31 +102,43 @@ def note(request: Request, accepts: Accepts) -> Generator[None, None, Request]:
     for number, message in enumerate(reversed(request.messages)):
         if number % _STEP == 0:
             yield
-        kept: list[Attachment] = []
-        left: list[str] = []
+        sent: list[Attachment | str] = []
         for each in message.attachments:
             if accepts.takes(each) and len(each.data) <= room:
-                kept.append(each)
+                sent.append(each)
                 room -= len(each.data)
             else:
-                left.append(f"[{_NOUNS[kind_of(each.media_type)]}: {_shown(each.name)}]")
-        messages.append(_attaching(message, kept, left))
+                sent.append(f"[{_NOUNS[kind_of(each.media_type)]}: {_shown(each.name)}]")
+        messages.append(replace(message, parts=tuple(_attaching(message, sent))))
     return replace(request, messages=tuple(reversed(messages)))
 
 
-def _attaching(message: Message, kept: Sequence[Attachment], left: Sequence[str]) -> Message:
-    if message.role != "user":
-        # No wire has a place for them there, nor would a line be its own words.
-        return replace(message, parts=_without_attachments(message))
-    if not left:
-        return message
-    lines = "\n".join(left)
-    said = message.saying(lines if message.body.blank else message.body.add(f"\n\n{lines}"))
-    return replace(message, parts=(*_without_attachments(said), *kept))
+def _attaching(message: Message, sent: Sequence[Attachment | str]) -> Iterator[Part]:
+    """Yield the parts of a message with what is sent of each attachment, or a line at the end of the text before it."""
+    instead = iter(sent)
+    text, gap, kept = Rope(), "\n\n", list[Part]()
+    for part in message.parts:
+        match part:
+            case Attachment():
+                stand_in = next(instead)
+                if message.role != "user":  # no wire has a place for them there, nor would a line be its own words
+                    continue
+                if isinstance(stand_in, str):
+                    text, gap = (Rope.of(stand_in) if text.blank else text.add(gap + stand_in)), "\n"
+                else:
+                    kept.append(stand_in)
+            case TextPart():
+                yield from _said(text, kept)
+                text, gap, kept = part.text, "\n\n", []
+            case _:
+                yield part
+    yield from _said(text, kept)
 
 
-def _without_attachments(message: Message) -> tuple[Part, ...]:
-    return tuple(part for part in message.parts if not isinstance(part, Attachment))
+def _said(text: Rope, kept: Sequence[Part]) -> Iterator[Part]:
+    if text:
+        yield TextPart(text)
+    yield from kept
 
 
 def refused(attachments: Sequence[Attachment], accepts: Accepts, who: str) -> UsageError | None:

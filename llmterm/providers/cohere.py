@@ -30,6 +30,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers import efforts
+from llmterm.providers.attachments import text_first
 from llmterm.providers.wire import (
     TOOL_WANTED,
     Failure,
@@ -95,7 +96,7 @@ def payload(request: Request) -> dict[str, Any]:
 def _message(message: Message) -> dict[str, Any]:
     if not message.attachments:
         return {"role": message.role, "content": message.text}
-    parts = sorted(message.parts, key=lambda part: isinstance(part, Attachment))
+    parts = text_first(message.parts)
     return {"role": message.role, "content": [each for part in parts for each in _block(part)]}
 
 

@@ -277,7 +277,7 @@ class HttpProvider:
             model=request.model,
             url=joined(self._base_url, wire.path(request)),
             payload=wire.payload(request),
-            headers={**self._headers(key), **wire.model_headers(request.model)},
+            headers={**self._headers(key), **wire.model_headers(request.model), **wire.headers_of(request)},
             secrets=(key, *self._secrets),
             framing=wire.framing,
         )

@@ -36,7 +36,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers import efforts
-from llmterm.providers.attachments import PDF
+from llmterm.providers.attachments import PDF, text_first
 from llmterm.providers.wire import (
     TOOL_WANTED,
     Choice,
@@ -188,7 +188,7 @@ def _message(message: Message) -> dict[str, Any]:
     if not message.attachments:
         return {"role": message.role, "content": message.text}
     # The text first, as OpenRouter wants it; the others do not mind.
-    parts = sorted(message.parts, key=lambda part: isinstance(part, Attachment))
+    parts = text_first(message.parts)
     return {"role": message.role, "content": [each for part in parts for each in _content(part)]}
 
 

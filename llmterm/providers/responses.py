@@ -31,7 +31,7 @@ from llmterm.messages import (
     UsageReport,
 )
 from llmterm.providers import efforts
-from llmterm.providers.attachments import PDF
+from llmterm.providers.attachments import PDF, text_first
 from llmterm.providers.openai import failed, failure, json_schema, models, quiet, refused, thinks
 from llmterm.providers.wire import (
     Break,
@@ -138,7 +138,7 @@ def _items(message: Message, thinker: str) -> Iterator[dict[str, Any]]:
     if message.role == "system":
         return
     if message.role == "user":
-        parts = sorted(message.parts, key=lambda part: isinstance(part, Attachment))
+        parts = text_first(message.parts)
         content = [each for part in parts for each in _content(part)]
         yield {"role": "user", "content": content or [{"type": "input_text", "text": ""}]}
         return

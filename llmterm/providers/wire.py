@@ -97,7 +97,8 @@ class Wire:
     models that `models` then reads. `quiet`: whether a model may send nothing at all before its first word, as it is
     being loaded, or thinks unseen.
     `schemas`: whether a model's answer is kept to a JSON Schema by the API itself.
-    `headers` are by the key; `model_headers` come on top of them in a request for an answer of a model.
+    `headers` are by the key; `model_headers` come on top of them in a request for an answer of a model, and
+    `headers_of` in just that request.
     `host` is the provider by whose words a model is told how much to think, None where it cannot be told; `takes` are
     the options that it has words for, of those that not every wire has.
     `plain` is the same without summaries of what a model thought, for accounts that may not have them.
@@ -111,6 +112,7 @@ class Wire:
     parse: Callable[[Frame], Iterable[WireEvent]]
     headers: Callable[[str], Mapping[str, str]]
     model_headers: Callable[[str], Mapping[str, str]] = lambda _: {}
+    headers_of: Callable[[Request], Mapping[str, str]] = lambda _: {}
     continuation: Callable[[str], Continuation]
     says_stop: bool = False
     quiet: Callable[[str], bool] = lambda _: False

@@ -192,6 +192,11 @@ class CurrentSession:
     # Questions and answers
 
     @property
+    def key(self) -> str:
+        """What its requests have in common and no other has, "" where no other request is expected to follow."""
+        return "" if self._piped and not self.talk.kept else self.id or ""
+
+    @property
     def replacing(self) -> bool:
         """Whether what is being asked is in the place of an earlier question, or the same once more."""
         return self.talk.replacing

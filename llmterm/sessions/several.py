@@ -136,6 +136,11 @@ class AnswerBeside:
         self._owed: Step | None = None
 
     @property
+    def key(self) -> str:
+        """What the requests of its session have in common, "" where no other is expected to follow."""
+        return "" if self._several.piped else self._several.id or ""
+
+    @property
     def row(self) -> int:
         """Its row, 0 where there is none, or none any more."""
         return self._log.message_id if self._log is not None and not self._dropped else 0
