@@ -158,6 +158,55 @@ async def test_answer_is_edited_gone_on_with_copied_and_asked_again_without_a_mo
 
 
 @in_browser
+async def test_earlier_question_is_asked_otherwise_and_what_came_after_it_stays_beside(
+    tmp_path: Path, running: Browser
+) -> None:
+    async def script(exchange: Exchange) -> None:
+        if exchange.question == "broken":
+            await exchange.refuse(401, {"error": {"message": "wrong key"}})
+            return
+        await say(f"An answer to {exchange.question}.")(exchange)
+
+    async with serving(tmp_path, script) as client:
+        seen = await tab(await context_of(running), client)
+        page, questions = seen.page, seen.page.locator(".question .said")
+        for number, question in enumerate(("one", "two", "three"), start=1):
+            await seen.ask(question)
+            await seen.answered(number)
+
+        async def edit(text: str) -> None:
+            await page.get_by_label("The question, to be changed").fill(text)
+            await page.keyboard.press("Control+Enter")
+
+        await page.keyboard.press("Alt+e")
+        await page.keyboard.press("Escape")
+        assert await questions.all_inner_texts() == ["one", "two", "three"]
+        await page.keyboard.press("Alt+e")
+        await edit("third")
+        await seen.says("An answer to third.")
+        await seen.answered(3)
+        assert await questions.all_inner_texts() == ["one", "two", "third"]
+        await page.locator(".question").nth(1).get_by_role("button", name="Edit").press("Enter")
+        await edit("broken")
+        await page.locator("#bar[data-state=failed]").wait_for()
+        assert await questions.all_inner_texts() == ["one", "broken"]
+        await page.keyboard.press("Escape")
+        await seen.says("An answer to third.")
+        assert await questions.all_inner_texts() == ["one", "two", "third"]
+        await page.locator(".question").nth(0).get_by_role("button", name="Edit").press("Enter")
+        await edit("first")
+        await seen.says("An answer to first.")
+        await seen.answered()
+        barriers = await seen.barriers()
+        await page.get_by_role("button", name="The version before").press("Enter")
+        await seen.says("An answer to third.")
+
+        assert await questions.all_inner_texts() == ["one", "two", "third"]
+        assert barriers == []
+        assert seen.trouble == []
+
+
+@in_browser
 async def test_session_is_found_renamed_and_deleted_by_a_second_press_in_all_tabs(
     tmp_path: Path, running: Browser
 ) -> None:

@@ -14,7 +14,7 @@ from llmterm.events import Notice
 from llmterm.messages import Attachment, Message
 from llmterm.sessions import SessionStore
 from llmterm.sessions.portable import carried, portable
-from tests.serving import Client, serving
+from tests.serving import Client, reply_of, serving
 from tests.test_serve_turns import halves, paused
 from tests.wire import say
 
@@ -65,6 +65,25 @@ async def test_a_question_is_taken_back_and_an_answer_that_was_stopped_gone_on_w
         assert done["parts"][0]["end_reason"] == "pause"
         assert (done["model"], back["messages"]) == ("openai/test", [])
         await client.post(f"/v1/sessions/{session}/undo", status=409)
+
+
+async def test_a_session_goes_back_to_before_any_of_its_questions(tmp_path: Path) -> None:
+    async with serving(tmp_path, say("An answer.")) as client:
+        session: dict[str, Any] = {}
+        for question in ("One?", "Two?", "Three?"):
+            turn = await client.ask(question, **session)
+            async with client.told(turn["id"]) as told:
+                await reply_of(told)
+            session = {"session": turn["session"]}
+        path = f"/v1/sessions/{turn['session']}"
+        rows = [each["row"] for each in (await client.get(path))["messages"]]
+        back = await client.post(f"{path}/undo", {"row": rows[2]})
+        answer = await client.post(f"{path}/undo", {"row": rows[1]}, 409)
+        again = await client.post(f"{path}/switch", {"row": rows[0]})
+
+        assert [each["text"] for each in back["messages"]] == ["One?", "An answer."]
+        assert answer["error"]["code"] == "conflict"
+        assert [each["row"] for each in again["messages"]] == rows
 
 
 async def test_a_session_travels_as_a_whole(tmp_path: Path) -> None:

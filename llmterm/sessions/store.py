@@ -155,12 +155,14 @@ class SessionStore:
         tx.change("UPDATE sessions SET updated_at = ? WHERE id = ?", now, session_id)
         return row
 
-    def move(self, session_id: str, to: int, *, head: int | None = None) -> str:
-        """Have the session end with that message, 0 for none, and return its title. What comes after it stays."""
+    def move(self, session_id: str, to: int, *, head: int | None = None, gives_up: bool = True) -> str:
+        """Have the session end with that message, 0 for none, and return its title. What comes after it stays; where
+        that is not given up, who goes through the message again gets there again."""
         with self._database.writing() as tx:
             require_closed(tx, session_id, head)
             require_closed(tx, session_id, after=to)
-            leave_behind(tx, session_id, to)
+            if gives_up:
+                leave_behind(tx, session_id, to)
             return self._move(tx, session_id, to)
 
     def switch(

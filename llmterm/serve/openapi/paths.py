@@ -336,7 +336,21 @@ PATHS: Final[dict[str, dict[str, Schema]]] = {
         )
     },
     "/v1/sessions/{session}/undo": {
-        "post": operation("sessions.undo", "Go back to before its last question", ref("Session"), parameters=[_SESSION])
+        "post": operation(
+            "sessions.undo",
+            "Go back to before its last question",
+            ref("Session"),
+            parameters=[_SESSION],
+            body=asked(
+                {},
+                {
+                    "row": said(
+                        COUNT,
+                        "That of an earlier question, to go back to before that; what comes after it stays a version.",
+                    )
+                },
+            ),
+        )
     },
     "/v1/sessions/{session}/continue": {
         "post": operation(

@@ -46,6 +46,8 @@ export const sessions = {
   rename: (id, title) => ask("PATCH", `/v1/sessions/${id}`, { title }),
   remove: (id) => ask("DELETE", `/v1/sessions/${id}`),
   versions: (id) => get(`/v1/sessions/${id}/versions`),
+  // Back to before the question of that row.
+  undo: (id, row) => post(`/v1/sessions/${id}/undo`, { row }),
   go: (id, row) => post(`/v1/sessions/${id}/switch`, { row }),
 };
 

@@ -3,7 +3,7 @@
 import { Problem, sessions, turns } from "./api.js";
 import { element } from "./elements.js";
 import { Live } from "./live.js";
-import { Answer, question } from "./message.js";
+import { Answer, question, rewritten } from "./message.js";
 import { Reply } from "./reply.js";
 import { settings } from "./settings.js";
 import { follow } from "./stream.js";
@@ -25,6 +25,8 @@ export class Chat {
     this.live = null;
     this.queue = [];
     this.beginning = false;
+    // The row that the session goes back to where what was asked in the place of something earlier comes to nothing.
+    this.back = 0;
     this.rows = new Set();
     this.opened = 0;
     this.atEnd = true;
@@ -65,7 +67,7 @@ export class Chat {
 
   show(found) {
     const answered = found.turn ? found.messages.slice(0, -1) : found.messages;
-    const blocks = answered.map((each) => (each.role === "user" ? question(each) : past(each)));
+    const blocks = answered.map((each) => (each.role === "user" ? this.question(each) : past(each)));
     this.log.replaceChildren(...blocks.map((each) => each.block ?? each));
     this.rows = new Set(rowsOf(found));
     if (found.turn) this.follow(found.turn);
@@ -157,6 +159,7 @@ export class Chat {
 
   async begin(wanted) {
     this.beginning = true;
+    this.back = 0;
     try {
       return await this.began(wanted);
     } finally {
@@ -170,12 +173,12 @@ export class Chat {
     const begun = await this.tried(() => turns.begin(named));
     if (!begun) return false;
     if (session !== this.session || this.live?.id === begun.id) return true; // another is open, or it is followed
-    if (!session || wanted.again) {
+    if (!session || wanted.again || wanted.replaces) {
       await this.open(begun.session, this.queue);
       return true;
     }
     for (const each of this.log.querySelectorAll(".again")) each.remove();
-    this.log.append(question({ text: wanted.question, attachments: wanted.attachments }));
+    this.log.append(this.question({ text: wanted.question, attachments: wanted.attachments }));
     this.follow(begun.id);
     this.toEnd();
     this.changed();
@@ -183,12 +186,44 @@ export class Chat {
     return true;
   }
 
+  question(message) {
+    return question(message, (block) => this.reword(block));
+  }
+
+  // Have a question, the last one where none is named, put otherwise in its place, and ask that.
+  async reword(block = [...this.log.querySelectorAll(".question")].at(-1)) {
+    if (!block || block.querySelector(".edited") || this.live || this.beginning) return;
+    const said = block.querySelector(".said");
+    const before = said.textContent;
+    const text = (await rewritten(said, before, "The question, to be changed"))?.trim();
+    said.textContent = before;
+    if (text && text !== before) await this.replace([...this.log.children].indexOf(block), text);
+  }
+
+  // Ask something in the place of the question that is there: what was said from there on stays beside it.
+  async replace(place, text) {
+    const { session } = this;
+    const found = await this.tried(() => sessions.show(session));
+    const asked = found?.messages[place];
+    if (asked?.role !== "user") return;
+    const next = found.messages.slice(place + 1).find((each) => each.role === "user");
+    if (next && !(await this.tried(() => sessions.undo(session, next.row)))) return;
+    const keeps = asked.attachments.map((each) => each.name);
+    const begun = await this.begin({ question: text, replaces: true, keeps });
+    if (!next) return;
+    const last = found.messages.at(-1).row;
+    if (begun) this.back = last;
+    else await this.go(last);
+  }
+
   pause() {
     return this.tried(() => turns.pause(this.live.id, by()));
   }
 
-  stop() {
-    return this.tried(() => turns.cancel(this.live.id, by()));
+  async stop() {
+    const { live, back } = this;
+    const stopped = await this.tried(() => turns.cancel(live.id, by()));
+    if (stopped && back && !live.reply.text.length) await this.go(back);
   }
 
   // Have it go on, with a word of guidance and by another model where there are any.

@@ -117,7 +117,11 @@ keys(line, {
   },
   "Alt-N": () => visit("") && true,
   "Alt-M": () => models.open() && true,
-  "Alt-E": () => chat.live?.reply.rests && !chat.live.editing && chat.edit() && true,
+  "Alt-E": () => {
+    if (!chat.live) chat.reword();
+    else if (chat.live.reply.rests && !chat.live.editing) chat.edit();
+    return true;
+  },
   "Alt-ArrowUp": () => list.step(-1),
   "Alt-ArrowDown": () => list.step(1),
   "Ctrl-K": () => {

@@ -18,11 +18,34 @@ const ENDS = {
   restart: "the model has started over",
 };
 
-export function question({ text, attachments = [] }) {
+// `edit(block)` is called by who wants to ask it otherwise.
+export function question({ text, attachments = [] }, edit) {
   const block = element("article", "question");
   block.setAttribute("aria-label", "You");
   block.append(element("div", "said", text), ...attachments.map((each) => element("span", "chip", each.name)));
+  block.append(button("Edit", "Ask it otherwise: what was said from here on stays beside it", () => edit(block)));
   return block;
+}
+
+// Put a text into a field in a block. Resolves to what it is changed to, null where it is left as it was.
+export function rewritten(block, text, label) {
+  const field = element("textarea", "edited");
+  field.value = text;
+  field.setAttribute("aria-label", label);
+  const row = element("div", "tools");
+  block.replaceChildren(field, row);
+  field.style.setProperty("height", `${field.scrollHeight + 4}px`);
+  field.focus();
+  return new Promise((resolve) => {
+    const keep = () => resolve(field.value);
+    const leave = () => resolve(null);
+    field.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") leave();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) keep();
+    });
+    row.append(button("Keep the change", "Ctrl-Enter", keep), button("Leave it as it was", "Esc", leave));
+  });
 }
 
 // An answer. `streams` is whether it is shown as it comes, or when it rests.
@@ -107,23 +130,7 @@ export class Answer {
 
   // Resolves to what the text is changed to, in its place; null where it is left as it was.
   edit(reply) {
-    const field = element("textarea", "edited");
-    field.value = reply.text.join("");
-    field.setAttribute("aria-label", "The answer, to be changed");
-    const row = element("div", "tools");
-    this.body.replaceChildren(field, row);
-    field.style.setProperty("height", `${field.scrollHeight + 4}px`);
-    field.focus();
-    return new Promise((resolve) => {
-      const keep = () => resolve(field.value);
-      const leave = () => resolve(null);
-      field.addEventListener("keydown", (event) => {
-        event.stopPropagation();
-        if (event.key === "Escape") leave();
-        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) keep();
-      });
-      row.append(button("Keep the change", "Ctrl-Enter", keep), button("Leave it as it was", "Esc", leave));
-    });
+    return rewritten(this.body, reply.text.join(""), "The answer, to be changed");
   }
 
   // It is the last one, which can be asked for again.

@@ -102,18 +102,19 @@ async def _switch(request: Request) -> Response:
 
 
 async def _undo(request: Request) -> Response:
-    """Have a session go back to before its last question."""
+    """Have a session go back to before its last question, or that of a row: then what comes after it is a version."""
     session, turns = request.path_params["session"], service_of(request).turns
+    row = (await fields_of(request)).whole("row", 1)
     if turns.of_session(session) is not None:
         raise ConflictError("an answer is still open", hint="it can be ended")
 
     def undo(store: SessionStore) -> StoredSession:
         stored = store.load(session, peek=True)
-        said = zip(stored.rows, stored.conversation.messages, strict=True)
-        last = max((at for at, (_, message) in enumerate(said) if message.role == "user"), default=None)
-        if last is None or stored.answer is not None:
+        said = [*zip(stored.rows, stored.conversation.messages, strict=True)]
+        asked = [at for at, (own, message) in enumerate(said) if message.role == "user" and row in (None, own)]
+        if not asked or stored.answer is not None:
             raise ConflictError("there is no question to take back")
-        store.move(session, ([0, *stored.rows])[last], head=stored.head)
+        store.move(session, ([0, *stored.rows])[asked[-1]], head=stored.head, gives_up=row is None)
         return store.load(session, peek=True)
 
     stored = await read_store(request, undo)
