@@ -94,10 +94,9 @@ def test_choices(open_chat: Open) -> None:
             ("/verbosity high", r"^verbosity: high\n"),
             ("/service-tier flex", r"^service tier: flex\n"),
             ("/web-search on", r"^web search: on\n"),
-            ("/web-search default", r"^web search: the provider's default\n"),
             ("/resume-mode", r"^resume mode: auto\n"),
             ("/resume-mode instruct", r"^resume mode: instruct\n"),
-            ("/resume-mode never", r"^there is no resume mode 'never' \(auto, prefill, .*instruct\)"),
+            ("/resume-mode never", r"^there is no resume mode 'never' \(auto, prefill, .*instruct, cursor\)"),
             ("/resume-mode auto", r"^resume mode: auto\n"),
             ("/pause-mode", r"^pause mode: cut\n"),
             ("/pause-mode hold", r"^pause mode: hold\n"),
@@ -111,6 +110,10 @@ def test_choices(open_chat: Open) -> None:
             ("/info", r"(?s)session +not begun yet\n.*openai/third\n.*Be brief.\n.*0\.5\n.*hold\n.*auto\n"),
             ("/info", r"(?s)effort +low\n.*top-p +0\.25\n.*verbosity +high\n.*service tier +flex\n"),
         )
+        chat.ask("hi")
+        chat.program.wait_for(r'(?s)openai has no web search .*api = "responses".*in the line again.*> hi\n')
+        chat.program.send(EMPTY)
+        expect(chat, ("/web-search default", r"^web search: the provider's default\n"))
         chat.ask("hi")
         chat.program.wait_for(r"fine\.\n\n>")
 

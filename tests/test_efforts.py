@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from llmterm.errors import UsageError
 from llmterm.messages import Effort, Message, Options, Request
-from llmterm.providers import anthropic, cohere, efforts, gemini, ollama, openai, responses
+from llmterm.providers import anthropic, cohere, efforts, gemini, interactions, ollama, openai, responses
+from tests.x11 import require
 
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 # As the types of openai 3.57 and anthropic 2.14 have them.
@@ -220,3 +222,39 @@ def test_cohere_and_ollama_are_told_in_their_own_words() -> None:
     assert told(ollama.payload, "qwen3", "off") == {"think": False}
     assert told(ollama.payload, "qwen3", "low") == {"think": True}
     assert told(ollama.payload, "gpt-oss:20b", "max") == {"think": "high"}
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("model", ["gpt-6.1-terra", "gpt-6-luna", "gpt-5.4", "gpt-5"])
+def test_the_sdk_of_openai_would_send_what_we_send(model: str, effort: Effort) -> None:
+    """Its types take our bodies, and know every name in them."""
+    require(libraries=("openai",))
+    pydantic: Any = importlib.import_module("pydantic")
+    chat: Any = importlib.import_module("openai.types.chat.completion_create_params")
+    others: Any = importlib.import_module("openai.types.responses.response_create_params")
+    wishes: dict[str, Any] = {"top_p": 0.5, "verbosity": "low", "service_tier": "flex", "schema": {"type": "object"}}
+    try:
+        asked, searching = (request(model, effort, **wishes, web_search=each) for each in (None, True))
+        bodies = [
+            (chat.CompletionCreateParamsStreaming, openai.payload(asked, official=True, host="openai")),
+            (others.ResponseCreateParamsStreaming, responses.payload(searching, official=True, host="openai")),
+        ]
+    except UsageError:
+        return  # it would, and get a 400
+
+    for kind, body in bodies:
+        assert body.keys() <= get_type_hints(kind).keys()
+        pydantic.TypeAdapter(kind).validate_python(body)
+
+
+@pytest.mark.parametrize("effort", [None, *EFFORTS[1:]])
+@pytest.mark.parametrize("model", ["gemini-3.8-flash", "gemini-4-argon"])
+def test_the_types_of_google_genai_take_what_interactions_are_asked(model: str, effort: Effort | None) -> None:
+    types: Any = importlib.import_module("google.genai._gaos.types.interactions.createmodelinteraction")
+    asked = request(model, effort, top_p=0.5, service_tier="flex", web_search=True)
+
+    found = types.CreateModelInteraction.model_validate(interactions.payload(asked))
+
+    assert found.service_tier == "flex"
+    assert found.generation_config.thinking_level == efforts.interactions(model, effort).get("thinking_level")
+    assert found.tools[0].type == "google_search"

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from llmterm.config import ModelSettings, Settings
+from llmterm.assembly.roster import registry
+from llmterm.config import PRESETS, ModelSettings, ProvidersSettings, RemoteSettings, Settings
+from llmterm.config.credential import Credential
 from llmterm.conversation import Conversation
-from llmterm.errors import UsageError
+from llmterm.errors import ProviderError, UsageError
 from llmterm.messages import Options, StreamLimits
-from tests.contract.caller import Answer, Caller, answering, settings_of
+from llmterm.providers.openai import wire
+from llmterm.providers.wishes import refuse
+from tests.contract.caller import KEY, Answer, Caller, InstantProgress, answering, settings_of
 from tests.contract.dialects import REMOTE, Dialect, label, whole
+from tests.wire import WireServer
 
 # For each provider a model that thinks, and what it is told. Shapes of bodies as the SDKs' types have them.
 TOLD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -172,3 +179,43 @@ async def test_ollama_is_told_its_window_and_a_question_that_is_longer_is_said_b
     window = {"per_model": 16_384}.get(next(iter(said), ""), said.get("num_ctx"))
     assert exchange.body["options"].get("num_ctx") == window
     assert exchange.body["keep_alive"] == -1
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "model", "options", "told"),
+    [
+        ("openrouter", {}, "a/b", Options(effort="max"), {"reasoning": {"effort": "max"}}),
+        ("openrouter", {}, "a/b", Options(web_search=True), {"tools": [{"type": "openrouter:web_search"}]}),
+        ("deepseek", {}, "deepseek-flash", Options(effort="off"), {"thinking": {"type": "disabled"}}),
+        ("mistral", {}, "mistral-medium-latest", Options(effort="low"), {"reasoning_effort": "high"}),
+        ("xai", {}, "grok-4.7", Options(effort="minimal"), {"reasoning_effort": "low"}),
+        ("xai", {"api": "responses"}, "grok-4.7", Options(effort="max"), {"reasoning": {"effort": "xhigh"}}),
+        ("xai", {"api": "responses"}, "grok-4.7", Options(web_search=True), {"tools": [{"type": "web_search"}]}),
+        ("groq", {}, "openai/gpt-oss-120b", Options(effort="max"), {"reasoning_effort": "high"}),
+    ],
+)
+async def test_those_that_speak_as_openai_does_are_told_in_their_own_words(
+    name: str, said: Mapping[str, Any], model: str, options: Options, told: Mapping[str, Any]
+) -> None:
+    dialect = REMOTE[0]
+    with WireServer(answering(dialect, *whole(dialect, "ok"))) as server:
+        remote = replace(RemoteSettings.of(PRESETS[name]), base_url=server.base_url, api_key=Credential(KEY), **said)
+        settings = Settings(providers=ProvidersSettings(remotes={name: remote}))
+        async with registry(settings, {}) as known:
+            for asked in (Options(), options):
+                request = Conversation().ask("q").request(model=model, options=asked)
+                stream = await known.get(name).open(request, StreamLimits(), InstantProgress())
+                with suppress(ProviderError):  # what the server says is of chat completions
+                    await stream.read()
+                await stream.aclose()
+        before, after = (exchange.body for exchange in server.exchanges)
+
+    assert after == merged(before, told)
+
+
+@pytest.mark.parametrize(("name", "host"), [("openai", "openai"), ("xai", "xai"), ("mistral", "mistral")])
+def test_web_search_that_another_interface_has_says_which(name: str, host: str) -> None:
+    request = Conversation().ask("q").request(model="grok-4.7", options=Options(web_search=True))
+
+    with pytest.raises(UsageError, match=rf'^{name} has no web search .*openai and xai with api = "responses"'):
+        refuse(name, wire(host=host), request)
