@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmterm.conversation import Conversation
 from llmterm.fallback import Fallback
@@ -19,7 +19,8 @@ from llmterm.turn import Turn
 class Respondent:
     """A model of a provider; where that cannot begin, the first of the `fallbacks` that can.
 
-    By the `marker`, if there is one, the model can pause itself.
+    By the `marker`, if there is one, the model can pause itself. `background`: where the provider can, an answer goes
+    on there when it is left.
     """
 
     provider: Provider
@@ -28,6 +29,7 @@ class Respondent:
     limits: StreamLimits
     marker: str | None = None
     fallbacks: Sequence[Fallback] = ()
+    background: bool = False
 
     async def turn(self, asked: Conversation, rest: OpenAnswer | None = None, *, first: int = 0) -> Turn:
         """Return the turn that answers `asked`, or that goes on with `rest`, an answer of it that is open.
@@ -39,6 +41,7 @@ class Respondent:
         request = await in_thread_if(
             are_long(asked.messages), asked.request, model=self.model, options=self.options, note=note
         )
+        request = replace(request, background=self.background)
         return Turn(
             self.provider,
             request if rest is None else rest.snapshot(request),

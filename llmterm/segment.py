@@ -143,7 +143,7 @@ class OpenSegment:
                 return (event,)
             case CursorMoved():
                 self._reached = event
-                return () if self._withholds else (event,)
+                return () if self._withholds and event.place is not None else (event,)
             case Finished():
                 return self._finish(event)
             case _:
@@ -187,8 +187,10 @@ class OpenSegment:
             return told
         return (*told, self._reached)
 
-    def cursor(self, moved: CursorMoved, reply: Reply) -> Cursor:
+    def cursor(self, moved: CursorMoved, reply: Reply) -> Cursor | None:
         """Return the cursor that is at the end of the reply."""
+        if moved.place is None:
+            return None
         return Cursor(
             provider=self._started.provider,
             model=self._started.model,

@@ -515,7 +515,7 @@ class Turn:
     def _settle_cursor(self, end: EndReason) -> None:
         """Keep the cursor where the answer goes on there after that end, or nothing of it would be made meanwhile."""
         cursor = self.reply.cursor
-        left = self._detaching or self.error is not None
+        left = self._detaching or (self.error is not None and not isinstance(self.error, CursorRefusedError))
         if end in BY_PROVIDER:
             self._log.place(None)  # not before: until its end is on the record the answer can be read on to that
         elif cursor is not None and (end in _TURNED or (cursor.runs and not left)):

@@ -255,21 +255,24 @@ def _wire(name: str, remote: RemoteSettings, *, official: bool) -> Wire:
         case _ if remote.api == "responses":
             from llmterm.providers import responses
 
-            wire = responses.wire(official=official, host=_host(name))
+            goes_on = official or remote.continuation == "cursor"
+            wire = responses.wire(official=official, host=_host(name), background=goes_on)
         case _:
             from llmterm.providers import openai
 
             strict = name == "mistral"
-            return openai.wire(
+            wire = openai.wire(
                 official=official,
-                continuation=remote.continuation or "instruct",
                 usage=not strict,
                 seed="random_seed" if strict else "seed",
                 says_stop=name == "vllm",
                 host=_host(name),
             )
     mode = remote.continuation
-    return replace(wire, continuation=lambda _: mode) if mode else wire
+    if mode == "cursor" and wire.background is None:
+        hint = f'continuation = "cursor" in [providers.{name}] wants api = "responses" as well'
+        raise ConfigError(f"{name}: no answer goes on there without its reader", hint=hint)
+    return replace(wire, continuation=lambda _: mode) if mode and mode != "cursor" else wire
 
 
 def _host(name: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["openai", "anthropic", "gemini", "cohere", "ollama"]
-Continuation: TypeAlias = Literal["", "prefill", "prefix", "continue_final_message", "instruct"]
+Continuation: TypeAlias = Literal["", "prefill", "prefix", "continue_final_message", "instruct", "cursor"]
 
 
 class Endpoint(NamedTuple):

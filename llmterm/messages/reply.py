@@ -186,9 +186,9 @@ def _gone_on(segments: tuple[Segment, ...], last: Segment) -> tuple[Segment, ...
     What a provider counts is the generation, so the segment that asked for it has all of its tokens, and its cost; the
     ones that only read on have none. What was only guessed is guessed on.
     """
-    first = next((at for at in reversed(range(len(segments))) if segments[at].mode != "cursor"), None)
-    if first is None:
-        return (*segments, last)
+    if not segments:
+        return (last,)  # what came before was not on the record
+    first = next((at for at in reversed(range(len(segments))) if segments[at].mode != "cursor"), 0)
     origin = segments[first]
     if last.usage.estimated:
         written = origin.usage.output_tokens + last.usage.output_tokens

@@ -61,9 +61,9 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class CursorMoved:
-    """The same generation can be gone on with from here; the last one counts. See `Cursor`."""
+    """The same generation can be gone on with from here, None for not any more; the last one counts. See `Cursor`."""
 
-    place: Opaque = field(hash=False)
+    place: Opaque | None = field(hash=False)
     runs: bool = True
 
 

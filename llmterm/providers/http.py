@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmterm import tokens
@@ -26,6 +27,7 @@ from llmterm.providers import EventStream
 from llmterm.providers.attachments import Accepts
 from llmterm.providers.capabilities import accepted
 from llmterm.providers.extras import Extras
+from llmterm.providers.generation import Generation, Generations
 from llmterm.providers.learned import Learned
 from llmterm.providers.retrying import RetryingStream
 from llmterm.providers.stream import WireStream
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 _LISTING = StreamLimits(first_token_timeout=10.0, chunk_timeout=10.0, stream_timeout=20.0)
 # What servers say of an image that their model does not take.
 _NO_IMAGES = re.compile(r"\bimages?\b|image_url|vision|multi-?modal|mmproj|modalit", re.IGNORECASE)
+# What servers say where an answer of theirs cannot go on without its reader.
+_NO_BACKGROUND = re.compile(r"\bbackground\b", re.IGNORECASE)
 # What a request says to have its answer in pieces.
 _STREAMING = frozenset({"stream", "stream_options"})
 # So many messages are freed in a tenth of a millisecond.
@@ -106,6 +110,7 @@ class HttpProvider:
         self._needs_key = needs_key
         self._learned = learned or Learned()
         self._secrets = secrets
+        self._generations = Generations(self._wire.background, transport, endpoint, self._call_at)
 
     def cost(self, model: str, usage: Usage) -> float | None:
         return self._facts.cost(model, usage) if usage.cost is None else usage.cost
@@ -126,43 +131,67 @@ class HttpProvider:
         self._learned.learn("no_prefill", self.name, model)
 
     def stop(self, cursor: Cursor) -> None:
-        """None of these goes on without its reader."""
+        self._generations.stop(cursor.place, cursor.model)
 
     def preparation(self, model: str) -> str:
         return ""
 
     async def open(self, request: Request, limits: StreamLimits, progress: Progress) -> RetryingStream:
         self._require_key()
-        request = self._meant(request)
         if self._wire.quiet(request.model):
             limits = replace(limits, first_token_timeout=limits.quiet_timeout)
-
+        if request.cursor is not None:
+            read_on = partial(self._reading_on, request, limits, progress)
+            return RetryingStream(self._endpoint, read_on, tokens=0, progress=progress)
+        request = self._meant(request)
         if request.continuation is not None or not self._wire.schemas(request.model):
             request = in_words(request)
-        wire = self._wire
-        if wire.plain is not None and self._learned.knows("no_summary", self.name, request.model):
-            wire = wire.plain
-
-        async def ask(key: str) -> EventStream:
-            nonlocal wire
-            try:
-                frames = await self._shaped(request, key, wire, limits, progress)
-            except SummaryRefusedError:
-                if wire.plain is None:
-                    raise
-                # In the same breath, and in every later try, without what the account may not have.
-                wire = wire.plain
-                frames = await self._shaped(request, key, wire, limits, progress)
-            if wire is self._wire.plain:
-                self._learned.learn("no_summary", self.name, request.model)  # only now: it was that, and nothing else
-            self._endpoint.limits.learn(frames.headers)
-            progress.watch(frames.pulse)
-            return self._stream(frames, limits, progress)
-
         asked = await in_thread_if(are_long(request.messages), about, request)
         if said := self._facts.cut(request.model, asked - (request.left() or 0)):
             progress.say(said)
+        ask = partial(self._asking, request, limits, progress)
         return RetryingStream(self._endpoint, ask, tokens=asked, progress=progress)
+
+    async def _asking(self, request: Request, limits: StreamLimits, progress: Progress, key: str) -> EventStream:
+        """Ask; where the account may not have what is asked for besides, in the same breath without that."""
+        wire, name = self._wire, request.model
+        if wire.plain is not None and self._learned.knows("no_summary", self.name, name):
+            wire = wire.plain
+        if wire.background is None or self._learned.knows("no_background", self.name, name):
+            request = replace(request, background=False)
+        while True:
+            try:
+                frames = await self._shaped(request, key, wire, limits, progress)
+                break
+            except SummaryRefusedError:
+                if wire.plain is None:
+                    raise
+                wire = wire.plain
+            except RequestRefusedError as error:
+                if not request.background or not _NO_BACKGROUND.search(error.message):
+                    raise
+                self._learned.learn("no_background", self.name, name)
+                request = replace(request, background=False)
+        if wire is self._wire.plain:
+            self._learned.learn("no_summary", self.name, name)  # only now: it was that, and nothing else
+        self._endpoint.limits.learn(frames.headers)
+        progress.watch(frames.pulse)
+        if request.background:
+            return WireStream(frames, self._wire, self._generation(request, limits, progress, key))
+        return self._stream(frames, limits, progress)
+
+    async def _reading_on(self, request: Request, limits: StreamLimits, progress: Progress, key: str) -> WireStream:
+        """Read on where the request says. Raises CursorRefusedError where nothing can come there."""
+        assert request.cursor is not None
+        place = request.cursor.place
+        frames = await self._generations.read_on(place, request.model, key, limits)
+        progress.watch(frames.pulse)
+        stream = WireStream(frames, self._wire, self._generation(request, limits, progress, key))
+        stream.go_on(place, request.messages[-1].blocks(self._wire.name))
+        return stream
+
+    def _generation(self, request: Request, limits: StreamLimits, progress: Progress, key: str) -> Generation:
+        return Generation(self._generations, self._endpoint, request.model, key, limits, progress)
 
     def job_api(self) -> JobApi:
         """Return what asks this provider about jobs."""
@@ -199,6 +228,7 @@ class HttpProvider:
         return await self._models(self._endpoint.key(), _LISTING)
 
     async def aclose(self) -> None:
+        await self._generations.aclose()
         await self._transport.aclose()
 
     def _meant(self, request: Request) -> Request:
@@ -272,14 +302,17 @@ class HttpProvider:
         )
 
     def _call(self, request: Request, key: str, wire: Wire) -> Call:
+        call = self._call_at(wire.path(request), request.model, key)
+        return replace(call, payload=wire.payload(request), headers={**call.headers, **wire.headers_of(request)})
+
+    def _call_at(self, path: str, model: str, key: str) -> Call:
         return Call(
             who=self.name,
-            model=request.model,
-            url=joined(self._base_url, wire.path(request)),
-            payload=wire.payload(request),
-            headers={**self._headers(key), **wire.model_headers(request.model), **wire.headers_of(request)},
+            model=model,
+            url=joined(self._base_url, path),
+            headers={**self._headers(key), **self._wire.model_headers(model)},
             secrets=(key, *self._secrets),
-            framing=wire.framing,
+            framing=self._wire.framing,
         )
 
     def _headers(self, key: str) -> Mapping[str, str]:

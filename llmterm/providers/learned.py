@@ -1,5 +1,5 @@
-"""What was learned about models by asking them: those that take no beginning of their answer, or no
-images, or show no thoughts.
+"""What was learned about models by asking them: those that take no beginning of their answer, or no images, show no
+thoughts, or do not go on without a reader.
 
 Kept in a file, so that each is asked in vain once. A file that cannot be read or written costs that much and no more.
 """
@@ -14,8 +14,9 @@ from typing import Literal, TypeAlias, get_args
 
 FILE_NAME = "lessons.json"
 
-# The model has refused a prefill, or an image; the account may not have summaries of what it thought.
-Lesson: TypeAlias = Literal["no_prefill", "no_images", "no_summary"]
+# The model has refused a prefill, an image, or to go on without a reader; the account may not have summaries of what it
+# thought.
+Lesson: TypeAlias = Literal["no_prefill", "no_images", "no_summary", "no_background"]
 
 
 class Learned:

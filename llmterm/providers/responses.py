@@ -34,8 +34,10 @@ from llmterm.providers import efforts
 from llmterm.providers.attachments import PDF, text_first
 from llmterm.providers.openai import failed, failure, json_schema, models, quiet, refused, thinks
 from llmterm.providers.wire import (
+    Background,
     Break,
     Opaque,
+    Placed,
     Whole,
     Wire,
     WireEvent,
@@ -66,15 +68,18 @@ _SEARCH = {"type": "web_search"}
 _MOST_DIGITS = 10
 _MODEL = -1  # the place of the model's name among the blocks
 _CARRIED = ("id", "encrypted_content", "model")
+# What a response may be called: its name becomes part of an address that the key is sent to.
+_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,299}", re.ASCII)
 # A model answers under the name of its snapshot: gpt-5 as gpt-5-2025-08-07.
 _SNAPSHOT = re.compile(r"-\d{4}-\d\d-\d\d\Z")
 
 
-def wire(*, official: bool = False, summaries: bool = True, host: str = "") -> Wire:
+def wire(*, official: bool = False, summaries: bool = True, host: str = "", background: bool = False) -> Wire:
     """Return the wire of OpenAI itself (`official`), or of a server that resembles it.
 
     `host` is the provider by whose words a model is told how much to think, "" for those of most servers.
     `summaries` asks for what a thinking model thought; OpenAI gives it to verified organisations, and others an error.
+    `background` is whether answers can go on without their reader.
     """
     return Wire(
         name=NAME,
@@ -89,7 +94,8 @@ def wire(*, official: bool = False, summaries: bool = True, host: str = "") -> W
         host="openai" if official else host,
         takes=frozenset({"verbosity", "service_tier", "web_search"}),
         schemas=lambda _: True,
-        plain=wire(official=official, summaries=False, host=host) if summaries else None,
+        plain=wire(official=official, summaries=False, host=host, background=background) if summaries else None,
+        background=Background(parse=parse_on, path=_path_on, stop_path=_stop_path) if background else None,
         models_path="/models",
         models=models,
     )
@@ -117,6 +123,10 @@ def payload(request: Request, *, official: bool = False, summaries: bool = True,
         body["text"] = {"format": {"type": "json_schema", **json_schema(options.schema)}}
     if options.verbosity is not None:
         body["text"] = {**body.get("text", {}), "verbosity": options.verbosity}
+    if request.background:
+        # OpenAI keeps it for ten minutes all the same: https://developers.openai.com/api/docs/guides/background. Others
+        # want it to be stored, and encrypted thoughts are for what is not.
+        body |= {"background": True, "store": not official}
     if thinking:
         body["include"] = ["reasoning.encrypted_content"]
     reasoning = efforts.responses("openai" if official else host, request.model, options.effort)
@@ -189,12 +199,45 @@ def _content(part: Part) -> Iterator[dict[str, Any]]:
             assert_never(part)
 
 
-def parse(frame: Frame) -> Iterator[WireEvent]:
-    """Return the events of one frame. Raises MalformedFrameError for what is no JSON."""
+def parse_on(frame: Frame) -> Iterator[WireEvent]:
+    """Return the events of one frame of an answer that goes on without its reader, and the place behind it."""
     if frame.event == "error":
         yield failed(frame)
         return
     event = decoded(frame)
+    yield from _told(event, frame)
+    number, name = event.get("sequence_number"), _object(event, "response").get("id")
+    parts: dict[str, Any] = {"after": number} if isinstance(number, int) else {}
+    if isinstance(name, str) and _ID.fullmatch(name):
+        parts["response"] = name
+    if parts:
+        yield Placed(parts)
+
+
+def _path_on(place: Mapping[str, Any]) -> str:
+    after = place.get("after")
+    query = f"&starting_after={after}" if isinstance(after, int) else ""
+    return f"{found}?stream=true{query}" if (found := _path_of(place)) else ""
+
+
+def _stop_path(place: Mapping[str, Any]) -> str:
+    return f"{found}/cancel" if (found := _path_of(place)) else ""
+
+
+def _path_of(place: Mapping[str, Any]) -> str:
+    name = place.get("response")
+    return f"/responses/{name}" if isinstance(name, str) and _ID.fullmatch(name) else ""
+
+
+def parse(frame: Frame) -> Iterator[WireEvent]:
+    """Return the events of one frame. Raises MalformedFrameError for what is no JSON."""
+    if frame.event == "error":
+        yield failed(frame)
+    else:
+        yield from _told(decoded(frame), frame)
+
+
+def _told(event: dict[str, Any], frame: Frame) -> Iterator[WireEvent]:
     kind = event.get("type")
     if not isinstance(kind, str):
         kind = frame.event

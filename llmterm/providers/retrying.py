@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from llmterm.errors import LlmtermError
-from llmterm.messages import Carried, Cited, CursorMoved, StreamEvent, UsageReport
+from llmterm.messages import Carried, Cited, StreamEvent, UsageReport
 from llmterm.progress import Progress
 from llmterm.providers import EventStream
 from llmterm.transport import Endpoint
@@ -70,11 +70,14 @@ class RetryingStream:
                 self._endpoint.leave()
 
     async def _attempt(self, key: str) -> None:
-        """Open a stream and read until there is more of it than figures or sources; one that fails is closed."""
+        """Open a stream and read until there is more of it than figures or sources; one that fails is closed.
+
+        A generation that can be read on has begun before its first word.
+        """
         self._stream = None
         stream = self._stream = await self._open(key)
         try:
-            while all(isinstance(event, UsageReport | Carried | Cited | CursorMoved) for event in self._early):
+            while all(isinstance(event, UsageReport | Carried | Cited) for event in self._early):
                 events = await stream.read()
                 self._early += events
                 if not events:

@@ -5,17 +5,27 @@ counts, usage adds up, `Finished` comes exactly once and at the very end. A fram
 is skipped; a body that stops without a word is a broken connection. After the reason to finish there may be figures,
 or `[DONE]`, or nothing but heartbeats: they are waited for for a moment. Of several answers one counts, and what is
 said again as a whole only where it was not said before.
+
+Of a generation that goes on without its reader it says how far it has come, and where the connection breaks it reads on
+on another one. What it has in mind at a place (what was said by then, and is to be set off) is part of that place.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, assert_never
 
 from llmterm import log
-from llmterm.errors import NetworkError, ProtocolError, ProviderError, QuotaError, StreamTimeoutError
+from llmterm.errors import (
+    CursorRefusedError,
+    NetworkError,
+    ProtocolError,
+    ProviderError,
+    QuotaError,
+    StreamTimeoutError,
+)
 from llmterm.framing import Frame
 from llmterm.messages import (
     Carried,
@@ -31,10 +41,25 @@ from llmterm.messages import (
 )
 from llmterm.providers.choices import Choices
 from llmterm.providers.wholes import Wholes
-from llmterm.providers.wire import Break, Choice, Failure, MalformedFrameError, Opaque, Whole, Wire, WireEvent, decoded
+from llmterm.providers.wire import (
+    Break,
+    Choice,
+    Failure,
+    MalformedFrameError,
+    Opaque,
+    Placed,
+    Whole,
+    Wire,
+    WireEvent,
+    decoded,
+)
 from llmterm.transport import QUOTA_HINT, Call, codes, error_words, redact, used_up
 
 _DONE = "[DONE]"
+# What of a place is this module's.
+_SAID = "said"
+# How often in a row a generation is read on in vain.
+_MOST_TRIES = 3
 # How long the rest may take after the reason to finish.
 _GRACE_SECONDS = 2.0
 _MOST_WORDS = 500
@@ -63,13 +88,31 @@ class Frames(Protocol):
     async def aclose(self) -> None: ...
 
 
-class WireStream:
-    """An `EventStream` over the frames of one response."""
+class Generation(Protocol):
+    """What a stream needs of a generation that goes on without it."""
 
-    def __init__(self, frames: Frames, wire: Wire) -> None:
+    async def read_on(self, place: Mapping[str, Any]) -> Frames:
+        """Return the frames behind a place. Raises ProviderError."""
+        ...
+
+    def stop(self, place: Mapping[str, Any]) -> None:
+        """Have it go on no more."""
+        ...
+
+
+class WireStream:
+    """An `EventStream` over the frames of one response, or of one `generation`, which may take several."""
+
+    def __init__(self, frames: Frames, wire: Wire, generation: Generation | None = None) -> None:
         self._frames = frames
         self._call = frames.call
         self._wire = wire
+        self._generation = generation
+        self._parse = wire.parse if generation is None else self._followed
+        self._place: dict[str, Any] = {}  # how far the generation has come
+        self._moves = False  # whether that was not told yet
+        self._tries = 0  # how often it was read on since anything came
+        self._behind = False  # whether it was begun by another stream
         self._finish: EndReason | None = None
         self._words = ""  # what the provider says of it
         self._error: ProviderError | None = None
@@ -88,7 +131,22 @@ class WireStream:
         self._closed: set[int] = set()  # the blocks that are whole
         self._wholes: dict[type, Wholes] = {}  # of text and thinking that came as a whole
         self._cited: set[Cited] = set()
+        self._carried_at: list[int] = []  # the blocks that were passed on
         self.skipped = 0  # frames that were no sense
+
+    def go_on(self, place: Mapping[str, Any], carried: Iterable[Mapping[str, Any]]) -> None:
+        """Be what another stream of the same generation was at a place, when it had passed these blocks on."""
+        self._place, self._behind = {name: each for name, each in place.items() if name != _SAID}, True
+        match place.get(_SAID):
+            case {"text": bool(text), "thinking": bool(thinking), "gap": str(gap), "at": list(at), "open": list(open)}:
+                self._text, self._thinking, self._gap = text, thinking, gap
+                self._carried_at = [index for index in at if isinstance(index, int)]
+                for index, block in zip(self._carried_at, carried, strict=False):
+                    self._blocks[index] = _texts(block)
+                for each in open:
+                    match each:
+                        case {"index": int(index), "block": dict(block)}:
+                            self._blocks[index] = _texts(block)
 
     async def read(self) -> Sequence[StreamEvent]:
         while not self._over:
@@ -98,16 +156,35 @@ class WireStream:
             try:
                 frames = await (self._frames.read() if self._grace is None else self._read_on(self._grace))
             except (NetworkError, StreamTimeoutError) as error:
+                if await self._taken_up():
+                    continue
                 events = self._end(error)  # perhaps nothing is missing but the end of the connection
             except TimeoutError:
                 rest = self.rest()
                 self._over = True
                 return rest
             else:
+                if not frames and await self._taken_up():
+                    continue
                 events = self._events(frames) if frames else self._end()
+            if self._moves:
+                events += self._moved()
             if events:
                 return events
         return ()
+
+    async def _taken_up(self) -> bool:
+        """Read on over another connection, where the answer goes on without this one; return whether that is so."""
+        if self._generation is None or not self._place or self._finish is not None or self._tries >= _MOST_TRIES:
+            return False
+        self._tries += 1
+        await self._frames.aclose()
+        try:
+            self._frames = await self._generation.read_on(self._place)
+        except ProviderError as error:
+            log.event("not read on", provider=self._call.who, error=str(error))
+            return False
+        return True
 
     def rest(self) -> Sequence[StreamEvent]:
         if self._over:
@@ -115,19 +192,23 @@ class WireStream:
         events = self._events(self._frames.rest())
         if not self._over:
             events += self._held()
+        if self._moves:
+            events += self._moved()
         return events if self._over or self._finish is None else [*events, self._finished(self._finish)]
 
     async def aclose(self) -> None:
         if self.skipped:
             log.event("skipped frames", provider=self._call.who, frames=self.skipped)
+        if self._generation is not None and self._place and (self._error is not None or not self._over):
+            self._generation.stop(self._place)
+        await self.detach()
+
+    async def detach(self) -> None:
         try:
             if self._over:
                 await self._frames.drain()
         finally:
             await self._frames.aclose()
-
-    async def detach(self) -> None:
-        await self.aclose()
 
     async def steer(self, word: str) -> None:
         pass  # over HTTP nothing can be said to an answer
@@ -140,7 +221,7 @@ class WireStream:
                 self._over = True
                 break
             try:
-                for event in self._wire.parse(frame):
+                for event in self._parse(frame):
                     if isinstance(event, TextDelta) and self._choices is None:
                         texts.append(event.text)
                     elif isinstance(event, Cited):
@@ -159,6 +240,37 @@ class WireStream:
             self._spoke = False
             self._frames.content_came()
         return [*events, *self._held(), self._finished(self._finish or EndReason.STOP)] if self._over else events
+
+    def _followed(self, frame: Frame) -> Iterator[WireEvent]:
+        """Yield what a frame says, and keep how far the generation has come with it."""
+        background = self._wire.background
+        for event in background.parse(frame) if background is not None else ():
+            if isinstance(event, Placed):
+                self._place.update(event.parts)
+                self._moves, self._tries = True, 0
+            else:
+                yield event
+
+    def _moved(self) -> list[StreamEvent]:
+        """Return where the generation can be read on; nothing where it is over, or a character is there only half."""
+        self._moves = False
+        if self._error is not None:
+            self._place.clear()
+            return [CursorMoved(None)]
+        if self._over or self._finish is not None or self._half:
+            return []
+        said = {
+            "text": self._text,
+            "thinking": self._thinking,
+            "gap": self._gap,
+            "at": self._carried_at,
+            "open": [
+                {"index": index, "block": {name: "".join(texts) for name, texts in block.items()}}
+                for index, block in self._blocks.items()
+                if index not in self._carried_at
+            ],
+        }
+        return [CursorMoved({**self._place, _SAID: said})]
 
     def _sort(self, event: WireEvent, events: list[StreamEvent]) -> None:
         """Take what an event is, of one of several answers if it counts."""
@@ -195,7 +307,7 @@ class WireStream:
                 events.append(self._set_off(event))
             case Whole(parts):
                 self._take_all(self._unsaid(parts), events)
-            case Choice() | Break() | Carried() | CursorMoved():
+            case Choice() | Break() | Carried() | CursorMoved() | Placed():
                 pass  # an answer has no answers in it, and a wire carries nothing itself
             case UsageReport(usage):
                 events.append(self._count(usage))
@@ -206,15 +318,18 @@ class WireStream:
                 self._grace = self._grace or asyncio.get_running_loop().time() + _GRACE_SECONDS
             case Opaque():
                 self._carry(event, events)
-            case Failure(words, error):
-                said = error_words(words, self._call.secrets) or "the provider reports an error"
-                kind = QuotaError if used_up(None, said, codes(words)) else error
-                hint = QUOTA_HINT if kind is QuotaError else ""
-                self._error = kind(
-                    f"{self._call.who}: {said}", hint=hint, provider=self._call.who, model=self._call.model
-                )
+            case Failure():
+                self._error = self._failed(event)
             case _:
                 assert_never(event)
+
+    def _failed(self, failure: Failure) -> ProviderError:
+        said = error_words(failure.words, self._call.secrets) or "the provider reports an error"
+        kind = QuotaError if used_up(None, said, codes(failure.words)) else failure.error
+        if self._behind and not self._spoken:
+            kind = CursorRefusedError  # nothing more comes of it: what there is is gone on with otherwise
+        hint = QUOTA_HINT if kind is QuotaError else ""
+        return kind(f"{self._call.who}: {said}", hint=hint, provider=self._call.who, model=self._call.model)
 
     def _unsaid(self, parts: Sequence[TextDelta | ThinkingDelta | Opaque]) -> Sequence[WireEvent]:
         """Return what of a whole answer has not come before, in parts or as a whole."""
@@ -267,6 +382,7 @@ class WireStream:
             block.setdefault(name, []).append(text)
         if part.ready:
             self._closed.add(index)
+            self._carried_at = sorted(self._blocks)
             events.append(Carried(self._data()))
 
     def _data(self) -> Mapping[str, Any]:
@@ -280,10 +396,14 @@ class WireStream:
             self._over = True
             return [*events, self._finished(self._finish)]
         self._error = error or self._broken_off()
+        if isinstance(self._error, CursorRefusedError):
+            events.append(CursorMoved(None))
         return events
 
     def _broken_off(self) -> ProviderError:
         who, model = self._call.who, self._call.model
+        if self._behind:
+            return CursorRefusedError(f"{who} goes on no more with the answer", provider=who, model=model)
         if not (self._spoken or self._mute):
             what = f"{who}: an empty answer came from {self._call.way}"
             return NetworkError(what, hint="try again, or check the base URL", provider=who, model=model)
@@ -342,3 +462,8 @@ class WireStream:
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
         events.append(TextDelta(text, len(texts)))
         texts.clear()
+
+
+def _texts(block: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return a block as it is kept: a text of each name, to which more may come."""
+    return {name: [text] for name, text in block.items() if isinstance(text, str)}

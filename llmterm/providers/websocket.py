@@ -73,6 +73,8 @@ class SocketProvider(HttpProvider):
     async def _sent(
         self, request: Request, key: str, wire: Wire, limits: StreamLimits, progress: Progress
     ) -> FrameStream:
+        if request.background:  # there is none of that on a WebSocket
+            return await super()._sent(request, key, wire, limits, progress)
         said = await in_thread_if(are_long(request.messages), fingerprints, _said(request))
         question = _Question(request, said)
         kept = await self._channels.take(key, request.model, said)

@@ -64,6 +64,13 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """How far a generation has come that can be read on: what of its place is another than before."""
+
+    parts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """What the answer of that index says, where there may be several; events that are in none are those of index 0.
 
@@ -75,7 +82,7 @@ class Choice:
     beside: bool = False
 
 
-WireEvent: TypeAlias = StreamEvent | Opaque | Break | Failure | Whole | Choice
+WireEvent: TypeAlias = StreamEvent | Opaque | Break | Failure | Whole | Placed | Choice
 
 
 # What an end is that waits for the result of a tool.
@@ -84,6 +91,19 @@ TOOL_WANTED = "the model wants to use a tool, and has none here"
 
 class MalformedFrameError(ValueError):
     """A frame is not what this wire should say. It is skipped as long as the stream goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """How an answer goes on at the provider without its reader, where the request asks for that.
+
+    `parse` tells besides how far the generation has come (`Placed`). A GET of `path` reads on behind a place, a POST of
+    `stop_path` ends it; "" for what is no place.
+    """
+
+    parse: Callable[[Frame], Iterable[WireEvent]]
+    path: Callable[[Mapping[str, Any]], str]
+    stop_path: Callable[[Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +122,7 @@ class Wire:
     `host` is the provider by whose words a model is told how much to think, None where it cannot be told; `takes` are
     the options that it has words for, of those that not every wire has.
     `plain` is the same without summaries of what a model thought, for accounts that may not have them.
+    `background` is None where no answer goes on without its reader.
     """
 
     name: str
@@ -119,6 +140,7 @@ class Wire:
     attachments: frozenset[Kind] = frozenset()
     schemas: Callable[[str], bool] = lambda _: False
     plain: Wire | None = None
+    background: Background | None = None
     host: str | None = ""
     takes: frozenset[str] = frozenset()
     models_path: str

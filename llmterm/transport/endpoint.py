@@ -88,6 +88,13 @@ class Endpoint:
         except AuthError as error:
             raise self._told_origin(error) from None
 
+    async def again(self, attempt: Callable[[], Awaitable[T]], progress: Progress) -> T:
+        """Return what `attempt` returns: for an answer that has begun and is read on, in its place among the requests.
+
+        It is tried again as a request is. Raises our errors only.
+        """
+        return await self._retry.run(attempt, progress)
+
     def key(self) -> str:
         """Return the key whose turn it is, "" where there is none; for what is no request for an answer."""
         return self._keys.take()
