@@ -11,10 +11,11 @@ from typing import Any
 
 from llmterm.render.cells import wrap
 from llmterm.render.chart import Bar, Column, bars, table
-from llmterm.render.figures import cost, speed, tokens, wait
+from llmterm.render.figures import cost, resumed, speed, tokens, wait
 from llmterm.sessions import SessionStore
 from llmterm.sessions.figures import Figures
 from llmterm.sessions.figures import values as tally_values
+from llmterm.sessions.segments import together
 
 _DAYS = 14
 _FOOTNOTE = "~ estimated: for some of it the provider sent no count"
@@ -33,6 +34,7 @@ def lines(
     if not figures:
         return ["there are no figures yet: no model has answered"]
     page = _table(figures, width, color=color)
+    page += ["", *wrap(words, width)] if (words := _resumed(figures)) else []
     page += ["", *bars("Output tokens by model", [_model_bar(each) for each in figures], width, color=color)]
     days = _day_bars(figures, today or date.today())
     if days:
@@ -57,7 +59,21 @@ def _table(figures: Sequence[Figures], width: int, *, color: bool) -> list[str]:
         column("retries", lambda each: f"{each.retries:,}", spare=True),
         column("cost", lambda each: cost(each.cost, estimated=each.estimated)),
     ]
+    if any(each.cached_tokens for each in figures):
+        shown.append(column("cached", lambda each: tokens(each.cached_tokens, estimated=False), spare=True))
+        shown.append(column("saved", lambda each: cost(each.saved, estimated=False), spare=True))
     return table(column("model", _name), shown, width, color=color)
+
+
+def _resumed(figures: Sequence[Figures]) -> str:
+    """Return in words what it took to go on after pauses, "" where nothing was gone on with."""
+    resumes = sum(each.resumes for each in figures)
+    return resumed(
+        resumes,
+        sum(each.resumed_tokens for each in figures),
+        together(each.resume_cost for each in figures),
+        together(each.saved for each in figures),
+    )
 
 
 def _model_bar(figures: Figures) -> Bar:

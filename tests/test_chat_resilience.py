@@ -280,6 +280,41 @@ def test_absurd_token_counts_leave_the_chat_alive(open_chat: Open, tmp_path: Pat
         assert chat.program.exit_code == 0
 
 
+def test_tokens_say_what_a_resume_cost_and_the_cache_saved(open_chat: Open, tmp_path: Path) -> None:
+    """By the provider's counts: those of the first part, which was cut, are estimated."""
+    asked = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.start()
+        if asked == 1:
+            await exchange.text("one two ")
+            await exchange.hung_up()
+            return
+        await exchange.text("three.")
+        usage = {
+            "prompt_tokens": 20_000,
+            "completion_tokens": 2,
+            "prompt_tokens_details": {"cached_tokens": 19_000},
+        }
+        last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": usage}
+        await exchange.raw(b"data: " + json.dumps(last).encode() + b"\n\ndata: [DONE]\n\n")
+        await exchange.close()
+
+    table = '[providers.openai.prices."*"]\ninput = 1000.0\noutput = 5000.0\ncached = 100.0\n'
+    with open_chat(script, columns=110, **configured(tmp_path, table)) as chat:
+        chat.ask("go")
+        chat.program.wait_for("one two")
+        chat.program.send(" ")
+        chat.program.wait_for("paused after")
+        chat.program.send(" ")
+        chat.program.wait_for(r"three\.\n\n>(\n(?!.*SPACE pause).*)?$")
+        chat.ask("/tokens")
+        chat.program.wait_for(r"openai/test +about 20,\d\d\d in \(19,000 cached\)")
+        chat.program.wait_for(r"pauses +1 resume asked 20,000 tokens again, for 2\.9000; caches saved 17\.1000")
+
+
 def test_silence_is_said_in_words_and_ended_in_time(open_chat: Open, tmp_path: Path) -> None:
     """A model that thinks unseen, one that falls silent in the middle, one that is over and does not close."""
     asked = 0

@@ -48,6 +48,30 @@ def test_models_of_all_are_listed_and_who_fails_is_named(tmp_path: Path) -> None
     assert done.returncode == 0
 
 
+def test_prices_are_those_of_the_table_and_of_the_file(tmp_path: Path) -> None:
+    """Nobody is asked; what is unknown is said, and the file wins. As JSON they are for programs."""
+    (tmp_path / "config.toml").write_text(
+        '[providers.openai.prices."gpt-6*"]\ninput = 3\noutput = 4.5\n[providers.mine]\nkind = "openai"\n'
+        'base_url = "https://models.example/v1"\nmodel = "m"\n',
+        "utf-8",
+    )
+    env = {"LLMTERM_CONFIG": str(tmp_path / "config.toml"), "COLUMNS": "120"}
+
+    shown = run(tmp_path, "models", "--prices", **env)
+    told = run(tmp_path, "models", "--prices", "--json", "-p", "openai", **env)
+    wrong = run(tmp_path, "models", "--prices", "-p", "nobody", **env)
+
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    assert "openai/gpt-6* 3 4.5 yours" in lines
+    assert "anthropic/claude-sonnet-5-5 2 10 0.1 2.5" in lines
+    assert "xai/grok-4.7 2 6 0.5 199,999: 4 / 12" in lines
+    assert {"cohere/command-a-plus-05-2026 unknown", "deepseek/deepseek-flash unknown", "mine/m unknown"} < set(lines)
+    assert "28 November 2026" in shown.stdout
+    (openai,) = json.loads(told.stdout)
+    assert (openai["model"], openai["price"]["output"], openai["source"]) == ("gpt-6*", 4.5, "configuration")
+    assert (shown.returncode, told.returncode, wrong.returncode) == (0, 0, 2)
+
+
 def test_models_as_json_are_for_programs(tmp_path: Path) -> None:
     """One object for each provider, with its models or its error."""
     with WireServer(listing("gpt-a")) as server:

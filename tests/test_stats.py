@@ -274,8 +274,32 @@ def test_values_have_the_promised_keys(store: SessionStore) -> None:
             "tokens_per_second": 133.33,
             "retries": 1,
             "cost": 0.25,
+            "cached_tokens": 0,
+            "cache_write_tokens": 0,
+            "saved": None,
+            "resumes": 0,
+            "resumed_tokens": 0,
+            "resume_cost": None,
         }
     ]
+
+
+def test_what_resumes_cost_and_caches_saved_is_told(store: SessionStore) -> None:
+    """By model, and together in words; what begins an answer is no resume."""
+    usage = Usage(input_tokens=1_000, output_tokens=10, cached_tokens=900)
+    begun = replace(segment(), usage=usage, cost=0.02, input_cost=0.01, saved=0.25)
+    keep(store, (begun, replace(begun, mode="instruct"), replace(begun, mode="prefill", saved=None)))
+    keep(store, (replace(begun, model="other", mode="instruct", cost=None, input_cost=None, saved=-0.5),))
+
+    first, other = store.figures()
+    page = "\n".join(stats.lines(store, width=120, color=False))
+
+    assert (first.cached_tokens, first.saved, first.resumes) == (2_700, 0.5, 2)
+    assert (first.resumed_tokens, first.resume_cost) == (2_000, 0.02)
+    assert (other.resumes, other.resume_cost, other.saved) == (1, None, -0.5)
+    assert "3 resumes asked 3,000 tokens again, for 0.0200" in page
+    assert re.search(r"cached +saved\n", page)
+    assert re.search(r"openai/gpt .* 2,700 +0\.5000\n", page)
 
 
 def test_the_page_is_a_table_and_two_charts(store: SessionStore, calendar: Calendar) -> None:

@@ -41,22 +41,36 @@ _FAILURES = (EndReason.NETWORK, EndReason.TIMEOUT, EndReason.ERROR)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """What several segments add up to. `cost` is None where none has one; `estimated` if some tokens were guessed."""
+    """What several segments add up to. `estimated` if some tokens were guessed; a sum of money is None where none is
+    known. `saved` is by the providers' caches, and `resumed_tokens` and `resume_cost` are what the `resumes` among them
+    were asked with.
+    """
 
     segments: int
     input_tokens: int
     output_tokens: int
+    cached_tokens: int
     estimated: bool
     cost: float | None
+    saved: float | None
+    resumes: int
+    resumed_tokens: int
+    resume_cost: float | None
 
 
 def total(segments: Sequence[Segment]) -> Total:
+    resumes = [segment for segment in segments if segment.resumes]
     return Total(
         segments=len(segments),
         input_tokens=sum(segment.usage.input_tokens for segment in segments),
         output_tokens=sum(segment.usage.output_tokens for segment in segments),
+        cached_tokens=sum(segment.usage.cached_tokens for segment in segments),
         estimated=any(segment.usage.estimated for segment in segments),
         cost=cost_of(segments),
+        saved=together(segment.saved for segment in segments),
+        resumes=len(resumes),
+        resumed_tokens=sum(segment.usage.input_tokens for segment in resumes),
+        resume_cost=together(segment.input_cost for segment in resumes),
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -24,10 +26,16 @@ app = typer.Typer(help="List models, and get them.", rich_markup_mode=None, invo
 def models(
     context: typer.Context,
     provider: Annotated[str | None, typer.Option("--provider", "-p", help="Of this provider only.")] = None,
+    prices: Annotated[
+        bool, typer.Option("--prices", help="What models cost, of all that there is a price of; nobody is asked.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the models of all providers that can be used."""
     if context.invoked_subcommand is not None:
+        return
+    if prices:
+        _show_prices(provider, as_json=as_json)
         return
     found = asyncio.run(listings.models(config.load(environ=os.environ), os.environ, provider))
     if as_json:
@@ -42,6 +50,22 @@ def models(
         raise UsageError("no provider can be used", hint="set a key, such as OPENAI_API_KEY, or name one: -p NAME")
     if all(listing.error for listing in found):
         raise typer.Exit(ProviderError.exit_code)
+
+
+def _show_prices(provider: str | None, *, as_json: bool) -> None:
+    from llmterm.assembly import pricelist
+    from llmterm.config.prices import every_price
+
+    settings = config.load(environ=os.environ)
+    if provider and provider not in settings.providers.names:
+        raise UsageError(f"there is no provider {provider!r}", hint=f"there are {', '.join(settings.providers.names)}")
+    today = datetime.now(UTC).date()
+    found = [each for each in every_price(settings, os.environ, today) if provider in (None, each.provider)]
+    if as_json:
+        show_json([pricelist.value(each) for each in found])
+        return
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    typer.echo("\n".join(pricelist.lines(found, width=shutil.get_terminal_size().columns, color=color)))
 
 
 @app.command()

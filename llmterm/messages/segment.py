@@ -92,6 +92,11 @@ class Segment:
     input_cost: float | None = None
     saved: float | None = None
 
+    @property
+    def resumes(self) -> bool:
+        """Whether it goes on with what was there, and was asked for with all of that."""
+        return self.mode != "fresh"
+
     def ending(self, end: int) -> Segment:
         """Return as much of the segment as is in a text that ends there, with about the tokens of that much."""
         if self.end <= end:

@@ -8,7 +8,7 @@ machine's time zone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -31,6 +31,9 @@ class Tally:
     answer that has failed before its first word is on no record, and so among no figures. `first_token_ms` and
     `tokens_per_second` are medians over the segments that have them, `cost` is the sum of those that have one; None
     where none has. `estimated`: some of the tokens were not counted by the provider.
+    `cached_tokens` of the input were read from providers' caches, `cache_write_tokens` written to them, and `saved` is
+    how much more all would have cost without. `resumes`: segments that go on with what was there; what they were asked
+    with took `resumed_tokens`, and `resume_cost` of the cost.
     """
 
     answers: int
@@ -44,6 +47,12 @@ class Tally:
     tokens_per_second: float | None
     retries: int
     cost: float | None
+    cached_tokens: int
+    cache_write_tokens: int
+    saved: float | None
+    resumes: int
+    resumed_tokens: int
+    resume_cost: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +85,11 @@ class _Part:
     duration_ms: int
     retries: int
     cost: float | None
+    cached_tokens: int
+    cache_write_tokens: int
+    input_cost: float | None
+    saved: float | None
+    resumes: bool
 
     @property
     def wait(self) -> int | None:
@@ -99,7 +113,8 @@ def read_figures(tx: Transaction, session_id: str | None, since: date | None = N
     where = " AND ".join([*(condition for condition, _ in wanted), *([] if session_id else ["NOT copied"])])
     for provider, model, message_id, created_at, end_reason, *figures in tx.rows(
         "SELECT provider, model, message_id, created_at, end_reason,"
-        " input_tokens, output_tokens, estimated, first_token_ms, duration_ms, retries, cost"
+        " input_tokens, output_tokens, estimated, first_token_ms, duration_ms, retries, cost,"
+        " cached_tokens, cache_write_tokens, input_cost, saved, mode != 'fresh'"
         f" FROM segments JOIN messages ON id = message_id WHERE {where}",
         *(value for _, value in wanted),
     ):
@@ -128,13 +143,19 @@ def values(tally: Tally) -> dict[str, Any]:
         "tokens_per_second": None if speed is None else round(speed, 2),
         "retries": tally.retries,
         "cost": tally.cost,
+        "cached_tokens": tally.cached_tokens,
+        "cache_write_tokens": tally.cache_write_tokens,
+        "saved": tally.saved,
+        "resumes": tally.resumes,
+        "resumed_tokens": tally.resumed_tokens,
+        "resume_cost": tally.resume_cost,
     }
 
 
 def _sums(parts: Sequence[_Part]) -> dict[str, Any]:
     """Return the fields of a Tally."""
     wait = median([part.wait for part in parts if part.wait is not None])
-    costs = [part.cost for part in parts if part.cost is not None]
+    resumes = [part for part in parts if part.resumes]
     return {
         "answers": len({part.message_id for part in parts}),
         "segments": len(parts),
@@ -146,8 +167,20 @@ def _sums(parts: Sequence[_Part]) -> dict[str, Any]:
         "first_token_ms": None if wait is None else round(wait),
         "tokens_per_second": median([part.speed for part in parts if part.speed is not None]),
         "retries": sum(part.retries for part in parts),
-        "cost": math.fsum(costs) if costs else None,
+        "cost": _sum(part.cost for part in parts),
+        "cached_tokens": sum(part.cached_tokens for part in parts),
+        "cache_write_tokens": sum(part.cache_write_tokens for part in parts),
+        "saved": _sum(part.saved for part in parts),
+        "resumes": len(resumes),
+        "resumed_tokens": sum(part.input_tokens for part in resumes),
+        "resume_cost": _sum(part.input_cost for part in resumes),
     }
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Return the sum of those that are known, None where none is."""
+    known = [value for value in values if value is not None]
+    return math.fsum(known) if known else None
 
 
 def _days(parts: Sequence[_Part]) -> tuple[Day, ...]:

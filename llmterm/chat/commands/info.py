@@ -12,6 +12,7 @@ from llmterm.chat.outcome import Outcome, Say
 from llmterm.chat.status import Total, count, total
 from llmterm.errors import UsageError
 from llmterm.messages import Segment
+from llmterm.render.figures import resumed
 from llmterm.sessions.whole import HeldMessage
 from llmterm.threads import in_thread
 
@@ -115,14 +116,20 @@ def _used(path: Sequence[HeldMessage], more: Sequence[Segment]) -> list[tuple[st
     if not parts:
         raise UsageError("nothing was answered yet")
     rows = [(f"{provider}/{model}", _figures(total(used))) for (provider, model), used in parts.items()]
-    together = [segment for used in parts.values() for segment in used]
-    return [*rows, *([("together", _figures(total(together)))] if len(rows) > 1 else [])]
+    together = total([segment for used in parts.values() for segment in used])
+    pauses = resumed(together.resumes, together.resumed_tokens, together.resume_cost, together.saved)
+    return [
+        *rows,
+        *([("together", _figures(together))] if len(rows) > 1 else []),
+        *([("pauses", pauses)] if pauses else []),
+    ]
 
 
 def _figures(used: Total) -> str:
     about = "about " if used.estimated else ""
     cost = f" - {used.cost:.4f}" if used.cost is not None else ""
-    return f"{about}{used.input_tokens:,} in, {used.output_tokens:,} out, {count(used.segments, 'part')}{cost}"
+    cached = f" ({used.cached_tokens:,} cached)" if used.cached_tokens else ""
+    return f"{about}{used.input_tokens:,} in{cached}, {used.output_tokens:,} out, {count(used.segments, 'part')}{cost}"
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> list[str]:

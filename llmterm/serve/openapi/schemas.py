@@ -89,7 +89,13 @@ _TALLY: Final = {
     "first_token_ms": said(perhaps(COUNT), "The median."),
     "tokens_per_second": said(perhaps(NUMBER), "The median."),
     "retries": COUNT,
-    "cost": said(perhaps(NUMBER), "In the currency of the configured prices."),
+    "cost": said(perhaps(NUMBER), "In the currency of the prices."),
+    "cached_tokens": said(COUNT, "Of the input: read from providers' caches."),
+    "cache_write_tokens": said(COUNT, "Of the input: written to them."),
+    "saved": said(perhaps(NUMBER), "How much more all would have cost without caches."),
+    "resumes": said(COUNT, "Segments that go on with what was there."),
+    "resumed_tokens": said(COUNT, "The input of those."),
+    "resume_cost": said(perhaps(NUMBER), "What of the cost that input is."),
 }
 
 SCHEMAS: Final[dict[str, Schema]] = {

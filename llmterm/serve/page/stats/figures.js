@@ -23,6 +23,9 @@ export const MEASURES = [
   { key: "failures", name: "Failures", write: count, sum: true, bad: true },
   { key: "retries", name: "Retries", write: count, sum: true },
   { key: "cost", name: "Cost", write: money, sum: true },
+  { key: "cached_tokens", name: "Cached", write: amount, sum: true },
+  { key: "resume_cost", name: "Resumes", write: money, sum: true },
+  { key: "saved", name: "Saved", write: money, sum: true },
 ];
 export const TOTALS = ["answers", "input_tokens", "output_tokens", "cost", "failures", "retries"];
 export const DRAWN = ["output_tokens", "input_tokens", "answers", "cost", "first_token_ms", "tokens_per_second", "failures"];

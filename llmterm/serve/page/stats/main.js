@@ -48,7 +48,9 @@ function show() {
   $("notes").textContent = [
     "First token and tokens/s are medians. Pauses are all ends but the provider's own; failures those of them that a fault has cut. What failed before its first word is on no record, and not counted.",
     shown.models.some((each) => each.estimated) ? "~ estimated: for some of it the provider sent no count." : "",
-    shown.models.some((each) => each.cost !== null) ? "" : "There is a cost where prices are configured.",
+    shown.models.some((each) => each.cost !== null)
+      ? "Resumes is what of the cost it took to ask again what was there; Saved is how much more all would have cost without the providers' caches."
+      : "There is a cost where a price is known.",
   ].join(" ");
 }
 
