@@ -2,7 +2,8 @@
 
 LlmtermError
 ├── UsageError                 exit code 2: the command line
-│   └── ConfigError            the configuration file, a setting, a missing key
+│   ├── ConfigError            the configuration file, a setting, a missing key
+│   └── WishRefusedError       an option of a question that its model or provider cannot have
 ├── ProviderError              exit code 3: the model's side
 │   ├── AuthError              the key was refused (401, 403)
 │   ├── ModelNotFoundError     no such model, or no such address (404)
@@ -58,6 +59,10 @@ class UsageError(LlmtermError):
 
 class ConfigError(UsageError):
     """The configuration file, a setting, or a key that is missing."""
+
+
+class WishRefusedError(UsageError):
+    """An option of a question, such as its effort, that its model or provider cannot have: nothing was sent."""
 
 
 class ProviderError(LlmtermError):

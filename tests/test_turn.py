@@ -12,7 +12,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from llmterm.errors import AuthError, ConfigError, NetworkError, StreamTimeoutError, TurnStateError
+from llmterm.errors import (
+    AuthError,
+    ConfigError,
+    NetworkError,
+    StreamTimeoutError,
+    TurnStateError,
+    WishRefusedError,
+)
 from llmterm.events import Notice
 from llmterm.fallback import Fallback
 from llmterm.messages import (
@@ -594,6 +601,27 @@ async def test_after_the_first_token_no_other_provider_steps_in(provider: Script
     await take(turn)
 
     assert (turn.state, turn.reason, other.requests) == (TurnState.PAUSED, EndReason.NETWORK, [])
+
+
+async def test_wish_that_the_first_cannot_fulfil_is_refused_and_nobody_steps_in() -> None:
+    """It is for who has it to change. One that a fallback cannot fulfil is passed on to the next."""
+    refused = WishRefusedError("it always thinks", hint="low is the least that it has")
+    first, second, third = ScriptedProvider(), ScriptedProvider(), ScriptedProvider()
+    first.refuse = second.refuse = refused
+    turn = Turn(first, REQUEST, fallbacks=[instead(third, "m3")])
+    turn.start()
+
+    with pytest.raises(WishRefusedError, match="always thinks"):
+        await take(turn)
+
+    assert third.requests == []
+
+    first.refuse = AuthError("no such key")
+    turn = Turn(first, REQUEST, fallbacks=[instead(second, "m2"), instead(third, "m3")])
+    await streaming(third, turn, "hello")
+    third.stream.put(STOP)
+
+    assert await take(turn) == "hello"
 
 
 async def test_where_no_fallback_is_left_the_last_error_counts(provider: ScriptedProvider) -> None:

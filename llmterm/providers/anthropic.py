@@ -202,9 +202,9 @@ def payload(request: Request, *, thinking: int | None = None) -> dict[str, Any]:
 
 
 def _thinking(request: Request, traits: _Traits, budget: int | None) -> tuple[dict[str, Any], str]:
-    """Return how the model is told to think, {} for nothing about it, and the level of its effort. Raises UsageError.
+    """Return how the model is told to think, {} for nothing about it, and the level of its effort.
 
-    `budget` counts where no effort is asked for.
+    `budget` counts where no effort is asked for. Raises WishRefusedError.
     """
     if request.options.effort is not None:
         return efforts.anthropic(request.model, request.options.effort)

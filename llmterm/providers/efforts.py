@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from llmterm.errors import UsageError
+from llmterm.errors import WishRefusedError
 from llmterm.messages import Effort
 
 _OURS: Final[Mapping[Effort, str]] = {
@@ -142,23 +142,21 @@ def thinks(host: str, model: str) -> bool:
 def word(host: str, model: str, effort: Effort) -> str:
     """Return what `model` calls `effort`, of the words from "none" to "max"; "" where nothing needs to be said.
 
-    Raises UsageError where the model cannot be told that.
+    Raises WishRefusedError where the model cannot be told that.
     """
     words, always = _row(host, model)[1:]
-    if not words and not always and effort == "off":
-        return ""
+    if not words and always:
+        raise WishRefusedError(f"{model} thinks as much as it likes", hint="it takes no effort")
     if not words:
-        does, hint = ("does not think", "its effort can only be off") if not always else _UNTOLD
-        raise UsageError(f"{model} {does}", hint=hint)
+        if effort == "off":
+            return ""
+        raise WishRefusedError(f"{model} does not think", hint="its effort can only be off")
     if effort == "off" and "none" not in words:
-        least = _named(words[0])
-        raise UsageError(f"{model} always thinks: its effort cannot be off", hint=f"{least} is the least that it has")
+        hint = f"{_named(words[0])} is the least that it has"
+        raise WishRefusedError(f"{model} always thinks: its effort cannot be off", hint=hint)
     place = _SCALE.index(_OURS[effort])
     given = words if effort == "off" else [each for each in words if each != "none"]
     return min(given, key=lambda each: (abs(_SCALE.index(each) - place), -_SCALE.index(each)))
-
-
-_UNTOLD = ("thinks as much as it likes", "it takes no effort")
 
 
 def _named(own: str) -> str:
@@ -172,7 +170,7 @@ def _row(host: str, model: str) -> _Row:
 
 
 def chat(host: str, model: str, effort: Effort | None) -> dict[str, Any]:
-    """Return the part of a request for a chat completion. Raises UsageError."""
+    """Return the part of a request for a chat completion. Raises WishRefusedError."""
     if effort is None or not (own := word(host, model, effort)):
         return {}
     match host:
@@ -187,7 +185,7 @@ def chat(host: str, model: str, effort: Effort | None) -> dict[str, Any]:
 
 
 def responses(host: str, model: str, effort: Effort | None) -> dict[str, Any]:
-    """Return what goes into the `reasoning` of OpenAI's Responses. Raises UsageError."""
+    """Return what goes into the `reasoning` of OpenAI's Responses. Raises WishRefusedError."""
     own = word(host, model, effort) if effort is not None else ""
     return {"effort": own} if own else {}
 
@@ -195,7 +193,7 @@ def responses(host: str, model: str, effort: Effort | None) -> dict[str, Any]:
 def anthropic(model: str, effort: Effort) -> tuple[dict[str, Any], str]:
     """Return how Anthropic's model is told to think, {} for not at all, and the level of its effort, "" for none.
 
-    Raises UsageError.
+    Raises WishRefusedError.
     """
     own = word("anthropic", model, effort)
     if own in ("", "none"):
@@ -208,7 +206,7 @@ def anthropic(model: str, effort: Effort) -> tuple[dict[str, Any], str]:
 
 
 def gemini(model: str, effort: Effort | None) -> dict[str, Any]:
-    """Return what goes into the `thinkingConfig` of Gemini. Raises UsageError."""
+    """Return what goes into the `thinkingConfig` of Gemini. Raises WishRefusedError."""
     if effort is None or not (own := word("gemini", model, effort)):
         return {}
     if "2.5" in model:
@@ -217,13 +215,13 @@ def gemini(model: str, effort: Effort | None) -> dict[str, Any]:
 
 
 def interactions(model: str, effort: Effort | None) -> dict[str, Any]:
-    """Return what goes into the `generation_config` of Gemini's Interactions. Raises UsageError."""
+    """Return what goes into the `generation_config` of Gemini's Interactions. Raises WishRefusedError."""
     own = word("interactions", model, effort) if effort is not None else ""
     return {"thinking_level": own} if own else {}
 
 
 def cohere(model: str, effort: Effort | None) -> dict[str, Any]:
-    """Return the part of a request in version 2 of Cohere's API. Raises UsageError."""
+    """Return the part of a request in version 2 of Cohere's API. Raises WishRefusedError."""
     if effort is None or not (own := word("cohere", model, effort)):
         return {}
     if own == "none":
@@ -232,7 +230,7 @@ def cohere(model: str, effort: Effort | None) -> dict[str, Any]:
 
 
 def ollama(model: str, effort: Effort | None) -> dict[str, Any]:
-    """Return the part of a request to Ollama. Raises UsageError."""
+    """Return the part of a request to Ollama. Raises WishRefusedError."""
     if effort is None:
         return {}
     own = word("ollama", model, effort)

@@ -232,7 +232,7 @@ class HttpProvider:
         await self._transport.aclose()
 
     def _meant(self, request: Request) -> Request:
-        """Return the request with what is configured for its model. Raises UsageError for what that cannot do."""
+        """Return the request with what is configured for its model. Raises WishRefusedError for what that cannot do."""
         if request.options.effort is None and (effort := self._facts.effort(request.model)):
             request = replace(request, options=replace(request.options, effort=effort))
         refuse(self.name, self._wire, request)

@@ -145,7 +145,7 @@ def payload(
 ) -> dict[str, Any]:
     """Return the JSON body for `request`; `official` for OpenAI itself, whose newer models refuse `max_tokens`.
 
-    Raises UsageError for an effort that the model cannot make.
+    Raises WishRefusedError for an effort that the model cannot make.
     """
     options = request.options
     body: dict[str, Any] = {

@@ -104,7 +104,7 @@ def wire(*, official: bool = False, summaries: bool = True, host: str = "", back
 def payload(request: Request, *, official: bool = False, summaries: bool = True, host: str = "") -> dict[str, Any]:
     """Return the JSON body for `request`. This API knows neither a seed nor stop sequences.
 
-    Raises UsageError for an effort that the model cannot make.
+    Raises WishRefusedError for an effort that the model cannot make.
     """
     options = request.options
     thinking = official and thinks(request.model, options.effort)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from llmterm.errors import UsageError
+from llmterm.errors import WishRefusedError
 from llmterm.messages import Request
 from llmterm.providers import efforts
 from llmterm.providers.wire import Wire
@@ -22,12 +22,12 @@ _WISHES: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def refuse(provider: str, wire: Wire, request: Request) -> None:
-    """Raise UsageError where something is asked for that the provider, or the model of the request, cannot do."""
+    """Raise WishRefusedError where something is asked for that the provider, or the model of the request, cannot do."""
     options = request.options
     if options.effort is not None:
         if wire.host is None:
-            raise UsageError(f"{provider} cannot be told how much to think", hint="it takes no effort")
+            raise WishRefusedError(f"{provider} cannot be told how much to think", hint="it takes no effort")
         efforts.word(wire.host, request.model, options.effort)
     for name, (called, who) in _WISHES.items():
         if getattr(options, name) and name not in wire.takes:
-            raise UsageError(f"{provider} has no {called}", hint=who)
+            raise WishRefusedError(f"{provider} has no {called}", hint=who)
