@@ -16,11 +16,10 @@ from weakref import ref
 
 from llmterm.events import Entry, Retraction, SegmentEnded, StateChanged, TurnEvent, reduced
 from llmterm.messages import Carried, Cursor, Finished, Reply, TextDelta, ThinkingDelta, UsageReport
-from llmterm.states import TurnState
+from llmterm.states import OVER, TurnState
 
 # Readers that nobody waits for are told of text together, so often: a wake-up for each chunk costs more than the chunk.
 _TELLING_SECONDS = 0.02
-_OVER = (TurnState.DONE, TurnState.CANCELLED)
 
 _Kind: TypeAlias = Literal["text", "thinking"]
 
@@ -114,6 +113,23 @@ class EventLog:
         self._mark(Retraction(text, thinking, reply.segments))
         self._put(reply)
 
+    def take(self, entry: Entry) -> None:
+        """Append what another log has told, at its place, so that places mean the same in both.
+
+        What is here already is left out. Places that its reader was spared, as what stood there was taken back, are
+        passed over here, too.
+        """
+        seq, event = entry
+        if seq <= self.seq:
+            return
+        if isinstance(event, TextDelta | ThinkingDelta):
+            text = event.text[-(seq - self.seq) :]
+            self._pass(seq - len(text))
+            self.append(type(event)(text, event.chunks))
+        else:
+            self._pass(seq - 1)
+            self._mark(event)
+
     def reader(self, after: int = 0, *, bound: int | None = None) -> Reader:
         """Return a reader of what comes after `after`. One with a `bound` is waited for, see `room`.
 
@@ -184,7 +200,7 @@ class EventLog:
     def _place(self, seq: int) -> _Place:
         mark = self._marks[bisect_right(self._marks, seq, key=lambda mark: mark.seq) - 1]
         grown = seq - mark.seq
-        text, thinking = (grown, 0) if mark.grows == "text" else (0, grown)
+        text, thinking = grown * (mark.grows == "text"), grown * (mark.grows == "thinking")
         return _Place(seq, mark.text + text, mark.thinking + thinking)
 
     def _forget(self, reader: ref[Reader]) -> None:
@@ -210,6 +226,13 @@ class EventLog:
             self._text += size
         else:
             self._thinking += size
+
+    def _pass(self, to: int) -> None:
+        """Go on at a later place, with nothing between."""
+        if to > self.seq:
+            upto = (self._text, self._thinking)
+            self._marks += [_Mark(seq, *upto, upto=upto) for seq in (self.seq, to)]
+            self.seq = to
 
     def _mark(self, event: TurnEvent) -> None:
         upto = (self._text, self._thinking)
@@ -355,8 +378,11 @@ class Reader:
         self._log.moved()
 
     async def arrived(self) -> None:
-        """Wait until something has come that was not read, also after the turn is over: it may be cut then."""
-        while self.at_end:
+        """Wait until something has come that was not read, also after the turn is over: it may be cut then.
+
+        Nothing comes to one that has left.
+        """
+        while self.at_end and not self._left:
             self._arrival.clear()
             await self._arrival.wait()
 
@@ -390,7 +416,7 @@ class Reader:
                 self._log.moved()
             if entry is not None:
                 return entry
-            if self._log.state in _OVER:
+            if self._log.state in OVER:
                 break
             self._arrival.clear()
             await self._arrival.wait()

@@ -33,6 +33,7 @@ TRANSITIONS: dict[TurnState, frozenset[TurnState]] = {
     TurnState.CANCELLED: frozenset(),
 }
 AT_REST = (TurnState.PAUSED, TurnState.FAILED)
+OVER = (TurnState.DONE, TurnState.CANCELLED)
 # Ends that a stream comes to by itself.
 BY_PROVIDER = (
     EndReason.STOP,

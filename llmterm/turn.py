@@ -69,13 +69,14 @@ class Turn:
         clock: Callable[[], float] = time.monotonic,
         fallbacks: Sequence[Fallback] = (),
         seam_seconds: float = 1.0,
-        first: int = 0,
+        log: EventLog | None = None,
     ) -> None:
         """Make a turn that is ready, or, of a snapshot, one that is paused as that says.
 
         With a `marker` the model can pause itself by writing it. Where a provider cannot begin an answer, the first
         of the `fallbacks` that can does. For at most `seam_seconds` the beginning of a continuation is held back, to
-        see how it joins what was there. The places of its log are counted from `first`.
+        see how it joins what was there. It tells what comes in `log`, where that has told of the answer before: up to
+        where it rests.
         """
         rest = asked if isinstance(asked, Snapshot) else None
         self.request = asked if isinstance(asked, Request) else asked.request
@@ -83,7 +84,7 @@ class Turn:
         self.error: BaseException | None = None
         self.end_words = ""
         """What the provider said of the end, where it was no usual one. From outside, as all that it says."""
-        self._state = TurnState.READY if rest is None else TurnState.PAUSED
+        self._state = TurnState.READY if rest is None else TurnState.PAUSED if log is None else log.state
         self._detaching = False
         self._provider = provider
         self._limits = limits or StreamLimits()
@@ -97,9 +98,7 @@ class Turn:
         self._one_steers = asyncio.Lock()
         self._behind: Reply | None = None  # what there was when the last cursor was gone on from
         self._citations = Citations()
-        self._log = EventLog(None if rest is None else rest.reply, first=first)
-        if rest is not None and first:
-            self._log.append(StateChanged(self._state, self.reason))  # there are readers who know of another log
+        self._log = log or EventLog(None if rest is None else rest.reply)
         self._seam_seconds = seam_seconds
         self._fallbacks = Fallbacks(fallbacks)
         self.progress = Progress(self._log)

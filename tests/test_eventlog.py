@@ -94,6 +94,7 @@ class Following:
     """A reader, and what it has made of what it was given."""
 
     def __init__(self, log: EventLog, after: int, reply: Reply) -> None:
+        self.log = log
         self.reader = log.reader(after)
         self.reply = reply
 
@@ -108,15 +109,19 @@ class Following:
 
 
 class Readers(RuleBasedStateMachine):
-    """Chunks, pauses, rewrites, and readers that come, lag, leave and come again, in any order."""
+    """Chunks, pauses, rewrites, and readers that come, lag, leave and come again, here or at a copy, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.log = EventLog()
+        self.copy = EventLog()
+        self.copied = self.log.reader()
         self.readers: list[Following] = []
 
     def teardown(self) -> None:
+        self.carry(-1)
+        assert self.copy.seq == self.log.seq
         for each in self.readers:
             self.catch_up(each)
             assert each.reply.text == self.log.reply.text
@@ -161,6 +166,31 @@ class Readers(RuleBasedStateMachine):
     def attach(self) -> None:
         self.readers.append(Following(self.log, 0, Reply()))
 
+    @rule(most=st.integers(0, 4), again=st.integers(0, 9))
+    def carry(self, most: int, again: int = 0) -> None:
+        """Have the copy take what comes next, and what it has had already, as after a lost connection."""
+        self.copied.leave()
+        self.copied = self.log.reader(max(self.log.first, self.copy.seq - again))
+
+        async def carrying() -> None:
+            left = most
+            while left and not self.copied.at_end:
+                self.copy.take(await anext(self.copied))
+                left -= 1
+
+        self.loop.run_until_complete(carrying())
+
+    @precondition(lambda self: self.readers)
+    @rule(data=st.data())
+    def go_elsewhere(self, data: st.DataObject) -> None:
+        """Go on at the copy, or from there back, where the other one reaches that far."""
+        each = data.draw(st.sampled_from(self.readers))
+        other = self.copy if each.log is self.log else self.log
+        if each.reader.seq <= other.seq:
+            each.reader.leave()
+            self.readers.remove(each)
+            self.readers.append(Following(other, each.reader.seq, each.reply))
+
     @precondition(lambda self: self.readers)
     @rule(data=st.data(), most=st.integers(0, 4), size=st.none() | st.integers(1, 3))
     def read(self, data: st.DataObject, most: int, size: int | None) -> None:
@@ -174,7 +204,7 @@ class Readers(RuleBasedStateMachine):
         each.reader.leave()
         self.readers.remove(each)
         if comes_back:
-            self.readers.append(Following(self.log, each.reader.seq, each.reply))
+            self.readers.append(Following(each.log, each.reader.seq, each.reply))
 
     @invariant()
     def one_that_comes_now_has_it_all(self) -> None:
