@@ -111,6 +111,7 @@ class Standing(Enum):
 
     OPEN = "it streams, or rests, and can be gone on with"
     SAID = "it is over, and part of the session; where nothing came of it the question alone is"
+    ELSEWHERE = "another program goes on with it, and with its record"
     WITHDRAWN = "nothing came of it, and the session is as it was before the question"
 
 
@@ -185,6 +186,10 @@ class RecordedTurn:
         self._require_sound()
         self._take_in()
         await self._finish()
+
+    def hand_over(self) -> None:
+        """Write nothing more of it: another program has its record."""
+        self.standing = Standing.ELSEWHERE
 
     async def _settle(self) -> None:
         """Have the record say what has become of the answer, where that was not said yet."""
@@ -288,6 +293,8 @@ class RecordedTurn:
 
     def _write(self) -> None:
         self._due = None
+        if self.standing is Standing.ELSEWHERE:
+            return
         if self.turn.state in AT_REST:
             self._pause(self.turn.reason)
         elif self.turn.state is not TurnState.CANCELLED:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import re
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from llmterm.assembly.serving import Place, running
 from llmterm.events import Entry, decoded, reduced
 from llmterm.messages import Reply
 from tests.described import fits, is_described
-from tests.terminal import environment
+from tests.terminal import LLMTERM, environment
 from tests.wire import Script, WireServer
 
+LINK = re.compile(r"^llmterm: serving at (http://127\.0\.0\.1:\d+)/\?token=(\S+)$")
 TOKEN = "a-token-of-the-tests"
 
 
@@ -98,15 +101,34 @@ async def reply_of(told: AsyncIterator[Entry], reply: Reply | None = None) -> Re
     return reply
 
 
+@contextmanager
+def served(env: dict[str, str], *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """Run the service; give its process, its address and its token."""
+    command = [*LLMTERM, "serve", "--port", "0", *arguments]
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stderr is not None
+            found = LINK.match(program.stderr.readline().rstrip("\n"))
+            assert found is not None
+            yield program, found[1], found[2]
+        finally:
+            program.kill()
+
+
 @asynccontextmanager
 async def serving(
-    folder: Path, script: Script, *, port: int = 0, origins: Sequence[str] = (), **more: str
+    folder: Path, script: Script, *, port: int = 0, origins: Sequence[str] = (), state: str = "", **more: str
 ) -> AsyncIterator[Client]:
     """Serve with a store in `folder`; `more` is of the environment."""
     with WireServer(script) as upstream:
         env = environment(folder, OPENAI_BASE_URL=upstream.base_url, OPENAI_API_KEY="sk-test", **more)
-        async with running(config.load(environ=env), env, Place("127.0.0.1", port, TOKEN, origins)) as link:
+        place = Place("127.0.0.1", port, TOKEN, origins, state=state)
+        async with running(config.load(environ=env), env, place) as link:
             url = link.partition("/?")[0]
-            headers = {"authorization": f"Bearer {TOKEN}"}
-            async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60.0) as http:
+            async with http_client(url, TOKEN) as http:
                 yield Client(url, upstream, http)
+
+
+def http_client(url: str, token: str) -> httpx2.AsyncClient:
+    """Return what asks a service for whoever has its token."""
+    return httpx2.AsyncClient(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=60.0)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx2
 
+from tests.serving import served
 from tests.terminal import LLMTERM, READY, Program, environment
-from tests.test_serve import served
 from tests.wire import Exchange, Script, WireServer
 
 # The status line of a prompt: who answers, and what was said until now has cost.

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import socket
 import stat
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 
 from tests.chatting import until_hung_up
+from tests.serving import served
 from tests.terminal import LLMTERM, PATIENCE, environment
 from tests.wire import WireServer
-
-LINK = re.compile(r"^llmterm: serving at (http://127\.0\.0\.1:\d+)/\?token=(\S+)$")
-
-
-@contextmanager
-def served(env: dict[str, str], *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """Run the service; give its process, its address and its token."""
-    command = [*LLMTERM, "serve", "--port", "0", *arguments]
-    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
-        try:
-            assert program.stderr is not None
-            found = LINK.match(program.stderr.readline().rstrip("\n"))
-            assert found is not None
-            yield program, found[1], found[2]
-        finally:
-            program.kill()
 
 
 def refused(env: dict[str, str], *arguments: str) -> str:
@@ -91,4 +73,6 @@ def test_what_cannot_be_served_says_why(tmp_path: Path) -> None:
     assert "no name of a host" in refused(env, "--host", "a..b", "--token", "x")
     for origin in ("https://chat.example.org/", "chat.example.org", "*"):
         assert f"--origin {origin!r} is no address of a page" in refused(env, "--origin", origin)
+    assert "--workers need --state" in refused(env, "--workers", "2")
+    assert "no address of a Redis" in refused(env, "--state", "localhost:6379")
     assert "--token is empty" in refused(env, "--token", " ")

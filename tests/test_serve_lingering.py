@@ -13,6 +13,8 @@ from llmterm.errors import AuthError
 from llmterm.messages import EndReason, Finished, Message, Options, StreamLimits, TextDelta
 from llmterm.providers.registry import Entry, ProviderRegistry
 from llmterm.serve.metrics import Metrics
+from llmterm.serve.peers.peers import Alone
+from llmterm.serve.records import Records
 from llmterm.serve.refusals import NoSuchTurnError
 from llmterm.serve.respondents import Terms
 from llmterm.serve.served import PastTurn, ServedTurn
@@ -32,7 +34,7 @@ async def living(folder: Path, provider: ScriptedProvider) -> AsyncIterator[Turn
     registry = ProviderRegistry({"scripted": Entry(build=lambda: provider, model="m")})
     terms = Terms(system="", options=Options(), limits=StreamLimits())
     with closing(SessionStore(folder)) as store:
-        turns = Turns(store, registry, terms, Metrics(), most_over=OVER)
+        turns = Turns(Records(store), registry, terms, Metrics(), Alone(), most_over=OVER)
         try:
             yield turns
         finally:
@@ -81,7 +83,8 @@ async def test_question_that_came_to_nothing_is_off_the_record_soon_after_the_la
         await in_(SOON, turns)
 
         assert changed.is_set()
-        assert turns.store.infos() == []
+        with closing(SessionStore(tmp_path)) as store:
+            assert store.infos() == []
         with pytest.raises(NoSuchTurnError):
             await turns.find(turn.id)
 

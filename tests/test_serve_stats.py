@@ -12,9 +12,8 @@ import httpx2
 from llmterm.assembly.whereabouts import LINK_FILE
 from llmterm.messages import EndReason, Message, Segment, Timing, Usage
 from llmterm.sessions import SessionStore
-from tests.serving import TOKEN, serving
+from tests.serving import TOKEN, served, serving
 from tests.terminal import LLMTERM, PATIENCE, environment
-from tests.test_serve import served
 from tests.wire import say
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from llmterm.address import is_loopback
 from llmterm.assembly.launch import launch, options_of, store
@@ -21,10 +22,13 @@ from llmterm.assembly.whereabouts import written_down
 from llmterm.config import Settings
 from llmterm.errors import UsageError
 from llmterm.loading import collect_seldom
+from llmterm.redaction import Secrets
 from llmterm.serve.app import application
 from llmterm.serve.connection import Patience
 from llmterm.serve.metrics import Metrics
+from llmterm.serve.peers.peers import Alone, Peers
 from llmterm.serve.readers import Readers
+from llmterm.serve.records import Records
 from llmterm.serve.respondents import Terms
 from llmterm.serve.server import Server
 from llmterm.serve.service import Service
@@ -38,38 +42,42 @@ _BACKLOG = 4096
 
 
 class Place(NamedTuple):
-    """Where it listens, who may come, and the `page` that the link opens."""
+    """Where it listens, who may come, the `page` that the link opens, and the Redis that it shares with others."""
 
     host: str
     port: int
     token: str
     origins: Sequence[str] = ()
     page: str = "/"
+    state: str = ""
 
 
 async def serve(settings: Settings, environ: Mapping[str, str], place: Place) -> int:
     """Serve until a signal ends it; return the exit code. Raises our errors."""
     take_turns()
     collect_seldom()
-    with _signals() as ended:
-        async with running(settings, environ, place) as link:
-            with written_down(environ, link):
-                notice(f"serving at {link}")
+    with signals() as ended:
+        async with running(settings, environ, place) as opens:
+            with written_down(environ, opens):
+                notice(f"serving at {opens}")
                 await ended.wait()
     return 0
 
 
 @asynccontextmanager
-async def running(settings: Settings, environ: Mapping[str, str], place: Place) -> AsyncIterator[str]:
+async def running(
+    settings: Settings, environ: Mapping[str, str], place: Place, listening: socket.socket | None = None
+) -> AsyncIterator[str]:
     """Serve as long as the `async with` lasts, and give the link that opens the page. Raises our errors.
 
-    At the end turns are paused and on the record before the last reader is let go.
+    It listens by a socket that it is given, or by one of its own. At the end turns are paused and on the record before
+    the last reader is let go.
     """
     token = place.token or await in_thread(own_token, environ)
     known = known_secrets(settings, environ)
     known.add(token)
     async with AsyncExitStack() as stack:
-        listening = _listen(place)
+        listening = listening or listen(place)
         stack.callback(listening.close)
         sessions = store(environ)
         stack.callback(sessions.close)
@@ -83,7 +91,11 @@ async def running(settings: Settings, environ: Mapping[str, str], place: Place) 
         )
         stack.push_async_callback(providers.aclose)
         metrics = Metrics()
-        turns, readers = Turns(sessions, providers, _terms(settings), metrics), Readers(settings.serve.max_readers)
+        peers = await _peers(place.state, known)
+        stack.push_async_callback(peers.close)
+        turns = Turns(Records(sessions), providers, _terms(settings), metrics, peers)
+        await peers.open(turns)
+        readers = Readers(settings.serve.max_readers)
         metrics.show("llmterm_turns_streaming", "Answers that are being made.", lambda: turns.streaming)
         metrics.show("llmterm_turns", "Answers that are in memory, whatever they do.", lambda: turns.held)
         metrics.show("llmterm_readers", "Readers of what is told.", lambda: readers.now)
@@ -98,13 +110,25 @@ async def running(settings: Settings, environ: Mapping[str, str], place: Place) 
         server = Server(app, Patience(settings.serve.request_timeout, settings.serve.reader_timeout), grace=_GRACE)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="llmterm-serve")
         try:
-            yield _link(place, listening, token)
+            yield link(place, listening, token)
         finally:
             await service.turns.drain()
+            await peers.close()
             service.ending = True
             service.turns.farewell()
             server.should_exit = True
             await serving
+
+
+async def _peers(state: str, known: Secrets) -> Peers:
+    """Return the instances that share a Redis, or nobody. Its password is a secret from now on."""
+    if not state:
+        return Alone()
+    from llmterm.serve.peers.shared import SharedPeers  # an extra
+
+    if password := urlsplit(state).password:
+        known.add(unquote(password))
+    return SharedPeers(state, lambda why: why._replace(words=known.redact(why.words)))
 
 
 def _terms(settings: Settings) -> Terms:
@@ -124,7 +148,7 @@ def _usual(settings: Settings, environ: Mapping[str, str]) -> str:
     return f"{start.provider}/{start.model}"
 
 
-def _listen(place: Place) -> socket.socket:
+def listen(place: Place) -> socket.socket:
     """Return the socket that it listens on. Raises UsageError where that cannot be."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -141,14 +165,14 @@ def _listen(place: Place) -> socket.socket:
     return listening
 
 
-def _link(place: Place, listening: socket.socket, token: str) -> str:
+def link(place: Place, listening: socket.socket, token: str) -> str:
     """Return the link that opens the page."""
     host = f"[{place.host}]" if ":" in place.host else place.host
     return f"http://{host}:{listening.getsockname()[1]}{place.page}?token={token}"
 
 
 @contextmanager
-def _signals() -> Iterator[asyncio.Event]:
+def signals() -> Iterator[asyncio.Event]:
     """Give what is set by the signals that ask the service to end."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)

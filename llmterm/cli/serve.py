@@ -16,9 +16,11 @@ from llmterm.errors import UsageError
 from llmterm.loading import loading
 
 PORT = 8484
-TOKEN = "LLMTERM_TOKEN"
+TOKEN, STATE = "LLMTERM_TOKEN", "LLMTERM_STATE"
 # What it is made with, beside what the chat is.
 _NEEDED = ("starlette", "uvicorn", "httptools", "prometheus_client")
+_REDIS = re.compile(r"(redis|rediss|unix)://\S+")
+_HINT = "--state redis://localhost:6379/0"
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
 
 
@@ -37,6 +39,16 @@ def serve(
             help="Another page that may use it, or its own address behind a proxy: https://host. Several times.",
         ),
     ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--state",
+            help=f"redis://HOST:PORT/0: turns are shared with all instances that have the same; {STATE} has it, too.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="So many processes serve at one port; they need --state.")
+    ] = 1,
 ) -> None:
     """Serve a page, an interface that OpenAI's clients know, and answers that can be paused from anywhere."""
     require_libraries()
@@ -51,11 +63,29 @@ def serve(
     for each in origin or ():
         if not _ORIGIN.fullmatch(each):
             raise UsageError(f"--origin {each!r} is no address of a page", hint="https://host or https://host:port")
+    shared = _shared(os.environ.get(STATE, "") if state is None else state, workers)
     settings = config.load(environ=os.environ)
     with loading():
         from llmterm.assembly.serving import Place
         from llmterm.assembly.serving import serve as served
-    raise typer.Exit(asyncio.run(served(settings, os.environ, Place(host, port, given.strip(), tuple(origin or ())))))
+        from llmterm.assembly.workers import serve_by
+    place = Place(host, port, given.strip(), tuple(origin or ()), state=shared)
+    if workers > 1:
+        raise typer.Exit(asyncio.run(serve_by(workers, settings, os.environ, place)))
+    raise typer.Exit(asyncio.run(served(settings, os.environ, place)))
+
+
+def _shared(state: str, workers: int) -> str:
+    """Return the Redis that is shared, "" for none. Raises UsageError."""
+    if not state.strip():
+        if workers > 1:
+            raise UsageError("--workers need --state: a turn of one has to be found by the others", hint=_HINT)
+        return ""
+    if not _REDIS.fullmatch(state.strip()):
+        raise UsageError("--state is no address of a Redis", hint=_HINT)
+    if find_spec("redis") is None:
+        raise UsageError("--state needs redis", hint="pip install 'llmterm[serve,redis]'")
+    return state.strip()
 
 
 def require_libraries() -> None:

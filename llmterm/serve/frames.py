@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any
 
@@ -16,7 +16,7 @@ from llmterm.events import Entry, Retraction, encoded
 from llmterm.messages import TextDelta
 from llmterm.serve.changes import Changes
 from llmterm.serve.served import Told
-from llmterm.states import TurnState
+from llmterm.states import OVER
 
 # A proxy between may take a connection on which nothing comes for a dead one, usually after a minute.
 ALIVE_SECONDS = 15.0
@@ -25,7 +25,6 @@ ALIVE = b": alive\n\n"
 _TOGETHER_SECONDS = 0.04
 # Nobody between may keep what comes, or wait for more of it (nginx: proxy_buffering).
 STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
-_OVER = (TurnState.DONE, TurnState.CANCELLED)
 # Made once: `json.dumps` makes one for each text that it is given.
 _AS_IT_IS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ESCAPED = json.JSONEncoder(separators=(",", ":"))
@@ -62,7 +61,7 @@ async def events(turn: Told, after: int, ending: Callable[[], bool]) -> AsyncIte
     async with aclosing(batches(turn, after, ending)) as coming:
         async for entries in coming:
             yield b"".join(map(told, entries)) or ALIVE
-    if turn.state not in _OVER:
+    if turn.state not in OVER:
         yield b"retry: 1000\n\n"
 
 
@@ -71,14 +70,16 @@ async def batches(turn: Told, after: int, ending: Callable[[], bool]) -> AsyncGe
     while it tells nothing.
 
     A place that is none of its log's is of an earlier one, or of nobody's: what is known of it is taken back, and all
-    is told anew.
+    is told anew. So it is elsewhere, from the beginning on, where the turn was lost to another instance.
     """
     if after and after not in turn.places:
         yield [Entry(turn.places.start, Retraction(0, 0, ()))]
         after = 0
-    async with aclosing(portions(turn.reader(after), lambda: turn.state in _OVER or ending())) as coming:
+    async with aclosing(portions(turn.reader(after), lambda: turn.state in OVER or ending())) as coming:
         async for entries in coming:
             yield entries
+    if turn.lost:
+        yield [Entry(0, Retraction(0, 0, ()))]
 
 
 async def portions(reader: Reader, enough: Callable[[], bool]) -> AsyncGenerator[list[Entry], None]:
@@ -95,7 +96,7 @@ async def portions(reader: Reader, enough: Callable[[], bool]) -> AsyncGenerator
                     await asyncio.sleep(soon)
                 sent = loop.time()
                 yield list(reader.pending())
-            elif enough():
+            elif reader.has_left or enough():
                 return
             elif beat.struck():
                 yield []
@@ -133,14 +134,14 @@ class _Beat:
 
 
 async def changes(
-    of: Changes, session_id: str, now: Callable[[], object], ending: Callable[[], bool]
+    of: Changes, session_id: str, now: Callable[[], Awaitable[object]], ending: Callable[[], bool]
 ) -> AsyncGenerator[bytes, None]:
     """Yield what a session is `now`, and again whenever it has changed, until the service is `ending`."""
     changed = of.watch(session_id)
     try:
         while not ending():
             changed.clear()
-            yield frame(now(), event="Session")
+            yield frame(await now(), event="Session")
             while not await _within(changed.wait()):
                 yield ALIVE
         yield b"retry: 1000\n\n"

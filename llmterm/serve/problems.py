@@ -27,7 +27,14 @@ from llmterm.errors import (
     UsageError,
 )
 from llmterm.serve.readers import CrowdedError
-from llmterm.serve.refusals import ConflictError, DrainingError, FullError, NoSuchModelError, NoSuchTurnError
+from llmterm.serve.refusals import (
+    ConflictError,
+    DrainingError,
+    FullError,
+    NoSuchModelError,
+    NoSuchTurnError,
+    PeersLostError,
+)
 
 
 class Problem(NamedTuple):
@@ -61,12 +68,21 @@ class BadRequestError(UsageError):
         self.code = code
 
 
+class ToldError(UsageError):
+    """Something cannot be done, as another instance of the service says."""
+
+    def __init__(self, told: Problem) -> None:
+        super().__init__(told.words)
+        self.told = told
+
+
 _INVALID, _UPSTREAM = "invalid_request_error", "api_error"
 # The first that fits.
 _KINDS: tuple[tuple[type[LlmtermError], int, str, str], ...] = (
     (NoSuchTurnError, 404, _INVALID, "not_found"),
     (ConflictError, 409, _INVALID, "conflict"),
     (DrainingError, 503, "server_error", "draining"),
+    (PeersLostError, 503, "server_error", "instance_unavailable"),
     (FullError, 429, "rate_limit_error", "too_many_turns"),
     (CrowdedError, 429, "rate_limit_error", "too_many_readers"),
     (NoSuchModelError, 404, _INVALID, "model_not_found"),
@@ -92,6 +108,8 @@ def problem(error: LlmtermError) -> Problem:
     """Return what an error is to a client. Nothing of this machine is in it."""
     if isinstance(error, BadRequestError):
         return Problem(error.status, _INVALID, error.code, error.message, error.param)
+    if isinstance(error, ToldError):
+        return error.told
     if isinstance(error, StoreError):
         return Problem(503, "server_error", "store_unavailable", "the store cannot be used now")
     for kind, status, name, code in _KINDS:

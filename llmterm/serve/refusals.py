@@ -23,3 +23,7 @@ class DrainingError(UsageError):
 
 class FullError(UsageError):
     """There are as many turns as the service may have."""
+
+
+class PeersLostError(UsageError):
+    """What other instances of the service have cannot be known now, or is not to be had from them."""

@@ -74,14 +74,14 @@ class Respondents:
 
     async def of_rest(self, answer: OpenAnswer) -> Respondent:
         """Return who goes on with an answer, on the terms that it was begun on."""
-        return replace(self._respondent(await self._provider(answer), answer.model), options=answer.options)
+        return replace(await self.named(answer.provider, answer.model), options=answer.options)
 
-    async def _provider(self, answer: OpenAnswer) -> Provider:
+    async def named(self, provider: str, model: str) -> Respondent:
         """Return who has begun an answer; where that is nobody known any more, the usual one, to be told otherwise."""
         with suppress(UsageError):
-            return await self._built(answer.provider)
-        provider, _ = await self.chosen("")
-        return provider
+            return self._respondent(await self._built(provider), model)
+        usual, _ = await self.chosen("")
+        return self._respondent(usual, model)
 
 
 def _over(options: Options, usual: Options) -> Options:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol
-from weakref import WeakSet
+from dataclasses import replace
+from typing import Final, Protocol
 
 from llmterm import log
 from llmterm.errors import LlmtermError, SessionError
@@ -15,6 +16,7 @@ from llmterm.events import Notice, StateChanged
 from llmterm.messages import EndReason, Message, Reply
 from llmterm.providers import Provider
 from llmterm.recorded import RecordedTurn
+from llmterm.serve.audience import Audience
 from llmterm.serve.metrics import Account
 from llmterm.sessions.current import CurrentSession
 from llmterm.states import TurnState
@@ -55,6 +57,11 @@ class Told(Protocol):
         """What a reader can go on from."""
         ...
 
+    @property
+    def lost(self) -> bool:
+        """Whether another instance goes on with it, and knows nothing of what was told here last."""
+        ...
+
     def reader(self, after: int = 0) -> Reader: ...
 
 
@@ -72,9 +79,8 @@ class ServedTurn:
         self.client = client
         """Who has asked for what is being made, as far as it is known."""
         self._task: asyncio.Task[None] | None = None
-        self._readers: WeakSet[Reader] = WeakSet()
-        self.used_at = asyncio.get_running_loop().time()
-        """When somebody had to do with it last, in the loop's time."""
+        self.audience = Audience()
+        self.lost = False
 
     @property
     def session_id(self) -> str | None:
@@ -122,18 +128,22 @@ class ServedTurn:
         return self.state is TurnState.FAILED and not self._recorded.rested
 
     def reader(self, after: int = 0) -> Reader:
-        reader = self._recorded.turn.reader(after)
-        self._readers.add(reader)
-        return reader
+        return self.audience.joined(self.spy(after))
+
+    def spy(self, after: int = 0) -> Reader:
+        """Return a reader that is nobody's."""
+        return self._recorded.turn.reader(after)
 
     @property
-    def read(self) -> bool:
-        """Whether anybody reads it."""
-        return any(not each.has_left for each in self._readers)
+    def ended(self) -> bool:
+        """Whether it has come to its end, or was brought to it: nobody can go on with it."""
+        return self._recorded.turn.over
 
-    def used(self) -> None:
-        """Somebody has had to do with it."""
-        self.used_at = asyncio.get_running_loop().time()
+    def in_words(self) -> str:
+        """Return what it answers, and who is asked: enough to go on with it elsewhere, with what it has told."""
+        turn = self._recorded.turn
+        snapshot = replace(turn.snapshot(), reply=Reply())
+        return json.dumps({"provider": turn.provider.name, "snapshot": json.loads(snapshot.to_json())})
 
     async def begin(self) -> None:
         """Put it on the record, and have it live. Raises SessionError where it is refused there."""
@@ -176,9 +186,12 @@ class ServedTurn:
         """Have what has come of it counted."""
         self._account.settle()
 
-    def farewell(self) -> None:
-        """Tell all readers that they will hear no more of it here."""
-        self._recorded.turn.note(Notice("the service is ending", passing=True))
+    async def lose(self) -> None:
+        """Have it live here no more, as another instance has it: nothing more is written of it."""
+        self._recorded.hand_over()
+        self.lost = True
+        await self.close()
+        self.audience.dismiss()
 
     async def close(self) -> None:
         """Have it live here no more: one that streams is paused, as by a crash, and can be gone on with anywhere."""
@@ -219,6 +232,8 @@ class ServedTurn:
             raise
         finally:
             self.settle()
+            if self.lost:
+                self._session.keeper.abandon()
             with suppress(SessionError):  # it was told, as an event of the turn
                 await self._session.keeper.last_chance(_PATIENCE)
 
@@ -241,6 +256,7 @@ class PastTurn:
         self._log = EventLog(Reply.of(message))
         self._log.append(StateChanged(self.state, self.reason))
         self.reply = self._log.reply
+        self.lost = False
 
     @property
     def places(self) -> range:
@@ -259,6 +275,24 @@ def place_of(given: str) -> tuple[str, int] | None:
     """Return the session and the row of a turn's id, None for one that is none."""
     session_id, _, row = given.rpartition(".")
     return (session_id, int(row)) if session_id and row.isascii() and row.isdigit() and len(row) < 19 else None
+
+
+_UNKEPT: Final = "unkept-"
+
+
+def unkept_id(letters: str) -> str:
+    """Return the id of a turn that is on no record."""
+    return f"{_UNKEPT}{letters}"
+
+
+def is_unkept(given: str) -> bool:
+    return given.startswith(_UNKEPT)
+
+
+def name_of(given: str) -> str:
+    """Return what a turn goes by among instances: its session, and itself where it is on no record."""
+    place = place_of(given)
+    return given if place is None else place[0]
 
 
 async def closed(turns: list[ServedTurn]) -> None:

@@ -151,6 +151,10 @@ class Keeper:
         """Return what there is to say about the record, once."""
         return [self._news.popleft() for _ in range(len(self._news))]
 
+    def abandon(self) -> None:
+        """Owe nothing more: another process has the session, and what was said in it."""
+        self._lane.put(self._abandon)
+
     async def last_chance(self, seconds: float) -> None:
         """Put on the record what is not there yet, wait that long for a store that somebody else keeps locked, and end.
 
@@ -264,6 +268,9 @@ class Keeper:
             record.forks = self._store.forks(put.id)
         else:
             record.forks = {}
+
+    def _abandon(self) -> None:
+        self.behind, self._left = False, ()
 
     def _turn(self, record: Record, held: HeldSession) -> None:
         if not self._catch_up():

@@ -227,6 +227,18 @@ class SessionStore:
             )
         return self._log(answer.message_id, answer.revision + 1, answer.reply)
 
+    def seize(self, session_id: str) -> None:
+        """Have the last answer be one that was cut, where it is not over, though its process lives: that has lost it.
+
+        What that one still writes is refused.
+        """
+        with self._database.writing() as tx:
+            tx.change(
+                "UPDATE open_answers SET revision = revision + 1, owner_pid = 0"
+                " WHERE state = 'streaming' AND message_id = (SELECT head_id FROM sessions WHERE id = ?)",
+                session_id,
+            )
+
     def open_again(self, session_id: str, options: Options, *, last: int | None = None) -> StoredSession:
         """Make the last answer, which was stopped, one at rest that can be gone on with, and return the session.
 

@@ -52,5 +52,8 @@ class Unkept:
     def news(self) -> list[str]:
         return []
 
+    def abandon(self) -> None:
+        pass
+
     async def last_chance(self, seconds: float) -> None:
         pass

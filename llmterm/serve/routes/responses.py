@@ -15,6 +15,7 @@ from starlette.responses import Response as Answer
 from starlette.routing import BaseRoute, Route
 
 from llmterm.errors import SessionError
+from llmterm.serve.command import Command
 from llmterm.serve.frames import ALIVE, ALIVE_SECONDS, frame, portions
 from llmterm.serve.passing import PassingResponse, staying
 from llmterm.serve.problems import BadRequestError
@@ -23,7 +24,7 @@ from llmterm.serve.served import ServedTurn, Told, place_of
 from llmterm.serve.service import Service, answered, client_of, fields_of, read_store, service_of
 from llmterm.serve.telling import Telling
 from llmterm.serve.wanted import Wanted
-from llmterm.states import TurnState
+from llmterm.states import AT_REST, TurnState
 from llmterm.threads import in_thread_if
 
 # Bytes of a body that are gone through in half a millisecond.
@@ -88,8 +89,7 @@ async def _show(request: Request) -> Answer:
 
 async def _cancel(request: Request) -> Answer:
     service = service_of(request)
-    turn = await service.turns.living(request.path_params["turn"])
-    await turn.cancel()
+    turn = await service.turns.do(request.path_params["turn"], Command(do="cancel"))
     return JSONResponse(_of(service, turn).whole)
 
 
@@ -98,8 +98,8 @@ async def _following(service: Service, wanted: Wanted, previous: str) -> Wanted:
     if not previous:
         return wanted
     turn = await service.turns.find(previous)
-    if isinstance(turn, ServedTurn) and status(turn) in ("incomplete", "failed"):
-        await turn.cancel()  # it is not gone on with, but followed
+    if turn.state in AT_REST and status(turn) in ("incomplete", "failed"):
+        await service.turns.do(previous, Command(do="cancel"))  # it is not gone on with, but followed
     place = place_of(previous)
     if place is None:
         raise BadRequestError("that response was not stored", param="previous_response_id")
@@ -148,7 +148,7 @@ async def _until(turn: Told, enough: Callable[[], bool], seconds: float | None) 
     try:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while status(turn) == "in_progress" and not enough():
+                while status(turn) == "in_progress" and not (enough() or reader.has_left):
                     reader.skip()
                     await reader.arrived()
     finally:

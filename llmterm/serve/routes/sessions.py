@@ -67,7 +67,7 @@ async def _rename(request: Request) -> Response:
     fields, session = await fields_of(request), request.path_params["session"]
     title = fields.text("title")
     renamed = await read_store(request, lambda store: store.set_title(session, title))
-    service_of(request).turns.changes.tell(session)
+    service_of(request).turns.changed(session)
     return JSONResponse({"id": session, "title": renamed})
 
 
@@ -75,7 +75,7 @@ async def _delete(request: Request) -> Response:
     session = await read_store(request, lambda store: store.find(request.path_params["session"]))
     await service_of(request).turns.release(session)
     await read_store(request, lambda store: store.delete(session))
-    service_of(request).turns.changes.tell(session)
+    await service_of(request).turns.deleted(session)
     return JSONResponse({"id": session, "deleted": True})
 
 
@@ -97,7 +97,7 @@ async def _switch(request: Request) -> Response:
         raise fields.wrong("row", "is missing")
     await service_of(request).turns.release(session)
     stored = await read_store(request, lambda store: store.switch(session, row))
-    service_of(request).turns.changes.tell(session)
+    service_of(request).turns.changed(session)
     return JSONResponse(_values(stored))
 
 
@@ -105,7 +105,7 @@ async def _undo(request: Request) -> Response:
     """Have a session go back to before its last question, or that of a row: then what comes after it is a version."""
     session, turns = request.path_params["session"], service_of(request).turns
     row = (await fields_of(request)).whole("row", 1)
-    if turns.of_session(session) is not None:
+    if await turns.turn_in(session) is not None:
         raise ConflictError("an answer is still open", hint="it can be ended")
 
     def undo(store: SessionStore) -> StoredSession:
@@ -118,7 +118,7 @@ async def _undo(request: Request) -> Response:
         return store.load(session, peek=True)
 
     stored = await read_store(request, undo)
-    turns.changes.tell(session)
+    turns.changed(session)
     return JSONResponse(_values(stored))
 
 
@@ -127,7 +127,7 @@ async def _continue(request: Request) -> Response:
     session, turns = request.path_params["session"], service_of(request).turns
     await turns.forget(session)
     stored = await read_store(request, lambda store: store.open_again(session, Options()))
-    turns.changes.tell(session)
+    turns.changed(session)
     return JSONResponse(_values(stored))
 
 
@@ -145,10 +145,9 @@ def watch(service: Service, session_id: str) -> AsyncGenerator[bytes, None]:
     """Return what tells of a session which of its turns is not over, and again whenever it has changed."""
     turns = service.turns
 
-    def now() -> dict[str, Any]:
-        turn = turns.of_session(session_id)
+    async def now() -> dict[str, Any]:
         mark = turns.changes.mark(session_id)
-        return {"id": session_id, "turn": None if turn is None else turn.id, "mark": mark}
+        return {"id": session_id, "turn": await turns.turn_in(session_id), "mark": mark}
 
     return changes(turns.changes, session_id, now, lambda: service.ending)
 

@@ -18,9 +18,10 @@ from llmterm.serve.problems import BadRequestError
 from llmterm.serve.routes.turns import done_with, place
 from llmterm.serve.served import Told
 from llmterm.serve.service import Service
+from llmterm.states import OVER
 
 # https://www.rfc-editor.org/rfc/rfc6455#section-7.4 and its registry: it is over; come back, to whoever comes after.
-_OVER, _AGAIN = 1000, 1012
+_DONE, _AGAIN = 1000, 1012
 
 
 def routes() -> list[BaseRoute]:
@@ -59,7 +60,7 @@ async def _tell(socket: WebSocket, service: Service, turn: Told) -> None:
         async for entries in coming:
             for entry in entries:
                 await socket.send_text(dumped(encoded(entry)))
-    await socket.close(_AGAIN if service.ending else _OVER)
+    await socket.close(_AGAIN if turn.state not in OVER else _DONE)
 
 
 async def _do(socket: WebSocket, service: Service, turn_id: str) -> None:

@@ -11,15 +11,13 @@ from starlette.routing import BaseRoute, Route
 from llmterm.messages import Message
 from llmterm.messages.plain import plain
 from llmterm.serve.attached import attachments_of
+from llmterm.serve.command import COMMANDS, Command
 from llmterm.serve.fields import Fields, options_of
 from llmterm.serve.frames import events
-from llmterm.serve.served import ServedTurn, Told
+from llmterm.serve.served import Told
 from llmterm.serve.service import Answer, Service, answered, client_of, fields_of, service_of
 from llmterm.serve.wanted import Wanted
 from llmterm.sessions.export import segment_values
-
-# What can be done with a turn that is not over.
-COMMANDS = ("pause", "resume", "cancel", "edit")
 
 
 def routes() -> list[BaseRoute]:
@@ -66,22 +64,12 @@ async def _events(request: Request) -> Response:
     return service.readers.stream(stream)
 
 
-async def done_with(service: Service, turn_id: str, what: str, fields: Fields, client: str) -> ServedTurn:
+async def done_with(service: Service, turn_id: str, do: str, fields: Fields, client: str) -> Told:
     """Do what a command says, and return the turn that it was done with. Raises our errors."""
-    turn, by = await service.turns.living(turn_id), fields.text("by", "")
-    match what:
-        case "pause":
-            await turn.pause(by)
-        case "resume":
-            guidance, model = fields.text("guidance", ""), fields.text("model", "")
-            await service.turns.resume(turn, guidance=guidance, model=model, by=by, client=client)
-        case "cancel":
-            await turn.cancel(by)
-        case "edit":
-            await turn.edit(fields.text("text", ""), by)
-        case _:
-            raise fields.wrong("do", f"has to be one of {', '.join(COMMANDS)}")
-    return turn
+    if do not in COMMANDS:
+        raise fields.wrong("do", f"has to be one of {', '.join(COMMANDS)}")
+    said = {name: fields.text(name, "") for name in ("by", "guidance", "model", "text")}
+    return await service.turns.do(turn_id, Command(do=do, client=client, **said))
 
 
 def _command(what: str) -> Answer:
