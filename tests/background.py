@@ -164,7 +164,8 @@ class BackgroundServer:
                 while self._upto is not None and event["sequence_number"] >= self._upto:
                     self._rest(exchange)
                     self._more.clear()
-                    await self._more.wait()
+                    if not await self._waited(exchange):
+                        return
                 if kept.stopped:
                     break  # with no event of that
                 if left == 0:
@@ -177,6 +178,17 @@ class BackgroundServer:
             self._rest(exchange)
             if self._telling is exchange:
                 self._telling = None
+
+    async def _waited(self, exchange: Exchange) -> bool:
+        """Wait until more is made; return whether there is still somebody to tell that."""
+        more, gone = asyncio.create_task(self._more.wait()), asyncio.create_task(exchange.hung_up())
+        try:
+            await asyncio.wait({more, gone}, return_when=asyncio.FIRST_COMPLETED)
+            return not gone.done()
+        finally:
+            more.cancel()
+            gone.cancel()
+            await asyncio.wait({more, gone})
 
     def _rest(self, exchange: Exchange) -> None:
         if self._telling is exchange:

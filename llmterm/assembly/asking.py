@@ -151,6 +151,7 @@ async def _respondent(launch: Launch, providers: ProviderRegistry, asked: Messag
         limits=launch.settings.stream.limits(),
         marker=launch.marker,
         fallbacks=providers.fallbacks(launch.settings.fallback, besides=(launch.provider, launch.model)),
+        background=launch.settings.chat.pause_mode == "hold",
     )
 
 

@@ -138,6 +138,7 @@ def _terms(settings: Settings) -> Terms:
         limits=settings.stream.limits(),
         fallback=tuple(settings.fallback),
         marker=settings.marker.text if settings.marker.enabled else None,
+        background=settings.chat.pause_mode == "hold",
         most=settings.serve.max_turns,
         most_of_client=settings.serve.turns_per_client or None,
     )

@@ -72,6 +72,7 @@ class Here:
             limits=self._limits,
             marker=self._marker,
             fallbacks=registry.fallbacks(choices.fallback, besides=(choices.provider, choices.model)),
+            background=choices.holds,
         )
 
 
@@ -141,7 +142,7 @@ class OwnAnswer:
         await self._turn.cancel()
 
     async def leave(self) -> None:
-        await self._turn.pause()  # nothing streams without this program
+        await self._turn.detach()  # nothing streams here without this program, but it may go on at its provider
 
     async def steer(self, guidance: str) -> bool:
         return await self._turn.steer(guidance)

@@ -167,7 +167,7 @@ class Choices:
 
     @property
     def holds(self) -> bool:
-        """Whether a pause only holds the screen, while the stream is read on."""
+        """Whether a pause only holds the screen, while the answer goes on, at its provider or here."""
         return self.pause_mode == "hold"
 
     def choose(self, registry: ProviderRegistry, provider: str, model: str) -> None:

@@ -221,7 +221,7 @@ class Performance:
                 self._view.say("the editor takes the screen: Ctrl-SPACE pauses the answer first")
             case Gesture.SUSPEND:
                 self._wish = Word.SUSPEND
-                await self._turn.pause()
+                await (self._turn.leave() if self._goes_on else self._turn.pause())
             case Leave(interrupted=True):
                 self._hurry()
                 self._wish = decision
@@ -326,11 +326,19 @@ class Performance:
     async def _pause(self) -> None:
         if self._turn.state is not TurnState.STREAMING and not self._reader.unread:
             return  # it is over, and all of it is shown
-        if self._live.choices.holds or self._turn.state is not TurnState.STREAMING:
+        if self._goes_on:
+            await self._turn.leave()
+        elif self._live.choices.holds or self._turn.state is not TurnState.STREAMING:
             self._wish = Word.HOLD
             self._reader.hold()
         else:
             await self._turn.pause()
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the answer, once it is left, goes on at its provider, and is to."""
+        cursor, streaming = self._turn.reply.cursor, self._turn.state is TurnState.STREAMING
+        return self._live.choices.holds and streaming and cursor is not None and cursor.runs
 
     @property
     def _waits(self) -> bool:

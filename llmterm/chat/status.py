@@ -206,6 +206,9 @@ def _pause_words(reply: Reply, reason: EndReason, elsewhere: str) -> str:
     after = f"paused{why} after {count(of_reply(reply), 'token')}"
     if reason is EndReason.RESTART:
         return f"{after} - the model started over: SPACE try again - k keep both - n use the new one - Esc stop"
+    if reply.cursor is not None and reply.cursor.runs:
+        where = f"goes on at {reply.cursor.provider} and is billed"
+        return f"{after}, {where} - SPACE reads on - type to guide - Esc stops it - ? more"
     if reply.thoughts and not reply.body:
         # What a model thinks cannot be gone on with: no provider takes half of it back.
         return f"{after}, while thinking - SPACE begins the answer again - type to guide - Esc stop"

@@ -20,6 +20,7 @@ from llmterm.threads import in_thread
 class Terms:
     """On what terms is answered what says nothing of it.
 
+    `background`: an answer that is paused goes on at its provider, where that can.
     `most` is how many turns may stream at once, `most_of_client` how many that one client has asked for, None for any.
     """
 
@@ -28,6 +29,7 @@ class Terms:
     limits: StreamLimits
     fallback: tuple[str, ...] = ()
     marker: str | None = None
+    background: bool = False
     most: int = 1_000
     most_of_client: int | None = None
 
@@ -56,6 +58,7 @@ class Respondents:
             limits=terms.limits,
             marker=terms.marker,
             fallbacks=self._providers.fallbacks(terms.fallback, besides=(provider.name, model)),
+            background=terms.background,
         )
 
     async def chosen(self, given: str) -> tuple[Provider, str]:

@@ -152,9 +152,12 @@ class ServedTurn:
         await begun
 
     async def pause(self, by: str = "") -> None:
-        """Pause it; all readers hear `by` whom. One that is not streaming stays as it is."""
+        """Pause it; all readers hear `by` whom. One that is not streaming stays as it is.
+
+        Where it was asked for so, it goes on at its provider, and is read on from there.
+        """
         if self.state is TurnState.STREAMING:
-            await self._recorded.turn.pause()
+            await self._recorded.turn.detach()
             if not self._recorded.turn.over:  # as it may have been before that took effect
                 self._say("paused", by)
             await self._recorded.kept()

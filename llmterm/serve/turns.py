@@ -102,7 +102,7 @@ class Turns:
         """Return a turn that is on no record, ready to be started by the one who reads it. Raises as `ask`."""
         with self._room.one_more(client):
             respondent = await self._respondents.of(model, options, asked.messages[-1])
-            turn = await replace(respondent, marker=None).turn(asked)
+            turn = await replace(respondent, marker=None, background=False).turn(asked)
             self._passing[turn] = client
             return turn
 
