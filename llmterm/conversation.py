@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llmterm.messages import (
+    SAME_GENERATION,
     Attachment,
     Continuation,
     Message,
@@ -120,9 +121,10 @@ def resumed(
 ) -> Request:
     """Return the request that goes on with an answer at rest.
 
-    The whole answer so far is replayed, and counts against its limit; at a cursor it is read on, and nothing is asked.
-    Guidance of earlier pauses of the same answer is still in force. An answer without any text yet is simply asked for
-    again. `ends` are those of its text up to each of its `stops` and of all of it, as far as they are known.
+    The whole answer so far is replayed, and counts against its limit; at a cursor it is read on, and nothing is asked;
+    at one where nothing runs its generation is asked for as it was at first. Guidance of earlier pauses of the same
+    answer is still in force. An answer without any text yet is simply asked for again. `ends` are those of its text up
+    to each of its `stops` and of all of it, as far as they are known.
 
     It begins with all of the request before it, for what a provider's cache has is a beginning: an answer that is gone
     on with by instruction is replayed in the parts in which it came, each with the instruction that it was asked for
@@ -135,6 +137,8 @@ def resumed(
     match mode_of(reply, continuation):
         case "fresh":
             return _guided(request, wishes)
+        case "checkpoint":
+            return _asked_once_more(rest)
         case "cursor":
             part = reply.message("interrupted")
             messages = (*request.messages, part)
@@ -178,10 +182,24 @@ def _replay(reply: Reply, model: str, wishes: tuple[str, ...], ends: Mapping[int
         begun, data = stop, {}
 
 
+def _asked_once_more(rest: Snapshot) -> Request:
+    """Return what the generation at the cursor was asked for with, of the answer as it was then, and the cursor.
+
+    Its limit is that of the whole generation.
+    """
+    segments, cursor = rest.reply.segments, rest.reply.cursor
+    assert cursor is not None
+    first = next((at for at in reversed(range(len(segments))) if segments[at].mode not in SAME_GENERATION), None)
+    before, guidance = ((), "") if first is None else (segments[:first], segments[first].guidance)
+    began = replace(rest, reply=Reply(body=rest.reply.body.head(cursor.start), segments=before))
+    # An answer that has no text yet is asked for afresh in any way.
+    return replace(resumed(began, "instruct" if cursor.mode == "instruct" else "prefill", guidance), cursor=cursor)
+
+
 def mode_of(reply: Reply, continuation: Continuation) -> Mode:
     """Return how a segment is asked for that begins now, of a model that is asked in that way to go on."""
     if continuation == "cursor":
-        return "cursor"
+        return "cursor" if reply.cursor is None or reply.cursor.runs else "checkpoint"
     if reply.blank:
         return "fresh"
     return "instruct" if continuation == "instruct" else "prefill"

@@ -14,6 +14,7 @@ from llmterm import log, tokens
 from llmterm.events import SegmentStarted
 from llmterm.marker import MarkerScanner
 from llmterm.messages import (
+    SAME_GENERATION,
     Carried,
     Cited,
     Cursor,
@@ -67,7 +68,7 @@ class OpenSegment:
         self._cost = cost
         self._start = len(reply.body)
         self._thought = len(reply.thoughts)
-        cursor = reply.cursor if started.mode == "cursor" else None
+        cursor = reply.cursor if started.mode in SAME_GENERATION else None
         self._thinks_anew = self._thought > 0 and reply.blank and cursor is None
         self._clock = clock
         self._began = clock()
@@ -126,6 +127,7 @@ class OpenSegment:
         """Take one event of the stream in; return what is to be told of it."""
         match event:
             case TextDelta(text, chunks):
+                self._reached = None  # the place is not where the answer is any more
                 if self._first_token is None:
                     self._touch()
                 thought: Sequence[Told] = ()
@@ -136,6 +138,7 @@ class OpenSegment:
                 self._judge()
                 return (*thought, told)
             case ThinkingDelta():
+                self._reached = None
                 if self._first_token is None:
                     self._touch()
                 return self._think(event)
@@ -151,7 +154,7 @@ class OpenSegment:
 
     def _finish(self, event: Finished) -> Sequence[Told]:
         self.words = event.words
-        held = self.flush(ended=True)
+        held = self.flush(ended=event.reason is not EndReason.CONTINUATION)
         if event.reason is EndReason.STOP_SEQUENCE and self._stop:
             self.end = EndReason.MARKER
             # In code it is text, which the provider left out.
@@ -258,7 +261,7 @@ class OpenSegment:
             tokens=reply.usage and reply.usage.output_tokens,
             answer=log.Said(reply.body),
         )
-        asked = started.guidance or (reply.cursor is not None and started.mode != "cursor")
+        asked = started.guidance or (reply.cursor is not None and started.mode not in SAME_GENERATION)
         if self._first_token is None and reply.usage is None and not asked:
             return None
         usage = self._usage(reply)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import assert_never
@@ -52,6 +53,8 @@ from llmterm.threads import in_turns
 
 __all__ = ["Turn", "TurnState"]
 
+# Those of an answer that are kept, as it may be cut before the last of them.
+_MOST_CHECKPOINTS = 32
 # Ends at which what comes next is not what the model was about to say.
 _TURNED = (EndReason.CANCEL, EndReason.MARKER, EndReason.RESTART)
 
@@ -96,7 +99,11 @@ class Turn:
         self._streaming: EventStream | None = None
         self._steering: Steering | None = None
         self._one_steers = asyncio.Lock()
+        self._refused = False  # whether a cursor was refused since the answer streams
         self._behind: Reply | None = None  # what there was when the last cursor was gone on from
+        self._checkpoints: deque[Cursor] = deque(maxlen=_MOST_CHECKPOINTS)
+        if rest is not None and rest.reply.cursor is not None and not rest.reply.cursor.runs:
+            self._checkpoints.append(rest.reply.cursor)
         self._citations = Citations()
         self._log = log or EventLog(None if rest is None else rest.reply)
         self._seam_seconds = seam_seconds
@@ -146,8 +153,9 @@ class Turn:
     ) -> None:
         """Resume the answer from what is there, with another provider or model if given.
 
-        Where its provider goes on with it, it is read on from its cursor; not so with `guidance`, by another model, or
-        where `continuation` says how that is asked for, whatever is known of the model: then nothing goes on there.
+        Where the same generation can go on it does, from its cursor: what came behind that comes again. Not so with
+        `guidance`, by another model, or where `continuation` says how that is asked for, whatever is known of the
+        model: then nothing goes on there.
         Raises TurnStateError unless the turn is paused or failed.
         """
         if self._state not in AT_REST:
@@ -157,10 +165,10 @@ class Turn:
             self.request = replace(self.request, model=model)
         cursor = self.reply.cursor
         if cursor is not None and self._can_go_on(cursor) and not guidance and continuation is None:
-            self._behind = self.reply
-            if (len(self.reply.body), len(self.reply.thoughts)) != (cursor.text, cursor.thinking):
-                self._log.rewrite(self.reply.back_to(cursor))
+            back = self._go_back(cursor)
             self._stream("cursor", "")
+            if back and not cursor.runs:
+                self.progress.say(f"the last {back:,} characters are written again, from where the provider can go on")
             return
         self._let_go(before)
         self._stream(continuation or self._provider.continuation(self.request.model), guidance)
@@ -173,8 +181,11 @@ class Turn:
         """
         await self._stop(reason)
         if upto is not None and upto < len(self.reply.body) and self._state is not TurnState.CANCELLED:
+            checkpoints = self._checkpoints_upto(upto)
             self._let_go()
-            self._log.rewrite(self.reply.cut(len(self.reply.body) - upto, reason))
+            self._checkpoints = checkpoints
+            cut = self.reply.cut(len(self.reply.body) - upto, reason)
+            self._log.rewrite(cut.at(checkpoints[-1] if checkpoints else None))
             self.reason = reason
             if self._state is TurnState.DONE:
                 self._move(TurnState.PAUSED)
@@ -249,6 +260,23 @@ class Turn:
         """Return a reader of the events. One that is `waited_for` slows the stream down to its own pace."""
         return self._log.reader(after, bound=self._limits.buffer_size if waited_for else None)
 
+    def _go_back(self, cursor: Cursor) -> int:
+        """Have the answer be what it was at the cursor; return how many characters of its text are taken back."""
+        self._behind = self.reply
+        self._checkpoints = self._checkpoints_upto(cursor.text)
+        back = max(0, len(self.reply.body) - cursor.text)
+        if back or len(self.reply.thoughts) != cursor.thinking:
+            self._log.rewrite(self.reply.back_to(cursor))
+        return back
+
+    def _place(self, cursor: Cursor | None) -> None:
+        self._log.place(cursor)
+        if cursor is not None and not cursor.runs:
+            self._checkpoints.append(cursor)
+
+    def _checkpoints_upto(self, text: int) -> deque[Cursor]:
+        return deque((each for each in self._checkpoints if each.text <= text), _MOST_CHECKPOINTS)
+
     def _can_go_on(self, cursor: Cursor) -> bool:
         """Tell whether who would be asked now is who goes on there."""
         return (cursor.provider, cursor.model) == (self._provider.name, self.request.model)
@@ -256,6 +284,7 @@ class Turn:
     def _let_go(self, provider: Provider | None = None) -> None:
         """Have the same generation go on no more, where one does at the provider: what comes is another one."""
         cursor, provider = self.reply.cursor, provider or self._provider
+        self._checkpoints.clear()
         if cursor is None:
             return
         self._log.place(None)
@@ -273,7 +302,7 @@ class Turn:
     def _stream(self, continuation: Continuation | None, guidance: str) -> None:
         self.error = None
         self.end_words = ""
-        self._detaching = False
+        self._detaching = self._refused = False
         self._move(TurnState.STREAMING)
         self._stopping = None
         self.progress = Progress(self._log)
@@ -313,7 +342,15 @@ class Turn:
             if request.exhausted:
                 return self._exhausted()
             try:
-                return await self._receive_from(request, segment)
+                end = await self._receive_from(request, segment)
+                if (checkpoint := self._continued(end, request)) is None:
+                    return end
+                # As long as a request may be; the user sees only that the answer goes on.
+                self._log.append(SegmentEnded((self._segment or segment).close(self.reply, end)))
+                self._go_back(checkpoint)
+                continuation, guidance = "cursor", ""
+                segment = self._segment = self._open(continuation, guidance)
+                recall = await in_turns(Recall(self.reply.body, self._marker).read())
             except LlmtermError as error:
                 instead = None if self._stopping or segment.begun else await self._instead(error, request)
                 if instead is None:
@@ -326,11 +363,20 @@ class Turn:
                 if recall.before is not self.reply.body:
                     recall = await in_turns(Recall(self.reply.body, self._marker).read())
 
+    def _continued(self, end: EndReason, request: Request) -> Cursor | None:
+        """Return from where the provider wants to be asked to go on, where it does, and has come on since `request`."""
+        cursor = self.reply.cursor
+        if end is not EndReason.CONTINUATION or cursor is None or cursor.runs or self._refused:
+            return None
+        return None if request.cursor is not None and request.cursor.place == cursor.place else cursor
+
     async def _instead(self, error: LlmtermError, request: Request) -> tuple[Continuation, str] | None:
         """Return how the answer is asked for after an error at its beginning, and what is to be said of that; None
         where it is not."""
         match error:
             case CursorRefusedError():
+                self._refused = True
+                self._checkpoints.clear()
                 self._log.place(None)
                 if self._behind is not None and self._behind.body is not self.reply.body:
                     self._log.rewrite(self._behind.at(None))
@@ -447,7 +493,7 @@ class Turn:
                     self._citations.add(event)
                 case CursorMoved():
                     if self._segment is not None and self.reply.finish is None:
-                        self._log.place(self._segment.cursor(event, self.reply))
+                        self._place(self._segment.cursor(event, self.reply))
                 case _:
                     assert_never(event)
 
@@ -515,7 +561,7 @@ class Turn:
         """Keep the cursor where the answer goes on there after that end, or nothing of it would be made meanwhile."""
         cursor = self.reply.cursor
         left = self._detaching or (self.error is not None and not isinstance(self.error, CursorRefusedError))
-        if end in BY_PROVIDER:
+        if end in BY_PROVIDER and not (end is EndReason.CONTINUATION and self._stopping is EndReason.PAUSE):
             self._log.place(None)  # not before: until its end is on the record the answer can be read on to that
         elif cursor is not None and (end in _TURNED or (cursor.runs and not left)):
             self._let_go()

@@ -16,6 +16,7 @@ from llmterm.framing import Frame
 from llmterm.messages import (
     Attachment,
     Cited,
+    CursorMoved,
     EndReason,
     Finished,
     Message,
@@ -90,6 +91,7 @@ def test_payload_has_what_was_asked_for_and_no_more() -> None:
 
 
 USAGE = {"total_input_tokens": 5, "total_output_tokens": 7, "total_thought_tokens": 3, "total_cached_tokens": 2}
+AT_T = CursorMoved({"token": "t"}, runs=False)
 USED = UsageReport(Usage(input_tokens=5, output_tokens=10, cached_tokens=2))
 LINK = {"type": "url_citation", "url": "https://a.example", "title": "A"}
 
@@ -110,8 +112,9 @@ LINK = {"type": "url_citation", "url": "https://a.example", "title": "A"}
         (event("interaction.status_update", interaction_id="i", status="in_progress", usage=USAGE), [USED]),
         (status("completed", usage=USAGE), [USED, Finished(EndReason.STOP)]),
         (status("incomplete"), [Finished(EndReason.LENGTH)]),
-        (status("incomplete", continuation_token="t"), [Finished(EndReason.CONTINUATION)]),
-        (status("requires_continuation", continuation_token="t"), [Finished(EndReason.CONTINUATION)]),
+        (status("incomplete", continuation_token="t"), [AT_T, Finished(EndReason.CONTINUATION)]),
+        (status("requires_continuation", continuation_token="t"), [AT_T, Finished(EndReason.CONTINUATION)]),
+        (event("interaction.status_update", status="in_progress", continuation_token="t"), [AT_T]),
         (status("requires_action"), [Finished(EndReason.OTHER)]),
         (status("cancelled"), [Finished(EndReason.OTHER)]),
         (status("brand_new"), []),

@@ -22,7 +22,7 @@ from llmterm.messages.parts import (
 from llmterm.messages.reply import Reply
 from llmterm.messages.request import Continuation, Effort, Options, Request, Verbosity
 from llmterm.messages.rope import Rope
-from llmterm.messages.segment import EndReason, Mode, Segment, Timing, Usage
+from llmterm.messages.segment import SAME_GENERATION, EndReason, Mode, Segment, Timing, Usage
 from llmterm.messages.snapshot import Snapshot
 from llmterm.messages.stream import (
     Carried,
@@ -36,6 +36,7 @@ from llmterm.messages.stream import (
 )
 
 __all__ = [
+    "SAME_GENERATION",
     "Attachment",
     "Carried",
     "Cited",

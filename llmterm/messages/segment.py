@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-Mode: TypeAlias = Literal["fresh", "prefill", "instruct", "cursor"]
+# At a cursor the same generation is read on, at a checkpoint it is asked for once more from there on.
+Mode: TypeAlias = Literal["fresh", "prefill", "instruct", "cursor", "checkpoint"]
+SAME_GENERATION: tuple[Mode, ...] = ("cursor", "checkpoint")
 
 
 class EndReason(StrEnum):

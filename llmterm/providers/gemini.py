@@ -15,6 +15,7 @@ from typing import Any, assert_never
 
 from llmterm.errors import (
     AuthError,
+    CursorRefusedError,
     ModelNotFoundError,
     ProviderError,
     RateLimitError,
@@ -25,6 +26,7 @@ from llmterm.messages import (
     Attachment,
     Cited,
     Continuation,
+    CursorMoved,
     EndReason,
     Finished,
     Message,
@@ -96,6 +98,8 @@ _ERRORS: Mapping[int, type[ProviderError]] = {
 # Where models are listed, as many at once as there can be.
 LIST = "models?pageSize=1000"
 _SIGNATURE = "thoughtSignature"
+_TOKEN = "continuationToken"
+_LONGEST_TOKEN = 256 * 1024
 _BASE64 = re.compile(r"(?:[\w-]{4})*(?:[\w-]{2}==|[\w-]{3}=)?", re.ASCII)
 
 
@@ -161,6 +165,7 @@ def payload(request: Request) -> dict[str, Any]:
         **({"serviceTier": options.service_tier} if options.service_tier is not None else {}),
         # https://ai.google.dev/gemini-api/docs/google-search
         **({"tools": [{"googleSearch": {}}]} if options.web_search else {}),
+        **({_TOKEN: token} if (token := checkpoint(request)) else {}),
     }
 
 
@@ -243,6 +248,9 @@ def _candidate(candidate: Mapping[str, Any]) -> Iterator[WireEvent]:
         if isinstance(part, Mapping):
             yield from _part(part)
     yield from _cited(candidate)
+    token = candidate.get(_TOKEN)
+    if isinstance(token, str) and signature(token):
+        yield from checkpoints(token)
     if ended := reason(candidate.get("finishReason")).upper():
         end = _FINISH.get(ended, EndReason.OTHER)
         named = ended if end in (EndReason.OTHER, EndReason.REFUSAL) else ""
@@ -256,6 +264,22 @@ def _part(part: Mapping[str, Any]) -> Iterator[WireEvent]:
     if isinstance(signature, str) and signature:
         # There may be several in one answer, which `Opaque` puts one behind the other: a line each.
         yield Opaque(0, {_SIGNATURE: f"{signature}\n"})
+
+
+def checkpoints(token: object) -> Iterator[CursorMoved]:
+    """Yield the place behind what has come, if there is one: the same request with `token` goes on from there."""
+    if isinstance(token, str) and 0 < len(token) <= _LONGEST_TOKEN:
+        yield CursorMoved({"token": token}, runs=False)
+
+
+def checkpoint(request: Request) -> str:
+    """Return the token of where a request goes on, "" for one that begins. Raises CursorRefusedError for another's."""
+    if request.cursor is None:
+        return ""
+    token = request.cursor.place.get("token")
+    if not isinstance(token, str) or not token:
+        raise CursorRefusedError(f"{NAME}: this is no place to go on from", provider=NAME, model=request.model)
+    return token
 
 
 def _cited(candidate: Mapping[str, Any]) -> Iterator[Cited]:

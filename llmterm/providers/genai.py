@@ -106,6 +106,8 @@ class Genai:
 def _arguments(model: str, body: Mapping[str, Any], letter: _Letter) -> dict[str, Any]:
     """Return what the SDK is to be called with: all that stands beside the contents is its configuration."""
     beside = {name: value for name, value in body.items() if name not in ("contents", "generationConfig")}
+    if token := beside.get("continuationToken"):
+        beside["continuationToken"] = base64.b64decode(token, altchars=b"-_")
     contents = [{**each, "parts": [letter.light(part) for part in each["parts"]]} for each in body["contents"]]
     return {"model": model, "contents": contents, "config": {**body.get("generationConfig", {}), **beside, **_ALONE}}
 

@@ -14,6 +14,7 @@ from llmterm import tokens
 from llmterm.address import basic, joined
 from llmterm.errors import (
     ConfigError,
+    CursorRefusedError,
     LlmtermError,
     ModelNotFoundError,
     ProviderError,
@@ -140,7 +141,7 @@ class HttpProvider:
         self._require_key()
         if self._wire.quiet(request.model):
             limits = replace(limits, first_token_timeout=limits.quiet_timeout)
-        if request.cursor is not None:
+        if request.cursor is not None and request.cursor.runs:
             read_on = partial(self._reading_on, request, limits, progress)
             return RetryingStream(self._endpoint, read_on, tokens=0, progress=progress)
         request = self._meant(request)
@@ -266,6 +267,8 @@ class HttpProvider:
             error.hint = await self._instead(request.model, key) or error.hint
             raise
         except (RequestRefusedError, ServerError) as error:
+            if request.cursor is not None and type(error) is RequestRefusedError:
+                raise CursorRefusedError(error.message, provider=error.provider, model=error.model) from None
             if self._unproven(request):
                 raise self._blind(error, request.model) from None
             raise

@@ -39,7 +39,7 @@ from llmterm.messages import (
 )
 from llmterm.providers import efforts
 from llmterm.providers.attachments import PDF
-from llmterm.providers.gemini import LIST, bare, key_header, models, signature
+from llmterm.providers.gemini import LIST, bare, checkpoint, checkpoints, key_header, models, signature
 from llmterm.providers.wire import TOOL_WANTED, Failure, Opaque, Wire, WireEvent, cited, decoded, details
 from llmterm.transport import Embedded
 from llmterm.untrusted import count
@@ -110,6 +110,7 @@ def payload(request: Request) -> dict[str, Any]:
         **({"tools": [{"type": "google_search"}]} if options.web_search else {}),
         "stream": True,
         "store": False,
+        **({"continuation_token": token} if (token := checkpoint(request)) else {}),
     }
 
 
@@ -156,9 +157,11 @@ def parse(frame: Frame) -> Iterator[WireEvent]:
             yield from _delta(what, delta, count(event.get("index")))
         case "interaction.status_update", {"status": status}:
             yield from _usage(event)
+            yield from checkpoints(event.get("continuation_token"))
             yield from _end(status, event)
         case "interaction.completed", {"interaction": {"status": status, **interaction}}:
             yield from _usage(interaction)
+            yield from checkpoints(interaction.get("continuation_token"))
             yield from _end(status, interaction)
         case _, {"error": error} if error:
             yield _failure(event)

@@ -281,6 +281,10 @@ class WireStream:
             case Break():
                 self._gap = "\n\n"
                 return
+            case CursorMoved() if self._choices is None:
+                if not self._half:  # else it is behind a character that is not whole yet
+                    events.append(event)
+                return
             case Choice():
                 self._choices = self._choices or Choices(self._spoken)
         if self._choices is None:
@@ -308,7 +312,7 @@ class WireStream:
             case Whole(parts):
                 self._take_all(self._unsaid(parts), events)
             case Choice() | Break() | Carried() | CursorMoved() | Placed():
-                pass  # an answer has no answers in it, and a wire carries nothing itself
+                pass  # an answer has no answers in it, a wire carries nothing itself, and no place is in one of several
             case UsageReport(usage):
                 events.append(self._count(usage))
             case Cited():

@@ -15,7 +15,20 @@ from typing import NamedTuple
 
 from llmterm import tokens
 from llmterm.errors import SessionError
-from llmterm.messages import Cursor, EndReason, Message, Mode, Options, Reply, Rope, Segment, Status, Timing, Usage
+from llmterm.messages import (
+    SAME_GENERATION,
+    Cursor,
+    EndReason,
+    Message,
+    Mode,
+    Options,
+    Reply,
+    Rope,
+    Segment,
+    Status,
+    Timing,
+    Usage,
+)
 from llmterm.sessions.database import Database, Transaction
 from llmterm.sessions.owner import Owner
 from llmterm.sessions.record import OpenAnswer, SessionState
@@ -150,7 +163,7 @@ class AnswerLog:
 
     def _begin(self, tx: Transaction, mode: Mode) -> None:
         """Forget the cursor of another generation than the one that comes."""
-        if mode != "cursor" and self._cursor is not None:
+        if mode not in SAME_GENERATION and self._cursor is not None:
             place(tx, self.message_id, None)
             self._cursor = None
 
@@ -218,7 +231,7 @@ def read_open(tx: Transaction, message_id: int, message: Message) -> OpenRow | N
         reduce(Rope.add, (text for _, text, _ in lines), message.body),
         thinking=reduce(Rope.add, (thinking for _, _, thinking in lines), message.thoughts),
     )
-    if state != "paused" and (lines or guidance or (cursor and mode != "cursor")):
+    if state != "paused" and (lines or guidance or (cursor and mode not in SAME_GENERATION)):
         last = read_time(lines[-1][0] if lines else began_at)
         segment = Segment(
             provider=provider,
