@@ -30,7 +30,7 @@ from llmterm.sessions import AnswerLog, SessionStore, StoredSession, export, mar
 from llmterm.turn import Turn, TurnState
 from tests.conftest import need
 from tests.contract.caller import KEY, Caller, environment
-from tests.contract.dialects import REMOTE, Anthropic, Dialect, Gemini, OpenAI
+from tests.contract.dialects import USUAL, Anthropic, Dialect, Gemini, OpenAI
 from tests.reading import heard
 from tests.wire import Exchange, Gate, Script, WireServer
 
@@ -371,11 +371,7 @@ def sent_back(*servers: WireServer) -> set[str]:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [
-        pytest.param(one, other, id=f"{one.name}-{other.name}")
-        for one, other in permutations(REMOTE, 2)
-        if one.name != other.name  # of several dialects of one provider a program has one
-    ],
+    [pytest.param(one, other, id=f"{one.name}-{other.name}") for one, other in permutations(USUAL, 2)],
 )
 async def test_answer_goes_on_at_another_provider(
     tmp_path: Path, store: SessionStore, one: Dialect, other: Dialect
@@ -559,7 +555,7 @@ def test_answer_goes_on_at_another_provider_in_the_chat(tmp_path: Path) -> None:
 # What breaks an answer off
 
 
-@pytest.mark.parametrize("remote", [pytest.param(each, id=each.name) for each in REMOTE])
+@pytest.mark.parametrize("remote", [pytest.param(each, id=each.name) for each in USUAL])
 @pytest.mark.parametrize(
     ("reason", "line"),
     [

@@ -583,17 +583,6 @@ LOCAL = OpenAI(
     request_id="",
     too_long="request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it",
 )
-# With an address, limits and retries; the embedded model has none of these.
-REMOTE: tuple[Dialect, ...] = (
-    OpenAI(),
-    Anthropic(),
-    Gemini(),
-    Gemini(client="wire"),
-    Interactions(),
-    Cohere(),
-    Ollama(),
-)
-ALL: tuple[Dialect, ...] = (*REMOTE, LOCAL)
 
 
 def label(dialect: Dialect) -> str:
@@ -620,6 +609,21 @@ def configured(dialect: Dialect) -> dict[str, Any]:
             return {"api": "responses", "transport": "websocket"}
         case _:
             return {}
+
+
+# With an address, limits and retries; the embedded model has none of these.
+REMOTE: tuple[Dialect, ...] = (
+    OpenAI(),
+    Anthropic(),
+    Gemini(),
+    Gemini(client="wire"),
+    Interactions(),
+    Cohere(),
+    Ollama(),
+)
+ALL: tuple[Dialect, ...] = (*REMOTE, LOCAL)
+# Of each provider what it is spoken to in unless it is told otherwise.
+USUAL: tuple[Dialect, ...] = tuple(each for each in REMOTE if not configured(each))
 
 
 def whole(dialect: Dialect, *texts: str, reason: EndReason = EndReason.STOP) -> list[bytes]:
