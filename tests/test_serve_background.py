@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from llmterm.assembly.roster import registry
 from llmterm.config import ProvidersSettings, RemoteSettings, Settings
@@ -121,7 +122,7 @@ async def test_paused_turn_of_a_service_goes_on_at_its_provider(tmp_path: Path) 
     """In the mode `hold`: it is read on when it is resumed, also by a service that was started anew."""
     (tmp_path / "config.toml").write_text(CONFIG)
     upstream = BackgroundServer(lambda kept: told(kept, [], words("one two three four")))
-    more = {"LLMTERM_CONFIG": str(tmp_path / "config.toml")}
+    more: dict[str, Any] = {"LLMTERM_CONFIG": str(tmp_path / "config.toml")}
     upstream.make(IN_ANSWER)
     async with serving(tmp_path, upstream, **more) as service:
         turn = (await service.ask(model="openai/gpt-6.1-terra"))["id"]
