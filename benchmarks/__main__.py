@@ -21,6 +21,7 @@ from benchmarks import (
     memory,
     mentions,
     pause,
+    price,
     providers,
     readers,
     serve,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, tuple[Callable[[], list[Row]], str]] = {
     "cluster": (cluster.run, "a batch of 10,000 questions on a Ray cluster, one worker killed, with faults"),
     "machines": (machines.run, "where the driver and the limiter of a large cluster bend, by simulation"),
     "pause": (pause.run, "from the key to the closed socket and to the word on the screen"),
+    "price": (price.run, "what providers bill for an answer that is paused five times, by their caches and a cursor"),
     "together": (together.run, "from the key that pauses six answers at once to the last closed socket"),
     "frames": (frames.run, "what a minute at 200 chunks a second writes to the terminal, against the final rendering"),
     "loop": (
