@@ -27,12 +27,12 @@ def main(url: str, port: int) -> None:
     async def relay(request: Request) -> StreamingResponse:
         nonlocal asked
         asked += 1
-        question = (await request.json())["question"]
+        question = (await request.json())["messages"][-1]["content"]
         return StreamingResponse(_frames(clients[asked % 16], url, question), media_type="text/event-stream")
 
     listening = socket.create_server(("127.0.0.1", port), backlog=4096)
     print("listening", flush=True)
-    app = Starlette(routes=[Route("/v1/turns", relay, methods=["POST"])])
+    app = Starlette(routes=[Route("/v1/chat/completions", relay, methods=["POST"])])
     config = uvicorn.Config(app, loop="asyncio", http="httptools", access_log=False, log_config=None)
     asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
 
@@ -45,7 +45,7 @@ async def _frames(client: httpx2.AsyncClient, url: str, question: str) -> AsyncI
                 for choice in json.loads(line[6:])["choices"]:
                     text = choice["delta"].get("content")
                     yield f"data: {json.dumps({'text': text})}\n\n".encode()  # noqa: ASYNC119 - it is bare
-    yield b'data: {"state":"done"}\n\n'
+    yield b"data: [DONE]\n\n"
 
 
 if __name__ == "__main__":
