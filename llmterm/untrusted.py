@@ -51,11 +51,11 @@ def count(value: object, most: int = MOST_TOKENS) -> int:
     return int(min(value, most))
 
 
-def amount(value: object) -> float | None:
-    """Return a sum of money out of JSON, at most `MOST_COST`; None for what is none."""
+def amount(value: object, most: float = MOST_COST) -> float | None:
+    """Return a sum of money out of JSON, at most `most`; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None
-    return float(min(value, MOST_COST))
+    return float(min(value, most))
 
 
 def seconds(text: str) -> float | None:

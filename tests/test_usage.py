@@ -79,6 +79,32 @@ SAID: list[tuple[str, Parse, dict[str, Any], Usage]] = [
         Usage(input_tokens=9, output_tokens=3, cost=0.0061),
     ),
     (
+        "xai",
+        openai.parse,
+        chat(
+            {
+                "prompt_tokens": 125,
+                "completion_tokens": 48,
+                "prompt_tokens_details": {"text_tokens": 125, "cached_tokens": 98},
+                "cost_in_usd_ticks": 37_756_000,
+            }
+        ),
+        Usage(input_tokens=125, output_tokens=48, cached_tokens=98, cost=0.0037756),
+    ),
+    (
+        "xai responses",
+        responses.parse,
+        completed(
+            {
+                "input_tokens": 125,
+                "output_tokens": 48,
+                "input_tokens_details": {"cached_tokens": 98},
+                "cost_in_usd_ticks": 37_756_000,
+            }
+        ),
+        Usage(input_tokens=125, output_tokens=48, cached_tokens=98, cost=0.0037756),
+    ),
+    (
         "nonsense",
         openai.parse,
         chat({"prompt_tokens": 9, "prompt_tokens_details": [1], "cost": -1, "prompt_cache_hit_tokens": "all"}),

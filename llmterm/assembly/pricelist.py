@@ -35,7 +35,7 @@ def lines(prices: Sequence[Priced], *, width: int, color: bool) -> list[str]:
     names = [f"{each.provider}/{each.model}" for each in prices]
     words = (
         f"For a million tokens. What is not yours is in {CURRENCY}, as known on {CHECKED:%d %B %Y}, at the providers' "
-        f"own addresses; [providers.NAME.prices] says otherwise. OpenRouter states what each answer costs."
+        f"own addresses; [providers.NAME.prices] says otherwise. OpenRouter and xAI state what an answer costs."
     )
     return [*table(Column(head="model", cells=names), shown, width, color=color), "", *wrap(words, width)]
 

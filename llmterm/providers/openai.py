@@ -52,7 +52,7 @@ from llmterm.providers.wire import (
     whole,
 )
 from llmterm.schema import Schema
-from llmterm.untrusted import amount, count
+from llmterm.untrusted import MOST_COST, amount, count
 
 _FINISH = {
     "stop": EndReason.STOP,
@@ -92,6 +92,9 @@ _UNSEEN = re.compile(r"grok-([4-9]|\d\d)(?!.*non-reasoning)")
 
 # The tool that a provider itself uses: https://openrouter.ai/docs/guides/features/server-tools/web-search.
 _SEARCH: Mapping[str, Mapping[str, Any]] = {"openrouter": {"type": "openrouter:web_search"}}
+
+_TICKS = 10_000_000_000
+_MOST_TICKS = _TICKS * MOST_COST
 
 # What the code, type or status of an error says of it.
 _FAILURES: tuple[tuple[str, type[ProviderError]], ...] = (
@@ -372,17 +375,27 @@ def _joined(value: object) -> str:
 def _usage(usage: dict[str, Any]) -> Usage:
     """Return the tokens; those of the cache are some of the prompt's, under one of two names.
 
-    https://developers.openai.com/api/docs/guides/prompt-caching, https://api-docs.deepseek.com/guides/kv_cache. What it
-    costs is said by OpenRouter (https://openrouter.ai/docs/use-cases/usage-accounting) as a number, by Perplexity in
-    an object (https://docs.perplexity.ai/api-reference/chat-completions-post).
+    https://developers.openai.com/api/docs/guides/prompt-caching, https://api-docs.deepseek.com/guides/kv_cache
     """
     told = usage.get("prompt_tokens_details")
     details: dict[str, Any] = told if isinstance(told, dict) else {}
-    cost = usage.get("cost")
     return Usage(
         input_tokens=count(usage.get("prompt_tokens")),
         output_tokens=count(usage.get("completion_tokens")),
         cached_tokens=count(details.get("cached_tokens")) or count(usage.get("prompt_cache_hit_tokens")),
         cache_write_tokens=count(details.get("cache_write_tokens")),
-        cost=amount(cost.get("total_cost") if isinstance(cost, dict) else cost),
+        cost=stated_cost(usage),
     )
+
+
+def stated_cost(usage: dict[str, Any]) -> float | None:
+    """Return what a provider says that a request costs, in US dollars, None where it says nothing.
+
+    OpenRouter says a number (https://openrouter.ai/docs/use-cases/usage-accounting), Perplexity an object
+    (https://docs.perplexity.ai/api-reference/chat-completions-post), xAI very many very small ones
+    (https://docs.x.ai/developers/cost-tracking).
+    """
+    cost, ticks = usage.get("cost"), amount(usage.get("cost_in_usd_ticks"), _MOST_TICKS)
+    if ticks is not None:
+        return ticks / _TICKS
+    return amount(cost.get("total_cost") if isinstance(cost, dict) else cost)

@@ -32,7 +32,7 @@ from llmterm.messages import (
 )
 from llmterm.providers import efforts
 from llmterm.providers.attachments import PDF, text_first
-from llmterm.providers.openai import failed, failure, json_schema, models, quiet, refused, thinks
+from llmterm.providers.openai import failed, failure, json_schema, models, quiet, refused, stated_cost, thinks
 from llmterm.providers.wire import (
     Background,
     Break,
@@ -48,7 +48,7 @@ from llmterm.providers.wire import (
     details,
     whole,
 )
-from llmterm.untrusted import amount, count
+from llmterm.untrusted import count
 
 NAME = "responses"
 
@@ -318,7 +318,7 @@ def _usage(usage: dict[str, Any]) -> Usage:
         output_tokens=count(usage.get("output_tokens")),
         cached_tokens=count(details.get("cached_tokens")),
         cache_write_tokens=count(details.get("cache_write_tokens")),
-        cost=amount(usage.get("cost")),  # OpenRouter's
+        cost=stated_cost(usage),
     )
 
 
