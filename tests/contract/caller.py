@@ -41,7 +41,7 @@ from llmterm.providers.attachments import Accepts
 from llmterm.providers.openai import wire
 from llmterm.providers.stream import WireStream
 from llmterm.transport import Call, Transport
-from tests.contract.dialects import LOCAL, Dialect, Socket, configured
+from tests.contract.dialects import LOCAL, Dialect, Responses, configured
 from tests.sockets import SocketServer
 from tests.wire import Exchange, Script, WireServer
 
@@ -232,7 +232,7 @@ class Caller:
         return registry(settings_of(self.dialect, self._settings), environ).get(self.dialect.name)
 
     def _serve(self) -> WireServer:
-        if isinstance(self.dialect, Socket):
+        if self.dialect == Responses("websocket"):
             return SocketServer(self._script)
         return WireServer(self._script, socket=self._socket())
 

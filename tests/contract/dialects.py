@@ -495,8 +495,10 @@ class Ollama:
 
 
 @dataclass(frozen=True, slots=True)
-class Socket:
-    """OpenAI's Responses over a WebSocket, as `tests.sockets` says them there."""
+class Responses:
+    """OpenAI's Responses, over HTTP, or over a WebSocket as `tests.sockets` says them there."""
+
+    transport: Literal["http", "websocket"] = "http"
 
     name: ClassVar[str] = "openai"
     url_variable: ClassVar[str] = "OPENAI_BASE_URL"
@@ -514,9 +516,13 @@ class Socket:
     on_stop_sequence: ClassVar[EndReason] = EndReason.STOP
     bad_key: ClassVar[tuple[int, str]] = (401, "Incorrect API key provided")
     busy: ClassVar[int] = 503
-    marker: ClassVar[bytes] = b""
     garbage: ClassVar[bytes] = b"data: {garbage\n\n"
     comment: ClassVar[bytes] = b": keep-alive\n\n"
+
+    @property
+    def marker(self) -> bytes:
+        """There is none: the last event is the end."""
+        return b"" if self.transport == "websocket" else self.comment
 
     def opening(self) -> bytes:
         response = {"id": "resp_1", "object": "response", "status": "in_progress", "model": self.model, "output": []}
@@ -574,7 +580,7 @@ def _event(kind: str, **about: object) -> bytes:
     return _sse({"type": kind, "sequence_number": 0, **about}, kind)
 
 
-Dialect: TypeAlias = OpenAI | Anthropic | Gemini | Interactions | Cohere | Ollama | Socket
+Dialect: TypeAlias = OpenAI | Anthropic | Gemini | Interactions | Cohere | Ollama | Responses
 
 LOCAL = OpenAI(
     name="local",
@@ -592,8 +598,8 @@ def label(dialect: Dialect) -> str:
             return "gemini-wire"
         case Interactions():
             return "interactions"
-        case Socket():
-            return "websocket"
+        case Responses():
+            return "websocket" if dialect.transport == "websocket" else "responses"
         case _:
             return dialect.name
 
@@ -605,8 +611,8 @@ def configured(dialect: Dialect) -> dict[str, Any]:
             return {"client": "wire"}
         case Interactions():
             return {"interactions": True}
-        case Socket():
-            return {"api": "responses", "transport": "websocket"}
+        case Responses():
+            return {"api": "responses", "transport": dialect.transport}
         case _:
             return {}
 
@@ -614,6 +620,7 @@ def configured(dialect: Dialect) -> dict[str, Any]:
 # With an address, limits and retries; the embedded model has none of these.
 REMOTE: tuple[Dialect, ...] = (
     OpenAI(),
+    Responses(),
     Anthropic(),
     Gemini(),
     Gemini(client="wire"),

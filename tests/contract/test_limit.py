@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from llmterm.config import ProvidersSettings, RemoteSettings, Settings
 from llmterm.messages import EndReason, Options
 from llmterm.turn import Turn, TurnState
 from tests.contract.caller import Caller
-from tests.contract.dialects import ALL, Dialect, OpenAI, label
+from tests.contract.dialects import ALL, Dialect, Responses, label
 from tests.reading import heard
 from tests.wire import Exchange, Script
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A dialect, or OpenAI's Responses, and where in its requests the limit stands."""
+    """A dialect, and where in its requests the limit stands."""
 
     dialect: Dialect
     field: tuple[str, ...]
-    responses: bool = False
-
-    @property
-    def settings(self) -> Settings:
-        api = {"openai": RemoteSettings(api="responses")} if self.responses else {}
-        return Settings(providers=ProvidersSettings(remotes=api))
-
-    def text(self, text: str) -> bytes:
-        return _event("response.output_text.delta", delta=text) if self.responses else self.dialect.text(text)
 
     def ending(self) -> bytes:
-        if not self.responses:
-            return self.dialect.ending(EndReason.LENGTH) + self.dialect.marker
-        return _event("response.incomplete", response={"incomplete_details": {"reason": "max_output_tokens"}})
+        return self.dialect.ending(EndReason.LENGTH) + self.dialect.marker
 
     def limit(self, exchange: Exchange) -> Any:
         found: Any = exchange.body
@@ -47,12 +34,9 @@ class Wire:
         return found
 
 
-def _event(kind: str, **fields: object) -> bytes:
-    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
-
-
 FIELDS = {
     "openai": ("max_tokens",),
+    "responses": ("max_output_tokens",),
     "anthropic": ("max_tokens",),
     "gemini": ("generationConfig", "maxOutputTokens"),
     "gemini-wire": ("generationConfig", "maxOutputTokens"),
@@ -61,10 +45,10 @@ FIELDS = {
     "ollama": ("options", "num_predict"),
     "local": ("max_tokens",),
 }
-WIRES = (*(Wire(each, FIELDS[label(each)]) for each in ALL), Wire(OpenAI(), ("max_output_tokens",), responses=True))
+WIRES = tuple(Wire(each, FIELDS[label(each)]) for each in ALL)
 
 
-@pytest.fixture(params=WIRES, ids=lambda wire: "responses" if wire.responses else label(wire.dialect))
+@pytest.fixture(params=WIRES, ids=lambda wire: label(wire.dialect))
 def wire(request: pytest.FixtureRequest) -> Wire:
     found: Wire = request.param
     return found
@@ -77,7 +61,7 @@ def telling(wire: Wire, *pauses: int) -> Script:
     async def script(exchange: Exchange) -> None:
         await exchange.start(content_type=wire.dialect.content_type)
         for number in range(left.pop(0) if left else 0):
-            await exchange.raw(wire.text(f"w{len(left)}{number} "))
+            await exchange.raw(wire.dialect.text(f"w{len(left)}{number} "))
         if left:
             await exchange.hung_up()
         await exchange.raw(wire.ending())
@@ -105,7 +89,7 @@ def written(turn: Turn) -> list[int]:
 
 async def test_resume_asks_for_what_is_left_of_the_limit(wire: Wire) -> None:
     """Twice in one answer; after an end by the limit for all of it again."""
-    async with Caller(wire.dialect, telling(wire, 3, 5, 1), settings=wire.settings) as caller:
+    async with Caller(wire.dialect, telling(wire, 3, 5, 1)) as caller:
         turn = Turn(caller.provider, caller.request(options=Options(max_tokens=100)))
         turn.start()
         await hear(turn, 3)
@@ -127,7 +111,7 @@ async def test_resume_asks_for_what_is_left_of_the_limit(wire: Wire) -> None:
 
 async def test_answer_at_its_limit_is_not_asked_for_nothing(wire: Wire) -> None:
     """Paused with its last token: it ends by the limit without a request, and the next one has a whole limit."""
-    async with Caller(wire.dialect, telling(wire, 4, 1), settings=wire.settings) as caller:
+    async with Caller(wire.dialect, telling(wire, 4, 1)) as caller:
         turn = Turn(caller.provider, caller.request(options=Options(max_tokens=1)))
         turn.start()
         await hear(turn, 4)
@@ -146,7 +130,7 @@ async def test_answer_at_its_limit_is_not_asked_for_nothing(wire: Wire) -> None:
 
 async def test_answer_without_a_limit_is_gone_on_with_without_one(wire: Wire) -> None:
     """But for Anthropic, which wants one: there it is the model's own, of which the rest is asked for."""
-    async with Caller(wire.dialect, telling(wire, 3, 1), settings=wire.settings) as caller:
+    async with Caller(wire.dialect, telling(wire, 3, 1)) as caller:
         turn = Turn(caller.provider, caller.request())
         turn.start()
         await hear(turn, 3)
@@ -162,8 +146,8 @@ async def test_answer_without_a_limit_is_gone_on_with_without_one(wire: Wire) ->
 
 async def test_smallest_limit_of_responses_is_kept_to() -> None:
     """Fewer than sixteen are refused there, also where fewer are left."""
-    wire = WIRES[-1]
-    async with Caller(wire.dialect, telling(wire, 3, 1), settings=wire.settings) as caller:
+    wire = Wire(Responses(), FIELDS["responses"])
+    async with Caller(wire.dialect, telling(wire, 3, 1)) as caller:
         turn = Turn(caller.provider, caller.request(options=Options(max_tokens=17)))
         turn.start()
         await hear(turn, 3)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.dialects import Dialect, Socket
+from tests.contract.dialects import Dialect, Responses
 from tests.contract.test_answers import (  # noqa: F401 - run here once more
     test_body_that_just_stops_is_no_whole_answer,
     test_connection_is_used_again,
@@ -81,9 +81,9 @@ from tests.contract.test_tries import (  # noqa: F401 - run here once more
 
 @pytest.fixture
 def dialect() -> Dialect:
-    return Socket()
+    return Responses("websocket")
 
 
 @pytest.fixture
 def remote() -> Dialect:
-    return Socket()
+    return Responses("websocket")

@@ -25,6 +25,16 @@ from tests.wire import WireServer
 # For each provider a model that thinks, and what it is told. Shapes of bodies as the SDKs' types have them.
 TOLD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "openai": ("any", {"reasoning_effort": "low", "top_p": 0.5, "verbosity": "high", "service_tier": "flex"}),
+    "responses": (
+        "any",
+        {
+            "reasoning": {"effort": "low"},
+            "top_p": 0.5,
+            "text": {"verbosity": "high"},
+            "service_tier": "flex",
+            "tools": [{"type": "web_search"}],
+        },
+    ),
     "anthropic": (
         "claude-opus-4-6",
         {
@@ -63,6 +73,7 @@ TOLD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 TAKES: Mapping[str, set[str]] = {
     "openai": {"verbosity", "service_tier"},
+    "responses": {"verbosity", "service_tier", "web_search"},
     "anthropic": {"service_tier", "web_search"},
     **{name: {"service_tier", "web_search"} for name in ("gemini", "gemini-wire", "interactions")},
     "cohere": set(),
