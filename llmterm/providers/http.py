@@ -83,6 +83,14 @@ class ModelFacts:
     cut: Callable[[str, int], str] = lambda _model, _tokens: ""
 
 
+@dataclass(slots=True)
+class _Question:
+    """A request in all its tries, and the wire that it is said in: of both less is left where that is refused."""
+
+    request: Request
+    wire: Wire
+
+
 class HttpProvider:
     """Answers from one base URL."""
 
@@ -150,35 +158,40 @@ class HttpProvider:
         asked = await in_thread_if(are_long(request.messages), about, request)
         if said := self._facts.cut(request.model, asked - (request.left() or 0)):
             progress.say(said)
-        ask = partial(self._asking, request, limits, progress)
+        ask = partial(self._asking, self._question(request), limits, progress)
         return RetryingStream(self._endpoint, ask, tokens=asked, progress=progress)
 
-    async def _asking(self, request: Request, limits: StreamLimits, progress: Progress, key: str) -> EventStream:
-        """Ask; where the account may not have what is asked for besides, in the same breath without that."""
+    def _question(self, request: Request) -> _Question:
+        """Return what is asked for, without what was refused of it before."""
         wire, name = self._wire, request.model
         if wire.plain is not None and self._learned.knows("no_summary", self.name, name):
             wire = wire.plain
         if wire.background is None or self._learned.knows("no_background", self.name, name):
             request = replace(request, background=False)
+        return _Question(request, wire)
+
+    async def _asking(self, asked: _Question, limits: StreamLimits, progress: Progress, key: str) -> EventStream:
+        """Ask; where the account may not have all of it, in the same breath, and in every later try, without that."""
+        name = asked.request.model
         while True:
             try:
-                frames = await self._shaped(request, key, wire, limits, progress)
+                frames = await self._shaped(asked.request, key, asked.wire, limits, progress)
                 break
             except SummaryRefusedError:
-                if wire.plain is None:
+                if asked.wire.plain is None:
                     raise
-                wire = wire.plain
+                asked.wire = asked.wire.plain
             except RequestRefusedError as error:
-                if not request.background or not _NO_BACKGROUND.search(error.message):
+                if not asked.request.background or not _NO_BACKGROUND.search(error.message):
                     raise
                 self._learned.learn("no_background", self.name, name)
-                request = replace(request, background=False)
-        if wire is self._wire.plain:
+                asked.request = replace(asked.request, background=False)
+        if asked.wire is self._wire.plain:
             self._learned.learn("no_summary", self.name, name)  # only now: it was that, and nothing else
         self._endpoint.limits.learn(frames.headers)
         progress.watch(frames.pulse)
-        if request.background:
-            return WireStream(frames, self._wire, self._generation(request, limits, progress, key))
+        if asked.request.background:
+            return WireStream(frames, self._wire, self._generation(asked.request, limits, progress, key))
         return self._stream(frames, limits, progress)
 
     async def _reading_on(self, request: Request, limits: StreamLimits, progress: Progress, key: str) -> WireStream:
