@@ -35,7 +35,8 @@ QUESTION = Message(role="user", text="count")
 REQUEST = Request(model="gemini-4-argon", messages=(QUESTION,), options=Options(max_tokens=500))
 PIECES = [f"{number}, " for number in range(1, 21)]
 WHOLE = "".join(PIECES)
-EXAMPLES = int(os.environ.get("LLMTERM_FIDELITY", "25"))
+# Of so many interruptions; 1,000 is what is measured.
+EXAMPLES = int(os.environ.get("LLMTERM_TEST_INTERRUPTIONS", "60")) // 2
 
 Client: TypeAlias = Literal["sdk", "wire"]
 
@@ -274,10 +275,7 @@ async def interrupted(asked: HttpProvider, decoder: Decoder, plan: list[Event]) 
 
 @pytest.mark.timeout(60 + EXAMPLES)
 def test_answer_is_the_same_whatever_comes_between() -> None:
-    """Paused, cut, killed and broken off at random, it is the uninterrupted answer to the letter.
-
-    The variable LLMTERM_FIDELITY says of how many answers.
-    """
+    """Paused, cut, killed and broken off at random, it is the uninterrupted answer to the letter."""
     decoder = Decoder([])
 
     with WireServer(decoder) as server, asyncio.Runner() as runner:

@@ -7,8 +7,11 @@ comes in several steps of output, which are one text. What a thought was signed 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, assert_never
+from urllib.parse import quote
 
 from llmterm.errors import (
     AuthError,
@@ -22,6 +25,7 @@ from llmterm.framing import Frame
 from llmterm.messages import (
     Attachment,
     Cited,
+    CursorMoved,
     EndReason,
     Finished,
     Message,
@@ -40,11 +44,25 @@ from llmterm.messages import (
 from llmterm.providers import efforts
 from llmterm.providers.attachments import PDF
 from llmterm.providers.gemini import LIST, bare, checkpoint, checkpoints, key_header, models, signature
-from llmterm.providers.wire import TOOL_WANTED, Failure, Opaque, Wire, WireEvent, cited, decoded, details
+from llmterm.providers.wire import (
+    TOOL_WANTED,
+    Background,
+    Failure,
+    Opaque,
+    Placed,
+    Wire,
+    WireEvent,
+    cited,
+    decoded,
+    details,
+)
 from llmterm.transport import Embedded
 from llmterm.untrusted import count
 
 NAME = "interactions"
+
+_ID = re.compile(r"[\w.-]{1,200}", re.ASCII)
+_LONGEST_ID = 1_000
 
 # Of an answer that has an end. What is none here goes on.
 _STATUS = {
@@ -81,6 +99,11 @@ def wire(api_version: str = "v1") -> Wire:
         host="interactions",
         takes=frozenset({"service_tier", "web_search"}),
         schemas=lambda _: True,
+        background=Background(
+            parse=parse_on,
+            path=partial(_path_on, f"/{api_version}/interactions"),
+            stop_path=partial(_stop_path, f"/{api_version}/interactions"),
+        ),
         models_path=f"/{api_version}/{LIST}",
         models=models,
     )
@@ -109,7 +132,8 @@ def payload(request: Request) -> dict[str, Any]:
         **({} if options.service_tier is None else {"service_tier": options.service_tier}),
         **({"tools": [{"type": "google_search"}]} if options.web_search else {}),
         "stream": True,
-        "store": False,
+        # What is read on later has to be kept there.
+        **({"background": True, "store": True} if request.background else {"store": False}),
         **({"continuation_token": token} if (token := checkpoint(request)) else {}),
     }
 
@@ -144,9 +168,45 @@ def _signatures(part: Part) -> Iterator[str]:
             yield safe
 
 
+def parse_on(frame: Frame) -> Iterator[WireEvent]:
+    """Return the events of one frame of an answer that goes on without its reader, and the place behind it.
+
+    It goes on there by itself over what is too long for one request: checkpoints are for others.
+    """
+    event = decoded(frame)
+    yield from (each for each in _told(event, frame) if not isinstance(each, CursorMoved))
+    parts: dict[str, Any] = {}
+    match event:
+        case {"interaction": {"id": str(name)}} | {"interaction_id": str(name)} if _ID.fullmatch(name):
+            parts["interaction"] = name
+    after = event.get("event_id")
+    if isinstance(after, str) and 0 < len(after) <= _LONGEST_ID:
+        parts["after"] = after
+    if parts:
+        yield Placed(parts)
+
+
+def _path_on(root: str, place: Mapping[str, Any]) -> str:
+    after = place.get("after")
+    query = f"&last_event_id={quote(after, safe='')}" if isinstance(after, str) else ""
+    return f"{found}?stream=true{query}" if (found := _path_of(root, place)) else ""
+
+
+def _stop_path(root: str, place: Mapping[str, Any]) -> str:
+    return f"{found}/cancel" if (found := _path_of(root, place)) else ""
+
+
+def _path_of(root: str, place: Mapping[str, Any]) -> str:
+    name = place.get("interaction")
+    return f"{root}/{name}" if isinstance(name, str) and _ID.fullmatch(name) else ""
+
+
 def parse(frame: Frame) -> Iterator[WireEvent]:
     """Return the events of one frame. Raises MalformedFrameError for what is no JSON."""
-    event = decoded(frame)
+    yield from _told(decoded(frame), frame)
+
+
+def _told(event: dict[str, Any], frame: Frame) -> Iterator[WireEvent]:
     kind = event.get("event_type") or frame.event
     match kind, event:
         case "error", _:
