@@ -12,7 +12,6 @@ from llmterm.chat.outcome import Outcome, Say
 from llmterm.chat.status import Total, count, total
 from llmterm.errors import UsageError
 from llmterm.messages import Segment
-from llmterm.render.figures import resumed
 from llmterm.sessions.whole import HeldMessage
 from llmterm.threads import in_thread
 
@@ -110,6 +109,8 @@ async def _doctor(context: Context, _argument: str) -> Outcome:
 
 def _used(path: Sequence[HeldMessage], more: Sequence[Segment]) -> list[tuple[str, str]]:
     """Return what the answers on the path, and `more` parts of one, have used, by model."""
+    from llmterm.render.figures import resumed  # no start waits for it
+
     parts: dict[tuple[str, str], list[Segment]] = {}
     for segment in (*(segment for each in path for segment in each.message.segments), *more):
         parts.setdefault((segment.provider, segment.model), []).append(segment)
