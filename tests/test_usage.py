@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anthropic.types import MessageDeltaUsage
+from google.genai.types import GenerateContentResponseUsageMetadata
+from openai.types import CompletionUsage
+from openai.types.completion_usage import PromptTokensDetails
+from openai.types.responses import ResponseUsage
 
 from llmterm.framing import Frame
 from llmterm.messages import Usage, UsageReport
@@ -40,6 +45,7 @@ SAID: list[tuple[str, Parse, dict[str, Any], Usage]] = [
             {
                 "prompt_tokens": 2_000,
                 "completion_tokens": 30,
+                "total_tokens": 2_030,
                 "prompt_tokens_details": {"cached_tokens": 1_024, "cache_write_tokens": 512, "audio_tokens": 0},
             }
         ),
@@ -117,7 +123,9 @@ SAID: list[tuple[str, Parse, dict[str, Any], Usage]] = [
             {
                 "input_tokens": 2_000,
                 "output_tokens": 30,
+                "total_tokens": 2_030,
                 "input_tokens_details": {"cached_tokens": 1_024, "cache_write_tokens": 512},
+                "output_tokens_details": {"reasoning_tokens": 0},
             }
         ),
         Usage(input_tokens=2_000, output_tokens=30, cached_tokens=1_024, cache_write_tokens=512),
@@ -174,6 +182,58 @@ def test_what_a_cache_had_is_read(parse: Parse, said: dict[str, Any], usage: Usa
     events = parse(Frame("", json.dumps(said)))
 
     assert [event for event in events if isinstance(event, UsageReport)] == [UsageReport(usage)]
+
+
+def of_chat(said: dict[str, Any]) -> Usage:
+    usage = CompletionUsage.model_validate(said["usage"], strict=True)
+    details = usage.prompt_tokens_details or PromptTokensDetails()
+    return Usage(
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
+        cached_tokens=details.cached_tokens or 0,
+        cache_write_tokens=details.cache_write_tokens or 0,
+    )
+
+
+def of_responses(said: dict[str, Any]) -> Usage:
+    usage = ResponseUsage.model_validate(said["response"]["usage"], strict=True)
+    return Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.input_tokens_details.cached_tokens,
+        cache_write_tokens=usage.input_tokens_details.cache_write_tokens,
+    )
+
+
+def of_messages(said: dict[str, Any]) -> Usage:
+    usage = MessageDeltaUsage.model_validate(said["usage"], strict=True)
+    read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    return Usage(
+        input_tokens=(usage.input_tokens or 0) + read + written,
+        output_tokens=usage.output_tokens,
+        cached_tokens=read,
+        cache_write_tokens=written,
+    )
+
+
+def of_gemini(said: dict[str, Any]) -> Usage:
+    usage = GenerateContentResponseUsageMetadata.model_validate(said["usageMetadata"])
+    return Usage(
+        input_tokens=usage.prompt_token_count or 0,
+        output_tokens=(usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0),
+        cached_tokens=usage.cached_content_token_count or 0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "understood"),
+    [("openai", of_chat), ("responses", of_responses), ("anthropic", of_messages), ("gemini", of_gemini)],
+)
+def test_providers_own_sdks_read_the_same(name: str, understood: Callable[[dict[str, Any]], Usage]) -> None:
+    """What is told here as a server's word is one to their types, too."""
+    said, usage = next(each[2:] for each in SAID if each[0] == name)
+
+    assert understood(said) == usage
 
 
 def test_a_segment_says_what_the_cache_has_saved_and_what_the_provider_states(tmp_path: Path) -> None:

@@ -12,7 +12,18 @@ from typing import Any, Final
 
 from llmterm.conversation import Conversation
 from llmterm.events import TurnEvent
-from llmterm.messages import Attachment, Effort, EndReason, Message, Opaque, Options, Segment, TextDelta, ThinkingDelta
+from llmterm.messages import (
+    Attachment,
+    Effort,
+    EndReason,
+    Message,
+    Opaque,
+    Options,
+    Segment,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+)
 from llmterm.schema import Schema
 from llmterm.serve.attached import attachment, from_url
 from llmterm.serve.fields import Fields, effort_of, verbosity_of
@@ -156,8 +167,16 @@ def usage(segments: Sequence[Segment]) -> dict[str, Any]:
         "prompt_tokens": asked,
         "completion_tokens": said,
         "total_tokens": asked + said,
-        "prompt_tokens_details": {"cached_tokens": sum(each.usage.cached_tokens for each in segments)},
+        "prompt_tokens_details": caching([each.usage for each in segments]),
         "completion_tokens_details": {"reasoning_tokens": 0},
+    }
+
+
+def caching(usages: Sequence[Usage]) -> dict[str, int]:
+    """Return what providers' caches had of all that was asked, and what was written to them."""
+    return {
+        "cached_tokens": sum(each.cached_tokens for each in usages),
+        "cache_write_tokens": sum(each.cache_write_tokens for each in usages),
     }
 
 

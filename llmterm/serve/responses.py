@@ -13,7 +13,7 @@ from typing import Any, Final
 from llmterm.errors import LlmtermError, ProviderError
 from llmterm.messages import EndReason, Options
 from llmterm.serve.fields import Fields, effort_of, verbosity_of
-from llmterm.serve.openai import EFFORTS_OF_OPENAI, conversation, schema_of, tier_of
+from llmterm.serve.openai import EFFORTS_OF_OPENAI, caching, conversation, schema_of, tier_of
 from llmterm.serve.problems import BadRequestError, Problem, problem
 from llmterm.serve.refusals import DrainingError, NoSuchTurnError
 from llmterm.serve.served import Told
@@ -227,7 +227,7 @@ class Response:
         took, gave = sum(each.input_tokens for each in usages), sum(each.output_tokens for each in usages)
         return {
             "input_tokens": took,
-            "input_tokens_details": {"cached_tokens": sum(each.cached_tokens for each in usages)},
+            "input_tokens_details": caching(usages),
             "output_tokens": gave,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": took + gave,

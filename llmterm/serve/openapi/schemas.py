@@ -72,6 +72,8 @@ _EVENTS: Final[dict[str, Schema]] = {
     ),
 }
 
+_CACHING: Final = {"cached_tokens": COUNT, "cache_write_tokens": COUNT}
+
 _COSTS: Final = {
     "cost": said(perhaps(NUMBER), "In the currency of the prices."),
     "input_cost": said(perhaps(NUMBER), "What of it the input costs."),
@@ -132,7 +134,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                     "prompt_tokens": COUNT,
                     "completion_tokens": COUNT,
                     "total_tokens": COUNT,
-                    "prompt_tokens_details": thing({"cached_tokens": COUNT}),
+                    "prompt_tokens_details": thing(_CACHING),
                     "completion_tokens_details": thing({"reasoning_tokens": COUNT}),
                 }
             ),
@@ -175,7 +177,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 thing(
                     {
                         "input_tokens": COUNT,
-                        "input_tokens_details": thing({"cached_tokens": COUNT}),
+                        "input_tokens_details": thing(_CACHING),
                         "output_tokens": COUNT,
                         "output_tokens_details": thing({"reasoning_tokens": COUNT}),
                         "total_tokens": COUNT,
