@@ -12,6 +12,7 @@ from llmterm.errors import ConnectError
 from llmterm.messages import StreamLimits
 from llmterm.transport import Call, FrameStream, Transport
 from llmterm.transport.reuse import CONNECTING
+from tests.clock import instant
 from tests.wire import Exchange, Gate, WireServer, say
 
 MANY = 300
@@ -97,6 +98,21 @@ async def test_hundreds_of_answers_are_under_way_at_once(transport: Transport) -
         kept = transport.connections
         assert await answered(transport, server) == "[DONE]"
         assert (transport.connections, counted.held) == (kept, 0)
+
+
+@instant
+async def test_wait_for_a_turn_to_connect_is_no_silence_of_the_server_s() -> None:
+    transport = Transport()
+    transport.connecting = asyncio.Semaphore(0)
+    call = Call(who="test", url="http://127.0.0.1:9/v1", payload={})
+    limits = StreamLimits(first_token_timeout=5.0, stream_timeout=10.0)
+    opening = asyncio.create_task(transport.open(call, limits))
+    await asyncio.sleep(600)
+
+    assert not opening.done()
+    opening.cancel()
+    await asyncio.wait({opening})
+    await transport.aclose()
 
 
 async def test_connections_that_cannot_be_made_take_nobody_s_turn(transport: Transport) -> None:

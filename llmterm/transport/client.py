@@ -30,7 +30,7 @@ from llmterm.transport.call import Call
 from llmterm.transport.excerpt import beginning, explanation
 from llmterm.transport.failures import no_token, refusal, request_id, silence, too_silent, too_slow, translated
 from llmterm.transport.proxies import Proxies
-from llmterm.transport.reuse import CONNECTING, again_if_stale, sent
+from llmterm.transport.reuse import CONNECTING, ConnectingTurn, again_if_stale, sent
 from llmterm.transport.routes import Routes
 from llmterm.untrusted import parsed
 
@@ -234,9 +234,8 @@ class Transport:
 
     async def open(self, call: Call, limits: StreamLimits) -> FrameStream:
         """Send `call` once and return its frames when the server has accepted it. Raises our errors only."""
-        began = asyncio.get_running_loop().time()
         call = self.routed(call)
-        response = await self._accepted(call, limits, began)
+        response, began = await self._accepted(call, limits)
         return FrameStream(call, response, limits, began)
 
     async def fetch(self, call: Call, limits: StreamLimits, *, once: bool = False) -> Any:
@@ -244,10 +243,9 @@ class Transport:
 
         What is to be sent `once` is not sent again where a kept connection ended with no answer: it may have arrived.
         """
-        began = asyncio.get_running_loop().time()
         call = self.routed(call)
-        accepted = partial(self._accepted, call, limits, began)
-        response = await (accepted() if once else again_if_stale(accepted))
+        accepted = partial(self._accepted, call, limits)
+        response, began = await (accepted() if once else again_if_stale(accepted))
         try:
             with translated(call, limits):
                 async with asyncio.timeout_at(_after(began, limits.stream_timeout)):
@@ -281,13 +279,15 @@ class Transport:
         async with self.connecting:
             return await socket.open(call, limits, _headers(call), proxy=proxy, certificates=certificates)
 
-    async def _accepted(self, call: Call, limits: StreamLimits, began: float) -> httpx2.Response:
-        """Send `call` and return the response, whose body is still to be read."""
-        with translated(call, limits):
-            response = await in_time(call, limits, began, self._send(call, limits))
-            if response.status_code not in (httpx2.codes.OK, httpx2.codes.CREATED):
-                raise refusal(call, response, await explanation(response))
-            return response
+    async def _accepted(self, call: Call, limits: StreamLimits) -> tuple[httpx2.Response, float]:
+        """Send `call` and return the response, whose body is still to be read, and since when its time is counted."""
+        async with ConnectingTurn(self.connecting) as turn:
+            began = asyncio.get_running_loop().time()
+            with translated(call, limits):
+                response = await in_time(call, limits, began, self._send(call, limits, turn))
+                if response.status_code not in (httpx2.codes.OK, httpx2.codes.CREATED):
+                    raise refusal(call, response, await explanation(response))
+                return response, began
 
     async def aclose(self) -> None:
         if self._client is not None:
@@ -312,7 +312,7 @@ class Transport:
             self._proxies = Proxies.of(os.environ)
         return self._proxies
 
-    async def _send(self, call: Call, limits: StreamLimits) -> httpx2.Response:
+    async def _send(self, call: Call, limits: StreamLimits, turn: ConnectingTurn) -> httpx2.Response:
         client = self.client()
         body = call.content if call.payload is None else await Body.of(call.payload)
         headers = _headers(call)
@@ -328,7 +328,7 @@ class Transport:
                 pool=None,  # no pool is ever full
             ),
         )
-        response = await sent(client, request, call, self.connecting)
+        response = await sent(client, request, call, turn)
         log.event(
             "response",
             provider=call.who,

@@ -34,7 +34,7 @@ from llmterm.transport.client import Transport
 from llmterm.transport.excerpt import explanation
 from llmterm.transport.failures import refusal, translated
 from llmterm.transport.part import Origin, Part
-from llmterm.transport.reuse import again_if_stale, sent
+from llmterm.transport.reuse import ConnectingTurn, again_if_stale, sent
 
 Report: TypeAlias = Callable[[int, int | None], None]
 
@@ -223,8 +223,7 @@ class _Fetch:
         for _ in range(_MAX_REDIRECTS + 1):
             self._check(request)
             with translated(self._hop(request), limits):
-                hop, transport = self._hop(request), self._transport
-                response = await again_if_stale(partial(sent, transport.client(), request, hop, transport.connecting))
+                response = await again_if_stale(partial(self._sent, request))
                 request = response.next_request
                 if request is None:
                     return response
@@ -234,6 +233,10 @@ class _Fetch:
                     ProtocolError, response, "leads from https to http, where anybody can change the file"
                 )
         raise self._error(ProtocolError, response, f"is the end of {_MAX_REDIRECTS} redirects, and leads on")
+
+    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
+        async with ConnectingTurn(self._transport.connecting) as turn:
+            return await sent(self._transport.client(), request, self._hop(request), turn)
 
     def _check(self, request: httpx2.Request) -> None:
         """Raise an error for an address that is not one of the web."""
