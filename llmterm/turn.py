@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from llmterm import log
 from llmterm.citations import Citations
@@ -48,8 +48,10 @@ from llmterm.providers.attachments import note
 from llmterm.recall import Recall
 from llmterm.segment import OpenSegment, Told
 from llmterm.states import AT_REST, BY_PROVIDER, TRANSITIONS, TurnState, end_reason, outcome
-from llmterm.steering import Steering
 from llmterm.threads import in_turns
+
+if TYPE_CHECKING:
+    from llmterm.steering import Steering
 
 __all__ = ["Turn", "TurnState"]
 
@@ -206,6 +208,8 @@ class Turn:
         Where it does not, nothing has changed, unless it has come to its end, or to rest, meanwhile. One waits for
         another.
         """
+        from llmterm.steering import Steering  # not for every start
+
         async with self._one_steers:
             if self._streaming is None or self._stopping is not None:
                 return False
