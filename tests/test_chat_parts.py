@@ -216,7 +216,7 @@ async def test_what_stands_around_the_line_comes_from_the_context(store: Session
     completion = Completion(parts.context, catalogue(KEYS))
     parts.queue.hold("one", "two")
 
-    commands, files = completion.find("/versi"), completion.find("see @not")
+    commands, files = completion.find("/version"), completion.find("see @not")
     assert isinstance(commands, Found)
     assert not isinstance(files, Found)
     assert [each.text for each in commands.suggestions] == ["/versions "]
