@@ -4,7 +4,6 @@ All are frozen. Equal content means equal value; identity (a row, an id) belongs
 in characters (code points), time in milliseconds where a name ends in `_ms` and in seconds elsewhere.
 """
 
-from llmterm.messages.cursor import Cursor
 from llmterm.messages.cutoff import cut_off
 from llmterm.messages.limits import StreamLimits
 from llmterm.messages.message import Message, Role, Status, are_long
@@ -20,7 +19,7 @@ from llmterm.messages.parts import (
     parts_of,
 )
 from llmterm.messages.reply import Reply
-from llmterm.messages.request import Continuation, Effort, Options, Request, Verbosity
+from llmterm.messages.request import Continuation, Cursor, Effort, Options, Request, Verbosity
 from llmterm.messages.rope import Rope
 from llmterm.messages.segment import SAME_GENERATION, EndReason, Mode, Segment, Timing, Usage
 from llmterm.messages.snapshot import Snapshot

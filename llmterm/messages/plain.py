@@ -13,10 +13,9 @@ from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, get_args
 
-from llmterm.messages.cursor import Cursor
 from llmterm.messages.message import Message, Role, Status
 from llmterm.messages.parts import Attachment, Part, TextPart, ThinkingPart, ToolCall, ToolResult
-from llmterm.messages.request import Continuation, Effort, Options, Request, Verbosity
+from llmterm.messages.request import Continuation, Cursor, Effort, Options, Request, Verbosity
 from llmterm.messages.rope import Rope
 from llmterm.messages.segment import EndReason, Mode, Segment, Timing, Usage
 

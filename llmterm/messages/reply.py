@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Self, assert_never
 
-from llmterm.messages.cursor import Cursor
 from llmterm.messages.message import Message, Status
 from llmterm.messages.parts import NOTHING, Opaque, nothing
+from llmterm.messages.request import Cursor
 from llmterm.messages.rope import Rope
 from llmterm.messages.segment import EndReason, Segment, Usage
 from llmterm.messages.stream import (

@@ -1,13 +1,13 @@
-"""What is asked of a model: the messages, and how it is to go about them."""
+"""What is asked of a model: the messages, how it is to go about them, or where an answer of its is read on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal, TypeAlias
 
-from llmterm.messages.cursor import Cursor
 from llmterm.messages.message import Message
 from llmterm.messages.parts import Opaque
+from llmterm.messages.segment import Mode
 
 # How a model is asked to go on with an answer: literally (`prefill`, or one of the two flags that some servers want
 # with it), or by an instruction. At a `cursor` it is not asked: the same generation goes on.
@@ -42,6 +42,26 @@ class Options:
         """Return `usual` with what is said here in its place."""
         said = {item.name: getattr(self, item.name) for item in fields(self)}
         return replace(usual, **{name: value for name, value in said.items() if value not in (None, ())})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Behind `text` and `thinking` characters of an answer of that provider's model.
+
+    `place` is the provider's own, JSON of ids and numbers: no key is in it. Where it `runs` the answer goes on being
+    made there, and is billed, whether or not anybody reads it; else nothing is made meanwhile, and what came behind
+    that place is made once more. The generation began behind `start` characters of text, and was asked for in that
+    `mode`.
+    """
+
+    provider: str
+    model: str
+    place: Opaque = field(hash=False)
+    text: int = 0
+    thinking: int = 0
+    runs: bool = True
+    start: int = 0
+    mode: Mode = "fresh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

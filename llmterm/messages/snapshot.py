@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from llmterm.messages.cursor import Cursor
 from llmterm.messages.plain import READERS, Reader, plain, read, since
 from llmterm.messages.reply import Reply
-from llmterm.messages.request import Request
+from llmterm.messages.request import Cursor, Request
 from llmterm.messages.segment import EndReason
 
 _VERSION = 1

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from llmterm.errors import ConfigError
 from llmterm.eventlog import EventLog
 from llmterm.events import StateChanged
-from llmterm.messages import EndReason, Message, Reply, Snapshot
+from llmterm.messages import EndReason, Message, Snapshot
 from llmterm.serve.records import Records
 from llmterm.serve.respondents import Respondents
 from llmterm.sessions import OpenAnswer, StoredSession
@@ -41,7 +41,7 @@ async def reopened(
     session = records.opened(stored)
     respondent = await respondents.of_rest(answer)
     await session.whole()
-    log = told or EventLog(Reply.of(answer.message), first=first)
+    log = told or EventLog(answer.reply, first=first)
     agree(log, answer)
     return Reopened(await respondent.turn(await session.conversation(), answer, log=log), session, answer)
 
@@ -79,11 +79,12 @@ async def finished(session: CurrentSession, answer: OpenAnswer, told: EventLog) 
 
 def agree(log: EventLog, answer: OpenAnswer) -> None:
     """Have the log say what the record says, and that it rests; of an answer that was cut, which of both knows more."""
-    reply = Reply.of(answer.message)
+    reply = answer.reply
     same = reply.body == log.reply.body and reply.thoughts == log.reply.thoughts
     if not same and not (answer.reason is EndReason.CRASH and len(log.reply.body) >= len(reply.body)):
         log.rewrite(reply)
     if same:
         log.reply = reply  # with what its provider wants back
+    log.place(reply.cursor)  # what was told behind it comes again
     if log.state not in AT_REST:
         log.append(StateChanged(TurnState.PAUSED, answer.reason))
