@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmterm.assembly.roster import registry
+from llmterm.config import ProvidersSettings, RemoteSettings, Settings
 from llmterm.conversation import Conversation, resumed
 from llmterm.errors import ContextTooLongError, NetworkError, ProviderError, RateLimitError, ServerError
 from llmterm.framing import Frame
@@ -30,6 +33,7 @@ from llmterm.messages import (
     Usage,
     UsageReport,
 )
+from llmterm.providers.http import HttpProvider
 from llmterm.providers.responses import parse, payload, wire
 from llmterm.providers.stream import WireStream
 from llmterm.providers.wire import Break, Failure, MalformedFrameError, Opaque, Whole
@@ -447,3 +451,49 @@ def test_text_that_is_not_as_it_came_goes_back_whole(said: str) -> None:
     items = payload(request, official=True)["input"]
 
     assert "\n\n".join(each["content"][0]["text"] for each in items).strip() == said.strip()
+
+
+# Which models are asked over it
+
+
+@pytest.mark.parametrize(
+    ("model", "api", "path"),
+    [
+        ("gpt-6.1-terra", "", "/responses"),
+        ("gpt-5", "", "/responses"),
+        ("gpt-5.1-codex", "", "/responses"),
+        ("ft:gpt-5.2:me", "", "/responses"),
+        ("o4-mini", "", "/responses"),
+        ("o3-deep-research", "", "/responses"),
+        ("gpt-5-chat-latest", "", "/chat/completions"),
+        ("gpt-5-search-api", "", "/chat/completions"),
+        ("gpt-4.1", "", "/chat/completions"),
+        ("chatgpt-4o-latest", "", "/chat/completions"),
+        ("gpt-6.1-terra", "chat", "/chat/completions"),
+        ("gpt-4.1", "responses", "/responses"),
+    ],
+)
+async def test_models_of_openai_that_reason_are_asked_over_responses(
+    tmp_path: Path, model: str, api: Literal["", "chat", "responses"], path: str
+) -> None:
+    """At its own address, unless the configuration says which API it is."""
+    remote = RemoteSettings(api=api)
+    given = Settings(providers=ProvidersSettings(remotes={"openai": remote}))
+    async with registry(given, {"OPENAI_API_KEY": "k", "LLMTERM_DATA_DIR": str(tmp_path)}) as providers:
+        provider = providers.get("openai")
+        assert isinstance(provider, HttpProvider)
+
+        asked_at, body = await provider.alone(asked(model))
+
+    assert asked_at == path
+    assert ("input" in body) is (path == "/responses")
+
+
+async def test_compatible_servers_are_asked_as_ever(tmp_path: Path) -> None:
+    """Whatever they call their models."""
+    environ = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://localhost:1", "LLMTERM_DATA_DIR": str(tmp_path)}
+    async with registry(Settings(), environ) as providers:
+        provider = providers.get("openai")
+        assert isinstance(provider, HttpProvider)
+
+        assert (await provider.alone(asked("gpt-6.1-terra")))[0] == "/chat/completions"

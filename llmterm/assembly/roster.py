@@ -219,22 +219,27 @@ def _remote(
             secrets=secrets,
             api_version=version,
         )
-    provider = HttpProvider
+    official = name == "openai" and home
+
+    def wired(remote: RemoteSettings) -> Wire:
+        wire = _wire(name, remote, official=official)
+        return told(name, wire) if home else wire
+
+    provider: Callable[..., HttpProvider]
     if remote.transport == "websocket":
         from llmterm.providers.websocket import SocketProvider
 
-        provider = SocketProvider
-    wire = _wire(name, remote, official=name == "openai" and home)
-    return provider(
-        transport,
-        told(name, wire) if home else wire,
-        endpoint,
-        base_url=base_url,
-        needs_key=needs_key,
-        facts=facts,
-        learned=learned,
-        secrets=secrets,
-    )
+        provider = partial(SocketProvider, transport, wired(remote))
+    elif official and not remote.api:
+        from llmterm.providers.by_model import ByModelProvider
+        from llmterm.providers.openai import reasons
+
+        usual = replace(remote, continuation="") if remote.continuation == "cursor" else remote
+        other = wired(replace(remote, api="responses"))
+        provider = partial(ByModelProvider, transport, wired(usual), other=other, others=reasons)
+    else:
+        provider = partial(HttpProvider, transport, wired(remote))
+    return provider(endpoint, base_url=base_url, needs_key=needs_key, facts=facts, learned=learned, secrets=secrets)
 
 
 def _wire(name: str, remote: RemoteSettings, *, official: bool) -> Wire:

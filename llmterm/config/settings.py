@@ -239,7 +239,7 @@ class RemoteSettings:
     models: tuple[str, ...] = field(default=(), metadata=checked(texts_check))
     continuation: Continuation = ""
     attachments: tuple[str, ...] | None = field(default=None, metadata=checked(attachments_check))
-    api: Literal["chat", "responses"] = field(default="chat", metadata={KIND: "openai"})
+    api: Literal["", "chat", "responses"] = field(default="", metadata={KIND: "openai"})
     transport: Literal["http", "websocket"] = field(default="http", metadata={KIND: "openai"})
     client: Literal["sdk", "wire"] = field(default="sdk", metadata={KIND: "gemini"})
     interactions: bool = field(default=False, metadata={KIND: "gemini"})

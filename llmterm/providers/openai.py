@@ -87,6 +87,9 @@ _REFUSED: tuple[tuple[str, frozenset[str]], ...] = (
     (r"o\d|gpt-[5-9]\b|codex-mini", _THINKER),
 )
 
+# Those that reason, if they are asked to, are at their best over Responses, which has their thoughts go back to them:
+# https://developers.openai.com/api/docs/guides/migrate-to-responses.
+_REASONING = re.compile(r"(ft:)?(o\d|gpt-[5-9]|codex)(?!.*(-chat|-search|audio|realtime|transcribe))")
 # Models of others that do not show what they think: https://docs.x.ai/docs/guides/reasoning.
 _UNSEEN = re.compile(r"grok-([4-9]|\d\d)(?!.*non-reasoning)")
 
@@ -224,6 +227,11 @@ def refused(model: str, effort: Effort | None = None) -> frozenset[str]:
 def thinks(model: str, effort: Effort | None = None) -> bool:
     """Tell whether a model of OpenAI's own thinks before it answers, without being asked to or as the effort says."""
     return "temperature" in refused(model, effort)
+
+
+def reasons(model: str) -> bool:
+    """Tell whether a model of OpenAI's own is one that reasons, or can."""
+    return _REASONING.match(model) is not None
 
 
 def quiet(model: str) -> bool:
