@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Mapping
@@ -18,7 +20,7 @@ from typing import Any
 
 import openai
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmterm.assembly.roster import registry
@@ -32,6 +34,7 @@ from llmterm.turn import Turn, TurnState
 from tests.conftest import need
 from tests.contract.caller import Answer, InstantProgress, fails
 from tests.sockets import SocketExchange, SocketServer
+from tests.terminal import LLMTERM, environment
 from tests.wire import Exchange, Gate, WireServer
 
 KEY = "sk-contract-0123456789abcdef"
@@ -468,6 +471,52 @@ async def test_provider_that_is_closed_closes_what_is_kept_and_what_is_on() -> N
             await opened.aclose()
 
 
+def test_interrupted_program_leaves_no_connection(tmp_path: Path) -> None:
+    """In a pipe: what came is on standard output, and the code is that of a shell."""
+
+    async def script(exchange: Exchange) -> None:
+        asked = await begin(exchange)
+        await text(asked, "half")
+        await asked.hung_up()
+
+    own = tmp_path / "own.toml"
+    own.write_text('[providers.openai]\napi = "responses"\ntransport = "websocket"\n')
+    with SocketServer(script) as server:
+        places = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY, "LLMTERM_CONFIG": str(own)}
+        command = [*LLMTERM, "ask", "--provider", "openai", "--model", MODEL, "why?"]
+        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, env=environment(tmp_path, **places), **streams) as program:
+            assert program.stdout is not None
+            assert program.stdout.read(4) == b"half"
+            program.send_signal(signal.SIGINT)
+            _, complaints = program.communicate(timeout=60)
+        server.wait(lambda: server.open_connections == 0)
+
+    assert program.returncode == 130
+    assert b"Traceback" not in complaints
+    assert len(server.sockets) == 1
+
+
+async def test_ping_of_the_server_is_a_sign_of_life() -> None:
+    """As a comment is over HTTP: a model may think for long before its first event that says anything."""
+
+    async def script(exchange: Exchange) -> None:
+        asked = await begin(exchange)
+        for _ in range(12):
+            await asyncio.sleep(0.1)
+            asked.socket.ping()
+        await text(asked, "thought")
+        await end(asked)
+
+    with SocketServer(script) as server:
+        async with client(server) as me:
+            opened = await me.open("one", StreamLimits(first_token_timeout=0.8, quiet_timeout=0.8))
+            await opened.to_end()
+            await opened.aclose()
+
+    assert opened.text == "thought"
+
+
 # Steering.
 
 
@@ -665,6 +714,88 @@ async def test_openais_own_client_agrees_with_the_server() -> None:
         "previous_response_id": "resp_1",
         "store": False,
     }
+
+
+# Whatever comes between.
+
+TOLD = [f"word{number} " for number in range(12)]
+WHOLE = "".join(TOLD)
+INTERRUPTIONS = ("pause", "dropped", "closed", "hour", "length")
+
+
+class Teller:
+    """Tells the same from wherever its answer stands, over WebSockets and HTTP, each time up to an interruption."""
+
+    def __init__(self, interruptions: list[tuple[str, int]]) -> None:
+        self._left = interruptions[::-1]
+        self._said: dict[str, str] = {}  # up to the end of a response
+
+    async def __call__(self, exchange: Exchange) -> None:
+        behind = exchange.body.get("previous_response_id")
+        so_far = self._said[behind] if behind else _so_far(exchange.body)
+        assert WHOLE.startswith(so_far)
+        # Where there is nothing left to be told, there is nothing to interrupt.
+        kind, words = self._left.pop() if self._left and so_far != WHOLE else ("", len(TOLD))
+        name = f"resp_{len(self._said)}"
+        await exchange.start()
+        await exchange.raw(_sse("response.created", response={"id": name, "model": MODEL}))
+        for word in TOLD[len(so_far.split()) :][:words]:
+            so_far += word
+            await exchange.raw(_sse("response.output_text.delta", delta=word))
+        self._said[name] = so_far
+        await self._end(exchange, name, "" if so_far == WHOLE and kind == "length" else kind)
+
+    async def _end(self, exchange: Exchange, name: str, kind: str) -> None:
+        match kind:
+            case "":
+                await exchange.raw(_sse("response.completed", response={"id": name}))
+                await exchange.close()
+            case "length":
+                details = {"reason": "max_output_tokens"}
+                await exchange.raw(_sse("response.incomplete", response={"id": name, "incomplete_details": details}))
+                await exchange.close()
+            case "hour" if isinstance(exchange, SocketExchange):
+                await exchange.event("error", status=400, error=HOUR_OVER)
+            case "closed":
+                await exchange.close()
+            case "pause":
+                await exchange.hung_up()
+            case _:
+                exchange.drop()
+
+
+def _so_far(asked: Mapping[str, Any]) -> str:
+    own = [item for item in asked["input"] if item["role"] == "assistant"]
+    return "".join(part["text"] for item in own for part in item["content"])
+
+
+def _sse(kind: str, **about: Any) -> bytes:
+    return f"data: {json.dumps({'type': kind, **about})}\n\n".encode()
+
+
+async def told(interruptions: list[tuple[str, int]]) -> Turn:
+    """Return a turn whose answer was interrupted like that, and gone on with each time."""
+    with SocketServer(Teller(interruptions)) as server:
+        async with client(server) as me:
+            turn = Turn(me.provider, me.said.ask("tell").request(model=MODEL), seam_seconds=0)
+            turn.start()
+            for kind, words in [*interruptions, ("", len(TOLD))]:
+                enough = min(len(TOLD), len(turn.reply.text.split()) + words)
+                async for _ in turn.reader(turn.places.stop - 1).streamed():
+                    if kind == "pause" and len(turn.reply.text.split()) >= enough:
+                        await turn.pause()
+                if turn.state is TurnState.PAUSED:
+                    turn.resume()
+    return turn
+
+
+@settings(max_examples=int(os.environ.get("LLMTERM_TEST_EXAMPLES", "25")), deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(INTERRUPTIONS), st.integers(1, 5)), max_size=5))
+def test_answer_is_the_same_whatever_interrupts_it(interruptions: list[tuple[str, int]]) -> None:
+    """Pauses, connections that are lost, closed or too old, and limits: no character is lost, or comes twice."""
+    turn = asyncio.run(told(interruptions))
+
+    assert (turn.state, turn.reply.text) == (TurnState.DONE, WHOLE)
 
 
 # What a server has in hand.

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmterm.providers.chain import Chain, Fingerprint
+from llmterm.pulse import Pulse
 from llmterm.untrusted import parsed
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ class Channel:
     def alive(self) -> bool:
         """Whether a question can be asked on it, as far as is known."""
         return self._socket.alive and asyncio.get_running_loop().time() < self._old
+
+    def beat(self, pulse: Pulse) -> None:
+        """Tell `pulse` of signs of life besides messages."""
+        self._socket.beat(pulse)
 
     async def send(self, kind: str, **about: Any) -> None:
         """Send a message. Raises NetworkError."""

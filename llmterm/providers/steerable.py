@@ -131,6 +131,7 @@ class SteerableStream:
     def __init__(
         self, frames: FrameStream, response: Response, wire: Wire, limits: StreamLimits, progress: Progress
     ) -> None:
+        response.channel.beat(frames.pulse)
         self._stream = WireStream(frames, wire)
         self._call = frames.call
         self._response = response

@@ -26,13 +26,14 @@ from websockets.exceptions import (
     ProxyError,
     WebSocketException,
 )
-from websockets.frames import CloseCode
-from websockets.protocol import State
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import Event, State
 
 from llmterm import log
 from llmterm.address import without_user
 from llmterm.errors import ConfigError, LimitError, NetworkError, ProtocolError, ProviderError, StreamTimeoutError
 from llmterm.messages import StreamLimits
+from llmterm.pulse import Pulse
 from llmterm.redaction import redact
 from llmterm.transport.body import SLICE, Body
 from llmterm.transport.call import Call
@@ -53,10 +54,21 @@ class _Direct(connect):
         return exc
 
 
+class _Connection(ClientConnection):
+    """Takes the server's pings for signs of life, as comments between events are; answers to our own are none."""
+
+    pulse: Pulse | None = None
+
+    def process_event(self, event: Event) -> None:
+        if self.pulse is not None and isinstance(event, Frame) and event.opcode is Opcode.PING:
+            self.pulse.heard = asyncio.get_running_loop().time()
+        super().process_event(event)
+
+
 class WebSocket:
     """A connection that stands. One reader, and one writer, at a time; let go of it by `aclose` or `break_off`."""
 
-    def __init__(self, connection: ClientConnection, call: Call, limits: StreamLimits) -> None:
+    def __init__(self, connection: _Connection, call: Call, limits: StreamLimits) -> None:
         self._connection = connection
         self._call = call
         self._most_bytes = limits.max_event_bytes
@@ -88,6 +100,7 @@ class WebSocket:
                 close_timeout=_CLOSE_SECONDS,
                 max_size=limits.max_event_bytes,
                 logger=_SILENT,
+                create_connection=_Connection,
                 ssl=certificates if encrypted else None,
                 **to_proxy,
             )
@@ -97,7 +110,12 @@ class WebSocket:
         except (OSError, WebSocketException) as error:
             raise _not_open(call, error) from None
         log.event("websocket", provider=call.who, address=call.address)
+        assert isinstance(connection, _Connection)
         return cls(connection, call, limits)
+
+    def beat(self, pulse: Pulse) -> None:
+        """Tell `pulse` of the server's pings from now on."""
+        self._connection.pulse = pulse
 
     @property
     def alive(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ from llmterm.errors import StreamTimeoutError
 from llmterm.messages import EndReason, StreamLimits, TextDelta, Usage, UsageReport
 from llmterm.turn import Turn, TurnState
 from tests.contract.caller import Answer, Caller
-from tests.contract.dialects import ALL, INPUT_TOKENS, OUTPUT_TOKENS, Dialect, _sse
+from tests.contract.dialects import ALL, INPUT_TOKENS, OUTPUT_TOKENS, Dialect, Responses, _sse, label
 from tests.reading import heard
 from tests.wire import Exchange, Script
 
@@ -47,7 +47,7 @@ class Spoken:
 
     @property
     def name(self) -> str:
-        return "responses" if self.responses else self.dialect.name
+        return "responses" if self.responses else label(self.dialect)
 
     def caller(self, script: Script) -> Caller:
         return Caller(self.dialect, script, settings=self.settings)
@@ -79,7 +79,8 @@ def responses() -> Spoken:
     )
 
 
-EVERYBODY = [*map(spoken, ALL), responses()]
+BY_HTTP = [*map(spoken, ALL), responses()]
+EVERYBODY = [*BY_HTTP, spoken(Responses(transport="websocket"))]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -88,10 +89,10 @@ def loaded() -> None:
     importlib.import_module("google.genai")
 
 
-async def all_at_once(case: Case) -> None:
+async def all_at_once(case: Case, everybody: Sequence[Spoken] = EVERYBODY) -> None:
     """Run the case for every provider at the same time."""
-    done = await asyncio.gather(*map(case, EVERYBODY), return_exceptions=True)
-    failed = {each.name: error for each, error in zip(EVERYBODY, done, strict=True) if error is not None}
+    done = await asyncio.gather(*map(case, everybody), return_exceptions=True)
+    failed = {each.name: error for each, error in zip(everybody, done, strict=True) if error is not None}
     assert not failed, failed
 
 
@@ -209,7 +210,7 @@ async def test_an_answer_whose_stream_never_closes_is_over(marked: bool) -> None
         assert answer.usage is not None
         assert answer.usage.output_tokens == OUTPUT_TOKENS
 
-    await all_at_once(case)
+    await all_at_once(case, BY_HTTP)
 
 
 async def test_pausing_an_answer_that_only_does_not_close_is_its_end() -> None:
@@ -298,4 +299,4 @@ async def test_last_event_counts_also_without_its_line_end(how: str) -> None:
 
         assert (turn.state, turn.reply.text) == (TurnState.PAUSED, "texttext")
 
-    await all_at_once(case)
+    await all_at_once(case, BY_HTTP)
