@@ -628,6 +628,25 @@ async def test_word_that_is_refused_changes_nothing_of_the_answer(how: str) -> N
     assert len(server.sockets) == (2 if how == "not answered" else 1)
 
 
+async def test_failure_after_a_word_was_refused_is_the_answers() -> None:
+    """One error says that there is no steering; the next one is of what was asked."""
+
+    async def script(exchange: Exchange) -> None:
+        asked = await begin(exchange, "resp_1")
+        await text(asked, "one ")
+        await asked.steer()
+        for words in ("unknown type response.steer", "the model is gone"):
+            await asked.event("error", error={"type": "server_error", "message": words})
+
+    with SocketServer(script) as server:
+        async with client(server) as me:
+            turn = Turn(me.provider, me.said.ask("count").request(model=MODEL))
+            assert not await steered(turn, "briefly", "one ")
+
+    assert (turn.reply.text, turn.state, turn.reason) == ("one ", TurnState.PAUSED, EndReason.ERROR)
+    assert "the model is gone" in str(turn.error)
+
+
 async def test_pause_while_a_word_is_on_its_way_is_a_pause() -> None:
     async def script(exchange: Exchange) -> None:
         asked = await begin(exchange, "resp_1")

@@ -103,11 +103,12 @@ class Response:
             raise NetworkError(f"{who}: the connection has stood for its hour", provider=who, model=model)
         steer = self.steer
         # A server that knows no steering says so by an error, of which nothing tells what it is about.
-        if str(kind).startswith("response.steer.") or (kind == "error" and steer is not None and not steer.accepted):
-            if steer is not None and not steer.refused:
-                steer.note(event)
-            return False
-        return True
+        unanswered = steer is not None and not steer.accepted and not steer.refused
+        if not str(kind).startswith("response.steer.") and not (kind == "error" and unanswered):
+            return True
+        if steer is not None:
+            steer.note(event)
+        return False
 
     def leave(self) -> Channel:
         """Leave the channel to the answer that follows this one, of which nobody else knows what it is an answer to."""

@@ -44,7 +44,6 @@ from tests.contract.test_closing import (  # noqa: F401 - run here once more
     test_what_was_received_and_not_read_is_not_lost,
 )
 from tests.contract.test_ends import (  # noqa: F401 - run here once more
-    test_answer_that_its_provider_pauses_rests_and_can_go_on,
     test_end_is_told_for_what_it_is,
 )
 from tests.contract.test_failures import (  # noqa: F401 - run here once more
