@@ -25,6 +25,8 @@ from hypothesis import strategies as st
 
 from llmterm.assembly.roster import registry
 from llmterm.config import ProvidersSettings, RemoteSettings, Settings
+from llmterm.config.credential import Credential
+from llmterm.config.settings import ModelSettings
 from llmterm.conversation import Conversation
 from llmterm.errors import ConnectError, LimitError, NetworkError, ProtocolError
 from llmterm.messages import Attachment, EndReason, Message, StreamLimits
@@ -74,7 +76,13 @@ class Client:
 
     def __init__(self, server: WireServer, environ: Mapping[str, str], url: str, model: str = MODEL) -> None:
         remote = RemoteSettings(
-            kind="openai", base_url=url or server.base_url, api="responses", transport="websocket", key_env="KEY"
+            kind="openai",
+            base_url=url or server.base_url,
+            api="responses",
+            transport="websocket",
+            key_env="KEY",
+            extra_body={"metadata": {"of": "all"}},
+            per_model={"gpt-6*": ModelSettings(extra_headers={"x-of-it": Credential("six")})},
         )
         configured = Settings(providers=ProvidersSettings(remotes={"own": replace(remote, allow_http=True)}))
         self.provider: Provider = registry(configured, {"KEY": KEY, **environ}).get("own")
@@ -138,7 +146,7 @@ async def test_all_is_sent_where_the_server_has_something_else_in_hand() -> None
             me.said = replace(me.said, messages=(me.said.messages[0], Message(role="assistant", text="changed")))
             await me.ask("two")
             await me.ask("three")
-            me.model = "gpt-6"
+            me.model = "gpt-5.5"
             await me.ask("four")
 
     assert [sent(each) for each in server.exchanges] == [
@@ -148,6 +156,26 @@ async def test_all_is_sent_where_the_server_has_something_else_in_hand() -> None
         ["one", "changed", "two", "answer 2", "three", "answer 3", "four"],
     ]
     assert len(server.sockets) == 1
+
+
+async def test_what_is_said_besides_goes_along_and_headers_of_a_model_have_their_own_connection() -> None:
+    """They go with the handshake: a question to another model is asked on one that was opened with its own."""
+    with SocketServer(answer) as server:
+        async with client(server) as me:
+            await me.ask("one")
+            me.model = "gpt-6"
+            await me.ask("two")
+            me.model = MODEL
+            await me.ask("three")
+
+    assert [each.headers.get("x-of-it") for each in server.sockets] == [None, "six"]
+    assert [sent(each) for each in server.exchanges] == [
+        ["one"],
+        ["one", "answer 1", "two"],
+        ["two", "answer 1", "three"],
+    ]
+    assert server.exchanges[2].body["previous_response_id"] == "resp_1"
+    assert {json.dumps(each.body["metadata"]) for each in server.exchanges} == {'{"of": "all"}'}
 
 
 async def test_all_is_sent_again_where_the_server_has_forgotten() -> None:

@@ -30,10 +30,10 @@ Event = Mapping[str, Any]
 
 
 class Channel:
-    """A WebSocket that was opened with `key`. `chain` is what the next question on it can be asked behind."""
+    """A WebSocket that was opened with these `headers`. `chain` is what the next question on it can be asked behind."""
 
-    def __init__(self, socket: WebSocket, key: str) -> None:
-        self.key = key
+    def __init__(self, socket: WebSocket, headers: Mapping[str, str]) -> None:
+        self.headers = headers
         self.chain: Chain | None = None
         self._socket = socket
         self._old = asyncio.get_running_loop().time() + _OLD
@@ -85,16 +85,17 @@ class Channels:
         self._busy.add(channel)
         return channel
 
-    async def take(self, key: str, model: str, said: Sequence[Fingerprint]) -> Channel | None:
+    async def take(self, headers: Mapping[str, str], model: str, said: Sequence[Fingerprint]) -> Channel | None:
         """Return the one for a conversation, None where that needs another one.
 
-        It is one that goes on with the conversation, or at least has begun as that did, or knows none; where as many
-        are kept as may be, the one that was not used for the longest.
+        It was opened with the same headers: with that key, and what is told besides of that model. It goes on with the
+        conversation, or at least has begun as that did, or knows none; where as many are kept as may be, it is the one
+        that was not used for the longest.
         """
         for gone in [each for each in self._kept if not each.alive]:
             self._kept.remove(gone)
             await gone.break_off()
-        own = [each for each in reversed(self._kept) if each.key == key]
+        own = [each for each in reversed(self._kept) if each.headers == headers]
         found = next((each for each in own if each.chain and each.chain.holds(model, said)), None)
         found = found or next((each for each in own if each.chain is None or each.chain.shares(said)), None)
         if found is None and len(self._kept) >= _KEPT and own:

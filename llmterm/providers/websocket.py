@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llmterm.address import joined
 from llmterm.errors import AuthError, ConnectError, NetworkError, ProtocolError, ProviderError, StaleConnectionError
 from llmterm.messages import Message, Request, StreamLimits, are_long
 from llmterm.progress import Progress
@@ -77,12 +76,14 @@ class SocketProvider(HttpProvider):
             return await super()._sent(request, key, wire, limits, progress)
         said = await in_thread_if(are_long(request.messages), fingerprints, _said(request))
         question = _Question(request, said)
-        kept = await self._channels.take(key, request.model, said)
-        channel = kept or await self._opened_channel(request, key, wire, limits, progress)
+        call = self._call_at(wire.path(request), request.model, key)
+        call = replace(call, headers={**call.headers, **wire.headers_of(request)})
+        kept = await self._channels.take(call.headers, request.model, said)
+        channel = kept or await self._connected(call, limits, progress)
         if channel is None:
             return await super()._sent(request, key, wire, limits, progress)
         try:
-            return await self._asked(channel, question, wire, limits)
+            return await self._asked(channel, question, key, wire, limits)
         except NetworkError as error:
             if kept is None:
                 self._do_without(error, progress)
@@ -90,19 +91,10 @@ class SocketProvider(HttpProvider):
             await self._channels.forget()  # nobody had heard of its end: the others will be as it is
             raise StaleConnectionError(error.message, provider=error.provider, model=error.model) from None
 
-    async def _opened_channel(
-        self, request: Request, key: str, wire: Wire, limits: StreamLimits, progress: Progress
-    ) -> Channel | None:
+    async def _connected(self, call: Call, limits: StreamLimits, progress: Progress) -> Channel | None:
         """Return a new one, None where there is none to be had. Raises our errors where HTTP would fail as well."""
         if asyncio.get_running_loop().time() < self._without:
             return None
-        call = Call(
-            who=self.name,
-            model=request.model,
-            url=joined(self._base_url, wire.path(request)),
-            headers={**self._headers(key), **wire.model_headers(request.model)},
-            secrets=(key, *self._secrets),
-        )
         try:
             socket = await self._transport.connect(call, limits)
         except ConnectError:
@@ -110,7 +102,7 @@ class SocketProvider(HttpProvider):
         except ProviderError as error:
             self._do_without(error, progress)
             return None
-        return self._channels.add(Channel(socket, key))
+        return self._channels.add(Channel(socket, call.headers))
 
     def _do_without(self, error: ProviderError, progress: Progress) -> None:
         """Open none for a while; where the server has none at all, no other one."""
@@ -121,18 +113,20 @@ class SocketProvider(HttpProvider):
             why = f"HTTP {error.status}" if error.status is not None else error.message
             progress.say(f"{self.name}: no WebSocket ({why}), asking over HTTP")
 
-    async def _asked(self, channel: Channel, question: _Question, wire: Wire, limits: StreamLimits) -> FrameStream:
+    async def _asked(
+        self, channel: Channel, question: _Question, key: str, wire: Wire, limits: StreamLimits
+    ) -> FrameStream:
         """Ask on a channel. Raises our errors, NetworkError where it is of no more use."""
         began = asyncio.get_running_loop().time()
         behind = channel.chain
         if behind is not None and not behind.holds(question.request.model, question.said):
             behind = None
         channel.chain = None
-        call = await self._call_behind(question, behind, channel.key, wire)
+        call = await self._call_behind(question, behind, key, wire)
         try:
             opening = await in_time(call, limits, began, self._opening(channel, call, behind))
             if behind is not None and code(opening[1]) == _NOT_IN_HAND:
-                call = await self._call_behind(question, None, channel.key, wire)
+                call = await self._call_behind(question, None, key, wire)
                 opening = await in_time(call, limits, began, self._opening(channel, call, None))
         except BaseException:
             await self._channels.drop(channel)
