@@ -11,10 +11,11 @@ from llmterm.serve.respondents import Terms
 
 
 class Room:
-    def __init__(self, terms: Terms, streaming: Callable[[], Sequence[str]]) -> None:
-        """`streaming` gives who has asked for each of those that stream."""
+    def __init__(self, terms: Terms, streaming: Callable[[], Sequence[str]], held: Callable[[], int]) -> None:
+        """`streaming` gives who has asked for each of those that stream, which goes through all that are `held`."""
         self._terms = terms
         self._streaming = streaming
+        self._held = held
         # For whom how many are about to be made.
         self._beginning: Counter[str] = Counter()
         self.closed = False
@@ -29,7 +30,8 @@ class Room:
         """Keep room for one more that a client asks for. Raises DrainingError, FullError."""
         if self.closed:
             raise DrainingError("the service is ending", hint="try again in a moment")
-        if self.taken >= self._terms.most:
+        # Where there are not so many at all, none has to be looked at.
+        if self._beginning.total() + self._held() >= self._terms.most and self.taken >= self._terms.most:
             raise FullError("too many answers are being made", hint="try again in a moment")
         most = self._terms.most_of_client
         if most is not None and self._beginning[client] + self._streaming().count(client) >= most:

@@ -67,7 +67,7 @@ class Turns:
         self._locks: dict[str, asyncio.Lock] = {}
         # Who has asked for each that is on no record.
         self._passing: WeakKeyDictionary[Turn, str] = WeakKeyDictionary()
-        self._room = Room(terms, self._streaming)
+        self._room = Room(terms, self._streaming, lambda: self.held)
         self.changes = Changes()
 
     @property
