@@ -199,6 +199,21 @@ async def test_connection_that_is_lost_in_vain_again_and_again_is_a_pause(
     assert turn.reply.text == WHOLE
 
 
+async def test_connection_that_is_lost_in_vain_when_it_is_read_on_ends_nothing(
+    server: WireServer, provider: Provider
+) -> None:
+    """It is tried again as every request is."""
+    turn = await left(server, provider)
+    backend(server).breaks = [0, 0, 0, 0]
+    turn.resume()
+    await read(turn, lambda: bool(turn.progress.line))
+    turn.progress.hurry()
+    await read(turn, never)
+
+    assert (turn.state, turn.reply.text) == (TurnState.DONE, WHOLE)
+    assert not backend(server).kept["resp_1"].stopped
+
+
 async def test_what_is_not_kept_any_more_is_replayed_with_a_word(server: WireServer, provider: Provider) -> None:
     turn = await left(server, provider)
     backend(server).forgotten = True

@@ -52,22 +52,26 @@ class Generations:
             log.event("cursor refused", provider=who, error=str(error))
             raise CursorRefusedError(f"{who} has not kept the answer", provider=who, model=model) from None
 
-    def stop(self, place: Mapping[str, Any], model: str) -> None:
-        """Have the generation that has this place go on no more. Any number of times."""
+    def stop(self, place: Mapping[str, Any], model: str, key: str = "") -> None:
+        """Have the generation that has this place go on no more. Any number of times.
+
+        It belongs to the account of a `key`, the first where it is not known which one it was.
+        """
         path = self.background.stop_path(place) if self.background is not None else ""
         if path and path not in self._stopping:
-            self._stopping[path] = asyncio.create_task(self._stop(path, model), name="llmterm-stop")
+            call = replace(self._call(path, model, key or self._endpoint.first_key), payload={})
+            task = self._stopping[path] = asyncio.create_task(self._stop(call), name="llmterm-stop")
+            task.add_done_callback(lambda _: self._stopping.pop(path))
 
     async def aclose(self) -> None:
         """Wait for the stops that are on their way, for a moment."""
-        if pending := [task for task in self._stopping.values() if not task.done()]:
+        if pending := [*self._stopping.values()]:
             await asyncio.wait(pending, timeout=_PATIENCE)
             for task in pending:
                 task.cancel()
 
-    async def _stop(self, path: str, model: str) -> None:
+    async def _stop(self, call: Call) -> None:
         with suppress(LlmtermError):  # it comes to its end by itself
-            call = replace(self._call(path, model, self._endpoint.first_key), payload={})
             await self._transport.fetch(call, _STOPPING)
 
 
@@ -91,4 +95,4 @@ class Generation:
         return frames
 
     def stop(self, place: Mapping[str, Any]) -> None:
-        self.among.stop(place, self.model)
+        self.among.stop(place, self.model, self.key)

@@ -86,7 +86,7 @@ class RetryingStream:
             self._stream = None
             self._early.clear()
             with suppress(LlmtermError):
-                await stream.aclose()
+                await stream.detach()  # what was to be read on is not to end, as it is tried again
             raise
 
     def _take_early(self) -> list[StreamEvent]:
