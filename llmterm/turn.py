@@ -107,7 +107,8 @@ class Turn:
         if rest is not None and rest.reply.cursor is not None and not rest.reply.cursor.runs:
             self._checkpoints.append(rest.reply.cursor)
         self._citations = Citations()
-        self._log = log or EventLog(None if rest is None else rest.reply)
+        # Its figures are those of no segment: it may be of an answer that was streaming.
+        self._log = log or EventLog(None if rest is None else rest.reply.close())
         self._seam_seconds = seam_seconds
         self._fallbacks = Fallbacks(fallbacks)
         self.progress = Progress(self._log)
@@ -168,9 +169,9 @@ class Turn:
         cursor = self.reply.cursor
         if cursor is not None and self._can_go_on(cursor) and not guidance and continuation is None:
             back = self._go_back(cursor)
-            self._stream("cursor", "")
             if back and not cursor.runs:
-                self.progress.say(f"the last {back:,} characters are written again, from where the provider can go on")
+                self.note(Notice(f"the last {back:,} characters are written again, from where the provider can go on"))
+            self._stream("cursor", "")
             return
         self._let_go(before)
         self._stream(continuation or self._provider.continuation(self.request.model), guidance)

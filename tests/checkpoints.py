@@ -14,7 +14,8 @@ class Decoder:
     """Writes `pieces`, an event each, with a checkpoint behind each `every`-th, and at most `most` in a request.
 
     A checkpoint is good for the request that it came of, and for no other. `told` are the requests as they came. After
-    so many more events as `breaks` says the connection breaks; `forgets`: no checkpoint is known any more; `sticks`: it
+    so many more events as `breaks` says the connection breaks, and behind the piece `waits` no more comes until the
+    client has hung up; `forgets`: no checkpoint is known any more; `sticks`: it
     writes no more, and asks to be asked again at the same place.
     """
 
@@ -25,6 +26,7 @@ class Decoder:
         self.thought = thought
         self.told: list[dict[str, Any]] = []
         self.breaks: int | None = None
+        self.waits: int | None = None
         self.forgets = self.sticks = False
         self._places: dict[str, tuple[str, int]] = {}
 
@@ -50,6 +52,10 @@ class Decoder:
             done = number + 1
             kept = mark if done % self.every == 0 else ""
             await exchange.raw(_event(self._candidate(self.pieces[number], kept, done), out=done - at))
+            if done == self.waits:
+                self.waits = None
+                await exchange.hung_up()
+                return
             if done - at >= self.most and done < len(self.pieces):
                 await exchange.raw(_event({"finishReason": "CONTINUATION", **self._place(mark, done)}, out=done - at))
                 await exchange.close()

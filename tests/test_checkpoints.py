@@ -29,6 +29,7 @@ from llmterm.transport import Breaker, Endpoint, KeyRing, RateLimits, RetryPolic
 from llmterm.turn import Turn, TurnState
 from tests.checkpoints import Decoder
 from tests.reading import heard
+from tests.terminal import LLMTERM, READY, Program, environment
 from tests.wire import WireServer
 
 QUESTION = Message(role="user", text="count")
@@ -231,6 +232,30 @@ async def test_checkpoint_is_on_the_record_while_the_answer_streams(tmp_path: Pa
 
     assert again.reply.text == WHOLE
     assert len(decoder.told) == 2
+
+
+def test_chat_shows_what_is_written_again(tmp_path: Path) -> None:
+    """The answer stands there once more, as far as it still is what was said, under a line that says why."""
+    decoder = Decoder(["one ", "two ", "three ", "four ", "five"])
+    decoder.waits = 3
+    config = tmp_path / "config.toml"
+    config.write_text('[providers.gemini]\nclient = "wire"\n')
+    with WireServer(decoder) as server:
+        at = {"GOOGLE_GEMINI_BASE_URL": server.address, "GEMINI_API_KEY": "k" * 20, "LLMTERM_CONFIG": str(config)}
+        command = [*LLMTERM, "chat", "--provider", "gemini", "--model", "gemini-4-argon"]
+        with Program(command, environment(tmp_path, **at)) as program:
+            program.wait_for(READY)
+            program.send("count\r")
+            program.wait_for("one two three")
+            program.send(" ")
+            program.wait_for("paused")
+            program.send(" ")
+            program.wait_for("one two three four five")
+            shown = program.words
+
+    assert "the last 6 characters are written again, from where the provider can go on" in shown
+    assert "three the last" in shown.replace("\n", " ")
+    assert decoder.told[1]["continuationToken"]
 
 
 # What all of it is for.

@@ -61,6 +61,8 @@ class Performance:
         # What is being steered, and whether all that is shown is there.
         self._steers: set[asyncio.Task[None]] = set()
         self._left = False
+        self._shown = reader.text  # characters of the answer's text
+        self._taken_back = False  # some of what is shown is not in the answer any more
         self._parted = False  # the part that was being written has ended
         self._below: list[Notice] = []  # what is to be said when all of the answer is there
         self._changed = asyncio.Event()
@@ -112,6 +114,7 @@ class Performance:
     async def _show_events(self) -> None:
         async for event in self._reader.streamed():
             self._show_event(event)
+            self._shown = self._reader.text
             self._changed.set()
             await self._catch_up()
 
@@ -143,19 +146,40 @@ class Performance:
             case Notice(passing=False) if self._turn.state not in (TurnState.STREAMING, TurnState.FAILED):
                 self._below.append(event)
             case Notice(text, passing=False, failure=failure):
+                if self._taken_back:
+                    self._view.settle()  # it is about what stands there
                 self._view.say(text, error=failure)
-            case SegmentEnded():
-                self._parted = True
-            case SegmentStarted(guidance=guidance) if self._parted:
-                self._parted = False
-                self._view.pause()
-                self._view.resume(guidance)
-            case StateChanged():
-                self._parted = False
-            case Notice() | UsageReport() | SegmentStarted() | Retraction():
+            case SegmentStarted() | SegmentEnded() | StateChanged() | Retraction():
+                self._show_turn(event)
+            case Notice() | UsageReport():
                 pass  # the status line says it, or it is said when the answer rests
             case _:
                 assert_never(event)
+
+    def _show_turn(self, event: SegmentStarted | SegmentEnded | StateChanged | Retraction) -> None:
+        match event:
+            case Retraction(text=text):
+                self._taken_back = text < self._shown
+            case SegmentEnded():
+                self._parted = True
+            case StateChanged():
+                self._parted = False
+            case SegmentStarted(mode="checkpoint") if self._taken_back:
+                self._taken_back = self._parted = False
+                self._show_again()
+            case SegmentStarted(guidance=guidance):
+                if self._parted:
+                    self._view.pause()
+                    self._view.resume(guidance)
+                self._taken_back = self._parted = False
+            case _:
+                assert_never(event)
+
+    def _show_again(self) -> None:
+        """Show the answer anew, as far as it is still what was said: what stands above cannot be taken back."""
+        self._view.begin()
+        for part in self._turn.reply.body.head(self._reader.text).parts:
+            self._view.event(TextDelta(part))
 
     def _say_below(self) -> None:
         if self._below:
