@@ -28,7 +28,7 @@ from llmterm.config import ProvidersSettings, RemoteSettings, Settings
 from llmterm.config.credential import Credential
 from llmterm.config.settings import ModelSettings
 from llmterm.conversation import Conversation
-from llmterm.errors import ConnectError, LimitError, NetworkError, ProtocolError
+from llmterm.errors import ConnectError, LimitError, NetworkError, ProtocolError, ProviderError, RequestRefusedError
 from llmterm.messages import Attachment, EndReason, Message, StreamLimits
 from llmterm.providers import Provider
 from llmterm.providers.chain import Chain, fingerprints
@@ -396,7 +396,7 @@ def certificate(tmp_path: Path) -> Path:
     if shutil.which("openssl") is None:
         need("openssl")
     kind = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,DNS:models.example"]
     files = ["-keyout", "key.pem", "-out", "cert.pem"]
     subprocess.run([*kind, *name, *files], cwd=tmp_path, check=True, capture_output=True)
     return tmp_path / "cert.pem"
@@ -418,6 +418,64 @@ async def test_it_is_encrypted_and_the_certificate_looked_at(
             assert await me.ask("two") == "answer 1"
 
     assert [sent(each) for each in server.exchanges] == [["two"]]
+
+
+async def test_it_is_encrypted_through_a_proxy_as_well(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which sees no more than where it goes."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.head(200)
+        seen.extend(await exchange.forward(server.port))
+
+    seen: list[bytes] = []
+    shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shown.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with SocketServer(answer, certificate=shown) as server, WireServer(script) as proxy:
+        async with client(server, {"HTTPS_PROXY": proxy.address}, "https://models.example/v1") as me:
+            assert await me.ask("one") == "answer 1"
+
+    assert [(each.method, each.path) for each in proxy.exchanges] == [("CONNECT", "models.example:443")]
+    assert seen
+    assert not any(KEY.encode() in data for data in seen)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(407, RequestRefusedError), (502, ConnectError)])
+async def test_proxy_that_refuses_is_named(status: int, kind: type[ProviderError]) -> None:
+    """As over HTTP, which is tried where it may be that only a WebSocket is not let through."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.head(status, content_length="0")
+
+    with WireServer(script) as proxy:
+        through = {"ALL_PROXY": f"http://user:word-0123@127.0.0.1:{proxy.port}"}
+        async with client(proxy, through, "https://models.example/v1") as me:
+            with fails(kind, f"through the proxy http://127.0.0.1:{proxy.port}") as caught:
+                await me.ask("one")
+
+    assert caught.value.status in (status, None)
+    assert "word-0123" not in repr(vars(caught.value))
+
+
+async def test_pause_on_the_way_through_a_proxy_leaves_nothing_of_it() -> None:
+    """Whatever the proxy says later."""
+    loop, complaints = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    asked = Gate()
+
+    async def script(exchange: Exchange) -> None:
+        asked.open()
+        await exchange.hung_up()
+
+    with WireServer(script) as proxy:
+        async with client(proxy, {"ALL_PROXY": proxy.address}, "http://models.example/v1") as me:
+            turn = Turn(me.provider, me.said.ask("one").request(model=MODEL))
+            turn.start()
+            await asked.wait()
+            await turn.pause()
+            await proxy.wait_async(lambda: proxy.open_connections == 0)
+
+    assert complaints == []
 
 
 async def test_message_that_is_too_large_is_given_up() -> None:

@@ -269,13 +269,12 @@ class Transport:
         socket = await in_thread(_websocket)
         call = self.routed(call)
         proxy = self.proxies.proxy(call.url)
-        if proxy is not None and proxy.kind.startswith("socks"):
+        if proxy is not None and proxy.kind != "http":
             what = f"{call.who}: no WebSocket through the proxy {proxy.address}"
             raise ProtocolError(what, hint="HTTP goes through it", provider=call.who, model=call.model)
         self.client()
         assert self._routes is not None
-        private = call.url.startswith("https:") or (proxy is not None and proxy.kind == "https")
-        certificates = self._routes.certificates if private else None
+        certificates = self._routes.certificates if call.url.startswith("https:") else None
         async with self.connecting:
             return await socket.open(call, limits, _headers(call), proxy=proxy, certificates=certificates)
 

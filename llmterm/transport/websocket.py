@@ -12,7 +12,6 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
-from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
@@ -20,10 +19,8 @@ from websockets.exceptions import (
     ConnectionClosedOK,
     InvalidHandshake,
     InvalidMessage,
-    InvalidProxyStatus,
     InvalidStatus,
     InvalidURI,
-    ProxyError,
     WebSocketException,
 )
 from websockets.frames import CloseCode, Frame, Opcode
@@ -39,6 +36,7 @@ from llmterm.transport.body import SLICE, Body
 from llmterm.transport.call import Call
 from llmterm.transport.failures import refused, unreached
 from llmterm.transport.proxies import Proxy
+from llmterm.transport.tunnel import TunnelRefusedError, tunnel
 
 # How long a server may take to say goodbye, too.
 _CLOSE_SECONDS = 0.5
@@ -83,31 +81,37 @@ class WebSocket:
         proxy: Proxy | None,
         certificates: ssl.SSLContext | None,
     ) -> Self:
-        """Connect to where `call` goes, through `proxy` if there is one. Raises our errors only.
+        """Connect to where `call` goes, through an HTTP `proxy` if there is one. Raises our errors only.
 
-        `certificates` are what a server, or a proxy that is talked to in private, has to show; None where none is.
+        `certificates` are what the server has to show; None where nothing is encrypted.
         """
-        encrypted = call.url.startswith("https:")
-        to_proxy: dict[str, Any] = {"proxy_ssl": certificates} if proxy is not None and proxy.kind == "https" else {}
+        url = without_user(call.url)
         try:
-            connection = await _Direct(
-                without_user(call.url).replace("http", "ws", 1),
-                additional_headers=headers,
-                user_agent_header=None,  # it is among the headers
-                proxy=None if proxy is None else _with_user(proxy),
-                compression=None,  # it makes servers and proxies hold back what should arrive token by token
-                open_timeout=limits.connect_timeout,
-                close_timeout=_CLOSE_SECONDS,
-                max_size=limits.max_event_bytes,
-                logger=_SILENT,
-                create_connection=_Connection,
-                ssl=certificates if encrypted else None,
-                **to_proxy,
-            )
+            async with asyncio.timeout(limits.connect_timeout):
+                sock = None if proxy is None else await tunnel(proxy, url)
+                try:
+                    connection = await _Direct(
+                        url.replace("http", "ws", 1),
+                        additional_headers=headers,
+                        user_agent_header=None,  # it is among the headers
+                        proxy=None,
+                        sock=sock,
+                        compression=None,  # it makes servers and proxies hold back what should arrive token by token
+                        open_timeout=None,
+                        close_timeout=_CLOSE_SECONDS,
+                        max_size=limits.max_event_bytes,
+                        logger=_SILENT,
+                        create_connection=_Connection,
+                        ssl=certificates,
+                    )
+                except BaseException:
+                    if sock is not None:
+                        sock.close()
+                    raise
         except TimeoutError:
             what = f"{call.who}: no connection to {call.way} within {limits.connect_timeout:g} s"
             raise StreamTimeoutError(what, timer="connect", provider=call.who, model=call.model) from None
-        except (OSError, WebSocketException) as error:
+        except (OSError, WebSocketException, TunnelRefusedError) as error:
             raise _not_open(call, error) from None
         log.event("websocket", provider=call.who, address=call.address)
         assert isinstance(connection, _Connection)
@@ -170,22 +174,14 @@ async def _fragments(body: Body) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
-def _with_user(proxy: Proxy) -> str:
-    kind, _, place = proxy.address.partition("://")
-    user = f"{quote(proxy.user, safe='')}:{quote(proxy.password, safe='')}@" if proxy.user or proxy.password else ""
-    return f"{kind}://{user}{place}"
-
-
-def _not_open(call: Call, error: OSError | WebSocketException) -> ProviderError | ConfigError:
+def _not_open(call: Call, error: OSError | WebSocketException | TunnelRefusedError) -> ProviderError | ConfigError:
     """Return our error for a connection that does not come about."""
     detail = redact(str(error), call.secrets) or type(error).__name__
     about: dict[str, Any] = {"provider": call.who, "model": call.model}
     match error:
         case InvalidStatus(response=response):
             return refused(call, response.status_code, dict(response.headers.raw_items()), bytes(response.body or b""))
-        case InvalidProxyStatus(response=response):
-            return unreached(call, f"{response.status_code} {response.reason_phrase}")
-        case ProxyError() | OSError():
+        case OSError() | TunnelRefusedError():
             return unreached(call, detail)
         case InvalidURI():
             return ConfigError(f"{call.who}: {call.way} is no address of an API: {detail}", hint="check the base URL")
