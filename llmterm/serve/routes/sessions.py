@@ -105,6 +105,7 @@ async def _undo(request: Request) -> Response:
     """Have a session go back to before its last question, or that of a row: then what comes after it is a version."""
     session, turns = request.path_params["session"], service_of(request).turns
     row = (await fields_of(request)).whole("row", 1)
+    await turns.settled(session)  # whoever has heard of its end may ask at once
     if await turns.turn_in(session) is not None:
         raise ConflictError("an answer is still open", hint="it can be ended")
 
