@@ -160,7 +160,7 @@ def _of_service(subjects: Programs, readers: int, way: _Way) -> Relayed:
 
 
 def _of_relay(subjects: Programs, readers: int) -> Relayed:
-    port, url = _free_port(), f"http://127.0.0.1:{subjects.port}/v1"
+    port, url = free_port(), f"http://127.0.0.1:{subjects.port}/v1"
     with Child([sys.executable, "-m", "benchmarks.bare_relay", url, str(port)], subjects.env()) as child:
         child.wait_for(rb"listening")
         return _measured(child, port, readers, "completion")
@@ -168,7 +168,7 @@ def _of_relay(subjects: Programs, readers: int) -> Relayed:
 
 @contextmanager
 def _service(subjects: Programs) -> Iterator[tuple[Child, int]]:
-    port, home = _free_port(), Path(subjects.home) / f"serve-{time.monotonic_ns()}"
+    port, home = free_port(), Path(subjects.home) / f"serve-{time.monotonic_ns()}"
     home.mkdir()
     config = home / "config.toml"
     config.write_text(_CONFIG, encoding="utf-8")
@@ -225,7 +225,7 @@ async def _read(port: int, way: _Way, recipe: Recipe, turn: str = "") -> tuple[b
         async with _connected(port) as (reader, writer):
             if way == "completion":
                 body = {"model": "openai/test", "stream": True, "messages": [_said(recipe)]}
-                writer.write(_request("POST", "/v1/chat/completions", json.dumps(body).encode()))
+                writer.write(request("POST", "/v1/chat/completions", json.dumps(body).encode()))
             else:
                 _follow(writer, turn or await _asked(reader, writer, recipe))
             whole = b" 200 " in await reader.readuntil(b"\r\n\r\n")
@@ -253,7 +253,7 @@ async def _connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asy
 async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipe: Recipe) -> str:
     """Ask for a turn; return its id. Raises ValueError where it is refused."""
     body = json.dumps({"question": recipe.question(), "model": "openai/test"}).encode()
-    writer.write(_request("POST", "/v1/turns", body))
+    writer.write(request("POST", "/v1/turns", body))
     head = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head)
     if b" 201 " not in head or length is None:
@@ -262,14 +262,14 @@ async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rec
 
 
 def _follow(writer: asyncio.StreamWriter, turn: str) -> None:
-    writer.write(_request("GET", f"/v1/turns/{turn}/events", b""))
+    writer.write(request("GET", f"/v1/turns/{turn}/events", b""))
 
 
 def _said(recipe: Recipe) -> dict[str, str]:
     return {"role": "user", "content": recipe.question()}
 
 
-def _request(method: str, path: str, body: bytes) -> bytes:
+def request(method: str, path: str, body: bytes) -> bytes:
     head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n"
     return f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
 
@@ -279,7 +279,7 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

@@ -18,6 +18,7 @@ turn, and tried again: the answer is worth more than its copy.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum
 from types import TracebackType
 from typing import Protocol, Self, assert_never
@@ -32,7 +33,7 @@ from llmterm.turn import Turn
 
 # A quarter of a second may be lost, less what a timer, the telling of readers and the thread that writes may be late:
 # it takes turns with a loop that draws.
-_SECONDS = 0.15
+KEPT_SECONDS = 0.15
 
 
 class Record(Protocol):
@@ -122,13 +123,23 @@ class RecordedTurn:
     was shown. `rested` tells whether the answer has ever been at rest with something to go on from.
     """
 
-    def __init__(self, turn: Turn, session: Session, asked: Message | OpenAnswer) -> None:
-        """`turn` is ready, and answers the question `asked`; or it rests as that answer does on the record."""
+    def __init__(
+        self,
+        turn: Turn,
+        session: Session,
+        asked: Message | OpenAnswer,
+        every: Callable[[], float] = lambda: KEPT_SECONDS,
+    ) -> None:
+        """`turn` is ready, and answers the question `asked`; or it rests as that answer does on the record.
+
+        What comes is written after as many seconds as `every` gives, at the latest.
+        """
         self.turn = turn
         self.standing = Standing.OPEN
         self.rested = turn.state in AT_REST
         self._session = session
         self._asked = asked
+        self._every = every
         self._reader = turn.reader()
         # Whether the answer is at rest as far as the record knows, and when at the latest it is to be written.
         self._rests = self.rested
@@ -251,7 +262,7 @@ class RecordedTurn:
             changed = self._note(entry.event) or changed
         if self.turn.reply.cursor != self._cursor:
             self._cursor = self.turn.reply.cursor
-            self._due = self._due or asyncio.get_running_loop().time() + _SECONDS
+            self._due = self._due or asyncio.get_running_loop().time() + self._every()
         self._tell()
         return changed and self.turn.state in AT_REST
 
@@ -259,7 +270,7 @@ class RecordedTurn:
         """Take in an event; return whether the answer has changed in a way that is no growing."""
         match event:
             case TextDelta() | ThinkingDelta():
-                self._due = self._due or asyncio.get_running_loop().time() + _SECONDS
+                self._due = self._due or asyncio.get_running_loop().time() + self._every()
             case SegmentStarted():
                 self._begin(event)
             case SegmentEnded():

@@ -180,9 +180,9 @@ async def test_workers_serve_at_one_port_and_one_that_is_killed_is_replaced(tmp_
         with served(env, "--state", redis.url, "--workers", "2") as (keeper, url, _):
             async with http_client(url, TOKEN) as http:
                 turn = await begun(Client(url, upstream, http))
-                async with asyncio.timeout(PATIENCE):  # what is killed at once has not written what it has told
-                    while "word1" not in (await http.get(f"/v1/sessions/{turn.partition('.')[0]}")).text:
-                        pass
+            async with Redis.from_url(redis.url) as told, asyncio.timeout(PATIENCE):
+                while "word1" not in str(await told.xrange(f"llmterm:log:{turn}")):
+                    pass  # what is killed at once has not told all that it has said
             workers = _children(keeper.pid)
             for each in workers:
                 os.kill(each, signal.SIGKILL)

@@ -152,7 +152,7 @@ class Turns:
         self, made: Turn, session: CurrentSession, asked: Message | OpenAnswer, *, client: str = "", unkept: str = ""
     ) -> ServedTurn:
         account = self._metrics.account(made)
-        recorded = RecordedTurn(made, session, asked)
+        recorded = RecordedTurn(made, session, asked, self._peers.kept_seconds)
         turn = ServedTurn(recorded, session, account, client=client, unkept=unkept or unkept_id(secrets.token_hex(8)))
         await turn.begin()
         self._living.add(turn)

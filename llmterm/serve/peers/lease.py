@@ -13,10 +13,10 @@ from llmterm import log
 from llmterm.serve.peers import keys
 
 # How long a sign of life lasts; seconds between two.
-LEASE_MS = 1_500
+LEASE_MS = 3_000
 _RENEWED_EVERY = 0.5
 # Seconds that others have to give theirs, once Redis is back: until then a sign that is missing means nothing.
-_GRACE = 2 * LEASE_MS / 1000
+_GRACE = LEASE_MS / 1000
 
 
 class Lease:

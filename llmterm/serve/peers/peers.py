@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from llmterm.eventlog import EventLog
+from llmterm.recorded import KEPT_SECONDS
 from llmterm.serve.peers.mirrored import MirroredTurn
 from llmterm.serve.refusals import NoSuchTurnError
 from llmterm.serve.served import ServedTurn
@@ -75,6 +76,10 @@ class Peers(Protocol):
         """Have the others told what a turn tells, until it lives here no more."""
         ...
 
+    def kept_seconds(self) -> float:
+        """Return after how many seconds what comes is to be on the record: later where the others have it."""
+        ...
+
     async def order(self, name: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask who has it for something. Raises why that cannot be, and NoSuchTurnError where nobody has it."""
         ...
@@ -121,6 +126,9 @@ class Alone:
 
     async def live(self, turn: ServedTurn) -> None:
         pass
+
+    def kept_seconds(self) -> float:
+        return KEPT_SECONDS
 
     async def order(self, name: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
         raise NoSuchTurnError(f"there is nothing of the name {name[:80]!r}")

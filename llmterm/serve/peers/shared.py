@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from llmterm import log
 from llmterm.errors import ConfigError, LlmtermError
 from llmterm.eventlog import EventLog
+from llmterm.recorded import KEPT_SECONDS
 from llmterm.serve.peers import keys
 from llmterm.serve.peers.claims import Claims
 from llmterm.serve.peers.following import Follower
@@ -31,6 +32,9 @@ from llmterm.serve.served import ServedTurn, name_of, place_of
 
 T = TypeVar("T")
 
+# Seconds after which what comes is on the record, too, which all instances write to: it is told before.
+_KEPT_SECONDS = 10.0
+_AGAIN = 1.0
 _CONNECT_SECONDS, _SECONDS = 2.0, 5.0
 # Seconds that what is still to be told has at the end.
 _LAST_SECONDS = 2.0
@@ -68,8 +72,8 @@ class SharedPeers:
             await self._redis.aclose()
             words = f"Redis at {self._where} cannot be used: {_reason(error)}"
             raise ConfigError(words, hint="--state redis://HOST:PORT/0 says where it is") from None
-        lasting = (self._lease.keep(), self._mailbox.listen(), self._publisher.write(), self._follower.listen())
-        self._tasks += [asyncio.create_task(each, name="llmterm-peers") for each in lasting]
+        lasting = (self._lease.keep, self._mailbox.listen, self._publisher.write, self._follower.listen)
+        self._tasks += [asyncio.create_task(_lasting(each), name="llmterm-peers") for each in lasting]
         await self._mailbox.open.wait()
 
     async def close(self) -> None:
@@ -145,6 +149,9 @@ class SharedPeers:
         written = self._read.pop(turn.id, 0)
         await self._publisher.live(turn, written, waits=not self._lease.lost)
 
+    def kept_seconds(self) -> float:
+        return KEPT_SECONDS if self._lease.lost else _KEPT_SECONDS
+
     async def order(self, name: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
         async with self._asked():
             now = await self._claims.look(name)
@@ -198,6 +205,16 @@ class SharedPeers:
         task = asyncio.ensure_future(work)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
+
+
+async def _lasting(work: Callable[[], Awaitable[None]]) -> None:
+    """Do what never ends; after a bug of ours again, as others rely on it."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            log.event("a bug in what instances share", error=repr(error))
+            await asyncio.sleep(_AGAIN)
 
 
 def address(url: str) -> str:
