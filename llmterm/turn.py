@@ -157,8 +157,8 @@ class Turn:
         """Resume the answer from what is there, with another provider or model if given.
 
         Where the same generation can go on it does, from its cursor: what came behind that comes again. Not so with
-        `guidance`, by another model, or where `continuation` says how that is asked for, whatever is known of the
-        model: then nothing goes on there.
+        `guidance`, by another model, or where another `continuation` says how that is asked for, whatever is known of
+        the model: then nothing goes on there.
         Raises TurnStateError unless the turn is paused or failed.
         """
         if self._state not in AT_REST:
@@ -166,7 +166,7 @@ class Turn:
         before, self._provider = self._provider, provider or self._provider
         if model is not None:
             self.request = replace(self.request, model=model)
-        cursor = self.reply.cursor
+        cursor, continuation = self.reply.cursor, None if continuation == "cursor" else continuation
         if cursor is not None and self._can_go_on(cursor) and not guidance and continuation is None:
             back = self._go_back(cursor)
             if back and not cursor.runs:
@@ -222,7 +222,8 @@ class Turn:
         if self._state not in AT_REST:
             raise TurnStateError(f"an answer that is {self._state} cannot be rewritten")
         self._let_go()
-        self._log.rewrite(reply)
+        cursor = reply.cursor  # of an earlier reply that comes back: what ran there was ended when it was left
+        self._log.rewrite(reply.at(None) if cursor is not None and cursor.runs else reply)
 
     async def cancel(self) -> Snapshot:
         """End the turn for good, keeping what was received. At any moment, any number of times."""

@@ -109,6 +109,20 @@ async def test_answer_is_read_on_in_another_process() -> None:
     assert (again.reply.text, again.reply.thinking, modes(again)) == (WHOLE, "hm, so", ["fresh", "cursor"])
 
 
+async def test_answer_without_a_cursor_is_asked_for_as_its_model_wants_it() -> None:
+    """Also where it is to be read on: there is nothing that could be."""
+    provider = GenerationProvider(WORDS, [TextDelta("is so.")])
+    turn = turn_of(provider)
+    turn.start()
+    await read(turn, lambda: turn.reply.text == "Because it ")
+    await turn.pause()
+
+    turn.resume(continuation="cursor")
+    await ended(turn)
+
+    assert (turn.reply.text, modes(turn)) == (WHOLE, ["fresh", "instruct"])
+
+
 async def test_text_behind_the_cursor_comes_once() -> None:
     """Where more was kept than the cursor knows of, it is taken back, and told again."""
     provider = GenerationProvider(WORDS)
@@ -192,6 +206,14 @@ async def rewrite(turn: Turn) -> None:
     turn.rewrite(turn.reply.rewrite("Be"))
 
 
+async def put_back(turn: Turn) -> None:
+    """Of an earlier reply its cursor is no way on any more."""
+    before = turn.reply
+    turn.rewrite(before.rewrite("Be"))
+    turn.rewrite(before)
+    assert turn.reply.text == before.text
+
+
 async def cut(turn: Turn) -> None:
     await turn.pause(upto=3)
 
@@ -200,7 +222,10 @@ async def end(turn: Turn) -> None:
     await turn.cancel()
 
 
-@pytest.mark.parametrize("otherwise", [guide, ask_in_words, ask_another_model, ask_another, rewrite, cut, end])
+OTHERWISE = [guide, ask_in_words, ask_another_model, ask_another, rewrite, put_back, cut, end]
+
+
+@pytest.mark.parametrize("otherwise", OTHERWISE)
 async def test_answer_that_is_to_go_on_otherwise_is_ended_there(otherwise: Callable[[Turn], Any]) -> None:
     """Nothing is made, and billed, that nobody is going to read."""
     provider = GenerationProvider(WORDS, WORDS)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 PauseMode: TypeAlias = Literal["cut", "hold"]
 
-CONTINUATIONS: tuple[Continuation, ...] = get_args(Continuation)
+# At a cursor nothing is asked: where there is one, an answer goes on there unless one of these is chosen.
+CONTINUATIONS: tuple[Continuation, ...] = tuple(each for each in get_args(Continuation) if each != "cursor")
 AUTO = "auto"
 DEFAULT = "default"
 NO_ROLE = "none"
