@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -297,7 +298,8 @@ class Turns:
     async def _have_done(self, session_id: str, what: str) -> None:
         """Have done with a session what was done here, where another instance has it."""
         if session_id and await self._peers.turn_in(session_id) is not None:
-            await self._peers.order(session_id, {"do": what})
+            with suppress(NoSuchTurnError):  # nobody has it any more
+                await self._peers.order(session_id, {"do": what})
 
     async def dismiss(self, turn: ServedTurn) -> None:
         """Have a turn live here no more. One that came to nothing, or is on no record, leaves no trace."""
