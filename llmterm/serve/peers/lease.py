@@ -15,6 +15,8 @@ from llmterm.serve.peers import keys
 # How long a sign of life lasts; seconds between two.
 LEASE_MS = 3_000
 _RENEWED_EVERY = 0.5
+# As many turns are taken over at the same time.
+_AT_ONCE = 10
 # Seconds that others have to give theirs, once Redis is back: until then a sign that is missing means nothing.
 _GRACE = LEASE_MS / 1000
 
@@ -51,17 +53,26 @@ class Lease:
                 await self._certain.wait()
 
     async def keep(self) -> None:
-        """Give signs of life, and look for those that have gone out. Ends by being cancelled."""
+        """Give signs of life. Ends by being cancelled."""
         while True:
             try:
                 await self.renew()
-                for each in await self._dead() if self.sure else []:
-                    await self._bury(each)
             except (RedisError, OSError) as error:
                 if not self.lost:
                     log.event("redis lost", error=repr(error))
                 self.lost, self._certain_at = True, None
                 self._certain.clear()
+            await asyncio.sleep(_RENEWED_EVERY)
+
+    async def watch(self) -> None:
+        """Look for signs of life that have gone out: beside `keep`, as what there is to do then takes its time.
+
+        Ends by being cancelled.
+        """
+        while True:
+            with suppress(RedisError, OSError):
+                for each in await self._dead() if self.sure else []:
+                    await self._bury(each)
             await asyncio.sleep(_RENEWED_EVERY)
 
     async def renew(self) -> None:
@@ -92,8 +103,13 @@ class Lease:
     async def _bury(self, instance: str) -> None:
         """Have all taken over that an instance had. Others do so as well, each what it comes to first."""
         held = [each.decode() async for each in self._redis.sscan_iter(keys.held(instance))]
-        for name in held:
-            await self._inherit(name)
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def inherit(name: str) -> None:
+            async with room:
+                await self._inherit(name)
+
+        await asyncio.gather(*map(inherit, held))
         if not held:
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.srem(keys.INSTANCES, instance)

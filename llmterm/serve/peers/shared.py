@@ -72,7 +72,8 @@ class SharedPeers:
             await self._redis.aclose()
             words = f"Redis at {self._where} cannot be used: {_reason(error)}"
             raise ConfigError(words, hint="--state redis://HOST:PORT/0 says where it is") from None
-        lasting = (self._lease.keep, self._mailbox.listen, self._publisher.write, self._follower.listen)
+        lease = self._lease
+        lasting = (lease.keep, lease.watch, self._mailbox.listen, self._publisher.write, self._follower.listen)
         self._tasks += [asyncio.create_task(_lasting(each), name="llmterm-peers") for each in lasting]
         await self._mailbox.open.wait()
 
