@@ -15,6 +15,8 @@ HOST = """
 import asyncio, decimal, faulthandler, gc, json, locale, logging, mimetypes, os, random, signal, socket, sys, threading
 import warnings
 
+import rich.style  # takes a number when it is imported, which google-genai's httpx does where it finds a command line
+
 def state():
     logger = logging.getLogger
     known = [logging.root, *map(logger, ("asyncio", "google_genai", "httpx2", "httpcore2", "mine"))]

@@ -143,8 +143,8 @@ NAMED = {"name": "answer", "schema": PERSON, "strict": True}
         (cohere.payload_v1, {"response_format": {"type": "json_object", "schema": PERSON}}),
         (ollama.payload, {"format": PERSON}),
         (
-            lambda request: gemini.payload(request)["config"],
-            {"response_mime_type": "application/json", "response_json_schema": PERSON},
+            lambda request: gemini.payload(request)["generationConfig"],
+            {"responseMimeType": "application/json", "responseJsonSchema": PERSON},
         ),
     ],
 )

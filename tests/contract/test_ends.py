@@ -94,7 +94,7 @@ async def test_end_is_told_for_what_it_is(dialect: Dialect, frame: bytes, reason
 @pytest.mark.parametrize(
     ("said", "reason", "words"),
     [
-        ("steered", EndReason.OTHER, "steered"),
+        ("steered", EndReason.CONTINUATION, ""),
         ("content_filter", EndReason.REFUSAL, ""),
         ("max_output_tokens", EndReason.LENGTH, ""),
     ],
