@@ -96,7 +96,7 @@ def test_choices(open_chat: Open) -> None:
             ("/web-search on", r"^web search: on\n"),
             ("/resume-mode", r"^resume mode: auto\n"),
             ("/resume-mode instruct", r"^resume mode: instruct\n"),
-            ("/resume-mode never", r"^there is no resume mode 'never' \(auto, prefill, .*instruct, cursor\)"),
+            ("/resume-mode never", r"^there is no resume mode 'never' \(auto, prefill, .*instruct\)"),
             ("/resume-mode auto", r"^resume mode: auto\n"),
             ("/pause-mode", r"^pause mode: cut\n"),
             ("/pause-mode hold", r"^pause mode: hold\n"),

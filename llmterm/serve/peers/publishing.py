@@ -154,15 +154,17 @@ class Publisher:
                 await self._redis.set(keys.asked(each.turn.id), each.turn.in_words(), px=keys.KEPT_MS)
 
     async def _tell(self, ready: list[Publication]) -> None:
-        pipeline = self._redis.pipeline(transaction=False)
         telling: list[tuple[Publication, int]] = []
-        for each in [each for each in ready if each in self._living and each.name in self.fences]:
-            if (told := each.take()) is not None:
-                await self._claims.tell(each.name, self.fences[each.name], told, pipeline)
-                telling.append((each, told.place))
-            elif each.over:
-                await self._drop(each)
-        for (each, place), outcome in zip(telling, await pipeline.execute(), strict=True):
+        # One that has scripts keeps its connection where it cannot look for them.
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for each in [each for each in ready if each in self._living and each.name in self.fences]:
+                if (told := each.take()) is not None:
+                    await self._claims.tell(each.name, self.fences[each.name], told, pipeline)
+                    telling.append((each, told.place))
+                elif each.over:
+                    await self._drop(each)
+            outcomes = await pipeline.execute()
+        for (each, place), outcome in zip(telling, outcomes, strict=True):
             if outcome == 1:
                 each.written = place
                 each.known.set()
