@@ -10,7 +10,14 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("llmterm", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile(
+    "llmterm",
+    deadline=None,
+    # Each run tries others.
+    max_examples=int(os.environ.get("LLMTERM_TEST_EXAMPLES", "50")),
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
 settings.load_profile("llmterm")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -61,8 +62,19 @@ APART = LAYERS[1] | LAYERS[5]
 MOST = 8
 
 
-def modules() -> list[Path]:
-    return sorted(ROOT.rglob("*.py"))
+@cache
+def modules() -> tuple[Path, ...]:
+    return tuple(sorted(ROOT.rglob("*.py")))
+
+
+@cache
+def known() -> frozenset[str]:
+    return frozenset(map(name_of, modules()))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
 
 
 def name_of(path: Path) -> str:
@@ -81,14 +93,14 @@ def layer(module: str) -> int:
 
 def imports(path: Path) -> Iterator[str]:
     """Yield the llmterm modules that a file imports, wherever in it."""
-    known = {name_of(each) for each in modules()}
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    ours = known()
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "llmterm")
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "llmterm":
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                yield inner if inner in known else node.module
+                yield inner if inner in ours else node.module
 
 
 def at_import(node: ast.AST) -> Iterator[ast.AST]:
@@ -123,7 +135,7 @@ def test_nothing_that_only_posix_has_is_imported_with_a_module() -> None:
     """Windows has the program too: what asks for a terminal's driver does so when it needs it."""
     only_posix = {"curses", "fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
     for path in modules():
-        for node in at_import(ast.parse(path.read_text("utf-8"))):
+        for node in at_import(tree(path)):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
 
@@ -133,13 +145,13 @@ def test_nothing_that_only_posix_has_is_imported_with_a_module() -> None:
 def test_every_module_says_what_it_is() -> None:
     """A module that has code has a docstring."""
     for path in modules():
-        assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
+        assert ast.get_docstring(tree(path)), path
 
 
 def test_no_constructor_takes_more_than_eight() -> None:
     """One that needs more is two things, or its collaborators are one."""
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef) and node.name == "__init__":
                 given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
 
