@@ -138,6 +138,26 @@ async def test_later_question_goes_alone_behind_the_answer_before_it() -> None:
     assert not any({"stream", "background"} & each.body.keys() for each in server.exchanges)
 
 
+async def test_xai_is_asked_over_a_websocket_too() -> None:
+    """Its preset needs no more than the two words; the second question goes alone."""
+    with SocketServer(answer) as server:
+        remote = RemoteSettings(base_url=server.base_url, api="responses", transport="websocket", allow_http=True)
+        configured = Settings(providers=ProvidersSettings(remotes={"xai": remote}))
+        provider: Provider = registry(configured, {"XAI_API_KEY": KEY}).get("xai")
+        said = Conversation()
+        for question in ("one", "two"):
+            request = said.ask(question).request(model="grok-4.7")
+            opened = Answer(await provider.open(request, StreamLimits(), InstantProgress()))
+            await opened.to_end()
+            await opened.aclose()
+            said = said.ask(question).add(Message(role="assistant", text=opened.text))
+        await provider.aclose()
+
+    assert len(server.sockets) == 1
+    assert [sent(each) for each in server.exchanges] == [["one"], ["two"]]
+    assert [each.body.get("previous_response_id") for each in server.exchanges] == [None, "resp_1"]
+
+
 async def test_all_is_sent_where_the_server_has_something_else_in_hand() -> None:
     """After an answer that was changed, and to another model; on the same connection, and once: then it has that."""
     with SocketServer(answer) as server:
