@@ -142,12 +142,17 @@ def part(cost: float | None = None, *, estimated: bool = False) -> Segment:
     )
 
 
+# The rest of a generation that was asked for in another part.
+READ_ON = Segment(provider="p", model="m", mode="cursor", start=1, end=1, end_reason=EndReason.STOP)
+
+
 @pytest.mark.parametrize(
     ("messages", "line"),
     [
         ((), "p/m"),
         ((answered(part()),), "p/m - 1,234 tokens"),
         ((answered(part(estimated=True)),), "p/m - about 1,234 tokens"),
+        ((answered(part(), READ_ON),), "p/m - 1,234 tokens"),
         ((answered(part(0.5)), answered(part(), part(0.25))), "p/m - 1,234 tokens - cost 0.7500"),
     ],
 )

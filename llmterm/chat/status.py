@@ -92,7 +92,7 @@ def bar(
     answer was asked with, and itself: what the next question takes along.
     `held` is how many messages wait that are not sent by themselves.
     """
-    last = next((message.segments[-1] for message in reversed(messages) if message.segments), None)
+    last = next((_asked(message.segments) for message in reversed(messages) if message.segments), None)
     parts = [label]
     # What can be done comes first: a narrow window cuts the end.
     parts += [EDITING] if editing else []
@@ -108,6 +108,11 @@ def bar(
     parts += [f"with {', '.join(attached)}"] if attached else []
     parts += [title] if title else []
     return " - ".join(parts)
+
+
+def _asked(segments: Sequence[Segment]) -> Segment:
+    """Return the last that was asked for: what is only read on takes no tokens of its own."""
+    return next((segment for segment in reversed(segments) if segment.mode != "cursor"), segments[-1])
 
 
 def count(number: int, noun: str) -> str:
@@ -185,7 +190,7 @@ def figures(reply: Reply, label: str, window: int | None) -> list[str]:
     """Return who wrote last, how much of a window of so many tokens is taken, and the cost, as far as that is known."""
     parts = [label]
     if reply.segments and window:
-        used = reply.segments[-1].usage
+        used = _asked(reply.segments).usage
         share = 100 * (used.input_tokens + used.output_tokens) / window
         parts.append(f"{'about ' if used.estimated else ''}{share:.0f} % of the context")
     price = cost_of(reply.segments)
